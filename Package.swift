@@ -1,0 +1,63 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Every Swift target is built alike: Swift 6 mode, strict memory safety, and no warning left standing.
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+]
+
+let deque: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
+let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
+let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+
+func library(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [String] = []) -> Target {
+    .testTarget(name: name, dependencies: dependencies, exclude: resources, swiftSettings: strict)
+}
+
+let package = Package(
+    name: "hansom",
+    products: [
+        .library(name: "Actors", targets: ["Actors"]),
+        .library(name: "WSProtocol", targets: ["WSProtocol"]),
+        .library(name: "WSClient", targets: ["WSClient"]),
+        .library(name: "WSServer", targets: ["WSServer"]),
+        .library(name: "HansomTesting", targets: ["HansomTesting"]),
+        .executable(name: "hansom", targets: ["hansom"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.1.0"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.3.0"),
+    ],
+    targets: [
+        // C: module maps and inline shims only.
+        .target(name: "CHansomSystem"),
+        .systemLibrary(name: "CTLS", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+
+        // Arrows point down only: see ARCHITECTURE.md.
+        library("Actors", ["CHansomSystem", deque]),
+        library("HansomTransport", ["Actors", "CHansomSystem", "CTLS"]),
+        library("WSProtocol", [httpTypes]),
+        library("WSConnection", ["Actors", "HansomTransport", "WSProtocol", deque, httpTypes]),
+        library("WSClient", ["WSConnection", "Actors", "HansomTransport", "WSProtocol", httpTypes]),
+        library("WSServer", ["WSConnection", "Actors", "HansomTransport", "WSProtocol", httpTypes]),
+        library("HansomTesting", ["Actors", "HansomTransport", "WSProtocol", "WSConnection"]),
+
+        .executableTarget(
+            name: "hansom", dependencies: ["WSClient", "WSServer", "Actors", argumentParser], swiftSettings: strict),
+
+        tests("ActorsTests", ["Actors", "HansomTesting"]),
+        tests("WSProtocolTests", ["WSProtocol", httpTypes]),
+        tests("HansomTransportTests", ["HansomTransport", "Actors", "CTLS", "HansomTesting"]),
+    ]
+)
