@@ -1,0 +1,47 @@
+/// Why a process ended. (OTP: exit reasons.)
+public struct ExitReason: Sendable, CustomStringConvertible {
+    /// What sort of end it was. More may be added.
+    public enum Kind: Sendable, Hashable {
+        case normal, shutdown, kill, killed, noProcess, error
+    }
+
+    public let kind: Kind
+    /// What `shutdown(_:)` was given.
+    public let detail: String?
+    /// What the body threw.
+    public let error: (any Error)?
+
+    private init(_ kind: Kind, detail: String? = nil, error: (any Error)? = nil) {
+        self.kind = kind
+        self.detail = detail
+        self.error = error
+    }
+
+    /// The body returned.
+    public static let normal = ExitReason(.normal)
+    /// It was asked to end in good order.
+    public static let shutdown = ExitReason(.shutdown)
+    /// It is to be marked dead at once: cannot be trapped.
+    public static let kill = ExitReason(.kill)
+    /// It was killed: what others see of `.kill`.
+    public static let killed = ExitReason(.killed)
+    /// There was no such process, or no longer.
+    public static let noProcess = ExitReason(.noProcess)
+
+    /// It was asked to end in good order, for the reason given.
+    public static func shutdown(_ detail: String) -> ExitReason { ExitReason(.shutdown, detail: detail) }
+
+    /// The body threw `error`.
+    public static func error(_ error: any Error) -> ExitReason { ExitReason(.error, error: error) }
+
+    public var description: String {
+        switch kind {
+        case .shutdown: detail.map { "shutdown(\($0))" } ?? "shutdown"
+        case .error: "error(\(error.map { "\($0)" } ?? "unknown"))"
+        case .normal: "normal"
+        case .kill: "kill"
+        case .killed: "killed"
+        case .noProcess: "no process"
+        }
+    }
+}

@@ -1,0 +1,164 @@
+internal import CHansomSystem
+internal import Glibc
+
+/// Threads for what must block (Erlang's dirty schedulers): name resolution, file reads, calls into C.
+///
+/// Threads start when they are needed, up to a limit, and end after being idle; further work waits in order.
+package final class BlockingPool: Sendable {
+    private let storage: Storage
+
+    init(limit: Int, name: String) { storage = Storage(limit: max(limit, 1), name: name) }
+
+    /// Runs `work` on a thread of the pool.
+    ///
+    /// Cancelling the task does not interrupt `work`.
+    package func run<R: Sendable, E: Error>(_ work: @escaping @Sendable () throws(E) -> R) async throws(E) -> R {
+        let result: Result<R, E> = await withCheckedContinuation { continuation in
+            submit { continuation.resume(returning: Result { () throws(E) in try work() }) }
+        }
+        return try result.get()
+    }
+
+    /// Runs `work` on a thread of the pool, some time.
+    package func submit(_ work: @escaping @Sendable () -> Void) {
+        if storage.add(work) { startThread() }
+    }
+
+    /// Lets idle threads end. Work that waits is still done.
+    func shutdown() { storage.close() }
+
+    private func startThread() {
+        var thread = pthread_t()
+        let raw = unsafe Unmanaged.passRetained(storage).toOpaque()
+        guard unsafe pthread_create(&thread, nil, blockingThreadMain, raw) == 0 else {
+            unsafe Unmanaged<Storage>.fromOpaque(raw).release()
+            // No thread to be had: the caller's own must do, or the work would never be done.
+            storage.runHere()
+            return
+        }
+        pthread_detach(thread)
+    }
+
+    @safe fileprivate final class Storage: @unchecked Sendable {
+        // Safety: every var is touched with `mutex` held. Mutex and condition stay at one address until `deinit`.
+        private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+        private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+        private var waiting: [@Sendable () -> Void] = []
+        private var next = 0
+        private var threads = 0
+        private var idle = 0
+        private var isClosed = false
+        private let limit: Int
+        let name: String
+
+        init(limit: Int, name: String) {
+            self.limit = limit
+            self.name = name
+            unsafe mutex.initialize(to: pthread_mutex_t())
+            unsafe condition.initialize(to: pthread_cond_t())
+            unsafe pthread_mutex_init(mutex, nil)
+            unsafe pthread_cond_init(condition, nil)
+        }
+
+        deinit {
+            unsafe pthread_cond_destroy(condition)
+            unsafe pthread_mutex_destroy(mutex)
+            unsafe condition.deallocate()
+            unsafe mutex.deallocate()
+        }
+
+        private func withLock<R>(_ body: () -> R) -> R {
+            unsafe pthread_mutex_lock(mutex)
+            defer { unsafe pthread_mutex_unlock(mutex) }
+            return body()
+        }
+
+        /// Whether a new thread is wanted for it.
+        func add(_ work: @escaping @Sendable () -> Void) -> Bool {
+            withLock {
+                waiting.append(work)
+                if idle >= waiting.count - next {
+                    unsafe pthread_cond_signal(condition)
+                    return false
+                }
+                if threads >= limit { return false }
+                threads += 1
+                return true
+            }
+        }
+
+        func close() {
+            withLock {
+                isClosed = true
+                unsafe pthread_cond_broadcast(condition)
+            }
+        }
+
+        /// What a thread does until it is idle for too long or the pool is closed.
+        func serve() {
+            while let work = take() { work() }
+        }
+
+        func runHere() {
+            serveOnce()
+            withLock { threads -= 1 }
+        }
+
+        private func serveOnce() {
+            let work = withLock { popWaiting() }
+            work?()
+        }
+
+        private func popWaiting() -> (@Sendable () -> Void)? {
+            guard next < waiting.count else { return nil }
+            let work = waiting[next]
+            next += 1
+            if next == waiting.count {
+                waiting.removeAll(keepingCapacity: false)
+                next = 0
+            }
+            return work
+        }
+
+        private func take() -> (@Sendable () -> Void)? {
+            withLock {
+                var mayWait = true
+                while true {
+                    if let work = popWaiting() { return work }
+                    if isClosed || !mayWait {
+                        threads -= 1
+                        return nil
+                    }
+                    idle += 1
+                    mayWait = wait(seconds: 5)
+                    idle -= 1
+                }
+            }
+        }
+
+        /// False once the time is over.
+        private func wait(seconds: Int) -> Bool {
+            var deadline = timespec()
+            unsafe clock_gettime(CLOCK_REALTIME, &deadline)
+            deadline.tv_sec += seconds
+            return unsafe pthread_cond_timedwait(condition, mutex, &deadline) == 0
+        }
+    }
+}
+
+/// A free function, for the reason given at `schedulerThreadMain`.
+private func blockingThreadMain(_ raw: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
+    guard let raw = unsafe raw else { return nil }
+    let storage = unsafe Unmanaged<BlockingPool.Storage>.fromOpaque(raw).takeRetainedValue()
+    _ = unsafe storage.name.withCString { unsafe hansom_name_thread($0) }
+    storage.serve()
+    return nil
+}
+
+/// Runs `work` on a thread that may block, and returns what it returns.
+///
+/// A scheduler must never block: everything that lives on it would wait. Name look-ups, file reads and calls into C
+/// libraries that take long belong here. Cancelling the task does not interrupt `work`. (OTP: dirty schedulers.)
+public func blocking<R: Sendable, E: Error>(_ work: @escaping @Sendable () throws(E) -> R) async throws(E) -> R {
+    try await SchedulerGroup.shared.blockingPool.run(work)
+}

@@ -1,0 +1,147 @@
+internal import CHansomSystem
+internal import Synchronization
+
+extension Scheduler {
+    /// How many jobs run before the loop looks at descriptors and alarms again.
+    private static let jobsPerRound = 256
+
+    /// Runs the loop on the calling thread until `stop`.
+    func runLoop() {
+        unsafe hansom_set_current_scheduler(Unmanaged.passUnretained(self).toOpaque())
+        phase.store(.running, ordering: .sequentiallyConsistent)
+        while phase.load(ordering: .relaxed) == .running {
+            turn(maySleep: true)
+        }
+        while turn(maySleep: false) {}
+        hansom_set_current_scheduler(nil)
+        phase.store(.stopped, ordering: .sequentiallyConsistent)
+        // What was posted between the last turn and `stopped` is run here; later posts run where they are posted.
+        runAfterlife()
+    }
+
+    /// Asks the loop to end. Work that is ready still runs.
+    func stop() {
+        post(.action { [self] in phase.store(.stopping, ordering: .sequentiallyConsistent) })
+    }
+
+    /// One turn: posts, alarms, descriptors, jobs, flushes. Says whether there was anything to do.
+    @discardableResult
+    package func turn(maySleep: Bool) -> Bool {
+        turns &+= 1
+        var worked = drainInbox()
+        let found = poll(maySleep: maySleep && ready.isEmpty && laterHere.isEmpty && !worked)
+        if found > 0 { worked = true }
+        if ringAlarms() { worked = true }
+        tellObservers(found)
+        if drainInbox() { worked = true }
+        if runJobs() { worked = true }
+        if flush() { worked = true }
+        return worked
+    }
+
+    /// Moves what other threads posted to where it runs.
+    func drainInbox() -> Bool {
+        if inbox.isEmpty { return false }
+        var items: [Inbox.Item] = []
+        swap(&items, &spare)
+        inbox.swap(with: &items)
+        for item in items {
+            switch item {
+            case .job(let job): ready.append(job)
+            case .action(let action): action()
+            }
+        }
+        items.removeAll(keepingCapacity: items.count <= 4096)
+        swap(&items, &spare)
+        return true
+    }
+
+    private func poll(maySleep: Bool) -> Int {
+        guard maySleep else {
+            let found = poller.wait(timeout: 0)
+            now = time.nanoseconds
+            return found
+        }
+        if spin() { return poll(maySleep: false) }
+        isParked.store(true, ordering: .sequentiallyConsistent)
+        guard inbox.isEmpty else {
+            isParked.store(false, ordering: .sequentiallyConsistent)
+            return poll(maySleep: false)
+        }
+        let found = poller.wait(timeout: sleepTime())
+        if !isParked.exchange(false, ordering: .sequentiallyConsistent) { spins.wasWokenByPost() }
+        now = time.nanoseconds
+        return found
+    }
+
+    /// How long there is nothing to do, as far as alarms tell.
+    private func sleepTime() -> UInt64? {
+        guard let soonest = alarms.soonest else { return nil }
+        let now = time.nanoseconds
+        if soonest <= now { return 0 }
+        return time.flows ? soonest - now : nil
+    }
+
+    /// Looks for posts for a moment. Whether there were any.
+    private func spin() -> Bool {
+        guard spins.rounds > 0 else { return false }
+        for _ in 0..<spins.rounds {
+            if !inbox.isEmpty {
+                spins.wasWokenByPost()
+                return true
+            }
+            hansom_spin_hint()
+        }
+        spins.wasVain()
+        return false
+    }
+
+    private func ringAlarms() -> Bool {
+        var rang = false
+        while let alarm = alarms.popDue(at: now) {
+            rang = true
+            alarm.action()
+        }
+        return rang
+    }
+
+    private func tellObservers(_ found: Int) {
+        for index in 0..<found {
+            let (token, readiness) = poller.event(index)
+            watches.observer(of: token)?.descriptorIsReady(readiness)
+        }
+    }
+
+    /// Runs ready jobs, those they make ready too, up to the round's bound.
+    func runJobs() -> Bool {
+        runDeferred()
+        let worked = !ready.isEmpty
+        var left = Scheduler.jobsPerRound
+        while left > 0, let job = ready.popFirst() {
+            unsafe job.runSynchronously(
+                isolatedTo: asUnownedSerialExecutor(), taskExecutor: asUnownedTaskExecutor())
+            left &-= 1
+        }
+        return worked
+    }
+
+    private func runDeferred() {
+        if laterHere.isEmpty { return }
+        let actions = laterHere
+        laterHere = []
+        for action in actions { action() }
+    }
+
+    /// Hands to the kernel what this turn gathered.
+    func flush() -> Bool {
+        if flushes.isEmpty { return false }
+        var index = 0
+        // A flush may ask for another, of something else.
+        while index < flushes.count {
+            flushes[index].flushAtEndOfTurn()
+            index &+= 1
+        }
+        flushes.removeAll(keepingCapacity: true)
+        return true
+    }
+}

@@ -1,0 +1,179 @@
+internal import CHansomSystem
+internal import Glibc
+internal import Synchronization
+
+/// One thread that is, at the same time, an event loop and the executor of the actors that live on it.
+///
+/// When a descriptor becomes ready, the loop calls straight into the actor that owns it: no thread hop, no lock, no
+/// queue in between. Everything an actor does on its own scheduler stays on this thread.
+///
+/// A turn of the loop: take what other threads posted, ring alarms, poll, tell observers, run jobs, flush.
+public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable {
+    // Safety (@unchecked Sendable): `inbox`, `isParked`, `phase` and the lets are made for any thread. Every other
+    // stored property is touched only by the thread that `isCurrent` names.
+
+    /// Its number in its group, from 0.
+    public let index: Int
+    package let time: any TimeSource
+    let poller: any Poller
+
+    // Shared with other threads.
+    let inbox = Inbox()
+    let isParked = Atomic<Bool>(false)
+    let phase = Atomic<Phase>(.idle)
+    private let isInAfterlife = Atomic<Bool>(false)
+
+    // The owner thread's own.
+    var ready = JobQueue()
+    var spare: [Inbox.Item] = []
+    var alarms = AlarmHeap()
+    var watches = WatchTable()
+    var flushes: [any EndOfTurnFlush] = []
+    var spins = SpinBudget()
+    var turns: UInt64 = 0
+    /// Nanoseconds, read once a turn.
+    package var now: UInt64 = 0
+    /// What other layers keep for each scheduler: buffers, mask keys.
+    package var resources: AnyObject?
+    /// The processes that live here and have not ended.
+    package var processes: [UInt64: ProcessCore] = [:]
+    var whenEmpty: [() -> Void] = []
+
+    enum Phase: UInt8, AtomicRepresentable {
+        case idle, running, stopping, stopped
+    }
+
+    init(index: Int, poller: any Poller, time: any TimeSource) {
+        self.index = index
+        self.poller = poller
+        self.time = time
+        now = time.nanoseconds
+        time.onMove { [weak self] in self?.wake() }
+    }
+
+    /// The scheduler that runs the calling thread, if it is one.
+    public static var current: Scheduler? {
+        guard let pointer = unsafe hansom_current_scheduler() else { return nil }
+        return unsafe Unmanaged<Scheduler>.fromOpaque(pointer).takeUnretainedValue()
+    }
+
+    /// Whether the calling thread is this scheduler's.
+    public var isCurrent: Bool {
+        unsafe hansom_current_scheduler() == Unmanaged.passUnretained(self).toOpaque()
+    }
+
+    // MARK: Executor
+
+    public func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        if isCurrent {
+            ready.append(job)
+        } else {
+            post(.job(job))
+        }
+    }
+
+    public func checkIsolated() {
+        precondition(isCurrent, "called outside scheduler \(index), which owns this state")
+    }
+
+    public func isIsolatingCurrentContext() -> Bool? { isCurrent }
+
+    // MARK: Work from outside
+
+    /// Runs `action` on this scheduler: at once when the caller is on it, else after what was posted before.
+    package func run(_ action: @escaping @Sendable () -> Void) {
+        if isCurrent { action() } else { post(.action(action)) }
+    }
+
+    /// Runs `action` on this scheduler later, never before returning.
+    package func runLater(_ action: @escaping @Sendable () -> Void) {
+        if isCurrent {
+            laterHere.append(action)
+        } else {
+            post(.action(action))
+        }
+    }
+
+    /// What this thread asked itself to do in the next round.
+    var laterHere: [() -> Void] = []
+
+    /// Runs `action` in the next round of this turn, without recursion. For the owner thread.
+    package func deferAction(_ action: @escaping () -> Void) { laterHere.append(action) }
+
+    func post(_ item: Inbox.Item) {
+        inbox.post(item)
+        if phase.load(ordering: .sequentiallyConsistent) == .stopped {
+            runAfterlife()
+        } else {
+            wake()
+        }
+    }
+
+    /// Ends the scheduler's sleep, if it sleeps: one system call for however many posts.
+    func wake() {
+        if isParked.exchange(false, ordering: .sequentiallyConsistent) { poller.wake() }
+    }
+
+    /// Once the thread is gone, whoever posts runs what is posted: an actor may be released later than its scheduler.
+    ///
+    /// One thread at a time does so, and looks again before it leaves; the others go on their way.
+    func runAfterlife() {
+        while !inbox.isEmpty, !isInAfterlife.exchange(true, ordering: .sequentiallyConsistent) {
+            let outer = unsafe hansom_current_scheduler()
+            unsafe hansom_set_current_scheduler(Unmanaged.passUnretained(self).toOpaque())
+            while drainInbox() || runJobs() || flush() {}
+            unsafe hansom_set_current_scheduler(outer)
+            isInAfterlife.store(false, ordering: .sequentiallyConsistent)
+        }
+    }
+
+    // MARK: Alarms, for the owner thread
+
+    package func arm(_ alarm: Alarm, at deadline: UInt64) { alarms.arm(alarm, at: deadline) }
+
+    package func arm(_ alarm: Alarm, after delay: Duration) {
+        alarms.arm(alarm, at: time.nanoseconds &+ delay.clampedNanoseconds)
+    }
+
+    package func disarm(_ alarm: Alarm) { alarms.disarm(alarm) }
+
+    package var alarmCount: Int { alarms.count }
+
+    // MARK: Descriptors, for the owner thread
+
+    /// Watches `descriptor` for `observer`, which is not retained and must `unwatch` before it goes.
+    package func watch(
+        _ descriptor: Int32, interest: Readiness, observer: any DescriptorObserver
+    ) throws(SystemError) -> Watch {
+        let watch = watches.add(descriptor, observer)
+        do {
+            try poller.add(descriptor, interest: interest, token: watch.token)
+        } catch {
+            watches.remove(watch)
+            throw error
+        }
+        return watch
+    }
+
+    package func setInterest(_ interest: Readiness, of watch: Watch) throws(SystemError) {
+        try poller.modify(watch.descriptor, interest: interest, token: watch.token)
+    }
+
+    package func unwatch(_ watch: Watch) {
+        poller.remove(watch.descriptor)
+        watches.remove(watch)
+    }
+
+    package var watchCount: Int { watches.count }
+
+    // MARK: End of turn, for the owner thread
+
+    /// Calls `flush` once, when this turn's jobs have run. Ask at most once until then.
+    package func flushAtEndOfTurn(_ flush: any EndOfTurnFlush) { flushes.append(flush) }
+}
+
+/// Something that gathers output during a turn and hands it to the kernel when the turn ends.
+package protocol EndOfTurnFlush: AnyObject {
+    func flushAtEndOfTurn()
+}

@@ -1,0 +1,131 @@
+internal import CHansomSystem
+internal import Glibc
+internal import Synchronization
+
+/// A set of schedulers that work is spread over.
+///
+/// Most programs need only `shared`, which has one scheduler a core and lives as long as the program.
+public final class SchedulerGroup: Sendable {
+    /// How a group is made.
+    public struct Options: Sendable {
+        /// How many schedulers; default: one for each processor that is online.
+        public var count: Int
+        /// Where the schedulers read the time; default: the kernel's monotonic clock.
+        public var time: any TimeSource
+        /// The threads' names begin with this; at most 10 bytes are of use.
+        public var name: String
+        /// How many threads `blocking` work may use at once; default 8.
+        public var blockingThreads: Int
+        /// Keeps glibc from returning freed memory to the kernel between messages, which costs large messages
+        /// up to 40 % of their speed. It holds for the whole process. Default `true`.
+        public var retainsFreedMemory: Bool
+        var makePoller: @Sendable () throws(SystemError) -> any Poller
+
+        public init(
+            count: Int = SchedulerGroup.processorCount, time: any TimeSource = SystemTime.shared,
+            name: String = "hansom", blockingThreads: Int = 8, retainsFreedMemory: Bool = true
+        ) {
+            self.count = count
+            self.time = time
+            self.name = name
+            self.blockingThreads = blockingThreads
+            self.retainsFreedMemory = retainsFreedMemory
+            makePoller = { () throws(SystemError) in try EpollPoller() }
+        }
+
+        /// The same with a poller of one's own, for tests.
+        package func polling(_ make: @escaping @Sendable () throws(SystemError) -> any Poller) -> Options {
+            var options = self
+            options.makePoller = make
+            return options
+        }
+    }
+
+    public let schedulers: [Scheduler]
+    package let blockingPool: BlockingPool
+    private let threads: [SchedulerThread]
+    private let turn = Atomic<Int>(0)
+    private let isShutDown = Atomic<Bool>(false)
+
+    /// Starts the schedulers' threads.
+    ///
+    /// - Throws: `SystemError` when the system refuses a descriptor or a thread.
+    public init(options: Options = Options()) throws(SystemError) {
+        if options.retainsFreedMemory { _ = hansom_retain_heap(64 << 20, 8 << 20) }
+        var schedulers: [Scheduler] = []
+        for index in 0..<max(options.count, 1) {
+            schedulers.append(Scheduler(index: index, poller: try options.makePoller(), time: options.time))
+        }
+        var threads: [SchedulerThread] = []
+        do {
+            for scheduler in schedulers {
+                threads.append(try SchedulerThread.start(scheduler, name: "\(options.name)-\(scheduler.index)"))
+            }
+        } catch {
+            for (scheduler, thread) in zip(schedulers, threads) {
+                scheduler.stop()
+                thread.join()
+            }
+            throw error
+        }
+        self.schedulers = schedulers
+        self.threads = threads
+        blockingPool = BlockingPool(limit: options.blockingThreads, name: "\(options.name)-b")
+    }
+
+    /// One scheduler a core, started at first use, never stopped.
+    public static let shared: SchedulerGroup = {
+        do {
+            return try SchedulerGroup()
+        } catch {
+            preconditionFailure("cannot start schedulers: \(error). Raise the descriptor or thread limit.")
+        }
+    }()
+
+    /// The processors that are online.
+    public static var processorCount: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
+
+    /// Where the next piece of work goes: the caller's own scheduler if it is one of these, else round robin.
+    public func place() -> Scheduler {
+        if let here = Scheduler.current, schedulers.contains(where: { $0 === here }) { return here }
+        return next()
+    }
+
+    /// The schedulers in turn.
+    public func next() -> Scheduler {
+        let ticket = turn.wrappingAdd(1, ordering: .relaxed).oldValue
+        return schedulers[Int(UInt(bitPattern: ticket) % UInt(schedulers.count))]
+    }
+
+    /// How many processes have not ended. For tests and introspection: asks each scheduler in turn.
+    public func processCount() async -> Int {
+        var total = 0
+        for scheduler in schedulers { total += await scheduler.ask { $0.processes.count } }
+        return total
+    }
+
+    /// Ends every process with `.shutdown`, waits for them, and joins the threads.
+    ///
+    /// Processes that have not ended after `grace` are left behind with their tasks cancelled. Call it from outside
+    /// the group's own schedulers. A second call returns at once.
+    ///
+    /// - Parameter grace: how long processes may take; default 5 s.
+    public func shutdown(grace: Duration = .seconds(5)) async {
+        precondition(!schedulers.contains { $0.isCurrent }, "a scheduler cannot wait for its own end")
+        guard !isShutDown.exchange(true, ordering: .sequentiallyConsistent) else { return }
+        for scheduler in schedulers { await scheduler.endProcesses(grace: grace) }
+        for scheduler in schedulers { scheduler.stop() }
+        let threads = threads
+        await blockingPool.run { for thread in threads { thread.join() } }
+        blockingPool.shutdown()
+    }
+}
+
+extension Scheduler {
+    /// Asks something of the scheduler's own state and returns the answer.
+    package func ask<R: Sendable>(_ question: @escaping @Sendable (Scheduler) -> R) async -> R {
+        await withCheckedContinuation { continuation in
+            run { continuation.resume(returning: question(self)) }
+        }
+    }
+}

@@ -1,0 +1,70 @@
+// What Swift cannot see of Linux through Glibc: epoll, eventfd, accept4, and one thread-local pointer.
+#ifndef HANSOM_SYSTEM_H
+#define HANSOM_SYSTEM_H
+
+#ifndef __linux__
+#error "Hansom runs on Linux: a port adds a poller beside EpollPoller.swift and the socket calls beside Socket.swift"
+#endif
+
+#include <errno.h>
+#include <malloc.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+// The scheduler that the calling thread is running, or NULL on a thread that is none.
+extern _Thread_local void *hansom_thread_scheduler;
+
+static inline void *hansom_current_scheduler(void) { return hansom_thread_scheduler; }
+static inline void hansom_set_current_scheduler(void *scheduler) { hansom_thread_scheduler = scheduler; }
+
+static inline int hansom_epoll_create(void) { return epoll_create1(EPOLL_CLOEXEC); }
+
+static inline int hansom_epoll_control(int epoll, int operation, int descriptor, uint32_t events, uint64_t token) {
+    struct epoll_event event = {.events = events, .data = {.u64 = token}};
+    return epoll_ctl(epoll, operation, descriptor, &event);
+}
+
+// struct epoll_event is packed on x86-64, so its fields are read here and not from Swift.
+static inline uint32_t hansom_epoll_events(const struct epoll_event *events, int index) { return events[index].events; }
+static inline uint64_t hansom_epoll_token(const struct epoll_event *events, int index) { return events[index].data.u64; }
+
+static inline int hansom_eventfd(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
+
+// Only tells the processor that this is a spin loop.
+static inline void hansom_spin_hint(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+// GNU extensions, out of line: defining _GNU_SOURCE here would change types that Glibc's module shares.
+int hansom_accept(int listener, struct sockaddr_storage *address, socklen_t *length);
+int hansom_name_thread(const char *name);
+
+static inline int hansom_socket(int family) {
+    return socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+}
+
+// Lets glibc keep freed memory instead of giving it back to the kernel and faulting it in again for every message.
+// Thresholds in bytes; 1 on success.
+static inline int hansom_retain_heap(int trim_threshold, int mmap_threshold) {
+#ifdef __GLIBC__
+    return mallopt(M_TRIM_THRESHOLD, trim_threshold) & mallopt(M_MMAP_THRESHOLD, mmap_threshold);
+#else
+    return 1;
+#endif
+}
+
+#endif
