@@ -1,0 +1,64 @@
+package import Actors
+internal import CHansomSystem
+internal import Glibc
+
+/// A socket that accepts: TCP or Unix-domain.
+package final class ListeningSocket: Sendable {
+    package let descriptor: Int32
+    /// The bound address, with the real port.
+    package let address: SocketAddress
+    private let unlinksPath: Bool
+
+    /// What a listener may be told about its socket.
+    package struct Options: Sendable {
+        package var backlog: Int32 = 1024
+        package var reusePort = false
+
+        package init(backlog: Int32 = 1024, reusePort: Bool = false) {
+            self.backlog = backlog
+            self.reusePort = reusePort
+        }
+    }
+
+    /// Binds and listens.
+    package init(_ address: SocketAddress, options: Options = Options()) throws(SystemError) {
+        let descriptor = try Socket.open(family: address.family)
+        do {
+            switch address {
+            case .v4, .v6:
+                Socket.setOption(SO_REUSEADDR, level: SOL_SOCKET, of: descriptor, to: 1)
+                if options.reusePort { Socket.setOption(SO_REUSEPORT, level: SOL_SOCKET, of: descriptor, to: 1) }
+            case .unix(let path):
+                ListeningSocket.removeStale(path)
+            }
+            if case .v6 = address { Socket.setOption(IPV6_V6ONLY, level: Int32(IPPROTO_IPV6), of: descriptor, to: 0) }
+            try Socket.bind(descriptor, to: address)
+            try Socket.listen(descriptor, backlog: options.backlog)
+        } catch {
+            Socket.close(descriptor)
+            throw error
+        }
+        self.descriptor = descriptor
+        self.address = Socket.localAddress(descriptor) ?? address
+        unlinksPath = address.isUnix
+    }
+
+    /// Closes the socket, once; a Unix-domain socket's file is removed.
+    package func close() {
+        if unlinksPath { _ = unsafe unlink(address.host) }
+        Socket.close(descriptor)
+    }
+
+    /// Removes a socket file that nobody listens on any more: what a killed server leaves behind.
+    private static func removeStale(_ path: String) {
+        var status = stat()
+        guard unsafe lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFSOCK else { return }
+        guard let probe = try? Socket.open(family: AF_UNIX) else { return }
+        defer { Socket.close(probe) }
+        do {
+            _ = try Socket.connect(probe, to: .unix(path: path))
+        } catch {
+            if error.errno == ECONNREFUSED { _ = unsafe unlink(path) }
+        }
+    }
+}

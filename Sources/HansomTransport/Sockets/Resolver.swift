@@ -1,0 +1,44 @@
+internal import CHansomSystem
+package import Actors
+internal import Glibc
+
+/// Turns host names into addresses, on the blocking pool.
+package enum Resolver {
+    /// A name that could not be resolved.
+    package struct Failure: Error, Sendable {
+        package let host: String
+        /// The resolver's own words.
+        package let reason: String
+    }
+
+    /// All addresses of `host`, in the order of preference that the system gives (RFC 6724).
+    package static func resolve(
+        _ host: String, port: UInt16, on pool: BlockingPool
+    ) async throws(Failure) -> [SocketAddress] {
+        if let literal = SocketAddress(numeric: host, port: port) { return [literal] }
+        return try await pool.run { () throws(Failure) in try lookUp(host, port) }
+    }
+
+    private static func lookUp(_ host: String, _ port: UInt16) throws(Failure) -> [SocketAddress] {
+        var hints = unsafe addrinfo()
+        unsafe hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+        unsafe hints.ai_flags = AI_ADDRCONFIG
+        var list: UnsafeMutablePointer<addrinfo>?
+        let status = unsafe getaddrinfo(host, String(port), &hints, &list)
+        guard status == 0 else { throw Failure(host: host, reason: unsafe String(cString: gai_strerror(status))) }
+        defer { unsafe freeaddrinfo(list) }
+        var found: [SocketAddress] = []
+        var next = unsafe list
+        while let entry = unsafe next {
+            var storage = sockaddr_storage()
+            let length = unsafe entry.pointee.ai_addrlen
+            unsafe withUnsafeMutableBytes(of: &storage) { room in
+                unsafe room.copyMemory(from: UnsafeRawBufferPointer(start: entry.pointee.ai_addr, count: Int(length)))
+            }
+            if let address = SocketAddress(&storage, length: length) { found.append(address) }
+            unsafe next = entry.pointee.ai_next
+        }
+        guard !found.isEmpty else { throw Failure(host: host, reason: "no IPv4 or IPv6 address") }
+        return found
+    }
+}

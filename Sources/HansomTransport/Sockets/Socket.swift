@@ -1,0 +1,90 @@
+internal import CHansomSystem
+package import Actors
+internal import Glibc
+
+/// The socket calls: each does one thing, retries when a signal interrupted it, and names itself when it fails.
+///
+/// Together with the poller this is all that is particular to the system.
+package enum Socket {
+    /// A new non-blocking stream socket, closed on `exec`.
+    package static func open(family: Int32) throws(SystemError) -> Int32 {
+        let descriptor = hansom_socket(family)
+        guard descriptor >= 0 else { throw SystemError(call: "socket", errno: errno) }
+        return descriptor
+    }
+
+    package static func close(_ descriptor: Int32) { _ = Glibc.close(descriptor) }
+
+    /// What an attempt to connect came to.
+    package enum Connecting { case connected, inProgress }
+
+    package static func connect(_ descriptor: Int32, to address: SocketAddress) throws(SystemError) -> Connecting {
+        let status = unsafe address.withSockaddr { unsafe Glibc.connect(descriptor, $0, $1) }
+        if status == 0 { return .connected }
+        // EAGAIN is a Unix-domain listener's full backlog: nothing will tell when it has room.
+        if errno == EINPROGRESS || errno == EINTR { return .inProgress }
+        throw SystemError(call: "connect", errno: errno)
+    }
+
+    /// What became of a connection attempt: throws if it failed.
+    package static func checkConnected(_ descriptor: Int32) throws(SystemError) {
+        let error = option(SO_ERROR, level: SOL_SOCKET, of: descriptor)
+        if error != 0 { throw SystemError(call: "connect", errno: error) }
+    }
+
+    package static func bind(_ descriptor: Int32, to address: SocketAddress) throws(SystemError) {
+        let status = unsafe address.withSockaddr { unsafe Glibc.bind(descriptor, $0, $1) }
+        guard status == 0 else { throw SystemError(call: "bind", errno: errno) }
+    }
+
+    package static func listen(_ descriptor: Int32, backlog: Int32) throws(SystemError) {
+        guard Glibc.listen(descriptor, backlog) == 0 else { throw SystemError(call: "listen", errno: errno) }
+    }
+
+    /// Takes the next waiting connection, non-blocking and closed on `exec`; `nil` when none waits.
+    package static func accept(_ listener: Int32) throws(SystemError) -> (descriptor: Int32, peer: SocketAddress?)? {
+        var storage = sockaddr_storage()
+        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        let descriptor = unsafe hansom_accept(listener, &storage, &length)
+        if descriptor >= 0 { return (descriptor, SocketAddress(&storage, length: length)) }
+        if errno == EAGAIN { return nil }
+        throw SystemError(call: "accept4", errno: errno)
+    }
+
+    package static func localAddress(_ descriptor: Int32) -> SocketAddress? {
+        var storage = sockaddr_storage()
+        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        let status = unsafe withUnsafeMutablePointer(to: &storage) { pointer in
+            unsafe getsockname(
+                descriptor, UnsafeMutableRawPointer(pointer).assumingMemoryBound(to: sockaddr.self), &length)
+        }
+        return status == 0 ? SocketAddress(&storage, length: length) : nil
+    }
+
+    package static func peerAddress(_ descriptor: Int32) -> SocketAddress? {
+        var storage = sockaddr_storage()
+        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        let status = unsafe withUnsafeMutablePointer(to: &storage) { pointer in
+            unsafe getpeername(
+                descriptor, UnsafeMutableRawPointer(pointer).assumingMemoryBound(to: sockaddr.self), &length)
+        }
+        return status == 0 ? SocketAddress(&storage, length: length) : nil
+    }
+
+    package static func setOption(_ name: Int32, level: Int32, of descriptor: Int32, to value: Int32) {
+        var value = value
+        _ = unsafe setsockopt(descriptor, level, name, &value, socklen_t(MemoryLayout<Int32>.size))
+    }
+
+    package static func option(_ name: Int32, level: Int32, of descriptor: Int32) -> Int32 {
+        var value: Int32 = 0
+        var length = socklen_t(MemoryLayout<Int32>.size)
+        _ = unsafe getsockopt(descriptor, level, name, &value, &length)
+        return value
+    }
+
+    /// Sends small writes at once (TCP_NODELAY); a Unix-domain socket does so anyway.
+    package static func setNoDelay(_ descriptor: Int32) {
+        setOption(TCP_NODELAY, level: Int32(IPPROTO_TCP), of: descriptor, to: 1)
+    }
+}
