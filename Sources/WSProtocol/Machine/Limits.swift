@@ -1,0 +1,17 @@
+/// What one message may cost the receiver (RFC 6455 section 10.4).
+///
+/// Everything is checked at the frame header, before anything of the claimed size is allocated.
+public struct Limits: Hashable, Sendable {
+    /// The payload bytes of a whole message. 1 MiB unless told otherwise.
+    public var maxMessageSize: Int
+    /// The payload bytes of one data frame; `nil`, the default, means `maxMessageSize`.
+    public var maxFrameSize: Int?
+    /// The frames of one message, empty ones included. 1,024 unless told otherwise.
+    public var maxFragments: Int
+
+    public init(maxMessageSize: Int = 1 << 20, maxFrameSize: Int? = nil, maxFragments: Int = 1024) {
+        self.maxMessageSize = maxMessageSize
+        self.maxFrameSize = maxFrameSize
+        self.maxFragments = maxFragments
+    }
+}

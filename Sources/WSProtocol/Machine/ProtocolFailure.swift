@@ -1,0 +1,97 @@
+/// How the peer broke the protocol or a limit, and the close code for it (RFC 6455 section 7.1.7).
+public struct ProtocolFailure: Error, Hashable, Sendable {
+    /// What the peer did.
+    public enum Kind: Hashable, Sendable {
+        /// A reserved bit is set that no extension gives a meaning: 1, 2 or 3.
+        case reservedBit(Int)
+        /// An opcode that RFC 6455 reserves.
+        case reservedOpcode(Opcode)
+        /// A frame without a mask from a client.
+        case unmaskedFrame
+        /// A frame with a mask from a server.
+        case maskedFrame
+        /// A control frame that is not final.
+        case fragmentedControlFrame(Opcode)
+        /// A control frame with more than 125 bytes.
+        case controlPayloadTooLong(count: Int)
+        /// A length in more bytes than it needs.
+        case lengthNotMinimal(UInt64)
+        /// A 64-bit length whose top bit is set.
+        case lengthTopBitSet(UInt64)
+        /// A continuation when no message is in progress.
+        case unexpectedContinuation
+        /// A new message before the last one's end.
+        case messageInterrupted(by: Opcode)
+        /// A close body of one byte.
+        case closeBodyOfOneByte
+        /// A close code that no frame may carry.
+        case forbiddenCloseCode(CloseCode)
+        /// A close reason that is not UTF-8.
+        case reasonNotUTF8
+        /// A text message that is not UTF-8.
+        case textNotUTF8
+        /// A data frame longer than the limit.
+        case frameTooBig(count: Int, limit: Int)
+        /// A message longer than the limit; `count` includes the frames received before.
+        case messageTooBig(count: Int, limit: Int)
+        /// A message of more frames than the limit.
+        case tooManyFragments(limit: Int)
+    }
+
+    public let kind: Kind
+
+    public init(_ kind: Kind) {
+        self.kind = kind
+    }
+
+    /// The code that the close frame carries.
+    public var code: CloseCode {
+        switch kind {
+        case .reasonNotUTF8, .textNotUTF8: .invalidPayload
+        case .frameTooBig, .messageTooBig, .tooManyFragments: .messageTooBig
+        default: .protocolError
+        }
+    }
+}
+
+extension ProtocolFailure: CustomStringConvertible {
+    /// What came, what is allowed, and where it is written. At most 123 bytes of ASCII, for it is the close frame's reason too.
+    public var description: String {
+        switch kind {
+        case .frameTooBig(let count, let limit):
+            "frame of \(count) bytes > maxFrameSize \(limit) (RFC 6455 section 10.4)"
+        case .messageTooBig(let count, let limit):
+            "message of \(count) bytes > maxMessageSize \(limit) (RFC 6455 section 10.4)"
+        case .tooManyFragments(let limit):
+            "more frames in a message than maxFragments \(limit) (RFC 6455 section 10.4)"
+        case .textNotUTF8:
+            "text message is not UTF-8 (RFC 6455 section 8.1)"
+        case .reasonNotUTF8:
+            "close reason is not UTF-8 (RFC 6455 section 8.1)"
+        case .forbiddenCloseCode(let code):
+            "close code \(code), allowed are 1000-1003, 1007-1014, 3000-4999 (RFC 6455 section 7.4)"
+        case .closeBodyOfOneByte:
+            "close body of 1 byte, allowed are 0 or 2 to 125 (RFC 6455 section 5.5.1)"
+        case .unexpectedContinuation:
+            "continuation without a message in progress (RFC 6455 section 5.4)"
+        case .messageInterrupted(let opcode):
+            "opcode \(opcode.rawValue) in an unfinished message, allowed is a continuation (RFC 6455 section 5.4)"
+        case .reservedBit(let bit):
+            "RSV\(bit) set without an extension that defines it (RFC 6455 section 5.2)"
+        case .reservedOpcode(let opcode):
+            "reserved opcode \(opcode.rawValue), allowed are 0-2 and 8-10 (RFC 6455 section 5.2)"
+        case .unmaskedFrame:
+            "unmasked frame from a client, which must mask (RFC 6455 section 5.1)"
+        case .maskedFrame:
+            "masked frame from a server, which must not mask (RFC 6455 section 5.1)"
+        case .fragmentedControlFrame(let opcode):
+            "fragmented control frame, opcode \(opcode.rawValue) (RFC 6455 section 5.5)"
+        case .controlPayloadTooLong(let count):
+            "control frame payload \(count) > 125 (RFC 6455 section 5.5)"
+        case .lengthNotMinimal(let length):
+            "length \(length) not in the fewest bytes (RFC 6455 section 5.2)"
+        case .lengthTopBitSet(let length):
+            "length \(length) with the top bit set, allowed is up to 2^63-1 (RFC 6455 section 5.2)"
+        }
+    }
+}

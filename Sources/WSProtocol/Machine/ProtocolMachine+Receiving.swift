@@ -1,0 +1,147 @@
+extension ProtocolMachine {
+    /// Takes what the peer sent, cut anywhere.
+    ///
+    /// - Parameter bytes: the next bytes of the stream.
+    /// - Returns: what they came to, in order. What has to be answered is queued in `output`.
+    public mutating func receive(_ bytes: [UInt8]) -> [ProtocolEvent] {
+        var bytes = bytes
+        var events: [ProtocolEvent] = []
+        unsafe bytes.withUnsafeMutableBytes { memory in
+            var input = unsafe InputWindow(memory)
+            while let event = nextEvent(&input) {
+                events.append(event)
+            }
+        }
+        return events
+    }
+
+    /// The next event in `input`, or `nil` when all of it has been taken in and the memory may be used again.
+    package mutating func nextEvent(_ input: inout InputWindow) -> ProtocolEvent? {
+        while !input.isEmpty {
+            guard state == .open || state == .closeSent else {
+                _ = unsafe input.take(input.count)
+                return nil
+            }
+            if frame == nil {
+                switch nextHeader(&input) {
+                case .incomplete: return nil
+                case .invalid(let kind): return fail(kind)
+                case .complete(let header):
+                    if let event = beginFrame(header, &input) { return event }
+                }
+            }
+            if let event = continueFrame(&input) { return event }
+        }
+        return nil
+    }
+
+    /// Reads a header straight from the input, or by way of `partialHeader` when it comes in pieces.
+    @inline(__always)
+    private mutating func nextHeader(_ input: inout InputWindow) -> HeaderStep {
+        if partialHeader.isEmpty {
+            let step = unsafe readHeader(UnsafeRawBufferPointer(input.remaining))
+            if case .complete(let header) = step {
+                _ = unsafe input.take(header.size)
+            }
+            if case .incomplete = step {} else { return step }
+        }
+        return nextHeaderInPieces(&input)
+    }
+
+    @inline(never)
+    private mutating func nextHeaderInPieces(_ input: inout InputWindow) -> HeaderStep {
+        while !input.isEmpty {
+            unsafe partialHeader.append(input.take(1)[0])
+            let step = readPartialHeader()
+            if case .incomplete = step { continue }
+            partialHeader.clear()
+            return step
+        }
+        return .incomplete
+    }
+
+    private func readPartialHeader() -> HeaderStep {
+        let partial = partialHeader
+        return unsafe partial.withBytes { unsafe readHeader($0) }
+    }
+
+    /// Opens a frame, and is done with it at once when all of it is here: the usual case.
+    @inline(__always)
+    private mutating func beginFrame(_ header: FrameHeader, _ input: inout InputWindow) -> ProtocolEvent? {
+        if header.isFinal, header.opcode == .text || header.opcode == .binary, input.count >= header.payloadCount,
+            state == .open, delivery == .messages
+        {
+            return unsafe wholeMessage(header, input.take(header.payloadCount))
+        }
+        if !header.opcode.isControl {
+            if header.opcode != .continuation {
+                assembler.begin(isText: header.opcode == .text, mode: assemblyMode)
+            }
+            assembler.announce(header.payloadCount)
+        }
+        frame = header
+        frameRemaining = header.payloadCount
+        return nil
+    }
+
+    private var assemblyMode: MessageAssembler.Mode {
+        guard state == .open else { return .discarded }
+        return delivery == .fragments ? .streamed : .whole
+    }
+
+    /// A message in one frame that lies before us.
+    @inline(__always)
+    private mutating func wholeMessage(
+        _ header: FrameHeader, _ payload: UnsafeMutableRawBufferPointer
+    ) -> ProtocolEvent {
+        countReceived(header.payloadCount)
+        let key = header.mask ?? 0
+        guard header.opcode == .text else {
+            return unsafe .binary(
+                [UInt8](unsafeUninitializedCapacity: payload.count) { target, initialized in
+                    initialized = payload.count
+                    guard let base = target.baseAddress else { return }
+                    // Safety: the array has room for `payload.count` bytes.
+                    unsafe Mask.copy(UnsafeRawBufferPointer(payload), to: UnsafeMutableRawPointer(base), key: key)
+                })
+        }
+        if key != 0 { unsafe Mask.apply(key, to: payload) }
+        let text = unsafe String(validating: payload.assumingMemoryBound(to: UInt8.self), as: UTF8.self)
+        guard let text else { return fail(.textNotUTF8) }
+        return .text(text)
+    }
+
+    /// Takes what is here of the frame in progress, and ends it when that is all.
+    private mutating func continueFrame(_ input: inout InputWindow) -> ProtocolEvent? {
+        guard let header = frame else { return nil }
+        let part = unsafe input.take(min(frameRemaining, input.count))
+        let key = header.mask ?? 0
+        let isControl = header.opcode.isControl
+        if isControl {
+            unsafe Mask.apply(key, to: part)
+            unsafe controlPayload.append(contentsOf: part)
+        } else {
+            let limit = header.isFinal ? assembler.announcedCount : limits.maxMessageSize
+            guard unsafe assembler.append(part, key: key, capacityLimit: limit) else { return fail(.textNotUTF8) }
+        }
+        frameRemaining &-= part.count
+        frame?.mask = Mask.advance(key, by: part.count)
+        guard frameRemaining == 0 else { return isControl ? nil : assembler.takeFragment() }
+        frame = nil
+        countReceived(header.payloadCount)
+        return isControl ? endControlFrame(header.opcode) : endDataFrame(header)
+    }
+
+    private mutating func endDataFrame(_ header: FrameHeader) -> ProtocolEvent? {
+        guard header.isFinal else { return assembler.takeFragment() }
+        let event = assembler.finish()
+        if case .failure(let failure) = event { return fail(failure.kind) }
+        return event
+    }
+
+    @inline(__always)
+    private mutating func countReceived(_ payloadCount: Int) {
+        counters.framesReceived &+= 1
+        counters.bytesReceived &+= payloadCount
+    }
+}

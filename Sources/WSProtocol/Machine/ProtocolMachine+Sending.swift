@@ -1,0 +1,180 @@
+extension ProtocolMachine {
+    /// Queues a text message.
+    ///
+    /// - Returns: its payload's length in bytes.
+    /// - Throws: `.closed` after the close frame; `.messageUnfinished` inside a fragmented message.
+    @discardableResult
+    public mutating func send(text: String) throws(ProtocolMisuse) -> Int {
+        try checkMayBeginMessage()
+        return appendFrame(.text, isFinal: true, text)
+    }
+
+    /// Queues a binary message.
+    ///
+    /// - Returns: its payload's length in bytes.
+    /// - Throws: `.closed` after the close frame; `.messageUnfinished` inside a fragmented message.
+    @discardableResult
+    public mutating func send(binary: [UInt8]) throws(ProtocolMisuse) -> Int {
+        try checkMayBeginMessage()
+        return appendFrame(.binary, isFinal: true, binary)
+    }
+
+    /// Queues a message that was encoded once for many.
+    ///
+    /// - Returns: its payload's length in bytes.
+    /// - Throws: `.closed` after the close frame; `.messageUnfinished` inside a fragmented message.
+    @discardableResult
+    public mutating func send(_ message: EncodedMessage) throws(ProtocolMisuse) -> Int {
+        guard isServer, !message.frame.isEmpty else {
+            return switch message.payload {
+            case .text(let text): try send(text: text)
+            case .binary(let bytes): try send(binary: bytes)
+            }
+        }
+        try checkMayBeginMessage()
+        let target = unsafe output.reserve(message.frame.count)
+        // Safety: there is room for the whole frame.
+        unsafe message.frame.withUnsafeBytes {
+            unsafe target.copyMemory(from: $0.baseAddress.unsafelyUnwrapped, byteCount: $0.count)
+        }
+        output.commit(message.frame.count)
+        countSent(message.payloadCount)
+        return message.payloadCount
+    }
+
+    /// Queues one fragment of a text message (RFC 6455 section 5.4). The first call begins the message.
+    ///
+    /// - Parameter isFinal: whether the message ends with it.
+    /// - Returns: the fragment's length in bytes.
+    /// - Throws: `.closed` after the close frame; `.fragmentOfOtherKind` inside a binary message.
+    @discardableResult
+    public mutating func sendFragment(text: String, isFinal: Bool) throws(ProtocolMisuse) -> Int {
+        appendFrame(try nextFragmentOpcode(.text, isFinal: isFinal), isFinal: isFinal, text)
+    }
+
+    /// Queues one fragment of a binary message (RFC 6455 section 5.4). The first call begins the message.
+    ///
+    /// - Parameter isFinal: whether the message ends with it.
+    /// - Returns: the fragment's length in bytes.
+    /// - Throws: `.closed` after the close frame; `.fragmentOfOtherKind` inside a text message.
+    @discardableResult
+    public mutating func sendFragment(binary: [UInt8], isFinal: Bool) throws(ProtocolMisuse) -> Int {
+        appendFrame(try nextFragmentOpcode(.binary, isFinal: isFinal), isFinal: isFinal, binary)
+    }
+
+    /// Whether a fragmented message has been begun and not finished.
+    public var isSendingMessage: Bool { sendingKind != nil }
+
+    /// Queues a ping (RFC 6455 section 5.5.2).
+    ///
+    /// - Throws: `.closed` after the close frame; `.controlPayloadTooLong` past 125 bytes.
+    public mutating func ping(_ payload: [UInt8] = []) throws(ProtocolMisuse) {
+        try sendControl(.ping, payload)
+    }
+
+    /// Queues a pong that nobody asked for (RFC 6455 section 5.5.3). Pings are answered without this.
+    ///
+    /// - Throws: `.closed` after the close frame; `.controlPayloadTooLong` past 125 bytes.
+    public mutating func pong(_ payload: [UInt8] = []) throws(ProtocolMisuse) {
+        try sendControl(.pong, payload)
+    }
+
+    /// Queues our close frame (RFC 6455 section 5.5.1). Nothing can be sent after it, and data that still arrives is thrown
+    /// away.
+    ///
+    /// - Parameters:
+    ///   - code: `nil` for an empty frame.
+    ///   - reason: at most 123 bytes of UTF-8.
+    /// - Throws: `.closed` after a close frame; `.forbiddenCloseCode`, `.reasonTooLong`, `.reasonWithoutCode`.
+    public mutating func close(code: CloseCode? = .normal, reason: String = "") throws(ProtocolMisuse) {
+        guard state == .open else { throw .closed }
+        guard reason.utf8.count <= 123 else { throw .reasonTooLong(count: reason.utf8.count) }
+        if let code {
+            guard code.canBeSent else { throw .forbiddenCloseCode(code) }
+            appendClose(Self.closePayload(code, reason: reason))
+        } else {
+            guard reason.isEmpty else { throw .reasonWithoutCode }
+            appendClose([])
+        }
+        state = .closeSent
+        assembler.discard()
+    }
+}
+
+// MARK: - Rules
+
+extension ProtocolMachine {
+    @inline(__always)
+    private func checkMayBeginMessage() throws(ProtocolMisuse) {
+        guard state == .open else { throw .closed }
+        guard sendingKind == nil else { throw .messageUnfinished }
+    }
+
+    private mutating func nextFragmentOpcode(_ kind: Opcode, isFinal: Bool) throws(ProtocolMisuse) -> Opcode {
+        guard state == .open else { throw .closed }
+        let begun = sendingKind
+        guard begun == nil || begun == kind else { throw .fragmentOfOtherKind }
+        sendingKind = isFinal ? nil : kind
+        return begun == nil ? kind : .continuation
+    }
+
+    private mutating func sendControl(_ opcode: Opcode, _ payload: [UInt8]) throws(ProtocolMisuse) {
+        guard state == .open else { throw .closed }
+        guard payload.count <= 125 else { throw .controlPayloadTooLong(count: payload.count) }
+        appendFrame(opcode, isFinal: true, payload)
+    }
+}
+
+// MARK: - Encoding
+
+extension ProtocolMachine {
+    /// Stages a text frame, or its header only when the payload is worth retaining.
+    private mutating func appendFrame(_ opcode: Opcode, isFinal: Bool, _ text: String) -> Int {
+        var text = text
+        let count = text.utf8.count
+        let header = FrameHeader(isFinal: isFinal, opcode: opcode, payloadCount: count, mask: maskKeys?())
+        if header.mask == nil, count >= OutputBuffer.retainThreshold {
+            unsafe stage(header, UnsafeRawBufferPointer(start: nil, count: 0))
+            output.retain(RetainedPayload(text))
+        } else {
+            text.withUTF8 { unsafe stage(header, UnsafeRawBufferPointer($0)) }
+        }
+        return count
+    }
+
+    /// Stages a frame of bytes, or its header only when the payload is worth retaining.
+    @discardableResult
+    mutating func appendFrame(_ opcode: Opcode, isFinal: Bool, _ bytes: [UInt8]) -> Int {
+        let count = bytes.count
+        let header = FrameHeader(isFinal: isFinal, opcode: opcode, payloadCount: count, mask: maskKeys?())
+        if header.mask == nil, count >= OutputBuffer.retainThreshold {
+            unsafe stage(header, UnsafeRawBufferPointer(start: nil, count: 0))
+            output.retain(RetainedPayload(bytes))
+        } else {
+            unsafe bytes.withUnsafeBytes { unsafe stage(header, $0) }
+        }
+        return count
+    }
+
+    /// Writes header and payload behind the staged bytes. `payload` is empty when it will be retained instead.
+    @inline(__always)
+    private mutating func stage(_ header: FrameHeader, _ payload: UnsafeRawBufferPointer) {
+        let size = header.size
+        let target = unsafe output.reserve(size &+ payload.count)
+        unsafe header.encode(to: target)
+        // Safety: there is room for header and payload.
+        if let key = header.mask {
+            unsafe Mask.copy(payload, to: target + size, key: key)
+        } else if let base = payload.baseAddress {
+            unsafe (target + size).copyMemory(from: base, byteCount: payload.count)
+        }
+        output.commit(size &+ payload.count)
+        countSent(header.payloadCount)
+    }
+
+    @inline(__always)
+    private mutating func countSent(_ payloadCount: Int) {
+        counters.framesSent &+= 1
+        counters.bytesSent &+= payloadCount
+    }
+}

@@ -1,0 +1,65 @@
+/// One end of a WebSocket connection: bytes in, events out, bytes out (RFC 6455).
+///
+/// It does no I/O, and knows neither time nor chance: the owner feeds `receive` with what the peer sent, acts on the events,
+/// and writes what stands in `output`. What the peer does wrong never throws: the right close frame is queued, and the
+/// failure is reported as an event. Only the caller's own mistakes throw, as `ProtocolMisuse`.
+public struct ProtocolMachine: ~Copyable, Sendable {
+    /// Which end this is.
+    public enum Role: Sendable {
+        /// Masks what it sends; each call of `maskKeys` must return a new key from a strong source of randomness
+        /// (RFC 6455 section 5.3).
+        case client(maskKeys: @Sendable () -> UInt32)
+        /// Sends unmasked.
+        case server
+    }
+
+    /// How far the connection has come (RFC 6455 section 7.1).
+    public enum State: Hashable, Sendable {
+        /// Messages go both ways.
+        case open
+        /// Our close frame is queued; the peer's has not come. What still comes is checked and thrown away.
+        case closeSent
+        /// Both close frames are through: the closing handshake is complete.
+        case closed
+        /// The peer broke the protocol.
+        case failed
+    }
+
+    public var limits: Limits
+    public internal(set) var state = State.open
+    public var counters = Counters()
+    /// How messages are handed out; a change takes effect at the next message's start.
+    public var delivery = Delivery.messages
+    /// What is to be written to the peer.
+    public var output = OutputBuffer()
+
+    let maskKeys: (@Sendable () -> UInt32)?
+
+    // What is being received.
+    var partialHeader = PartialHeader()
+    var frame: FrameHeader?
+    var frameRemaining = 0
+    var controlPayload: [UInt8] = []
+    var assembler = MessageAssembler()
+
+    // What is being sent.
+    var pendingPong: [UInt8]?
+    var sendingKind: Opcode?
+
+    public init(role: Role, limits: Limits = .init()) {
+        self.limits = limits
+        switch role {
+        case .client(let maskKeys): self.maskKeys = maskKeys
+        case .server: self.maskKeys = nil
+        }
+    }
+
+    /// Whether this is the server's end.
+    public var isServer: Bool { maskKeys == nil }
+
+    /// Memory held for an unfinished message.
+    package var bytesBuffered: Int { assembler.capacity &+ controlPayload.capacity }
+
+    /// Whether a data message has begun to arrive and is not complete.
+    package var isMidMessage: Bool { assembler.isActive }
+}
