@@ -171,6 +171,9 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
 
     /// Calls `flush` once, when this turn's jobs have run. Ask at most once until then.
     package func flushAtEndOfTurn(_ flush: any EndOfTurnFlush) { flushes.append(flush) }
+
+    /// Takes back what `flushAtEndOfTurn` asked for.
+    package func cancelFlush(_ flush: any EndOfTurnFlush) { flushes.removeAll { $0 === flush } }
 }
 
 /// Something that gathers output during a turn and hands it to the kernel when the turn ends.

@@ -1,0 +1,123 @@
+internal import Actors
+internal import HansomTransport
+internal import WSProtocol
+
+/// The closing handshake (RFC 6455 section 7), from both sides.
+extension WebSocket {
+    /// Closes the connection, and returns when all of it is released.
+    ///
+    /// Sends the close frame, throws away what still arrives, and waits for the peer's close, at most as long as the
+    /// option `closeTimeout` says. Closing twice is harmless. In a cancelled task it sends the frame and drops the
+    /// connection at once.
+    ///
+    /// - Parameters:
+    ///   - code: 1000 to 1003, 1007 to 1014, or 3000 to 4999; default 1000.
+    ///   - reason: at most 123 bytes of UTF-8.
+    /// - Throws: `.misuse` for another code or a longer reason; then nothing is sent.
+    public func close(code: CloseCode = .normal, reason: String = "") async throws(WebSocketError) {
+        if phase == .open && !isWriteBroken { try sendClose(code, reason) }
+        guard phase != .released else { return }
+        if Task.isCancelled { return drop() }
+        await withTaskCancellationHandler {
+            await unsafe withUnsafeContinuation { unsafe endWaiters.append($0) }
+        } onCancel: {
+            scheduler.runLater { [self] in onOwnThread { $0.drop() } }
+        }
+    }
+
+    /// Begins to close with a code and reason known to be allowed; does nothing once it has begun.
+    package func beginClose(code: CloseCode, reason: String = "") {
+        guard phase == .open, !isWriteBroken else { return }
+        try? sendClose(code, reason)
+    }
+
+    private func sendClose(_ code: CloseCode, _ reason: String) throws(WebSocketError) {
+        prepareOutput()
+        do { try machine.close(code: code, reason: reason) } catch { throw refusal(error) }
+        phase = .closeSent
+        published.publish(.closing)
+        markDirty()
+        armDeadline()
+        failSenders()
+        // What waits undecoded is decoded now, to find the peer's close behind it; its messages are discarded.
+        refillForClose()
+    }
+
+    private func refillForClose() {
+        isReadPaused = true
+        refill()
+    }
+
+    /// The peer's close frame arrived; if it was first, the answer is in the output.
+    func peerClosed(_ close: Close) {
+        conclude(.closed(close))
+        finish()
+    }
+
+    /// The peer broke a rule; the close frame that says so is in the output.
+    func violated(_ failure: ProtocolFailure) {
+        let close = Close(code: failure.code, reason: failure.description)
+        conclude(.failed(WebSocketError(.protocolViolation, failure.description, close: close)))
+        finish()
+    }
+
+    /// The handler could not go on.
+    func handlerFailed() { beginClose(code: .internalError) }
+
+    /// What waits is written; then comes the end.
+    private func finish() {
+        phase = .finishing
+        if isWriteBroken { return release() }
+        armDeadline()
+        markDirty()
+    }
+
+    /// All is written after the last frame. The server drops TCP first; the client waits for that (RFC 6455 section
+    /// 7.1.1). After a violation the peer may still be sending: closing now would reset the connection and could
+    /// destroy the close frame on its way, so only our side is shut.
+    func finishWriting() {
+        guard case .closed = outcome else {
+            phase = .draining
+            stream?.closeWrite()
+            return
+        }
+        if machine.isServer { release() } else { phase = .draining }
+    }
+
+    /// The stream gave its last byte, or broke.
+    func inputEnded(_ error: StreamError?) {
+        if phase == .open || phase == .closeSent {
+            let what = error.map { "the connection broke: \($0)" } ?? "the peer ended the connection without a close"
+            conclude(.failed(WebSocketError(.connectionLost, what, close: Close(code: .abnormal))))
+        }
+        release()
+    }
+
+    /// The peer has until then to end the connection; nothing that it sends puts that off.
+    func armDeadline() {
+        guard deadline == nil else { return }
+        // Safety: the connection disarms its alarm when it is released, and before it goes.
+        let alarm = Alarm { [unowned(unsafe) self] in unsafe onOwnThread { $0.deadlinePassed() } }
+        deadline = alarm
+        scheduler.arm(alarm, after: options.closeTimeout)
+    }
+
+    private func deadlinePassed() {
+        conclude(
+            .failed(
+                WebSocketError(
+                    .connectionLost, "the peer did not end the connection within \(options.closeTimeout)",
+                    close: Close(code: .abnormal), phase: .close)))
+        release()
+    }
+
+    /// Ends it now: what waits is written as far as the stream takes it at once.
+    func drop() {
+        guard phase != .released else { return }
+        if machine.state == .open { try? sendClose(.goingAway, "") }
+        flushAtEndOfTurn()
+        guard phase != .released else { return }
+        conclude(.closed(Close(code: .abnormal, reason: "dropped")))
+        release()
+    }
+}

@@ -1,0 +1,23 @@
+package import HansomTransport
+
+/// What is known of a connection from its opening handshake, and does not change.
+package final class ConnectionDescription: Sendable {
+    package let peerAddress: SocketAddress?
+    package let localAddress: SocketAddress?
+    package let subprotocol: String?
+    package let tls: TLSDetails?
+    /// The peer's HTTP head as it came: a request on the server, a response on the client. Parsed when asked for,
+    /// since parsed it is several times as large.
+    package let head: [UInt8]
+
+    package init(
+        peerAddress: SocketAddress? = nil, localAddress: SocketAddress? = nil, subprotocol: String? = nil,
+        tls: TLSDetails? = nil, head: [UInt8] = []
+    ) {
+        self.peerAddress = peerAddress
+        self.localAddress = localAddress
+        self.subprotocol = subprotocol
+        self.tls = tls
+        self.head = head
+    }
+}

@@ -1,0 +1,66 @@
+internal import Actors
+internal import Glibc
+internal import HansomTransport
+
+/// What remains of a connection that nobody holds any more: its last bytes are written, and the peer has a while to
+/// end too.
+final class LingeringClose: StreamObserver {
+    private let stream: any ByteStream
+    private let scheduler: Scheduler
+    private var rest: ArraySlice<UInt8>
+    private var alarm: Alarm?
+
+    /// Begins; the alarm keeps it until it has ended.
+    static func start(_ stream: any ByteStream, last: [UInt8], on scheduler: Scheduler, for time: Duration) {
+        let close = LingeringClose(stream, last: last, on: scheduler)
+        let alarm = Alarm { close.end() }
+        close.alarm = alarm
+        scheduler.arm(alarm, after: time)
+        stream.observer = close
+        stream.setWantsRead(true)
+        close.streamIsWritable()
+    }
+
+    private init(_ stream: any ByteStream, last: [UInt8], on scheduler: Scheduler) {
+        self.stream = stream
+        self.scheduler = scheduler
+        rest = last[...]
+    }
+
+    func streamIsReadable() {
+        let buffer = unsafe TransportResources.of(scheduler).readBuffer
+        switch unsafe stream.read(into: buffer) {
+        case .bytes, .wouldBlock: return
+        case .endOfStream, .failed: end()
+        }
+    }
+
+    func streamIsWritable() {
+        while !rest.isEmpty {
+            switch writeRest() {
+            case .bytes(let count): rest = rest.dropFirst(count)
+            case .wouldBlock: return stream.setWantsWrite(true)
+            case .endOfStream, .failed: return end()
+            }
+        }
+        stream.setWantsWrite(false)
+        stream.closeWrite()
+    }
+
+    private func writeRest() -> StreamProgress {
+        unsafe rest.withUnsafeBytes { bytes in
+            let base = unsafe UnsafeMutableRawPointer(mutating: bytes.baseAddress)
+            var vector = unsafe iovec(iov_base: base, iov_len: bytes.count)
+            return unsafe withUnsafePointer(to: &vector) {
+                unsafe stream.write(UnsafeBufferPointer(start: $0, count: 1))
+            }
+        }
+    }
+
+    private func end() {
+        stream.close()
+        if let alarm { scheduler.disarm(alarm) }
+        alarm?.action = {}
+        alarm = nil
+    }
+}

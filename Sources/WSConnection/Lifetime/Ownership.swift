@@ -1,0 +1,46 @@
+internal import Actors
+
+/// The bond between a connection and the process that owns it: the owner holds the connection, and its end ends it.
+///
+/// (OTP: the controlling process of a port.)
+final class Ownership: @unchecked Sendable {
+    // Safety: `observer` is touched on the owner's scheduler only; `isOver` there too.
+    private let owner: ProcessCore
+    private var observer: UInt64?
+    private var isOver = false
+
+    init(_ owner: ProcessCore) { self.owner = owner }
+
+    /// Binds `connection` to the owner.
+    func begin(_ connection: WebSocket) {
+        owner.scheduler.run { [self] in
+            guard !isOver else { return }
+            observer = owner.addObserver { [self] _ in
+                observer = nil
+                connection.scheduler.run { connection.onOwnThread { $0.beginClose(code: .goingAway) } }
+            }
+        }
+    }
+
+    /// The connection ended first, or belongs to somebody else now.
+    func end() {
+        owner.scheduler.run { [self] in
+            isOver = true
+            if let observer { owner.removeObserver(observer) }
+            observer = nil
+        }
+    }
+}
+
+extension WebSocket {
+    /// Makes `owner` the process that holds the connection; `nil` leaves it to its references.
+    package func setOwner(_ owner: ProcessCore?) {
+        self.owner?.end()
+        self.owner = owner.map { Ownership($0) }
+        self.owner?.begin(self)
+    }
+
+    /// Gives the connection to another process, whose end then ends it. To one that has ended already, the connection
+    /// is closed with 1001.
+    public func transfer(to process: PID) { setOwner(process.core) }
+}

@@ -1,0 +1,79 @@
+internal import Actors
+internal import HansomTransport
+internal import WSProtocol
+
+/// The end: told once, and nothing left behind.
+extension WebSocket {
+    /// How the connection ended is known; everyone who waits for something is told.
+    func conclude(_ end: Outcome) {
+        guard outcome == nil else { return }
+        outcome = end
+        published.publish(end.close)
+        published.publish(.closing)
+        let error = end.error
+        failReceivers(error)
+        failSenders()
+        failPings(error)
+        pumpEvents()
+    }
+
+    /// The stream is of no more use: it is closed, and those who wait for the end go on.
+    func release() {
+        guard phase != .released else { return }
+        phase = .released
+        stream?.close()
+        stream = nil
+        isReadPaused = false
+        disarmDeadline()
+        releaseOutput()
+        published.publish(.closed)
+        let waiters = unsafe endWaiters
+        unsafe endWaiters = []
+        for unsafe waiter in unsafe waiters { unsafe waiter.resume() }
+        if !isHandlerRunning { finishProcess(handlerReason ?? exitReason) }
+    }
+
+    private var exitReason: ExitReason {
+        switch outcome {
+        case .closed, nil: .normal
+        case .failed(let error): .error(error)
+        }
+    }
+
+    func finishProcess(_ reason: ExitReason) {
+        owner?.end()
+        owner = nil
+        core.finish(core.exitReason ?? reason)
+    }
+
+    private func disarmDeadline() {
+        if let deadline { scheduler.disarm(deadline) }
+        deadline = nil
+    }
+
+    private func releaseOutput() {
+        machine.output.consume(machine.output.count)
+        if let storage = unsafe machine.output.reclaim() { unsafe resources.take(back: storage) }
+    }
+
+    /// An exit signal: the handler is cancelled, the peer is told 1001.
+    func receiveExit(_ reason: ExitReason) {
+        handlerTask?.cancel()
+        cancelHandlerReceivers()
+        if reason.kind == .killed { drop() } else { beginClose(code: .goingAway) }
+    }
+
+    /// The last reference is gone. Whoever is on the other end is told 1001, by an object that outlives this one.
+    func abandon() {
+        if isFlushPending { scheduler.cancelFlush(self) }
+        disarmDeadline()
+        if let stream {
+            stream.observer = nil
+            if machine.state == .open { try? machine.close(code: .goingAway) }
+            LingeringClose.start(stream, last: machine.output.drain(), on: scheduler, for: options.closeTimeout)
+        }
+        if phase != .released { releaseOutput() }
+        owner?.end()
+        core.finish(.normal)
+    }
+}

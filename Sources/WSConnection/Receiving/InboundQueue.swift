@@ -1,0 +1,58 @@
+internal import DequeModule
+
+/// What has arrived and was not taken yet, in order.
+///
+/// Messages are bounded by whoever fills the queue, which asks `hasRoom` first; pings and pongs never fill it: only
+/// the newest 16 wait.
+struct InboundQueue {
+    static let controlFramesKept = 16
+
+    private var frames = Deque<WebSocket.Frame>()
+    private(set) var messageCount = 0
+    private(set) var controlCount = 0
+    private(set) var byteCount = 0
+
+    var isEmpty: Bool { frames.isEmpty }
+    var first: WebSocket.Frame? { frames.first }
+
+    /// Whether another message may come. One always fits an empty queue.
+    func hasRoom(_ limits: WebSocket.Limits) -> Bool {
+        messageCount < limits.inboundMessages && (messageCount == 0 || byteCount < limits.inboundBytes)
+    }
+
+    mutating func append(_ frame: WebSocket.Frame) {
+        frames.append(frame)
+        if frame.isControl {
+            controlCount &+= 1
+            if controlCount > InboundQueue.controlFramesKept { dropOldestControl() }
+        } else {
+            messageCount &+= 1
+            byteCount &+= frame.byteCount
+        }
+    }
+
+    mutating func popFirst() -> WebSocket.Frame? {
+        guard let frame = frames.popFirst() else { return nil }
+        if frame.isControl {
+            controlCount &-= 1
+        } else {
+            messageCount &-= 1
+            byteCount &-= frame.byteCount
+        }
+        return frame
+    }
+
+    /// Takes the first message, dropping pings and pongs before it.
+    mutating func popMessage() -> WebSocket.Message? {
+        while let frame = popFirst() {
+            if let message = frame.message { return message }
+        }
+        return nil
+    }
+
+    private mutating func dropOldestControl() {
+        guard let index = frames.firstIndex(where: \.isControl) else { return }
+        frames.remove(at: index)
+        controlCount &-= 1
+    }
+}

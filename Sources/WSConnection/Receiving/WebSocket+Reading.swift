@@ -1,0 +1,108 @@
+internal import Actors
+internal import HansomTransport
+internal import WSProtocol
+
+/// From the socket to the application: the read loop.
+extension WebSocket: StreamObserver {
+    package nonisolated func streamIsReadable() { onOwnThread { $0.read() } }
+
+    /// Begins to read; `leftover` arrived together with the handshake.
+    package func begin(leftover: [UInt8] = []) {
+        core.enlist()
+        core.onExitSignal = { [unowned(unsafe) self] reason in
+            // Safety: an actor that is gone has finished its core, which then holds no closure.
+            unsafe onOwnThread { $0.receiveExit(reason) }
+        }
+        stream?.observer = self
+        var leftover = leftover
+        unsafe leftover.withUnsafeMutableBytes { if unsafe !$0.isEmpty { unsafe receive($0) } }
+        stream?.setWantsRead(true)
+    }
+
+    /// One read a turn: what one connection may take of its scheduler before the others have theirs.
+    private func read() {
+        guard let stream else { return }
+        if !backlog.isEmpty && phase == .open {
+            isReadPaused = true
+            return stream.setWantsRead(false)
+        }
+        let buffer = unsafe resources.readBuffer
+        switch unsafe stream.read(into: buffer) {
+        case .bytes(let count):
+            if phase == .draining || phase == .finishing { return }
+            unsafe receive(UnsafeMutableRawBufferPointer(rebasing: buffer[..<count]))
+        case .wouldBlock: return
+        case .endOfStream: inputEnded(nil)
+        case .failed(let error): inputEnded(error)
+        }
+    }
+
+    /// Decodes as far as there is room for what comes out, and keeps the rest.
+    private func receive(_ bytes: UnsafeMutableRawBufferPointer) {
+        var window = unsafe InputWindow(bytes)
+        decode(&window)
+        if !window.isEmpty { unsafe backlog.keep(window.remaining) }
+    }
+
+    private func decode(_ window: inout InputWindow) {
+        while canTake, let event = machine.nextEvent(&window) { handle(event) }
+    }
+
+    private var canTake: Bool { phase != .open || inbound.hasRoom(options.limits) }
+
+    /// Goes on decoding when there is room again, and with reading when all is decoded.
+    func refill() {
+        if !backlog.isEmpty {
+            var taken = Backlog()
+            swap(&taken, &backlog)
+            unsafe taken.withBytes { bytes in
+                var window = unsafe InputWindow(bytes)
+                decode(&window)
+                return window.count
+            }
+            swap(&taken, &backlog)
+        }
+        if backlog.isEmpty && isReadPaused {
+            isReadPaused = false
+            stream?.setWantsRead(true)
+        }
+    }
+
+    private func handle(_ event: ProtocolEvent) {
+        switch event {
+        case .text(let text): deliver(.text(text))
+        case .binary(let bytes): deliver(.binary(bytes))
+        case .ping(let payload):
+            markDirty()
+            if phase == .open { deliverControl(.ping(payload)) }
+        case .pong(let payload):
+            resolvePings(payload)
+            if phase == .open { deliverControl(.pong(payload)) }
+        case .close(let frame): peerClosed(Close(code: frame.code, reason: frame.reason))
+        case .failure(let failure): violated(failure)
+        case .fragment: break
+        }
+    }
+
+    private func deliver(_ frame: Frame) {
+        if let messageHandler, let message = frame.message { return call(messageHandler, with: message) }
+        if let receiver = receivers.popFirst() { return resume(receiver, with: .success(frame)) }
+        inbound.append(frame)
+        if subscriber != nil { pumpEvents() }
+    }
+
+    private func deliverControl(_ frame: Frame) {
+        if messageHandler != nil { return }
+        if let receiver = receivers.popFirst(wanting: frame) { return resume(receiver, with: .success(frame)) }
+        inbound.append(frame)
+        if subscriber != nil { pumpEvents() }
+    }
+
+    private func call(_ handler: MessageHandler, with message: Message) {
+        do {
+            try handler(self, message)
+        } catch {
+            handlerFailed()
+        }
+    }
+}

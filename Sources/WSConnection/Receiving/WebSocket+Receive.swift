@@ -1,0 +1,139 @@
+internal import Actors
+
+/// Passive mode: the application asks.
+extension WebSocket {
+    /// Takes the next message, waiting for one as long as the option `recvTimeout` says.
+    ///
+    /// Pings and pongs are passed over. Several calls at once are served first come, first served.
+    ///
+    /// - Returns: the message.
+    /// - Throws: `.timeout` when none came in time, `.cancelled` when the task was cancelled (both lose nothing),
+    ///   `.activeMode` while a subscriber is told, and once all that arrived is read: `.closed` with code and reason,
+    ///   `.connectionLost`, or `.protocolViolation`, each time one asks.
+    public func recv() async throws(WebSocketError) -> Message {
+        if credits == 0, let message = nextMessage() { return message }
+        return try await messageLater(timeout: options.recvTimeout)
+    }
+
+    /// Takes the next message, waiting at most `timeout` for one; `nil` waits without end.
+    ///
+    /// - Throws: as `recv()`.
+    public func recv(timeout: Duration?) async throws(WebSocketError) -> Message {
+        if credits == 0, let message = nextMessage() { return message }
+        return try await messageLater(timeout: timeout)
+    }
+
+    /// Takes the next frame: a message, or a ping or pong. (The newest 16 of these wait.)
+    ///
+    /// - Parameter timeout: how long to wait; default: the option `recvTimeout`.
+    /// - Throws: as `recv()`.
+    public func recvFrame() async throws(WebSocketError) -> Frame {
+        try await recvFrame(timeout: options.recvTimeout)
+    }
+
+    /// Takes the next frame, waiting at most `timeout` for one; `nil` waits without end.
+    ///
+    /// - Throws: as `recv()`.
+    public func recvFrame(timeout: Duration?) async throws(WebSocketError) -> Frame {
+        if credits == 0, let frame = nextFrame() { return frame }
+        return try await wait(timeout: timeout, wantsFrames: true)
+    }
+
+    private func nextMessage() -> Message? {
+        while true {
+            if let message = inbound.popMessage() {
+                if inbound.isEmpty { refillIfNeeded() }
+                return message
+            }
+            if backlog.isEmpty { return nil }
+            refill()
+            if inbound.isEmpty { return nil }
+        }
+    }
+
+    private func nextFrame() -> Frame? {
+        if inbound.isEmpty { refillIfNeeded() }
+        guard let frame = inbound.popFirst() else { return nil }
+        if inbound.isEmpty { refillIfNeeded() }
+        return frame
+    }
+
+    func refillIfNeeded() {
+        if !backlog.isEmpty || isReadPaused { refill() }
+    }
+
+    private func messageLater(timeout: Duration?) async throws(WebSocketError) -> Message {
+        while true {
+            if let message = try await wait(timeout: timeout, wantsFrames: false).message { return message }
+        }
+    }
+
+    private func wait(timeout: Duration?, wantsFrames: Bool) async throws(WebSocketError) -> Frame {
+        guard credits == 0 else {
+            throw WebSocketError(.activeMode, "frames go to the subscriber; setActive(.off) first")
+        }
+        if let outcome { throw outcome.error }
+        if phase != .open { throw WebSocketError(.closed, "the connection is being closed") }
+        let isHandler = isHandlerTask
+        if isHandler {
+            if Task.isCancelled { throw WebSocketError.cancelled }
+            return try await suspend(ProcessCore.nextID(), timeout, wantsFrames, isHandler: true).get()
+        }
+        let id = ProcessCore.nextID()
+        return try await withTaskCancellationHandler {
+            if Task.isCancelled { return Result<Frame, WebSocketError>.failure(.cancelled) }
+            return await suspend(id, timeout, wantsFrames, isHandler: false)
+        } onCancel: {
+            scheduler.runLater { [self] in onOwnThread { $0.cancelReceiver(id) } }
+        }.get()
+    }
+
+    /// Whether the caller is the connection's own handler, whose cancellation is watched once for its whole life.
+    var isHandlerTask: Bool {
+        guard isHandlerRunning, let handlerIdentity = unsafe handlerIdentity else { return false }
+        return unsafe withUnsafeCurrentTask { unsafe $0 == handlerIdentity }
+    }
+
+    private func suspend(
+        _ id: UInt64, _ timeout: Duration?, _ wantsFrames: Bool, isHandler: Bool
+    ) async -> Result<Frame, WebSocketError> {
+        await unsafe withUnsafeContinuation { continuation in
+            var alarm: Alarm?
+            if let timeout {
+                let timer = Alarm { [unowned(unsafe) self] in unsafe onOwnThread { $0.receiverTimedOut(id, timeout) } }
+                // Safety: the suspended call holds the connection until the alarm has rung or is disarmed.
+                scheduler.arm(timer, after: timeout)
+                alarm = timer
+            }
+            unsafe receivers.append(
+                Receivers.Waiter(
+                    id: id, wantsFrames: wantsFrames, isHandler: isHandler, alarm: alarm, continuation: continuation))
+        }
+    }
+
+    func resume(_ receiver: Receivers.Waiter, with result: Result<Frame, WebSocketError>) {
+        if let alarm = receiver.alarm { scheduler.disarm(alarm) }
+        unsafe receiver.continuation.resume(returning: result)
+    }
+
+    private func receiverTimedOut(_ id: UInt64, _ timeout: Duration) {
+        guard let receiver = receivers.remove(id: id) else { return }
+        resume(receiver, with: .failure(WebSocketError(.timeout, "nothing arrived within \(timeout)", phase: .receive)))
+    }
+
+    private func cancelReceiver(_ id: UInt64) {
+        if let receiver = receivers.remove(id: id) { resume(receiver, with: .failure(.cancelled)) }
+    }
+
+    func cancelHandlerReceivers() {
+        while let receiver = receivers.remove(where: { $0.isHandler }) { resume(receiver, with: .failure(.cancelled)) }
+    }
+
+    func failReceivers(_ error: WebSocketError) {
+        while let receiver = receivers.popFirst() { resume(receiver, with: .failure(error)) }
+    }
+}
+
+extension WebSocketError {
+    static let cancelled = WebSocketError(.cancelled, "the task was cancelled")
+}

@@ -1,0 +1,84 @@
+internal import Actors
+internal import Glibc
+internal import HansomTransport
+
+/// One write a turn: what was sent since the last is handed to the stream in one system call.
+extension WebSocket: EndOfTurnFlush {
+    package nonisolated func flushAtEndOfTurn() { onOwnThread { $0.flush() } }
+
+    package nonisolated func streamIsWritable() { onOwnThread { $0.flush() } }
+
+    /// Asks for a flush at the end of this turn.
+    func markDirty() {
+        if isFlushPending { return }
+        isFlushPending = true
+        scheduler.flushAtEndOfTurn(self)
+    }
+
+    private func flush() {
+        isFlushPending = false
+        guard let stream else { return }
+        while true {
+            machine.preparePendingOutput()
+            if machine.output.isEmpty { break }
+            switch write(to: stream) {
+            case .bytes(let count): machine.output.consume(count)
+            case .wouldBlock: return waitUntilWritable(stream)
+            case .endOfStream: return writeFailed()
+            case .failed: return writeFailed()
+            }
+        }
+        allWritten(stream)
+    }
+
+    /// Offers what waits, at most 16 chunks of it.
+    private func write(to stream: any ByteStream) -> StreamProgress {
+        let count = Swift.min(machine.output.chunkCount, 16)
+        if count == 1 {
+            let chunk = unsafe machine.output.chunk(0)
+            var vector = unsafe iovec(iov_base: UnsafeMutableRawPointer(mutating: chunk.baseAddress), iov_len: chunk.count)
+            return unsafe withUnsafePointer(to: &vector) {
+                unsafe stream.write(UnsafeBufferPointer(start: $0, count: 1))
+            }
+        }
+        return unsafe withUnsafeTemporaryAllocation(of: iovec.self, capacity: count) { vectors in
+            for index in 0..<count {
+                let chunk = unsafe machine.output.chunk(index)
+                let base = unsafe UnsafeMutableRawPointer(mutating: chunk.baseAddress)
+                unsafe vectors.initializeElement(at: index, to: iovec(iov_base: base, iov_len: chunk.count))
+            }
+            return unsafe stream.write(UnsafeBufferPointer(vectors))
+        }
+    }
+
+    private func waitUntilWritable(_ stream: any ByteStream) {
+        if !isWriteWanted {
+            isWriteWanted = true
+            stream.setWantsWrite(true)
+        }
+        resumeSenders()
+    }
+
+    private func allWritten(_ stream: any ByteStream) {
+        if isWriteWanted {
+            isWriteWanted = false
+            stream.setWantsWrite(false)
+        }
+        if let storage = unsafe machine.output.reclaim() { unsafe resources.take(back: storage) }
+        resumeSenders()
+        if phase == .finishing { finishWriting() }
+    }
+
+    /// What could not be written never will be; what can still be read is read to its end.
+    private func writeFailed() {
+        isWriteBroken = true
+        machine.output.consume(machine.output.count)
+        if let stream, isWriteWanted {
+            isWriteWanted = false
+            stream.setWantsWrite(false)
+        }
+        published.publish(.closing)
+        failSenders()
+        if phase == .open { armDeadline() } else { release() }
+    }
+}

@@ -1,0 +1,48 @@
+internal import WSProtocol
+
+extension WebSocket {
+    /// What bounds a connection, so that no peer can make it grow.
+    public struct Limits: Sendable, Hashable {
+        /// Bytes of one message; default 1 MiB. More is answered with 1009.
+        public var messageSize = 1 << 20
+        /// Bytes of one frame; default: as `messageSize`.
+        public var frameSize: Int?
+        /// Frames of one message, empty ones too; default 1,024.
+        public var fragments = 1024
+        /// Messages that may wait to be received; default 16. When as many wait, the socket is not read.
+        public var inboundMessages = 16
+        /// Bytes that may wait to be received; default 1 MiB. One message of allowed size always fits.
+        public var inboundBytes = 1 << 20
+        /// Bytes waiting to be sent from which on `send` suspends; default 64 KiB.
+        public var outboundHighWater = 64 << 10
+        /// Bytes waiting to be sent down to which suspended senders wait; default 32 KiB.
+        public var outboundLowWater = 32 << 10
+
+        public init() {}
+
+        var ofProtocol: WSProtocol.Limits {
+            WSProtocol.Limits(maxMessageSize: messageSize, maxFrameSize: frameSize, maxFragments: fragments)
+        }
+    }
+}
+
+/// What a connection is told at birth. All connections of one server share one.
+package final class ConnectionOptions: Sendable {
+    package let limits: WebSocket.Limits
+    /// How long `recv()` waits; nil: without end.
+    package let recvTimeout: Duration?
+    /// How long the peer may take to end the connection once we asked it to.
+    package let closeTimeout: Duration
+    /// Applies to `subscribe` without a mode.
+    package let active: WebSocket.ActiveMode
+
+    package init(
+        limits: WebSocket.Limits = .init(), recvTimeout: Duration? = nil, closeTimeout: Duration = .seconds(10),
+        active: WebSocket.ActiveMode = .off
+    ) {
+        self.limits = limits
+        self.recvTimeout = recvTimeout
+        self.closeTimeout = closeTimeout
+        self.active = active
+    }
+}

@@ -1,0 +1,84 @@
+public import Actors
+public import HTTPTypes
+public import HansomTransport
+internal import WSProtocol
+
+/// What is known of a connection can be asked, most of it from anywhere and without waiting.
+extension WebSocket {
+    /// The connection as a process.
+    public nonisolated var pid: PID { core.pid }
+
+    /// Where it stands.
+    public nonisolated var state: State { published.current }
+
+    /// Whether it has ended for sending: a close was sent or received, or it was lost.
+    public nonisolated var isClosed: Bool { published.current != .open }
+
+    /// The code it was closed with, once it was: 1005 for a close without code, 1006 when it was lost.
+    public nonisolated var closeCode: CloseCode? { published.close?.code }
+
+    /// The reason it was closed with, once it was.
+    public nonisolated var closeReason: String? { published.close?.reason }
+
+    /// The other end's address.
+    public nonisolated var peerAddress: SocketAddress? { description.peerAddress }
+
+    /// This end's address.
+    public nonisolated var localAddress: SocketAddress? { description.localAddress }
+
+    /// The subprotocol agreed upon, if any (RFC 6455 section 1.9).
+    public nonisolated var subprotocol: String? { description.subprotocol }
+
+    /// The extensions agreed upon. None is built yet.
+    public nonisolated var extensions: [String] { [] }
+
+    /// TLS version, cipher and peer certificate; `nil` without TLS.
+    public nonisolated var tls: TLSDetails? { description.tls }
+
+    /// On the client the headers of the server's answer, on the server those of the request.
+    public nonisolated var handshakeHeaders: HTTPFields {
+        if let request { return request.headers }
+        var parser = ResponseHeadParser()
+        return (try? parser.parse(description.head).head?.fields) ?? HTTPFields()
+    }
+
+    /// On the server, the request that opened the connection; `nil` on the client.
+    public nonisolated var request: Request? {
+        var parser = RequestHeadParser()
+        guard let head = try? parser.parse(description.head).head else { return nil }
+        return Request(head)
+    }
+
+    /// Bytes that wait to be written.
+    public var bufferedBytes: Int { machine.output.count }
+
+    /// Frames and payload bytes so far, control frames included.
+    public var counters: Counters {
+        let counters = machine.counters
+        return Counters(
+            framesReceived: UInt64(counters.framesReceived), framesSent: UInt64(counters.framesSent),
+            bytesReceived: UInt64(counters.bytesReceived), bytesSent: UInt64(counters.bytesSent))
+    }
+
+    /// What the last answered ping measured.
+    public var latency: Duration? { lastLatency }
+
+    /// The request that opened a connection.
+    public struct Request: Sendable {
+        /// The method, always `GET`.
+        public let method: String
+        /// The path, percent-encoded as it came.
+        public let path: String
+        /// What followed the question mark, if there was one.
+        public let query: String?
+        public let headers: HTTPFields
+
+        package init(_ head: RequestHead) {
+            method = head.method
+            let parts = head.target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
+            path = String(parts.first ?? "")
+            query = parts.count > 1 ? String(parts[1]) : nil
+            headers = head.fields
+        }
+    }
+}

@@ -1,0 +1,119 @@
+package import Actors
+package import HansomTransport
+public import WSProtocol
+
+/// A WebSocket connection (RFC 6455): a process whose mailbox is fed by a socket.
+///
+/// It is an actor that lives on one scheduler, and owns its socket, its protocol state and its buffers. A program
+/// receives in passive mode with `recv`, or subscribes and is told in active mode. Client and server connections are
+/// alike.
+///
+/// Here stands what a connection consists of. What it does is told folder by folder: `Receiving`, `Sending`, `Active`,
+/// `Closing`, `Lifetime`.
+@safe public actor WebSocket {
+    public typealias CloseCode = WSProtocol.CloseCode
+
+    // What any thread may ask.
+    package nonisolated let core: ProcessCore
+    package nonisolated let description: ConnectionDescription
+    nonisolated let published = PublishedState()
+
+    // The wire.
+    let resources: TransportResources
+    let options: ConnectionOptions
+    var stream: (any ByteStream)?
+    var machine: ProtocolMachine
+    var phase = Phase.open
+    var deadline: Alarm?
+
+    // What has arrived.
+    var inbound = InboundQueue()
+    var backlog = Backlog()
+    var isReadPaused = false
+    var receivers = Receivers()
+    var messageHandler: MessageHandler?
+
+    // What is to go out.
+    var isFlushPending = false
+    var isWriteWanted = false
+    var isWriteBroken = false
+    var sendersWaiting: [SendWaiter] = []
+    var isFragmentedSendOpen = false
+    var pings: [PendingPing] = []
+    var lastLatency: Duration?
+
+    // Active mode.
+    var subscriber: Subscriber?
+    var credits = 0
+    var isPumping = false
+    var isEndTold = false
+
+    // The end.
+    var outcome: Outcome?
+    var endWaiters = unsafe [UnsafeContinuation<Void, Never>]()
+    var handlerTask: Task<Void, Never>?
+    var handlerIdentity: UnsafeCurrentTask?
+    var isHandlerRunning = false
+    var handlerReason: ExitReason?
+    var owner: Ownership?
+
+    /// Runs as the connection, for each connection of a server.
+    public typealias Handler = @Sendable (isolated WebSocket) async throws -> Void
+    /// Runs as the connection for each message, without suspending.
+    public typealias MessageHandler = @Sendable (isolated WebSocket, Message) throws -> Void
+
+    /// Takes over a stream on which the opening handshake has succeeded. Call it on `scheduler`; then `begin`.
+    package init(
+        stream: any ByteStream, scheduler: Scheduler, role: ProtocolMachine.Role, options: ConnectionOptions,
+        description: ConnectionDescription
+    ) {
+        core = ProcessCore(on: scheduler)
+        resources = TransportResources.of(scheduler)
+        machine = ProtocolMachine(role: role, limits: options.limits.ofProtocol)
+        self.stream = stream
+        self.options = options
+        self.description = description
+    }
+
+    isolated deinit { abandon() }
+
+    public nonisolated var unownedExecutor: UnownedSerialExecutor {
+        unsafe core.scheduler.asUnownedSerialExecutor()
+    }
+
+    nonisolated var scheduler: Scheduler { core.scheduler }
+
+    /// Where the connection stands on the wire.
+    enum Phase {
+        /// Messages flow.
+        case open
+        /// Our close is on its way; the peer's is awaited.
+        case closeSent
+        /// What waits is still written; then the stream is dropped.
+        case finishing
+        /// What waits is still written, then our side is shut; what arrives is thrown away until the peer ends too.
+        case draining
+        /// The stream is gone.
+        case released
+    }
+
+    /// How it ended for the application.
+    enum Outcome {
+        case closed(Close)
+        case failed(WebSocketError)
+
+        var close: Close {
+            switch self {
+            case .closed(let close): close
+            case .failed(let error): error.close ?? Close(code: .abnormal, reason: error.message)
+            }
+        }
+
+        var error: WebSocketError {
+            switch self {
+            case .closed(let close): WebSocketError(.closed, "the connection was closed with \(close)", close: close)
+            case .failed(let error): error
+            }
+        }
+    }
+}
