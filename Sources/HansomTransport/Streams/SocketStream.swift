@@ -73,6 +73,9 @@ package final class SocketStream: ByteStream, DescriptorObserver {
 
     package func setWantsWrite(_ wanted: Bool) { want(.write, wanted) }
 
+    /// What became of the connection attempt that made the socket writable: throws if it failed.
+    package func checkConnected() throws(SystemError) { try Socket.checkConnected(descriptor) }
+
     package func closeWrite() {
         if isOpen { _ = Glibc.shutdown(descriptor, Int32(SHUT_WR)) }
     }

@@ -1,17 +1,16 @@
-internal import Actors
-internal import Glibc
-internal import HansomTransport
+package import Actors
+package import HansomTransport
 
 /// What remains of a connection that nobody holds any more: its last bytes are written, and the peer has a while to
 /// end too.
-final class LingeringClose: StreamObserver {
+package final class LingeringClose: StreamObserver {
     private let stream: any ByteStream
     private let scheduler: Scheduler
     private var rest: ArraySlice<UInt8>
     private var alarm: Alarm?
 
     /// Begins; the alarm keeps it until it has ended.
-    static func start(_ stream: any ByteStream, last: [UInt8], on scheduler: Scheduler, for time: Duration) {
+    package static func start(_ stream: any ByteStream, last: [UInt8], on scheduler: Scheduler, for time: Duration) {
         let close = LingeringClose(stream, last: last, on: scheduler)
         let alarm = Alarm { close.end() }
         close.alarm = alarm
@@ -27,7 +26,7 @@ final class LingeringClose: StreamObserver {
         rest = last[...]
     }
 
-    func streamIsReadable() {
+    package func streamIsReadable() {
         let buffer = unsafe TransportResources.of(scheduler).readBuffer
         switch unsafe stream.read(into: buffer) {
         case .bytes, .wouldBlock: return
@@ -35,9 +34,9 @@ final class LingeringClose: StreamObserver {
         }
     }
 
-    func streamIsWritable() {
+    package func streamIsWritable() {
         while !rest.isEmpty {
-            switch writeRest() {
+            switch stream.write(rest) {
             case .bytes(let count): rest = rest.dropFirst(count)
             case .wouldBlock: return stream.setWantsWrite(true)
             case .endOfStream, .failed: return end()
@@ -45,16 +44,6 @@ final class LingeringClose: StreamObserver {
         }
         stream.setWantsWrite(false)
         stream.closeWrite()
-    }
-
-    private func writeRest() -> StreamProgress {
-        unsafe rest.withUnsafeBytes { bytes in
-            let base = unsafe UnsafeMutableRawPointer(mutating: bytes.baseAddress)
-            var vector = unsafe iovec(iov_base: base, iov_len: bytes.count)
-            return unsafe withUnsafePointer(to: &vector) {
-                unsafe stream.write(UnsafeBufferPointer(start: $0, count: 1))
-            }
-        }
     }
 
     private func end() {

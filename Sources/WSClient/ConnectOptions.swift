@@ -1,0 +1,42 @@
+public import Actors
+public import HTTPTypes
+public import HansomTransport
+public import WSConnection
+
+/// How a client connects, and what it grants the connection.
+public struct ConnectOptions: Sendable {
+    /// How long connecting may take in all: name resolution, TCP, TLS and handshake; default 8 s, `nil`: no limit.
+    public var connectTimeout: Duration?
+    /// How long `recv()` waits; default: without end.
+    public var recvTimeout: Duration?
+    /// Further header fields of the request. Those that the handshake itself sends are refused.
+    public var headers: HTTPFields
+    /// Subprotocols to offer, most wanted first (RFC 6455 section 1.9).
+    public var protocols: [String]
+    /// What `subscribe` without a mode means; default `.off`.
+    public var active: WebSocket.ActiveMode
+    /// Verification, trust, certificate of a `wss` connection.
+    public var tls: TLSClientOptions
+    /// How long the peer may take to end a connection that is being closed; default 10 s.
+    public var closeTimeout: Duration
+    /// What bounds the connection; see `WebSocket.Limits`.
+    public var limits: WebSocket.Limits
+    /// Where the connection is to live; default: the caller's scheduler, or one of the shared group's in turn.
+    public var scheduler: Scheduler?
+
+    public init(
+        connectTimeout: Duration? = .seconds(8), recvTimeout: Duration? = nil, headers: HTTPFields = [:],
+        protocols: [String] = [], active: WebSocket.ActiveMode = .off, tls: TLSClientOptions = .init(),
+        closeTimeout: Duration = .seconds(10), limits: WebSocket.Limits = .init(), scheduler: Scheduler? = nil
+    ) {
+        self.connectTimeout = connectTimeout
+        self.recvTimeout = recvTimeout
+        self.headers = headers
+        self.protocols = protocols
+        self.active = active
+        self.tls = tls
+        self.closeTimeout = closeTimeout
+        self.limits = limits
+        self.scheduler = scheduler
+    }
+}

@@ -1,0 +1,141 @@
+internal import Glibc
+package import HansomTransport
+
+/// Reads and writes a stream with `await`, for the few steps before it carries a WebSocket: TLS and HTTP heads.
+///
+/// Confined to the stream's scheduler, like the stream; one task uses it.
+package final class StreamDriver: StreamObserver, @unchecked Sendable {
+    // Safety (@unchecked Sendable): only the scheduler's thread touches it; the task that drives it prefers that
+    // scheduler, and whoever aborts it does so there.
+    package private(set) var stream: any ByteStream
+    private let buffer: UnsafeMutableRawBufferPointer
+    private var waiter: UnsafeContinuation<Void, Never>?
+    private var failure: WebSocketError?
+    private var phase: WebSocketError.Phase
+
+    /// - Parameters:
+    ///   - buffer: what reads go through; shared, since nothing in it outlives a call.
+    package init(_ stream: any ByteStream, buffer: UnsafeMutableRawBufferPointer, phase: WebSocketError.Phase) {
+        self.stream = stream
+        unsafe self.buffer = buffer
+        self.phase = phase
+        stream.observer = self
+    }
+
+    package func streamIsReadable() { wake() }
+    package func streamIsWritable() { wake() }
+
+    /// Whatever waits now, or would wait from now on, fails with `error`, and the stream is closed.
+    package func abort(_ error: WebSocketError) {
+        if failure != nil { return }
+        failure = error
+        stream.close()
+        wake()
+    }
+
+    /// Reads what is there, waiting for something; empty at the end of the stream.
+    package func read() async throws(WebSocketError) -> [UInt8] {
+        while true {
+            try check()
+            switch unsafe stream.read(into: buffer) {
+            case .bytes(let count): return unsafe Array(buffer[..<count])
+            case .wouldBlock: await readable()
+            case .endOfStream: return []
+            case .failed(let error): throw broken(error)
+            }
+        }
+    }
+
+    /// Writes all of `bytes`.
+    package func write(_ bytes: [UInt8]) async throws(WebSocketError) {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            try check()
+            switch stream.write(rest) {
+            case .bytes(let count): rest = rest.dropFirst(count)
+            case .wouldBlock: await writable()
+            case .endOfStream: throw broken(.truncated)
+            case .failed(let error): throw broken(error)
+            }
+        }
+    }
+
+    /// Waits until the stream takes bytes: for a socket, until it is connected or has failed to be.
+    package func waitUntilWritable() async throws(WebSocketError) {
+        try check()
+        await writable()
+        try check()
+    }
+
+    /// Speaks TLS from here on: `stream` stands on the one driven so far, and its handshake is awaited.
+    package func startTLS(_ tls: TLSStream) async throws(WebSocketError) -> TLSDetails {
+        try check()
+        phase = .tls
+        stream = tls
+        var result: Result<TLSDetails, StreamError>?
+        tls.handshake { [self] in
+            result = $0
+            wake()
+        }
+        while result == nil && failure == nil { await pause() }
+        try check()
+        tls.observer = self
+        defer { phase = .handshake }
+        switch result {
+        case .success(let details): return details
+        case .failure(let error): throw broken(error)
+        case nil: throw broken(.truncated)
+        }
+    }
+
+    /// Hands the stream on; the driver is of no more use.
+    package func release() -> any ByteStream {
+        stream.setWantsRead(false)
+        stream.setWantsWrite(false)
+        stream.observer = nil
+        return stream
+    }
+
+    private func check() throws(WebSocketError) {
+        if let failure { throw failure }
+    }
+
+    private func readable() async {
+        stream.setWantsRead(true)
+        await pause()
+        if failure == nil { stream.setWantsRead(false) }
+    }
+
+    private func writable() async {
+        stream.setWantsWrite(true)
+        await pause()
+        if failure == nil { stream.setWantsWrite(false) }
+    }
+
+    private func pause() async {
+        await unsafe withUnsafeContinuation { unsafe waiter = $0 }
+    }
+
+    private func wake() {
+        let waiter = unsafe waiter
+        unsafe self.waiter = nil
+        unsafe waiter?.resume()
+    }
+
+    private func broken(_ error: StreamError) -> WebSocketError {
+        if case .tls(let reason) = error { return WebSocketError(.tls, reason, phase: .tls) }
+        let code: WebSocketError.Code = phase == .tls ? .tls : .connectionLost
+        return WebSocketError(code, "the connection broke: \(error)", phase: phase)
+    }
+}
+
+extension ByteStream {
+    /// Writes one run of bytes.
+    package func write(_ bytes: ArraySlice<UInt8>) -> StreamProgress {
+        unsafe bytes.withUnsafeBytes { bytes in
+            let base = unsafe UnsafeMutableRawPointer(mutating: bytes.baseAddress)
+            var vector = unsafe iovec(iov_base: base, iov_len: bytes.count)
+            return unsafe withUnsafePointer(to: &vector) { unsafe write(UnsafeBufferPointer(start: $0, count: 1)) }
+        }
+    }
+}

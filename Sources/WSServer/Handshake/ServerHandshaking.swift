@@ -1,0 +1,99 @@
+internal import Actors
+internal import HansomTransport
+internal import WSConnection
+internal import WSProtocol
+
+/// The opening handshake of one accepted connection, from TLS to the 101, within one deadline.
+final class ServerHandshaking: @unchecked Sendable {
+    // Safety: used by the scheduler's thread only.
+    private let scheduler: Scheduler
+    private let settings: ServerSettings
+    private let peer: SocketAddress?
+    private let local: SocketAddress?
+    private let driver: StreamDriver
+    private var head: [UInt8] = []
+    private var tls: TLSDetails?
+    /// The task that the handshake, and then the handler, runs in.
+    var task: Task<Void, Never>?
+
+    init(_ stream: SocketStream, peer: SocketAddress?, on scheduler: Scheduler, _ settings: ServerSettings) {
+        self.scheduler = scheduler
+        self.settings = settings
+        self.peer = peer
+        local = stream.localAddress
+        driver = unsafe StreamDriver(
+            stream, buffer: TransportResources.of(scheduler).readBuffer, phase: .handshake)
+    }
+
+    /// Drops it: the server shuts down.
+    func abort() { driver.abort(WebSocketError(.closed, "the server is shutting down", phase: .handshake)) }
+
+    /// Carries it through. The connection has begun when this returns one; otherwise the peer was refused or is gone.
+    func run() async -> WebSocket? {
+        let deadline = Alarm { [driver, settings] in
+            driver.abort(
+                WebSocketError(.timeout, "no handshake within \(settings.handshakeTimeout)", phase: .handshake))
+        }
+        scheduler.arm(deadline, after: settings.handshakeTimeout)
+        defer { scheduler.disarm(deadline) }
+        do {
+            try await startTLS()
+            guard let (request, rest) = try await readHead() else { return nil }
+            switch ServerHandshake.evaluate(request, rules: settings.rules) {
+            case .accept(let acceptance): return try await accept(acceptance, rest)
+            case .refuse(let refusal): return await refuse(refusal)
+            }
+        } catch {
+            driver.stream.close()
+            return nil
+        }
+    }
+
+    private func startTLS() async throws(WebSocketError) {
+        guard let context = settings.tls else { return }
+        let scheduler = scheduler
+        let stream = TLSStream(server: context, over: driver.stream) { scheduler.deferAction($0) }
+        tls = try await driver.startTLS(stream)
+    }
+
+    /// Reads the request; `nil` when the peer went away first, or was refused for its form.
+    private func readHead() async throws(WebSocketError) -> (RequestHead, rest: [UInt8])? {
+        var parser = RequestHeadParser()
+        while true {
+            let bytes = try await driver.read()
+            if bytes.isEmpty {
+                driver.stream.close()
+                return nil
+            }
+            do {
+                let (consumed, request) = try parser.parse(bytes)
+                head += bytes[..<consumed]
+                if let request { return (request, Array(bytes[consumed...])) }
+            } catch {
+                _ = await refuse(Refusal(error))
+                return nil
+            }
+        }
+    }
+
+    private func accept(_ acceptance: Acceptance, _ rest: [UInt8]) async throws(WebSocketError) -> WebSocket {
+        try await driver.write(acceptance.responseBytes)
+        let description = ConnectionDescription(
+            peerAddress: peer, localAddress: local, subprotocol: acceptance.subprotocol, tls: tls, head: head)
+        let connection = WebSocket(
+            stream: driver.release(), scheduler: scheduler, role: .server, options: settings.connection,
+            description: description)
+        connection.onOwnThread { connection in
+            if case .perMessage(let handler) = settings.handler { connection.setMessageHandler(handler) }
+            connection.begin(leftover: rest)
+        }
+        return connection
+    }
+
+    /// Answers, and lets the answer arrive: closing at once would reset a peer that is still sending.
+    private func refuse(_ refusal: Refusal) async -> WebSocket? {
+        LingeringClose.start(
+            driver.release(), last: refusal.responseBytes, on: scheduler, for: settings.connection.closeTimeout)
+        return nil
+    }
+}

@@ -1,0 +1,7 @@
+// Everything that the file of a server's user needs comes with `import WSServer`.
+@_exported public import struct HansomTransport.TLSConfigurationError
+@_exported public import enum HansomTransport.TLSPEM
+@_exported public import struct HansomTransport.TLSIdentity
+@_exported public import struct HansomTransport.TLSServerOptions
+@_exported public import enum HansomTransport.TLSVersion
+@_exported public import WSConnection
