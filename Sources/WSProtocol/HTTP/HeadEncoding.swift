@@ -1,0 +1,28 @@
+import HTTPTypes
+
+extension ResponseHead {
+    /// The head on the wire (RFC 9112 section 4).
+    package var bytes: [UInt8] {
+        Array("HTTP/1.1 \(status) \(reasonPhrase)\r\n".utf8) + fields.bytes
+    }
+}
+
+extension RequestHead {
+    /// The head on the wire (RFC 9112 section 3).
+    package var bytes: [UInt8] {
+        Array("\(method.rawValue) \(target) HTTP/1.1\r\n".utf8) + fields.bytes
+    }
+}
+
+extension HTTPFields {
+    /// The field lines and the empty line behind them (RFC 9112 section 5). Values keep the bytes they came with.
+    fileprivate var bytes: [UInt8] {
+        var bytes: [UInt8] = []
+        for field in self {
+            bytes += Array("\(field.name.rawName): ".utf8)
+            unsafe field.withUnsafeBytesOfValue { unsafe bytes.append(contentsOf: $0) }
+            bytes += Array("\r\n".utf8)
+        }
+        return bytes + Array("\r\n".utf8)
+    }
+}

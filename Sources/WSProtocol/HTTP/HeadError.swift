@@ -1,0 +1,18 @@
+/// Why an HTTP head was refused, and the status that says so (RFC 9110 section 15.5).
+public struct HeadError: Error, Hashable, Sendable {
+    /// 400, 414, 431 or 505.
+    public let status: Int
+    /// What came, what is allowed, and where it is written.
+    public let message: String
+
+    public init(status: Int, message: String) {
+        self.status = status
+        self.message = message
+    }
+
+    static func badRequest(_ message: String) -> HeadError { HeadError(status: 400, message: message) }
+}
+
+extension HeadError: CustomStringConvertible {
+    public var description: String { "\(status): \(message)" }
+}

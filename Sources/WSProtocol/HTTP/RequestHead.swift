@@ -1,0 +1,19 @@
+public import HTTPTypes
+
+/// A request without its content (RFC 9112 section 3).
+public struct RequestHead: Hashable, Sendable {
+    public var method: HTTPRequest.Method
+    /// The request target as it came: path and query, as a rule.
+    public var target: String
+    public var fields: HTTPFields
+
+    public init(method: HTTPRequest.Method = .get, target: String, fields: HTTPFields) {
+        self.method = method
+        self.target = target
+        self.fields = fields
+    }
+
+    /// Whether this asks for a WebSocket: a GET whose `Connection` lists `upgrade` and whose `Upgrade` lists `websocket`
+    /// (RFC 6455 section 4.1).
+    public var isUpgrade: Bool { method == .get && fields.listsWebSocketUpgrade }
+}

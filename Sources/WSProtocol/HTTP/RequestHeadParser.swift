@@ -1,0 +1,71 @@
+import HTTPTypes
+
+/// Reads request heads, in pieces of any size, by the strict grammar of HTTP/1.1 (RFC 9112 sections 2 to 5).
+///
+/// What is lenient in others is refused here, for each such leniency has let a request be smuggled past a proxy.
+public struct RequestHeadParser: Sendable {
+    private var reader: HeadReader
+    private var method = HTTPRequest.Method.get
+    private var target = ""
+
+    public init(limits: HeadLimits = .init()) {
+        reader = Self.reader(limits)
+    }
+
+    private static func reader(_ limits: HeadLimits) -> HeadReader {
+        HeadReader(limits: limits, longStartLineStatus: 414, mayBeginWithEmptyLine: true)
+    }
+
+    /// Takes the next bytes. Those behind the head are left alone: they belong to what follows.
+    ///
+    /// - Returns: how many bytes were taken, all of them unless the head is complete; and the head once it is. The parser is
+    ///   then ready for the next one.
+    /// - Throws: `HeadError` with the status to answer; the parser is of no further use.
+    public mutating func parse(_ bytes: UnsafeRawBufferPointer) throws(HeadError) -> (consumed: Int, head: RequestHead?) {
+        if reader.isAtStart, let first = unsafe bytes.first { try Self.checkFirst(first) }
+        var (method, target) = (method, target)
+        let (consumed, isComplete) = unsafe try reader.read(bytes) { line throws(HeadError) in
+            (method, target) = try Self.requestLine(line)
+        }
+        (self.method, self.target) = (method, target)
+        guard isComplete else { return (consumed, nil) }
+        let head = RequestHead(method: method, target: target, fields: reader.fields)
+        try head.fields.checkFraming()
+        try head.fields.checkHost()
+        self = RequestHeadParser(limits: reader.limits)
+        return (consumed, head)
+    }
+
+    /// Takes the next bytes; see the other form.
+    public mutating func parse(_ bytes: [UInt8]) throws(HeadError) -> (consumed: Int, head: RequestHead?) {
+        try unsafe bytes.withUnsafeBufferPointer { memory throws(HeadError) in
+            try unsafe parse(UnsafeRawBufferPointer(memory))
+        }
+    }
+
+    /// Refuses at the first byte what cannot become a request, so that a client that speaks something else is not left
+    /// waiting for a deadline.
+    private static func checkFirst(_ byte: UInt8) throws(HeadError) {
+        guard byte.isToken || byte == UInt8(ascii: "\r") || byte == UInt8(ascii: "\n") else {
+            let hint = byte == 0x16 ? ", which begins a TLS handshake; this port speaks plain HTTP" : ""
+            throw .badRequest("\(byte.shown) where a method begins\(hint) (RFC 9112 section 3)")
+        }
+    }
+
+    /// `method SP target SP HTTP/1.1` (RFC 9112 section 3).
+    private static func requestLine(_ line: [UInt8]) throws(HeadError) -> (HTTPRequest.Method, String) {
+        let parts = line.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
+        guard parts.count == 3 else {
+            throw .badRequest("request line of \(parts.count) parts; a method, a target and a version, one space between (RFC 9112 section 3)")
+        }
+        guard let method = HTTPRequest.Method(String(decoding: parts[0], as: UTF8.self)) else {
+            throw .badRequest("method that is not a token (RFC 9110 section 9.1)")
+        }
+        guard !parts[1].isEmpty else { throw .badRequest("empty request target (RFC 9112 section 3.2)") }
+        if let bad = parts[1].first(where: { !$0.isVisible || $0 == UInt8(ascii: "#") }) {
+            throw .badRequest("\(bad.shown) in the request target (RFC 9112 section 3.2)")
+        }
+        guard try HTTPVersion.isOneDotOne(parts[2]) else { throw HTTPVersion.unsupported(parts[2]) }
+        return (method, String(decoding: parts[1], as: UTF8.self))
+    }
+}

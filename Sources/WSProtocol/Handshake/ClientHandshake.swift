@@ -1,0 +1,92 @@
+public import HTTPTypes
+
+/// The client's half of the opening handshake (RFC 6455 section 4.1).
+public struct ClientHandshake: Sendable {
+    /// What `Sec-WebSocket-Key` says: the base64 of the 16 bytes.
+    public let key: String
+    /// The subprotocols offered.
+    public let protocols: [String]
+    /// The whole request.
+    public let request: RequestHead
+
+    /// Checks all that will go on the wire.
+    ///
+    /// - Parameters:
+    ///   - target: path and query, as `WebSocketURL.target` has them.
+    ///   - host: the value of `Host`, as `WebSocketURL.hostHeader` has it.
+    ///   - fields: further fields. They cannot replace the handshake's own.
+    ///   - protocols: subprotocols to offer, in order of preference.
+    ///   - key: 16 random bytes, new for each connection.
+    /// - Throws: `HandshakeMisuse` naming what must not be sent.
+    public init(
+        target: String, host: String, fields: HTTPFields = [:], protocols: [String] = [], key: [UInt8]
+    ) throws(HandshakeMisuse) {
+        guard key.count == HandshakeKey.byteCount else { throw .keyLength(key.count) }
+        guard target.utf8.first == UInt8(ascii: "/"),
+            target.utf8.allSatisfy({ $0.isVisible && $0 != UInt8(ascii: "#") })
+        else { throw .target(target) }
+        guard Authority(host) != nil else { throw .host(host) }
+        try Self.check(protocols)
+        try Self.check(fields)
+        self.key = Base64.encode(key)
+        self.protocols = protocols
+        var all = HTTPFields()
+        all[.hostField] = host
+        all[.upgrade] = "websocket"
+        all[.connection] = "Upgrade"
+        all[.secWebSocketKey] = self.key
+        all[.secWebSocketVersion] = "13"
+        if !protocols.isEmpty { all[.secWebSocketProtocol] = protocols.joined(separator: ", ") }
+        all.append(contentsOf: fields)
+        request = RequestHead(method: .get, target: target, fields: all)
+    }
+
+    /// The bytes of the request.
+    public var requestBytes: [UInt8] { request.bytes }
+
+    /// Checks the server's answer.
+    ///
+    /// - Returns: what was agreed on.
+    /// - Throws: `HandshakeFailure` naming what is wrong.
+    public func verify(_ response: ResponseHead) throws(HandshakeFailure) -> Negotiated {
+        let fields = response.fields
+        guard response.status == 101 else { throw .status(response) }
+        guard fields.lists("websocket", in: .upgrade) else { throw .upgrade(fields[.upgrade]) }
+        guard fields.lists("upgrade", in: .connection) else { throw .connection(fields[.connection]) }
+        guard fields[.secWebSocketAccept] == HandshakeKey.accept(key) else { throw .accept(fields[.secWebSocketAccept]) }
+        let subprotocol = fields[.secWebSocketProtocol]
+        if let subprotocol, !protocols.contains(subprotocol) { throw .subprotocol(subprotocol) }
+        if let text = fields[.secWebSocketExtensions] {
+            var parser = FieldListParser(text.utf8.makeIterator())
+            guard parser.extensions() == [] else { throw .extensions(text) }
+        }
+        return Negotiated(subprotocol: subprotocol, extensions: [])
+    }
+}
+
+// MARK: - Rules
+
+extension ClientHandshake {
+    /// What the caller cannot set: the handshake's own fields, and those that would give the request content.
+    private static let reservedNames: Set<HTTPField.Name> = [
+        .hostField, .upgrade, .connection, .secWebSocketKey, .secWebSocketVersion, .secWebSocketProtocol,
+        .secWebSocketExtensions, .secWebSocketAccept, .contentLength, .transferEncoding,
+    ]
+
+    private static func check(_ protocols: [String]) throws(HandshakeMisuse) {
+        var seen: Set<String> = []
+        for name in protocols {
+            guard name.isToken else { throw .subprotocol(name) }
+            guard seen.insert(name).inserted else { throw .duplicateSubprotocol(name) }
+        }
+    }
+
+    private static func check(_ fields: HTTPFields) throws(HandshakeMisuse) {
+        for field in fields {
+            let name = field.name.rawName
+            guard !reservedNames.contains(field.name) else { throw .reservedField(name: name) }
+            let isClean = unsafe field.withUnsafeBytesOfValue { unsafe $0.allSatisfy(\.isFieldContent) }
+            guard isClean, name.isToken else { throw .fieldValue(name: name) }
+        }
+    }
+}

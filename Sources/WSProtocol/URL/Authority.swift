@@ -1,0 +1,45 @@
+/// A host with an optional port, as in `Host` and in URLs (RFC 3986 section 3.2).
+struct Authority: Hashable, Sendable {
+    /// In lower case, without the brackets of an IPv6 literal.
+    var host: String
+    var port: Int?
+    var isIPv6: Bool
+
+    /// - Returns: `nil` for an empty or malformed host or port.
+    init?(_ text: String) {
+        let bytes = Array(text.utf8)
+        let portText: ArraySlice<UInt8>
+        if bytes.first == UInt8(ascii: "[") {
+            guard let end = bytes.firstIndex(of: UInt8(ascii: "]")) else { return nil }
+            host = String(decoding: bytes[1..<end], as: UTF8.self).asciiLowercased
+            isIPv6 = true
+            guard IPv6Literal.isValid(host) else { return nil }
+            portText = bytes[(end + 1)...]
+        } else {
+            let end = bytes.firstIndex(of: UInt8(ascii: ":")) ?? bytes.endIndex
+            guard end > 0, bytes[..<end].allSatisfy(Self.isHostByte) else { return nil }
+            host = String(decoding: bytes[..<end], as: UTF8.self).asciiLowercased
+            isIPv6 = false
+            portText = bytes[end...]
+        }
+        guard let port = Self.port(portText) else { return nil }
+        self.port = port.number
+    }
+
+    /// The host as it stands in a URL.
+    var hostInURL: String { isIPv6 ? "[\(host)]" : host }
+
+    static func isHostByte(_ byte: UInt8) -> Bool {
+        byte.isASCIILetter || byte.isDigit || [UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_")].contains(byte)
+    }
+
+    /// What stands behind the host: nothing, a lone colon (RFC 3986 section 3.2.3 allows it), or a colon and 1 to 65535.
+    private static func port(_ text: ArraySlice<UInt8>) -> (number: Int?, Void)? {
+        guard let colon = text.first else { return (nil, ()) }
+        let digits = text.dropFirst()
+        guard colon == UInt8(ascii: ":"), digits.count <= 5, digits.allSatisfy(\.isDigit) else { return nil }
+        if digits.isEmpty { return (nil, ()) }
+        let number = digits.reduce(0) { $0 * 10 + Int($1 - UInt8(ascii: "0")) }
+        return (1...65535).contains(number) ? (number, ()) : nil
+    }
+}

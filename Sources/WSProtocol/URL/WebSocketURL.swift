@@ -1,0 +1,71 @@
+/// Where a WebSocket is to be reached (RFC 6455 section 3, RFC 3986).
+///
+/// `ws`, `wss`, `http` and `https` URLs, and `ws+unix:///path/to/socket:/target` for a Unix socket.
+public struct WebSocketURL: Hashable, Sendable {
+    /// What the URL may begin with.
+    public enum Scheme: String, Hashable, Sendable {
+        case ws
+        case wss
+        case http
+        case https
+        case wsUnix = "ws+unix"
+    }
+
+    /// Name and password, percent-decoded (RFC 3986 section 3.2.1).
+    public struct UserInfo: Hashable, Sendable {
+        public let user: String
+        public let password: String?
+
+        /// The value of an `Authorization` field for them (RFC 7617 section 2).
+        public var basicAuthorization: String { "Basic " + Base64.encode(Array("\(user):\(password ?? "")".utf8)) }
+    }
+
+    public let scheme: Scheme
+    public let userinfo: UserInfo?
+    /// In lower case; an IPv6 literal without its brackets; `localhost` for a Unix socket.
+    public let host: String
+    /// As given, or the scheme's own.
+    public let port: Int
+    /// Path and query as they go on the wire, `/` at least.
+    public let target: String
+    /// The socket's path, percent-decoded, for a Unix socket.
+    public let unixPath: String?
+
+    /// Whether TLS is spoken.
+    public var isSecure: Bool { scheme == .wss || scheme == .https }
+
+    /// The value of `Host` (RFC 9110 section 7.2): without the port when it is the scheme's own.
+    public var hostHeader: String {
+        let host = host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]" : host
+        return port == WebOrigin.defaultPort(isSecure: isSecure) ? host : "\(host):\(port)"
+    }
+
+    /// The origin in web terms: `http` or `https`, host and port. Credentials do not cross it.
+    public var origin: WebOrigin { WebOrigin(scheme: isSecure ? "https" : "http", host: host, port: port) }
+
+    /// - Throws: `ParseError` saying what came and what is allowed.
+    public init(_ text: String) throws(ParseError) {
+        var parser = try Parser(text)
+        scheme = try parser.scheme()
+        if scheme == .wsUnix {
+            (userinfo, host, port) = (nil, "localhost", WebOrigin.defaultPort(isSecure: false))
+            unixPath = try parser.unixPath()
+        } else {
+            let (userinfo, authority) = try parser.authority()
+            self.userinfo = userinfo
+            host = authority.host
+            port = authority.port ?? WebOrigin.defaultPort(isSecure: scheme == .wss || scheme == .https)
+            unixPath = nil
+        }
+        target = try parser.target()
+    }
+}
+
+extension WebSocketURL: CustomStringConvertible {
+    /// The URL without its password, fit for logs and messages.
+    public var description: String {
+        if let unixPath { return "\(scheme.rawValue)://\(unixPath):\(target)" }
+        let user = userinfo.map { "\($0.user)@" } ?? ""
+        return "\(scheme.rawValue)://\(user)\(hostHeader)\(target)"
+    }
+}
