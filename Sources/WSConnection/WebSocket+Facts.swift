@@ -74,7 +74,7 @@ extension WebSocket {
         public let headers: HTTPFields
 
         package init(_ head: RequestHead) {
-            method = head.method
+            method = head.method.rawValue
             let parts = head.target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
             path = String(parts.first ?? "")
             query = parts.count > 1 ? String(parts[1]) : nil

@@ -5,3 +5,6 @@
 @_exported public import struct HansomTransport.TLSServerOptions
 @_exported public import enum HansomTransport.TLSVersion
 @_exported public import WSConnection
+@_exported public import enum WSProtocol.OriginPolicy
+@_exported public import struct WSProtocol.RequestHead
+@_exported public import enum WSProtocol.SubprotocolPolicy

@@ -46,8 +46,15 @@ internal import CHansomSystem
         }
     }
 
+    /// The source of mask keys for a connection of this scheduler.
+    package var maskKeys: @Sendable () -> UInt32 {
+        // Safety: the scheduler keeps its resources as long as it lives, and a connection calls this on its thread.
+        nonisolated(unsafe) let resources = unsafe Unmanaged.passUnretained(self)
+        return { unsafe resources._withUnsafeGuaranteedRef { $0.nextMaskKey() } }
+    }
+
     /// A mask key that was never used before, from the kernel's generator (RFC 6455 section 5.3 and 10.3).
-    package func nextMaskKey() -> UInt32 {
+    private func nextMaskKey() -> UInt32 {
         if keysLeft == 0 {
             unsafe keys.withUnsafeMutableBytes { unsafe Random.fill($0) }
             keysLeft = keys.count

@@ -4,7 +4,7 @@ package import HansomTransport
 /// Reads and writes a stream with `await`, for the few steps before it carries a WebSocket: TLS and HTTP heads.
 ///
 /// Confined to the stream's scheduler, like the stream; one task uses it.
-package final class StreamDriver: StreamObserver, @unchecked Sendable {
+@safe package final class StreamDriver: StreamObserver, @unchecked Sendable {
     // Safety (@unchecked Sendable): only the scheduler's thread touches it; the task that drives it prefers that
     // scheduler, and whoever aborts it does so there.
     package private(set) var stream: any ByteStream

@@ -93,7 +93,7 @@ final class ServerHandshaking: @unchecked Sendable {
     /// Answers, and lets the answer arrive: closing at once would reset a peer that is still sending.
     private func refuse(_ refusal: Refusal) async -> WebSocket? {
         LingeringClose.start(
-            driver.release(), last: refusal.responseBytes, on: scheduler, for: settings.connection.closeTimeout)
+            driver.release(), last: refusal.bytes, on: scheduler, for: settings.connection.closeTimeout)
         return nil
     }
 }

@@ -22,7 +22,7 @@ final class ServerSettings: Sendable {
         load = ServerLoad(maxConnections: options.maxConnections, maxHandshakes: options.maxHandshakes)
         tls = if let tls = options.tls { try TLSContext(server: tls) } else { nil }
         rules = ServerHandshake.Rules(
-            origins: options.origins, subprotocols: options.subprotocols, isTLS: options.tls != nil)
+            isTLS: options.tls != nil, origin: options.origins, subprotocols: options.subprotocols)
         handshakeTimeout = options.handshakeTimeout
         connection = ConnectionOptions(
             limits: options.limits, recvTimeout: options.recvTimeout, closeTimeout: options.closeTimeout)
