@@ -65,6 +65,9 @@ package final class ProcessCore: @unchecked Sendable {
         return id
     }
 
+    /// How many wait for its end.
+    package var observerCount: Int { observers.count }
+
     package func removeObserver(_ id: UInt64) { observers.removeAll { $0.id == id } }
 
     /// An exit signal arrived.

@@ -7,13 +7,13 @@ extension Scheduler {
 
     /// Runs the loop on the calling thread until `stop`.
     func runLoop() {
-        unsafe hansom_set_current_scheduler(Unmanaged.passUnretained(self).toOpaque())
-        phase.store(.running, ordering: .sequentiallyConsistent)
-        while phase.load(ordering: .relaxed) == .running {
-            turn(maySleep: true)
+        onThisThread {
+            phase.store(.running, ordering: .sequentiallyConsistent)
+            while phase.load(ordering: .relaxed) == .running {
+                turn(maySleep: true)
+            }
+            while turn(maySleep: false) {}
         }
-        while turn(maySleep: false) {}
-        hansom_set_current_scheduler(nil)
         phase.store(.stopped, ordering: .sequentiallyConsistent)
         // What was posted between the last turn and `stopped` is run here; later posts run where they are posted.
         runAfterlife()
@@ -47,7 +47,9 @@ extension Scheduler {
         inbox.swap(with: &items)
         for item in items {
             switch item {
-            case .job(let job): ready.append(job)
+            case .job(let job):
+                ready.append(job)
+                jobsPosted &+= 1
             case .action(let action): action()
             }
         }
@@ -122,6 +124,7 @@ extension Scheduler {
                 isolatedTo: asUnownedSerialExecutor(), taskExecutor: asUnownedTaskExecutor())
             left &-= 1
         }
+        jobsRun &+= UInt64(Scheduler.jobsPerRound &- left)
         return worked
     }
 

@@ -30,7 +30,12 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
     var watches = WatchTable()
     var flushes: [any EndOfTurnFlush] = []
     var spins = SpinBudget()
-    var turns: UInt64 = 0
+    /// How often it has looked for work.
+    package var turns: UInt64 = 0
+    /// How many jobs it has run.
+    package var jobsRun: UInt64 = 0
+    /// How many of them other threads handed to it.
+    package var jobsPosted: UInt64 = 0
     /// Nanoseconds, read once a turn.
     package var now: UInt64 = 0
     /// What other layers keep for each scheduler: buffers, mask keys.
@@ -43,7 +48,8 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
         case idle, running, stopping, stopped
     }
 
-    init(index: Int, poller: any Poller, time: any TimeSource) {
+    /// Made by a `SchedulerGroup`, or by a test that turns it by hand.
+    package init(index: Int, poller: any Poller, time: any TimeSource) {
         self.index = index
         self.poller = poller
         self.time = time
@@ -120,12 +126,18 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
     /// One thread at a time does so, and looks again before it leaves; the others go on their way.
     func runAfterlife() {
         while !inbox.isEmpty, !isInAfterlife.exchange(true, ordering: .sequentiallyConsistent) {
-            let outer = unsafe hansom_current_scheduler()
-            unsafe hansom_set_current_scheduler(Unmanaged.passUnretained(self).toOpaque())
-            while drainInbox() || runJobs() || flush() {}
-            unsafe hansom_set_current_scheduler(outer)
+            onThisThread { while drainInbox() || runJobs() || flush() {} }
             isInAfterlife.store(false, ordering: .sequentiallyConsistent)
         }
+    }
+
+    /// Runs `body` with the calling thread as this scheduler's. Nobody else may be running it meanwhile: that is for
+    /// its own loop, for whoever comes after the loop, and for a test that turns it by hand.
+    package func onThisThread<R>(_ body: () -> R) -> R {
+        let outer = unsafe hansom_current_scheduler()
+        unsafe hansom_set_current_scheduler(Unmanaged.passUnretained(self).toOpaque())
+        defer { unsafe hansom_set_current_scheduler(outer) }
+        return body()
     }
 
     // MARK: Alarms, for the owner thread
