@@ -100,7 +100,9 @@ extension Scheduler {
 
     private func ringAlarms() -> Bool {
         var rang = false
-        while let alarm = alarms.popDue(at: now) {
+        // Those that the ringing ones arm have their turn in the next round: none can hold up the loop.
+        let last = alarms.lastTicket
+        while let alarm = alarms.popDue(at: now, armedUpTo: last) {
             rang = true
             alarm.action()
         }

@@ -142,10 +142,11 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
 
     // MARK: Alarms, for the owner thread
 
-    package func arm(_ alarm: Alarm, at deadline: UInt64) { alarms.arm(alarm, at: deadline) }
+    /// Arms `alarm`, or moves it. A time that has passed is taken for now, so that it does not overtake who waits.
+    package func arm(_ alarm: Alarm, at deadline: UInt64) { alarms.arm(alarm, at: max(deadline, now)) }
 
     package func arm(_ alarm: Alarm, after delay: Duration) {
-        alarms.arm(alarm, at: time.nanoseconds &+ delay.clampedNanoseconds)
+        arm(alarm, at: time.nanoseconds &+ delay.clampedNanoseconds)
     }
 
     package func disarm(_ alarm: Alarm) { alarms.disarm(alarm) }
