@@ -29,7 +29,7 @@ extension Scheduler {
     package func turn(maySleep: Bool) -> Bool {
         turns &+= 1
         var worked = drainInbox()
-        let found = poll(maySleep: maySleep && ready.isEmpty && laterHere.isEmpty && !worked)
+        let found = poll(maySleep: maySleep && !worked && isIdle)
         if found > 0 { worked = true }
         if ringAlarms() { worked = true }
         tellObservers(found)
@@ -38,6 +38,9 @@ extension Scheduler {
         if flush() { worked = true }
         return worked
     }
+
+    /// Whether this thread has left itself nothing to do.
+    private var isIdle: Bool { ready.isEmpty && laterHere.isEmpty && flushes.isEmpty }
 
     /// Moves what other threads posted to where it runs.
     func drainInbox() -> Bool {
@@ -140,13 +143,10 @@ extension Scheduler {
     /// Hands to the kernel what this turn gathered.
     func flush() -> Bool {
         if flushes.isEmpty { return false }
-        var index = 0
-        // A flush may ask for another, of something else.
-        while index < flushes.count {
-            flushes[index].flushAtEndOfTurn()
-            index &+= 1
-        }
-        flushes.removeAll(keepingCapacity: true)
+        swap(&flushes, &flushing)
+        // A flush may cancel any of them, and ask for more.
+        for index in flushing.indices { flushing[index]?.flushAtEndOfTurn() }
+        flushing.removeAll(keepingCapacity: true)
         return true
     }
 }

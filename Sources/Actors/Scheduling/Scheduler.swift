@@ -28,7 +28,9 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
     var spare: [Inbox.Item] = []
     var alarms = AlarmHeap()
     var watches = WatchTable()
-    var flushes: [any EndOfTurnFlush] = []
+    var flushes: [(any EndOfTurnFlush)?] = []
+    /// Those that the flush that goes on has to call; what is cancelled leaves its place empty.
+    var flushing: [(any EndOfTurnFlush)?] = []
     var spins = SpinBudget()
     /// How often it has looked for work.
     package var turns: UInt64 = 0
@@ -182,11 +184,15 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
 
     // MARK: End of turn, for the owner thread
 
-    /// Calls `flush` once, when this turn's jobs have run. Ask at most once until then.
+    /// Calls `flush` once, when this turn's jobs have run. Ask at most once until then; who asks while others are being
+    /// flushed has its turn at the end of the next, before which the loop does not sleep.
     package func flushAtEndOfTurn(_ flush: any EndOfTurnFlush) { flushes.append(flush) }
 
     /// Takes back what `flushAtEndOfTurn` asked for.
-    package func cancelFlush(_ flush: any EndOfTurnFlush) { flushes.removeAll { $0 === flush } }
+    package func cancelFlush(_ flush: any EndOfTurnFlush) {
+        for index in flushes.indices where flushes[index] === flush { flushes[index] = nil }
+        for index in flushing.indices where flushing[index] === flush { flushing[index] = nil }
+    }
 }
 
 /// Something that gathers output during a turn and hands it to the kernel when the turn ends.
