@@ -175,9 +175,9 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
         try poller.modify(watch.descriptor, interest: interest, token: watch.token)
     }
 
+    /// Ends a watch, once: the number of its descriptor may belong to somebody else by the second time.
     package func unwatch(_ watch: Watch) {
-        poller.remove(watch.descriptor)
-        watches.remove(watch)
+        if watches.remove(watch) { poller.remove(watch.descriptor) }
     }
 
     package var watchCount: Int { watches.count }
