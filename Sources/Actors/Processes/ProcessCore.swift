@@ -97,9 +97,12 @@ package final class ProcessCore: @unchecked Sendable {
     }
 
     /// An exit signal arrived.
-    package func receiveExit(_ reason: ExitReason) {
+    ///
+    /// - Parameter isOwn: whether the process sent it to itself.
+    package func receiveExit(_ reason: ExitReason, isOwn: Bool = false) {
         switch (life, reason.kind) {
-        case (.dead, _), (.running, .normal), (.exiting, .normal): return
+        case (.dead, _): return
+        case (.running, .normal) where !isOwn: return
         case (_, .kill):
             let host = onExitSignal
             if case .running = life { host?(.killed) }
