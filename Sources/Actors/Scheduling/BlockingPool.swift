@@ -1,4 +1,5 @@
 internal import CHansomSystem
+internal import DequeModule
 internal import Glibc
 
 /// Threads for what must block (Erlang's dirty schedulers): name resolution, file reads, calls into C.
@@ -62,8 +63,7 @@ package final class BlockingPool: Sendable {
         // Safety: every var is touched with `mutex` held. Mutex and condition stay at one address until `deinit`.
         private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
         private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
-        private var waiting: [@Sendable () -> Void] = []
-        private var next = 0
+        private var waiting = Deque<@Sendable () -> Void>()
         private var threads = 0
         private var idle = 0
         private var isClosed = false
@@ -96,7 +96,7 @@ package final class BlockingPool: Sendable {
         func add(_ work: @escaping @Sendable () -> Void) -> Bool {
             withLock {
                 waiting.append(work)
-                if idle >= waiting.count - next {
+                if idle >= waiting.count {
                     unsafe pthread_cond_signal(condition)
                     return false
                 }
@@ -124,26 +124,15 @@ package final class BlockingPool: Sendable {
         }
 
         private func serveOnce() {
-            let work = withLock { popWaiting() }
+            let work = withLock { waiting.popFirst() }
             work?()
-        }
-
-        private func popWaiting() -> (@Sendable () -> Void)? {
-            guard next < waiting.count else { return nil }
-            let work = waiting[next]
-            next += 1
-            if next == waiting.count {
-                waiting.removeAll(keepingCapacity: false)
-                next = 0
-            }
-            return work
         }
 
         private func take() -> (@Sendable () -> Void)? {
             withLock {
                 var mayWait = true
                 while true {
-                    if let work = popWaiting() { return work }
+                    if let work = waiting.popFirst() { return work }
                     if isClosed || !mayWait {
                         threads -= 1
                         return nil
