@@ -49,8 +49,11 @@ package final class ProcessCore: @unchecked Sendable {
 
     // MARK: On the scheduler's thread
 
-    /// Begins to count as a process of its scheduler.
-    package func enlist() { scheduler.processes[id] = self }
+    /// Begins to count as a process of its scheduler. If that is ending, the process is asked to end as well.
+    package func enlist() {
+        scheduler.processes[id] = self
+        if scheduler.isEnding { scheduler.deferAction { [self] in receiveExit(.shutdown) } }
+    }
 
     /// The reason it is ending or has ended with, if it is or has.
     package var exitReason: ExitReason? {
