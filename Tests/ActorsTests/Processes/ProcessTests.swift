@@ -25,11 +25,12 @@ func withGroup<R>(
                 await throwing.wait()
                 throw Broken()
             }
-            async let reasons = (first.down(), second.down())
+            async let firstReason = first.down()
+            async let secondReason = second.down()
             for scheduler in group.schedulers { await untilObserved(scheduler) }
             returning.open()
             throwing.open()
-            let (normal, error) = await reasons
+            let (normal, error) = await (firstReason, secondReason)
             #expect(normal.kind == .normal && normal.description == "normal")
             #expect(error.kind == .error && error.error as? Broken == Broken())
             #expect(error.description == "error(Broken())")
@@ -222,7 +223,10 @@ func withGroup<R>(
             #expect(await group.processCount() == count)
             for process in processes { process.object?.send(1) }
             while await group.processCount() > 0 { await Task.yield() }
-            for scheduler in group.schedulers { await scheduler.ask { _ in } }
+            // The tasks return in jobs of their own, after their processes have ended.
+            for scheduler in group.schedulers {
+                while await scheduler.ask({ !$0.ready.isEmpty }) { await Task.yield() }
+            }
             #expect(processes.count { $0.object != nil } == 0)
             #expect(cores.count { $0.object != nil } == 0)
         }
