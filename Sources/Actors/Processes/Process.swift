@@ -122,10 +122,13 @@ public actor Process<Message: Sendable> {
     private func start(_ body: @escaping Body) {
         core.enlist()
         core.onExitSignal = { [unowned self] _ in onOwnThread { $0.beExiting() } }
-        task = Task(executorPreference: core.scheduler) { [core] in
-            let reason = await ProcessCore.$current.withValue(core) { await ExitReason(of: body, as: self) }
-            await self.end(reason)
-        }
+        // Such a task does not inherit the actor: each `await` in its closure would hop to the actor and back, a job
+        // each way, so there is one, and it is the last.
+        task = Task(executorPreference: core.scheduler) { await self.live(body) }
+    }
+
+    private func live(_ body: Body) async {
+        end(await ProcessCore.$current.withValue(core) { await ExitReason(of: body, as: self) })
     }
 
     private func beExiting() {

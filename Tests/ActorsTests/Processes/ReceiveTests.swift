@@ -176,3 +176,12 @@ import Testing
         }
     }
 }
+
+@Suite struct JobCountTests {
+    @Test func `a process that does nothing costs one job from its start to its end`() {
+        let driven = HandDriven()
+        _ = driven.run { Process<Int>.spawn { _ in } }
+        driven.settle()
+        #expect(driven.scheduler.jobsRun == 1)
+    }
+}
