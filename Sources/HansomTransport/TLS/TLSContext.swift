@@ -23,7 +23,12 @@ package final class TLSContext: @unchecked Sendable {
     /// Reads all that `options` name.
     ///
     /// - Throws: what cannot be used, where it was found and what to do about it.
-    package init(client options: TLSClientOptions) throws(TLSConfigurationError) {
+    package convenience init(client options: TLSClientOptions) throws(TLSConfigurationError) {
+        try self.init(client: options, keyLogPath: options.keyLog ? TLSKeyLog.pathInEnvironment : nil)
+    }
+
+    /// - Parameter keyLogPath: where keys are logged to, if the options ask for it.
+    init(client options: TLSClientOptions, keyLogPath: String?) throws(TLSConfigurationError) {
         // Safety: the method is a constant of the library.
         let handle = try unsafe TLSContextHandle(
             method: TLS_client_method(), minimumVersion: options.minimumVersion, cipherSuites: options.cipherSuites)
@@ -37,8 +42,12 @@ package final class TLSContext: @unchecked Sendable {
         handle.offer(protocols)
         handle.verifyServer()
         handle.keepSessions()
-        self.keyLog = options.keyLog ? try TLSKeyLog() : nil
-        if options.keyLog { handle.logKeys() }
+        if options.keyLog, let keyLogPath, !keyLogPath.isEmpty {
+            self.keyLog = try TLSKeyLog(path: keyLogPath)
+            handle.logKeys()
+        } else {
+            self.keyLog = nil
+        }
         self.role = .client
         self.handle = handle
         self.minimumVersion = options.minimumVersion

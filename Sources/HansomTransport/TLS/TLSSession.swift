@@ -19,7 +19,7 @@ import CTLS
     }
 
     private let link: TLSLink
-    private let ssl: OpaquePointer
+    let ssl: OpaquePointer
     private let role: TLSContext.Role
 
     /// Begins a session that has not yet sent anything.
@@ -47,7 +47,10 @@ import CTLS
     }
 
     deinit {
+        // Otherwise OpenSSL bars a session from being taken up again after a connection that broke, which is just when
+        // a client wants to; since TLS 1.1 there is no need to (RFC 5246 section 7.2.1).
         // Safety: the last use of the `SSL`. It frees the BIO, and calls nothing of ours; the link goes afterwards.
+        unsafe SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN)
         unsafe SSL_free(ssl)
     }
 
