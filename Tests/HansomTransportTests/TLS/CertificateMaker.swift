@@ -4,22 +4,22 @@ import CTLS
 
 /// Makes certificates for tests through OpenSSL.
 struct CertificateMaker {
-    /// A certificate that others can be signed with. What it holds lives as long as the process.
-    @safe struct Made {
-        let certificate: OpaquePointer?
-        let key: OpaquePointer?
+    /// A certificate that others can be signed with.
+    struct Made {
+        let certificate: TLSOwnedCertificate
+        let key: TLSOwnedKey
 
         var identity: TestIdentity {
             unsafe TestIdentity(
-                certificate: Self.pem { unsafe PEM_write_bio_X509($0, certificate) },
-                key: Self.pem { unsafe PEM_write_bio_PrivateKey($0, key, nil, nil, 0, nil, nil) },
-                publicKeyDigest: unsafe certificate.map { unsafe TLSCertificate(x509: $0).publicKeyDigest } ?? [])
+                certificate: Self.pem { unsafe PEM_write_bio_X509($0, certificate.raw) },
+                key: Self.pem { unsafe PEM_write_bio_PrivateKey($0, key.raw, nil, nil, 0, nil, nil) },
+                publicKeyDigest: certificate.view.publicKeyDigest)
         }
 
         var encryptedKey: [UInt8] {
             let secret = Array("secret".utf8)
             return unsafe Self.pem {
-                unsafe PEM_write_bio_PrivateKey($0, key, EVP_aes_256_cbc(), secret, Int32(secret.count), nil, nil)
+                unsafe PEM_write_bio_PrivateKey($0, key.raw, EVP_aes_256_cbc(), secret, Int32(secret.count), nil, nil)
             }
         }
 
@@ -57,8 +57,8 @@ struct CertificateMaker {
     private func make(
         _ name: String, by issuer: Made?, from: Int, to: Int, rsaBits: Int32?, extensions: [(Int32, String)]
     ) -> Made {
-        let key = unsafe key(rsaBits: rsaBits)
-        let certificate = unsafe X509_new()
+        let (ownedKey, owned) = unsafe (TLSOwnedKey(key(rsaBits: rsaBits)), TLSOwnedCertificate(X509_new()))
+        let (key, certificate) = unsafe (ownedKey.raw, owned.raw)
         unsafe X509_set_version(certificate, 2)
         unsafe ASN1_INTEGER_set(X509_get_serialNumber(certificate), Int.random(in: 1...Int.max))
         unsafe X509_gmtime_adj(X509_getm_notBefore(certificate), from)
@@ -66,7 +66,7 @@ struct CertificateMaker {
         unsafe X509_set_pubkey(certificate, key)
         let subject = unsafe X509_get_subject_name(certificate)
         unsafe X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8, Array(name.utf8), Int32(name.utf8.count), -1, 0)
-        let parent = unsafe issuer?.certificate ?? certificate
+        let parent = unsafe issuer?.certificate.raw ?? certificate
         unsafe X509_set_issuer_name(certificate, X509_get_subject_name(parent))
         for (kind, value) in extensions {
             var context = unsafe X509V3_CTX()
@@ -75,11 +75,11 @@ struct CertificateMaker {
             precondition(unsafe X509_add_ext(certificate, made, -1) == 1)
             unsafe X509_EXTENSION_free(made)
         }
-        precondition(unsafe X509_sign(certificate, issuer?.key ?? key, EVP_sha256()) > 0)
-        return unsafe Made(certificate: certificate, key: key)
+        precondition(unsafe X509_sign(certificate, issuer?.key.raw ?? key, EVP_sha256()) > 0)
+        return Made(certificate: owned, key: ownedKey)
     }
 
-    private func key(rsaBits: Int32?) -> OpaquePointer? {
+    private func key(rsaBits: Int32?) -> OpaquePointer {
         let context = unsafe EVP_PKEY_CTX_new_id(rsaBits == nil ? EVP_PKEY_EC : EVP_PKEY_RSA, nil)
         defer { unsafe EVP_PKEY_CTX_free(context) }
         precondition(unsafe EVP_PKEY_keygen_init(context) == 1)
@@ -90,6 +90,7 @@ struct CertificateMaker {
         }
         var key: OpaquePointer?
         precondition(unsafe EVP_PKEY_keygen(context, &key) == 1)
+        guard let key = unsafe key else { fatalError("OpenSSL makes no key") }
         return unsafe key
     }
 }

@@ -63,7 +63,8 @@ final class TLSParty: StreamObserver {
     var hasWrittenAll: Bool { outbound.isEmpty }
 
     func start() {
-        stream.handshake { result in
+        stream.handshake { [weak self] result in
+            guard let self else { return }
             self.handshake = result
             if case .success = result { self.stream.setWantsRead(self.isReading) }
         }

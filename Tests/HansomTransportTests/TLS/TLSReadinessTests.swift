@@ -98,7 +98,7 @@ struct TLSReadinessTests {
         let scene = try TLSScene().settle()
         scene.server.readSize = 1
         scene.client.send(hello)
-        scene.server.whenReadable = { [server = scene.server] in server.stream.close() }
+        scene.server.whenReadable = { [weak server = scene.server] in server?.stream.close() }
         scene.loop.settle()
         #expect(scene.server.timesToldReadable == 1)
         #expect(scene.serverEnd.isClosed)

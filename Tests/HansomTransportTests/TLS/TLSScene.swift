@@ -22,6 +22,13 @@ final class TLSScene {
                 server: try serverContext ?? Self.serverContext(), over: serverEnd, deferAction: loop.deferAction))
     }
 
+    deinit {
+        // What is deferred holds the streams, and they hold the loop.
+        client.stream.close()
+        server.stream.close()
+        loop.settle()
+    }
+
     /// A client that trusts the tests' authority.
     static func clientContext(_ change: (inout TLSClientOptions) -> Void = { _ in }) throws -> TLSContext {
         var options = TLSClientOptions()
