@@ -17,7 +17,9 @@ extension TLSContextHandle {
         unsafe SSL_CTX_set_alpn_select_cb(
             raw,
             { ssl, chosen, chosenCount, offered, offeredCount, _ in
-                guard let link = unsafe TLSLink.of(ssl), let offered = unsafe offered else { return SSL_TLSEXT_ERR_NOACK }
+                guard let link = unsafe TLSLink.of(ssl), let offered = unsafe offered else {
+                    return SSL_TLSEXT_ERR_NOACK
+                }
                 let list = unsafe UnsafeBufferPointer(start: offered, count: Int(offeredCount))
                 guard let range = unsafe link.context.protocols.choose(from: list) else {
                     unsafe link.refusedProtocols = TLSProtocolNames.text(list)

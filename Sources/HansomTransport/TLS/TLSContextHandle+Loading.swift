@@ -63,7 +63,8 @@ extension TLSContextHandle {
         let authorities: [TLSOwnedCertificate]
         do {
             authorities = try source.certificates()
-        } catch where error.code == .noCertificate || error.code == .badCertificate {
+        } catch {
+            guard error.code == .noCertificate || error.code == .badCertificate else { throw error }
             throw TLSConfigurationError(.badTrustRoot, "trust roots: \(error.message)")
         }
         // Safety: the store belongs to the context; it takes references of its own.

@@ -32,7 +32,8 @@ import CTLS
         let modern = names.filter { $0.hasPrefix("TLS_") }
         var classic = names.filter { !$0.hasPrefix("TLS_") }
         if suites != nil, names.isEmpty {
-            throw TLSConfigurationError(.badCipherSuites, "the list of cipher suites is empty; nil means the default ones")
+            throw TLSConfigurationError(
+                .badCipherSuites, "the list of cipher suites is empty; nil means the default ones")
         }
         if let first = classic.first, first.hasPrefix("@") { classic.insert("DEFAULT", at: 0) }
         // Safety: `raw` is alive as long as `self`; the strings are copied.

@@ -34,7 +34,8 @@ struct TLSFailure {
             guard let bytes = link.firstBytes, !looksLikeTLS(bytes) else { return first.text }
             return "the \(peer) does not speak TLS: its first bytes are '\(Printable.text(bytes))'"
         case SSL_R_UNSUPPORTED_PROTOCOL, SSL_R_VERSION_TOO_LOW, SSL_R_NO_PROTOCOLS_AVAILABLE:
-            return "protocol version: the \(peer) does not speak \(link.context.minimumVersion) or later (\(first.text))"
+            return
+                "protocol version: the \(peer) does not speak \(link.context.minimumVersion) or later (\(first.text))"
         case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
             return "the client shows no certificate, and this server requires one"
         case SSL_R_NO_SHARED_CIPHER:

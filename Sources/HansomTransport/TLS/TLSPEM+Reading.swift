@@ -31,7 +31,8 @@ extension TLSPEM {
         let errors = TLSErrorQueue.drain()
         if let error = errors.first, !(error.library == ERR_LIB_PEM && error.reason == PEM_R_NO_START_LINE) {
             let place = "certificate \(found.count + 1) in \(name)"
-            throw TLSConfigurationError(.badCertificate, "\(place) is malformed: \(error.text); expected an X.509 certificate")
+            throw TLSConfigurationError(
+                .badCertificate, "\(place) is malformed: \(error.text); expected an X.509 certificate")
         }
         if found.isEmpty {
             throw TLSConfigurationError(
@@ -61,7 +62,8 @@ extension TLSPEM {
         if isEncrypted {
             throw TLSConfigurationError(
                 .encryptedKey,
-                "the private key in \(name) is encrypted; decrypt it first: openssl pkey -in encrypted.pem -out key.pem")
+                "the private key in \(name) is encrypted; decrypt it first: openssl pkey -in encrypted.pem -out key.pem"
+            )
         }
         if text.isEmpty || !Self.labels(in: text).contains(where: { $0.hasSuffix("PRIVATE KEY") }) {
             throw TLSConfigurationError(

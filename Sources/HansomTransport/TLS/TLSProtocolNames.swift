@@ -12,7 +12,8 @@ struct TLSProtocolNames: Sendable {
             guard let count = UInt8(exactly: bytes.count), count > 0 else {
                 throw TLSConfigurationError(
                     .badProtocolName,
-                    "ALPN protocol name '\(Printable.text(bytes))' has \(bytes.count) bytes; expected 1 to 255 (RFC 7301)")
+                    "ALPN protocol name '\(Printable.text(bytes))' has \(bytes.count) bytes; expected 1 to 255 (RFC 7301)"
+                )
             }
             wire.append(count)
             wire += bytes

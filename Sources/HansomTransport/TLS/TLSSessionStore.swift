@@ -19,7 +19,7 @@ import CTLS
 
     deinit {
         // Safety: nobody else refers to this object any more, so lock and sessions are its own.
-        for unsafe session in unsafe sessions.values { unsafe SSL_SESSION_free(session) }
+        unsafe sessions.values.forEach { unsafe SSL_SESSION_free($0) }
         unsafe CRYPTO_THREAD_lock_free(lock)
     }
 

@@ -25,8 +25,8 @@ import Glibc
         return unsafe withUnsafeTemporaryAllocation(byteCount: size(upTo: limit), alignment: 1) { scratch in
             var filled = 0
             var offset = offset
-            for unsafe vector in unsafe vectors[index...] where filled < scratch.count {
-                let part = unsafe rest(of: vector, from: offset).prefix(scratch.count - filled)
+            for index in unsafe index..<vectors.count where filled < scratch.count {
+                let part = unsafe rest(of: vectors[index], from: offset).prefix(scratch.count - filled)
                 let target = unsafe UnsafeMutableRawBufferPointer(rebasing: scratch[filled...])
                 unsafe target.copyMemory(from: UnsafeRawBufferPointer(rebasing: part))
                 unsafe filled += part.count
@@ -59,8 +59,8 @@ import Glibc
 
     private func size(upTo limit: Int) -> Int {
         var size = -offset
-        // Safety: the slice begins at or before the end.
-        for unsafe vector in unsafe vectors[index...] where size < limit { unsafe size += vector.iov_len }
+        // Safety: each index is within the count.
+        for index in unsafe index..<vectors.count where size < limit { unsafe size += vectors[index].iov_len }
         return min(size, limit)
     }
 

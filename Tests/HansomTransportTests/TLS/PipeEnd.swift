@@ -36,7 +36,9 @@ final class PipeEnd: ByteStream {
 
     var isReadable: Bool { !isClosed && !isReadStalled && (!inbound.isEmpty || hasEnded || failure != nil) }
 
-    var isWritable: Bool { !isClosed && !isWriteStalled && writeBudget > 0 && ((peer?.room ?? 1) > 0 || failure != nil) }
+    var isWritable: Bool {
+        !isClosed && !isWriteStalled && writeBudget > 0 && ((peer?.room ?? 1) > 0 || failure != nil)
+    }
 
     /// How many bytes wait to be read.
     var waiting: Int { inbound.count }
@@ -71,7 +73,8 @@ final class PipeEnd: ByteStream {
         guard isWritable else { return .wouldBlock }
         var left = min(peer.room, writeLimit, writeBudget)
         var total = 0
-        for unsafe vector in unsafe buffers {
+        for index in buffers.indices {
+            let vector = unsafe buffers[index]
             let bytes = unsafe UnsafeRawBufferPointer(start: vector.iov_base, count: vector.iov_len).prefix(left)
             unsafe peer.inbound += bytes
             unsafe left -= bytes.count

@@ -25,7 +25,9 @@ struct TLSClientCertificateTests {
         let scene = try scene(.required(roots), client: nil)
         #expect(scene.server.refusal?.contains("the client shows no certificate, and this server requires one") == true)
         // In TLS 1.3 the client has finished by then: it hears with its first read.
-        #expect(scene.client.readRefusal?.contains("alert 'certificate required' (116)") == true, "\(scene.client.readRefusal ?? "")")
+        #expect(
+            scene.client.readRefusal?.contains("alert 'certificate required' (116)") == true,
+            "\(scene.client.readRefusal ?? "")")
     }
 
     @Test func `an optional certificate may be missing (S8)`() throws {

@@ -16,7 +16,9 @@ struct TLSConfigurationTests {
         }
     }
 
-    private func serverError(_ identity: TLSIdentity, _ change: (inout TLSServerOptions) -> Void = { _ in }) -> TLSConfigurationError? {
+    private func serverError(_ identity: TLSIdentity, _ change: (inout TLSServerOptions) -> Void = { _ in })
+        -> TLSConfigurationError?
+    {
         var options = TLSServerOptions(identity: identity)
         change(&options)
         return error { () throws(TLSConfigurationError) in try TLSContext(server: options) }
@@ -53,7 +55,10 @@ struct TLSConfigurationTests {
     @Test func `a missing file is named with the reason`() {
         let error = serverError(.files(certificateChain: "/nonexistent/chain.pem", privateKey: "/nonexistent/key.pem"))
         #expect(error?.code == .unreadableFile)
-        #expect(error?.message == "cannot read '/nonexistent/chain.pem': No such file or directory; expected a PEM file that this process may read")
+        #expect(
+            error?.message
+                == "cannot read '/nonexistent/chain.pem': No such file or directory; expected a PEM file that this process may read"
+        )
         #expect(serverError(.files(certificateChain: "/", privateKey: "/"))?.message.contains("Is a directory") == true)
     }
 
@@ -66,7 +71,8 @@ struct TLSConfigurationTests {
     }
 
     @Test func `a key where a certificate should be is named as what it is`() {
-        let error = serverError(.pem(certificateChain: certificates.localhost.key, privateKey: certificates.localhost.key))
+        let error = serverError(
+            .pem(certificateChain: certificates.localhost.key, privateKey: certificates.localhost.key))
         #expect(error?.code == .noCertificate)
         #expect(error?.message == "the PEM text given holds only: PRIVATE KEY; expected '-----BEGIN CERTIFICATE-----'")
     }
@@ -80,13 +86,15 @@ struct TLSConfigurationTests {
     }
 
     @Test func `an encrypted key is refused without asking for a passphrase`() {
-        let error = serverError(.pem(certificateChain: certificates.localhost.certificate, privateKey: certificates.encryptedKey))
+        let error = serverError(
+            .pem(certificateChain: certificates.localhost.certificate, privateKey: certificates.encryptedKey))
         #expect(error?.code == .encryptedKey)
         #expect(error?.message.contains("is encrypted; decrypt it first: openssl pkey") == true)
     }
 
     @Test func `a key of another certificate is refused`() {
-        let error = serverError(.pem(certificateChain: certificates.localhost.certificate, privateKey: certificates.client.key))
+        let error = serverError(
+            .pem(certificateChain: certificates.localhost.certificate, privateKey: certificates.client.key))
         #expect(error?.code == .keyMismatch)
         #expect(error?.message.contains("does not belong to the certificate 'CN=localhost'") == true)
     }
@@ -101,13 +109,16 @@ struct TLSConfigurationTests {
     @Test func `a weak certificate is refused with its size`() {
         let error = serverError(certificates.weak.tls)
         #expect(error?.code == .badCertificate)
-        #expect(error?.message.contains("ee key too small (its key: RSA, 1024 bits)") == true, "\(error?.message ?? "")")
+        #expect(
+            error?.message.contains("ee key too small (its key: RSA, 1024 bits)") == true, "\(error?.message ?? "")")
     }
 
     @Test func `a malformed certificate or key is refused`() {
         var broken = certificates.localhost.certificate
         broken[60] = UInt8(ascii: "!")
-        #expect(serverError(.pem(certificateChain: broken, privateKey: certificates.localhost.key))?.code == .badCertificate)
+        #expect(
+            serverError(.pem(certificateChain: broken, privateKey: certificates.localhost.key))?.code == .badCertificate
+        )
         var key = certificates.localhost.key
         key[40] = UInt8(ascii: "!")
         let error = serverError(.pem(certificateChain: certificates.localhost.certificate, privateKey: key))
@@ -135,7 +146,9 @@ struct TLSConfigurationTests {
         #expect(clientError { $0.pinnedPublicKeys = [[1, 2, 3]] }?.code == .badPin)
         #expect(clientError { $0.serverName = "a b" }?.code == .badServerName)
         #expect(serverError(certificates.localhost.tls) { $0.sessionTicketKey = [1] }?.code == .badTicketKey)
-        #expect(serverError(certificates.localhost.tls) { $0.identitiesByServerName = ["*": $0.identity] }?.code == .badServerName)
+        #expect(
+            serverError(certificates.localhost.tls) { $0.identitiesByServerName = ["*": $0.identity] }?.code
+                == .badServerName)
     }
 
     @Test func `session keys are logged when asked for, and only then (C8)`() throws {

@@ -78,7 +78,9 @@ struct TLSEndTests {
         scene.serverEnd.inject([23, 3, 3, 0, 32] + [UInt8](repeating: 9, count: 32))
         scene.loop.settle()
         #expect(scene.server.readRefusal?.hasPrefix("TLS: ") == true, "\(scene.server.readRefusal ?? "")")
-        #expect(scene.client.readRefusal?.contains("alert 'bad record mac' (20)") == true, "\(scene.client.readRefusal ?? "")")
+        #expect(
+            scene.client.readRefusal?.contains("alert 'bad record mac' (20)") == true,
+            "\(scene.client.readRefusal ?? "")")
         scene.server.send(hello)
         #expect(scene.server.writeFailure != nil)
     }
@@ -100,7 +102,8 @@ struct TLSEndTests {
             do {
                 let end = PipeLoop().pipe().0
                 let party = TLSParty(
-                    TLSStream(client: try TLSScene.clientContext(), host: "x", over: end, deferAction: loop.deferAction))
+                    TLSStream(client: try TLSScene.clientContext(), host: "x", over: end, deferAction: loop.deferAction)
+                )
                 observer = party
                 party.start()
             }

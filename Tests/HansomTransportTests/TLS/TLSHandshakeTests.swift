@@ -104,14 +104,18 @@ struct TLSHandshakeTests {
         unsafe CTLS_set_min_version(client.handle.raw, TLS1_1_VERSION)
         unsafe CTLS_set_max_version(client.handle.raw, TLS1_1_VERSION)
         let scene = try TLSScene(client: client).shakeHands()
-        #expect(scene.server.refusal?.contains("the client does not speak TLS 1.2 or later") == true, "\(scene.server.refusal ?? "")")
-        #expect(scene.client.refusal?.contains("alert 'protocol version' (70)") == true, "\(scene.client.refusal ?? "")")
+        #expect(
+            scene.server.refusal?.contains("the client does not speak TLS 1.2 or later") == true,
+            "\(scene.server.refusal ?? "")")
+        #expect(
+            scene.client.refusal?.contains("alert 'protocol version' (70)") == true, "\(scene.client.refusal ?? "")")
     }
 
     @Test func `a minimum of TLS 1.3 refuses TLS 1.2`() throws {
         let client = try TLSScene.clientContext()
         unsafe CTLS_set_max_version(client.handle.raw, TLS1_2_VERSION)
-        let scene = try TLSScene(client: client, server: TLSScene.serverContext { $0.minimumVersion = .tls13 }).shakeHands()
+        let scene = try TLSScene(client: client, server: TLSScene.serverContext { $0.minimumVersion = .tls13 })
+            .shakeHands()
         #expect(scene.server.refusal?.contains("TLS 1.3 or later") == true)
     }
 
@@ -129,7 +133,9 @@ struct TLSHandshakeTests {
         scene.server.start()
         scene.serverEnd.inject(Array("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".utf8))
         scene.loop.settle()
-        #expect(scene.server.refusal == "TLS handshake: the client does not speak TLS: its first bytes are 'GET / HTTP/1.1\\x0D\\x0A'")
+        #expect(
+            scene.server.refusal
+                == "TLS handshake: the client does not speak TLS: its first bytes are 'GET / HTTP/1.1\\x0D\\x0A'")
         let answer = String(decoding: scene.clientEnd.drain(), as: UTF8.self)
         #expect(answer.hasPrefix("HTTP/1.1 400 Bad Request\r\n"))
         let body = answer.split(separator: "\r\n\r\n", maxSplits: 1).last
@@ -141,7 +147,9 @@ struct TLSHandshakeTests {
         scene.client.start()
         scene.clientEnd.inject(Array("HTTP/1.1 400 Bad Request\r\n\r\n".utf8))
         scene.loop.settle()
-        #expect(scene.client.refusal == "TLS handshake: the server does not speak TLS: its first bytes are 'HTTP/1.1 400 Bad'")
+        #expect(
+            scene.client.refusal
+                == "TLS handshake: the server does not speak TLS: its first bytes are 'HTTP/1.1 400 Bad'")
     }
 
     @Test func `garbage is refused without a crash`() throws {
@@ -157,14 +165,17 @@ struct TLSHandshakeTests {
 
     @Test func `a protocol in common is agreed on by the server's order (C8)`() throws {
         let client = try TLSScene.clientContext { $0.alpn = ["http/1.1", "x"] }
-        let scene = try TLSScene(client: client, server: TLSScene.serverContext { $0.alpn = ["x", "http/1.1"] }).shakeHands()
+        let scene = try TLSScene(client: client, server: TLSScene.serverContext { $0.alpn = ["x", "http/1.1"] })
+            .shakeHands()
         #expect(scene.client.details?.alpn == "x")
         #expect(scene.server.details?.alpn == "x")
     }
 
     @Test func `no protocol in common is refused, and both sides hear why (C8)`() throws {
         let scene = try TLSScene(client: TLSScene.clientContext { $0.alpn = ["h2", "spdy/3"] }).shakeHands()
-        #expect(scene.server.refusal?.contains("offers the application protocols (ALPN) h2, spdy/3; this side speaks http/1.1") == true)
+        #expect(
+            scene.server.refusal?.contains(
+                "offers the application protocols (ALPN) h2, spdy/3; this side speaks http/1.1") == true)
         #expect(scene.client.refusal?.contains("alert 'no application protocol' (120)") == true)
     }
 
@@ -187,7 +198,8 @@ struct TLSHandshakeTests {
             options.identitiesByServerName = ["A.test": TestCertificates.shared.otherHost.tls]
         }
         #expect(try TLSScene(server: server, host: "a.test").shakeHands().client.details?.peerSubject == "CN=other")
-        #expect(try TLSScene(server: server, host: "localhost").shakeHands().client.details?.peerSubject == "CN=localhost")
+        #expect(
+            try TLSScene(server: server, host: "localhost").shakeHands().client.details?.peerSubject == "CN=localhost")
         let wild = try TLSScene.serverContext(TestCertificates.shared.otherHost) { options in
             options.identitiesByServerName = ["*.example.com": TestCertificates.shared.localhost.tls]
         }
@@ -203,7 +215,8 @@ struct TLSHandshakeTests {
         let second = try TLSScene(client: client, server: server).settle()
         #expect(second.client.details?.isResumed == true)
         #expect(second.client.details?.peerSubject == "CN=localhost")
-        #expect(try TLSScene(client: client, server: server, host: "127.0.0.1").settle().client.details?.isResumed == false)
+        #expect(
+            try TLSScene(client: client, server: server, host: "127.0.0.1").settle().client.details?.isResumed == false)
     }
 
     @Test func `servers that share a ticket key take up each other's sessions (S8)`() throws {

@@ -39,7 +39,8 @@ final class TLSScene {
 
     /// A server that is `localhost`, unless it is given another identity.
     static func serverContext(
-        _ identity: TestIdentity = TestCertificates.shared.localhost, _ change: (inout TLSServerOptions) -> Void = { _ in }
+        _ identity: TestIdentity = TestCertificates.shared.localhost,
+        _ change: (inout TLSServerOptions) -> Void = { _ in }
     ) throws -> TLSContext {
         var options = TLSServerOptions(identity: identity.tls)
         change(&options)

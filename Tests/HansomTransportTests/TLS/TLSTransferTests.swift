@@ -103,8 +103,14 @@ struct TLSTransferTests {
     @Test func `TLS inside TLS (T28)`() throws {
         let outer = try TLSScene().settle()
         let inner = (
-            TLSParty(TLSStream(client: try TLSScene.clientContext(), host: "a.test", over: outer.client.stream, deferAction: outer.loop.deferAction)),
-            TLSParty(TLSStream(server: try TLSScene.serverContext(TestCertificates.shared.otherHost), over: outer.server.stream, deferAction: outer.loop.deferAction))
+            TLSParty(
+                TLSStream(
+                    client: try TLSScene.clientContext(), host: "a.test", over: outer.client.stream,
+                    deferAction: outer.loop.deferAction)),
+            TLSParty(
+                TLSStream(
+                    server: try TLSScene.serverContext(TestCertificates.shared.otherHost), over: outer.server.stream,
+                    deferAction: outer.loop.deferAction))
         )
         outer.clientEnd.readLimit = 700
         inner.0.start()

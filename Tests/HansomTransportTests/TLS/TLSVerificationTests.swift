@@ -50,9 +50,11 @@ struct TLSVerificationTests {
 
     @Test func `a certificate for another host is refused with the names it has (T32)`() throws {
         let (client, _) = try refusal(certificates.otherHost)
-        #expect(client.contains("it is not valid for host 'localhost' (it names: a.test, b.test, 10.0.0.1)"), "\(client)")
+        #expect(
+            client.contains("it is not valid for host 'localhost' (it names: a.test, b.test, 10.0.0.1)"), "\(client)")
         let (address, _) = try refusal(certificates.otherHost, host: "10.0.0.2")
-        #expect(address.contains("it is not valid for host '10.0.0.2' (it names: a.test, b.test, 10.0.0.1)"), "\(address)")
+        #expect(
+            address.contains("it is not valid for host '10.0.0.2' (it names: a.test, b.test, 10.0.0.1)"), "\(address)")
     }
 
     @Test func `a common name is no host name (T32)`() throws {
@@ -92,7 +94,9 @@ struct TLSVerificationTests {
     }
 
     @Test func `with verification off everything passes`() throws {
-        for identity in [certificates.expired, certificates.selfSigned, certificates.otherHost, certificates.byStranger] {
+        for identity in [
+            certificates.expired, certificates.selfSigned, certificates.otherHost, certificates.byStranger,
+        ] {
             let client = try TLSScene.clientContext { $0.verification = .none }
             let scene = try TLSScene(client: client, server: TLSScene.serverContext(identity)).shakeHands()
             #expect(scene.client.details != nil, "\(scene.client.refusal ?? "")")
@@ -102,14 +106,18 @@ struct TLSVerificationTests {
     @Test func `the system's roots do not vouch for the tests' authority`() throws {
         let (client, _) = try refusal(certificates.localhost) { $0.trustRoots = .system }
         #expect(client.contains("unknown authority"), "\(client)")
-        let both = try TLSScene.clientContext { $0.trustRoots = .systemAnd(.bytes(TestCertificates.shared.authority.certificate)) }
+        let both = try TLSScene.clientContext {
+            $0.trustRoots = .systemAnd(.bytes(TestCertificates.shared.authority.certificate))
+        }
         #expect(try TLSScene(client: both).shakeHands().client.details != nil)
     }
 
     @Test func `a server's own certificate may be trusted by itself`() throws {
         for identity in [certificates.selfSigned, certificates.localhost] {
             let client = try TLSScene.clientContext { $0.trustRoots = .pem(identity.certificate) }
-            #expect(try TLSScene(client: client, server: TLSScene.serverContext(identity)).shakeHands().client.details != nil)
+            #expect(
+                try TLSScene(client: client, server: TLSScene.serverContext(identity)).shakeHands().client.details
+                    != nil)
         }
     }
 
