@@ -29,10 +29,11 @@ static inline int CTLS_set_max_version(SSL_CTX *context, int version) {
     return (int)SSL_CTX_set_max_proto_version(context, version);
 }
 
-/// Sets the modes that non-blocking use needs, and lets idle connections give their buffers back.
+/// Sets the modes that non-blocking use needs, lets idle connections give their buffers back, and sends the chain that
+/// was given instead of one made up from the trust roots.
 static inline void CTLS_set_modes(SSL_CTX *context) {
     SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE
-                                  | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_AUTO_RETRY);
+                                  | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_AUTO_RETRY | SSL_MODE_NO_AUTO_CHAIN);
 }
 
 /// Turns compression and renegotiation off.

@@ -77,7 +77,7 @@ package final class TLSContext: @unchecked Sendable {
         // Safety: the method is a constant of the library.
         let handle = try unsafe TLSContextHandle(
             method: TLS_server_method(), minimumVersion: options.minimumVersion, cipherSuites: options.cipherSuites)
-        let certificate = try handle.load(identity)
+        try handle.load(identity)
         switch options.clientCertificates {
         case .none: self.verifiesPeer = false
         case .optional(let roots), .required(let roots):
@@ -85,7 +85,7 @@ package final class TLSContext: @unchecked Sendable {
             self.verifiesPeer = true
         }
         handle.verifyClients(options.clientCertificates)
-        try handle.issueTickets(key: options.sessionTicketKey, scope: certificate, options.clientCertificates)
+        try handle.issueTickets(key: options.sessionTicketKey, scope: Self.scope(of: options))
         let protocols = try TLSProtocolNames(options.alpn)
         handle.choose(from: protocols)
         if !named.isEmpty { handle.chooseByServerName() }
@@ -106,6 +106,12 @@ package final class TLSContext: @unchecked Sendable {
         if let exact = named[name] { return exact }
         guard let dot = name.firstIndex(of: ".") else { return nil }
         return named["*" + name[dot...]]
+    }
+
+    /// What sessions are bound to: the main identity and the demands on clients. Otherwise a session that began without a
+    /// client certificate could be taken up, by a shared ticket key, where one is required.
+    private static func scope(of options: TLSServerOptions) throws(TLSConfigurationError) -> [UInt8] {
+        SHA256.digest(of: try options.identity.certificateChain.read() + Array("\(options.clientCertificates)".utf8))
     }
 
     private static func check(serverName: String) throws(TLSConfigurationError) {

@@ -87,9 +87,9 @@ extension TLSContextHandle {
     ///
     /// No session cache: it would cost memory for each client that ever came. One ticket instead of the usual two: a
     /// WebSocket client opens one connection and, when it breaks, one more.
-    func issueTickets(
-        key: [UInt8]?, scope certificate: [UInt8], _ policy: TLSServerOptions.ClientCertificates
-    ) throws(TLSConfigurationError) {
+    ///
+    /// - Parameter scope: what a session is bound to: elsewhere it cannot be taken up.
+    func issueTickets(key: [UInt8]?, scope: [UInt8]) throws(TLSConfigurationError) {
         // Safety: `raw` is alive as long as `self`; key and scope are copied.
         unsafe CTLS_set_session_cache_off(raw)
         unsafe SSL_CTX_set_num_tickets(raw, 1)
@@ -98,9 +98,6 @@ extension TLSContextHandle {
                 throw TLSConfigurationError(.badTicketKey, "the session ticket key has \(key.count) bytes; expected 80")
             }
         }
-        // A ticket counts only where it was made for the same certificate and the same demands on clients: otherwise a
-        // session without a client certificate could be taken up where one is required.
-        let scope = SHA256.digest(of: certificate + Array("\(policy)".utf8))
         unsafe SSL_CTX_set_session_id_context(raw, scope, UInt32(scope.count))
     }
 

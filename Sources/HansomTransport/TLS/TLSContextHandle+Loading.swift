@@ -1,9 +1,8 @@
 import CTLS
 
 extension TLSContextHandle {
-    /// Loads certificate, chain and key. Returns the DER of the certificate.
-    @discardableResult
-    func load(_ identity: TLSIdentity) throws(TLSConfigurationError) -> [UInt8] {
+    /// Loads certificate, chain and key.
+    func load(_ identity: TLSIdentity) throws(TLSConfigurationError) {
         let chain = try identity.certificateChain.certificates()
         let key = try identity.privateKey.privateKey()
         let leaf = chain[0]
@@ -34,7 +33,6 @@ extension TLSContextHandle {
                 "the chain certificate '\(link.view.subject)' in \(identity.certificateChain.name) cannot be used: "
                     + TLSErrorQueue.drainText())
         }
-        return leaf.view.der
     }
 
     /// Loads the authorities that peers are judged by.

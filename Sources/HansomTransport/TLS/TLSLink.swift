@@ -16,14 +16,10 @@ final class TLSLink {
     let host: String?
 
     /// How many reads are left in the present call.
-    var readsLeft = 0
+    private var readsLeft = 0
 
-    /// What broke the stream below.
-    private(set) var readFailure: StreamError?
-    private(set) var writeFailure: StreamError?
-
-    /// Whether the stream below has ended.
-    private(set) var hasEnded = false
+    /// What broke the stream below in the present call.
+    private(set) var failure: StreamError?
 
     /// The first bytes that came, for the message that they are not TLS; kept during the handshake.
     var firstBytes: [UInt8]? = []
@@ -47,6 +43,12 @@ final class TLSLink {
         return unsafe Unmanaged<TLSLink>.fromOpaque(owner).takeUnretainedValue()
     }
 
+    /// Gets ready for another call of OpenSSL's.
+    func prepare() {
+        readsLeft = Self.readsPerCall
+        failure = nil
+    }
+
     /// Reads for OpenSSL. `nil`: nothing now.
     func receive(into buffer: UnsafeMutableRawBufferPointer) -> Int? {
         guard readsLeft > 0 else { return nil }
@@ -59,8 +61,8 @@ final class TLSLink {
             }
             return count
         case .wouldBlock: return nil
-        case .endOfStream: hasEnded = true
-        case .failed(let error): readFailure = error
+        case .endOfStream: failure = .truncated
+        case .failed(let error): failure = error
         }
         return 0
     }
@@ -75,8 +77,8 @@ final class TLSLink {
         switch progress {
         case .bytes(let count): return count
         case .wouldBlock: return nil
-        case .endOfStream: writeFailure = .truncated
-        case .failed(let error): writeFailure = error
+        case .endOfStream: failure = .truncated
+        case .failed(let error): failure = error
         }
         return 0
     }

@@ -150,14 +150,14 @@ import CTLS
 
     private func attempt(_ phase: String, _ call: () -> Int32) -> Outcome {
         TLSErrorQueue.clear()
-        link.readsLeft = TLSLink.readsPerCall
+        link.prepare()
         let result = call()
         if result > 0 { return .done(0) }
         return switch unsafe SSL_get_error(ssl, result) {
         case SSL_ERROR_WANT_READ: .wantsRead
         case SSL_ERROR_WANT_WRITE: .wantsWrite
         case SSL_ERROR_ZERO_RETURN: .closed
-        case SSL_ERROR_SYSCALL: .lost(link.writeFailure ?? link.readFailure ?? .truncated)
+        case SSL_ERROR_SYSCALL: .lost(link.failure ?? .truncated)
         default: .broken(TLSFailure(TLSErrorQueue.drain(), link, phase: phase))
         }
     }

@@ -219,6 +219,33 @@ struct TLSHandshakeTests {
             try TLSScene(client: client, server: server, host: "127.0.0.1").settle().client.details?.isResumed == false)
     }
 
+    @Test func `a session with an identity chosen by name is taken up again (S8)`() throws {
+        let client = try TLSScene.clientContext()
+        let server = try TLSScene.serverContext { options in
+            options.identitiesByServerName = ["a.test": TestCertificates.shared.otherHost.tls]
+        }
+        for isResumed in [false, true] {
+            let scene = try TLSScene(client: client, server: server, host: "a.test").settle()
+            #expect(scene.client.details?.isResumed == isResumed, "\(scene.client.refusal ?? "")")
+            #expect(scene.client.details?.peerSubject == "CN=other")
+        }
+    }
+
+    @Test func `contexts are shared by many threads`() async throws {
+        let (client, server) = (try TLSScene.clientContext(), try TLSScene.serverContext())
+        await withTaskGroup(of: Bool.self) { group in
+            for _ in 0..<8 {
+                group.addTask {
+                    (0..<20).allSatisfy { _ in
+                        let scene = try? TLSScene(client: client, server: server).settle()
+                        return scene?.client.details != nil && scene?.server.details != nil
+                    }
+                }
+            }
+            for await isGood in group { #expect(isGood) }
+        }
+    }
+
     @Test func `servers that share a ticket key take up each other's sessions (S8)`() throws {
         let key = (0..<80).map { UInt8($0) }
         let client = try TLSScene.clientContext()
