@@ -10,16 +10,16 @@ extension WebSocket {
     /// - Throws: `.timeout` when none came in time, `.cancelled` when the task was cancelled (both lose nothing),
     ///   `.activeMode` while a subscriber is told, and once all that arrived is read: `.closed` with code and reason,
     ///   `.connectionLost`, or `.protocolViolation`, each time one asks.
-    public func recv() async throws(WebSocketError) -> Message {
-        if credits == 0, let message = nextMessage() { return message }
+    public nonisolated(nonsending) func recv() async throws(WebSocketError) -> Message {
+        if let message = messageAtOnce() { return message }
         return try await messageLater(timeout: options.recvTimeout)
     }
 
     /// Takes the next message, waiting at most `timeout` for one; `nil` waits without end.
     ///
     /// - Throws: as `recv()`.
-    public func recv(timeout: Duration?) async throws(WebSocketError) -> Message {
-        if credits == 0, let message = nextMessage() { return message }
+    public nonisolated(nonsending) func recv(timeout: Duration?) async throws(WebSocketError) -> Message {
+        if let message = messageAtOnce() { return message }
         return try await messageLater(timeout: timeout)
     }
 
@@ -39,7 +39,14 @@ extension WebSocket {
         return try await wait(timeout: timeout, wantsFrames: true)
     }
 
+    /// A message that has arrived, if the caller already is where the connection lives: no hop, no suspension.
+    nonisolated func messageAtOnce() -> Message? {
+        guard scheduler.isCurrent else { return nil }
+        return onOwnThread { $0.nextMessage() }
+    }
+
     private func nextMessage() -> Message? {
+        guard credits == 0 else { return nil }
         while true {
             if let message = inbound.popMessage() {
                 if inbound.isEmpty { refillIfNeeded() }
@@ -63,6 +70,8 @@ extension WebSocket {
     }
 
     private func messageLater(timeout: Duration?) async throws(WebSocketError) -> Message {
+        // The caller may have come from another thread, and only now be where it can look.
+        if let message = nextMessage() { return message }
         while true {
             if let message = try await wait(timeout: timeout, wantsFrames: false).message { return message }
         }
