@@ -11,7 +11,9 @@ struct UTF8ValidatorTests {
 
     /// Whether some continuation makes `bytes` valid.
     private func isPrefixOfValid(_ bytes: [UInt8]) -> Bool {
-        let endings: [[UInt8]] = [[], [0x80], [0xBF], [0x80, 0x80], [0xBF, 0x80], [0x80, 0x80, 0x80], [0xBF, 0x80, 0x80], [0x9F, 0x80]]
+        let endings: [[UInt8]] = [
+            [], [0x80], [0xBF], [0x80, 0x80], [0xBF, 0x80], [0x80, 0x80, 0x80], [0xBF, 0x80, 0x80], [0x9F, 0x80],
+        ]
         return endings.contains { String(validating: bytes + $0, as: UTF8.self) != nil }
     }
 
@@ -19,7 +21,9 @@ struct UTF8ValidatorTests {
         var validator = UTF8Validator()
         var base = 0
         for piece in pieces {
-            if let offset = unsafe piece.withUnsafeBytes({ unsafe validator.firstInvalid(in: $0) }) { return base + offset }
+            if let offset = unsafe piece.withUnsafeBytes({ unsafe validator.firstInvalid(in: $0) }) {
+                return base + offset
+            }
             base += piece.count
         }
         return nil
@@ -41,7 +45,9 @@ struct UTF8ValidatorTests {
         var bytes = (0..<Int.random(in: 1...12, using: &generator)).flatMap { _ in
             Array(alphabet.randomElement(using: &generator)!.utf8)
         }
-        if seed % 2 == 0 { bytes[Int.random(in: bytes.indices, using: &generator)] = UInt8.random(in: 0...255, using: &generator) }
+        if seed % 2 == 0 {
+            bytes[Int.random(in: bytes.indices, using: &generator)] = UInt8.random(in: 0...255, using: &generator)
+        }
         let expected = reference(bytes)
         #expect(firstInvalid([bytes]) == expected)
         #expect(firstInvalid(bytes.map { [$0] }) == expected)

@@ -13,11 +13,13 @@ struct FieldListParserTests {
         return parser.extensions()
     }
 
-    @Test(arguments: [
-        ("", []), ("a", ["a"]), ("a,b", ["a", "b"]), (" a ,\tb ", ["a", "b"]), (",, a,,b,", ["a", "b"]),
-        ("v12.stomp, graphql-ws", ["v12.stomp", "graphql-ws"]), ("a b", nil), ("a;b", nil), ("\"a\"", nil), ("é", nil),
-        ("a, (", nil),
-    ] as [(String, [String]?)])
+    @Test(
+        arguments: [
+            ("", []), ("a", ["a"]), ("a,b", ["a", "b"]), (" a ,\tb ", ["a", "b"]), (",, a,,b,", ["a", "b"]),
+            ("v12.stomp, graphql-ws", ["v12.stomp", "graphql-ws"]), ("a b", nil), ("a;b", nil), ("\"a\"", nil),
+            ("é", nil),
+            ("a, (", nil),
+        ] as [(String, [String]?)])
     func `reads lists of tokens (S6)`(text: String, expected: [String]?) {
         #expect(tokens(text) == expected)
     }
@@ -35,7 +37,8 @@ struct FieldListParserTests {
     }
 
     @Test(arguments: [
-        "a;", "a;;b", "a;b=", "a;b=\"", "a;b=\"c", "a;b=\"\"", "a;b=\"c d\"", "a;b=\"c\\", "a b", "=", ";", "a;b=c d", "a;=b", "é",
+        "a;", "a;;b", "a;b=", "a;b=\"", "a;b=\"c", "a;b=\"\"", "a;b=\"c d\"", "a;b=\"c\\", "a b", "=", ";", "a;b=c d",
+        "a;=b", "é",
         "a;b=\"\\\"\"",
     ])
     func `refuses what is no list of extensions (T13)`(text: String) {

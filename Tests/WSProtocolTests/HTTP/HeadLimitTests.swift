@@ -40,7 +40,8 @@ struct HeadLimitTests {
         let text = requestText()
         #expect(try parseRequest(text, limits: HeadLimits(maxHeadBytes: text.utf8.count)) != nil)
         expectRefused(
-            Array(text.utf8), status: 431, saying: "maxHeadBytes", limits: HeadLimits(maxHeadBytes: text.utf8.count - 1))
+            Array(text.utf8), status: 431, saying: "maxHeadBytes", limits: HeadLimits(maxHeadBytes: text.utf8.count - 1)
+        )
     }
 
     @Test func `refuses a head of 1 MiB at 64 KiB (T16)`() throws {

@@ -9,10 +9,14 @@ struct ResponseHeadParserTests {
             var parser = ResponseHeadParser()
             let first = try parser.parse(Array(bytes[..<cut]))
             #expect(first.consumed == cut)
-            let second = try first.head == nil ? parser.parse(Array(bytes[cut...]) + [0x81, 0x00]) : (consumed: 0, head: first.head)
+            let second =
+                try first.head == nil
+                ? parser.parse(Array(bytes[cut...]) + [0x81, 0x00]) : (consumed: 0, head: first.head)
             #expect(first.consumed + second.consumed == bytes.count)
             let head = try #require(second.head)
-            #expect(head == ResponseHead(status: 101, reasonPhrase: "Switching  Protocols", fields: [.upgrade: "websocket"]))
+            #expect(
+                head == ResponseHead(status: 101, reasonPhrase: "Switching  Protocols", fields: [.upgrade: "websocket"])
+            )
         }
     }
 
@@ -26,7 +30,8 @@ struct ResponseHeadParserTests {
     @Test(arguments: [
         ("HTTP/1.0 200 OK", 505), ("HTTP/2.0 200 OK", 505), ("HTTP/1.1 20 OK", 400), ("HTTP/1.1 2000 OK", 400),
         ("HTTP/1.1 2x0 OK", 400), ("HTTP/1.1", 400), ("HTTP/1.1  200 OK", 400), ("HTTQ/1.1 200 OK", 400),
-        ("HTTP/1.1 200 O\u{1}K", 400), ("SSH-2.0-x", 400), ("\u{15}\u{3}\u{3}", 400), ("HTTP/1.1 200 OK\r\nContent-Length: x", 400),
+        ("HTTP/1.1 200 O\u{1}K", 400), ("SSH-2.0-x", 400), ("\u{15}\u{3}\u{3}", 400),
+        ("HTTP/1.1 200 OK\r\nContent-Length: x", 400),
     ])
     func `refuses a malformed status line (C4)`(line: String, status: Int) {
         let error = #expect(throws: HeadError.self) { _ = try parseResponse(line + "\r\n\r\n") }

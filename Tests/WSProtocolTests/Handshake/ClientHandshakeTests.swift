@@ -6,7 +6,8 @@ struct ClientHandshakeTests {
     private static let key = Array("the sample nonce".utf8)
 
     private func handshake(
-        target: String = "/chat?x=1", host: String = "server.example.com", fields: HTTPFields = [:], protocols: [String] = [],
+        target: String = "/chat?x=1", host: String = "server.example.com", fields: HTTPFields = [:],
+        protocols: [String] = [],
         key: [UInt8] = key
     ) throws(HandshakeMisuse) -> ClientHandshake {
         try ClientHandshake(target: target, host: host, fields: fields, protocols: protocols, key: key)
@@ -16,7 +17,7 @@ struct ClientHandshakeTests {
         var fields: HTTPFields = [
             .upgrade: "websocket", .connection: "Upgrade", .secWebSocketAccept: "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=",
         ]
-        for (name, value) in changes { fields[HTTPField.Name(name)!] = value }
+        for (name, value) in changes { fields[fieldName(name)] = value }
         return ResponseHead(status: status, fields: fields)
     }
 
@@ -64,7 +65,8 @@ struct ClientHandshakeTests {
 
     @Test func `lets no line end of a field value reach the wire (T18)`() throws {
         let made = try handshake(fields: [.userAgent: "a\r\nX-Evil: b\0c"])
-        let lines = String(decoding: made.requestBytes, as: UTF8.self).split(separator: "\r\n", omittingEmptySubsequences: false)
+        let lines = String(decoding: made.requestBytes, as: UTF8.self).split(
+            separator: "\r\n", omittingEmptySubsequences: false)
         #expect(lines.count == 9)
         #expect(lines.contains("User-Agent: a  X-Evil: b c"))
         let escape = HTTPFields([HTTPField(name: .userAgent, lenientValue: [0x1B])])
@@ -76,7 +78,9 @@ struct ClientHandshakeTests {
         "Sec-WebSocket-Extensions", "Sec-WebSocket-Accept", "Content-Length", "Transfer-Encoding",
     ])
     func `lets nobody set its own fields`(name: String) {
-        #expect(throws: HandshakeMisuse.reservedField(name: name)) { try handshake(fields: HTTPFields(named: [name: "x"])) }
+        #expect(throws: HandshakeMisuse.reservedField(name: name)) {
+            try handshake(fields: HTTPFields(named: [name: "x"]))
+        }
     }
 
     @Test func `checks key and protocols`() {
@@ -96,13 +100,15 @@ struct ClientHandshakeTests {
         #expect(negotiated.extensions.isEmpty)
     }
 
-    @Test(arguments: [
-        ("Upgrade", nil, .upgrade(nil)), ("Upgrade", "h2c", .upgrade("h2c")), ("Connection", nil, .connection(nil)),
-        ("Connection", "close", .connection("close")), ("Sec-WebSocket-Accept", nil, .accept(nil)),
-        ("Sec-WebSocket-Accept", "wrong", .accept("wrong")), ("Sec-WebSocket-Protocol", "c", .subprotocol("c")),
-        ("Sec-WebSocket-Protocol", "a, b", .subprotocol("a, b")), ("Sec-WebSocket-Extensions", "x", .extensions("x")),
-        ("Sec-WebSocket-Extensions", ";", .extensions(";")),
-    ] as [(String, String?, HandshakeFailure)])
+    @Test(
+        arguments: [
+            ("Upgrade", nil, .upgrade(nil)), ("Upgrade", "h2c", .upgrade("h2c")), ("Connection", nil, .connection(nil)),
+            ("Connection", "close", .connection("close")), ("Sec-WebSocket-Accept", nil, .accept(nil)),
+            ("Sec-WebSocket-Accept", "wrong", .accept("wrong")), ("Sec-WebSocket-Protocol", "c", .subprotocol("c")),
+            ("Sec-WebSocket-Protocol", "a, b", .subprotocol("a, b")),
+            ("Sec-WebSocket-Extensions", "x", .extensions("x")),
+            ("Sec-WebSocket-Extensions", ";", .extensions(";")),
+        ] as [(String, String?, HandshakeFailure)])
     func `checks the answer in full (C4)`(name: String, value: String?, failure: HandshakeFailure) throws {
         let made = try handshake(protocols: ["a", "b"])
         #expect(throws: failure) { try made.verify(answer([name: value])) }

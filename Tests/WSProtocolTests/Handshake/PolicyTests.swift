@@ -3,18 +3,22 @@ import Testing
 import WSProtocol
 
 struct PolicyTests {
-    @Test(arguments: [
-        ("http://server.example.com", false), ("http://server.example.com:80", false), ("HTTP://Server.Example.COM", false),
-        ("https://server.example.com", true), ("https://server.example.com:443", true), (nil, false), (nil, true),
-    ] as [(String?, Bool)])
+    @Test(
+        arguments: [
+            ("http://server.example.com", false), ("http://server.example.com:80", false),
+            ("HTTP://Server.Example.COM", false),
+            ("https://server.example.com", true), ("https://server.example.com:443", true), (nil, false), (nil, true),
+        ] as [(String?, Bool)])
     func `lets the same origin in, and requests without one (S5)`(origin: String?, isTLS: Bool) throws {
         try expectAccepted(makeRequest(["Origin": origin]), .init(isTLS: isTLS))
     }
 
     @Test(arguments: [
-        ("https://server.example.com", "scheme https differs from http"), ("http://evil.example", "host evil.example differs"),
+        ("https://server.example.com", "scheme https differs from http"),
+        ("http://evil.example", "host evil.example differs"),
         ("http://server.example.com:8080", "port 8080 differs from 80"), ("null", "not a scheme, a host and a port"),
-        ("http://server.example.com/", "not a scheme"), ("http://server.example.com, http://evil.example", "not a scheme"),
+        ("http://server.example.com/", "not a scheme"),
+        ("http://server.example.com, http://evil.example", "not a scheme"),
         ("", "not a scheme"), ("://x", "not a scheme"), ("http:/x", "not a scheme"),
     ])
     func `refuses another origin, and says what differs (T21)`(origin: String, words: String) throws {
@@ -23,7 +27,8 @@ struct PolicyTests {
 
     @Test func `compares with the port of the request, IPv6 too (S5)`() throws {
         try expectAccepted(makeRequest(["Host": "[::1]:8080", "Origin": "http://[::1]:8080"]))
-        try expectRefused(makeRequest(["Host": "h:8080", "Origin": "http://h"]), status: 403, saying: "port 80 differs from 8080")
+        try expectRefused(
+            makeRequest(["Host": "h:8080", "Origin": "http://h"]), status: 403, saying: "port 80 differs from 8080")
     }
 
     @Test func `compares with the origin that a trusted proxy names (S5)`() throws {
@@ -48,13 +53,15 @@ struct PolicyTests {
         #expect(WebOrigin(scheme: "http", host: "::1", port: 8080).description == "http://[::1]:8080")
     }
 
-    @Test(arguments: [
-        (SubprotocolPolicy.none, nil), (.preferring(["c", "b", "a"]), "b"), (.preferring(["x"]), nil),
-        (.preferring(["a"], isRequired: true), "a"), (.choosing { offers, _ in offers.last }, "b"),
-        (.choosing { _, _ in nil }, nil),
-    ] as [(SubprotocolPolicy, String?)])
+    @Test(
+        arguments: [
+            (SubprotocolPolicy.none, nil), (.preferring(["c", "b", "a"]), "b"), (.preferring(["x"]), nil),
+            (.preferring(["a"], isRequired: true), "a"), (.choosing { offers, _ in offers.last }, "b"),
+            (.choosing { _, _ in nil }, nil),
+        ] as [(SubprotocolPolicy, String?)])
     func `picks a subprotocol in the server's order (S6)`(policy: SubprotocolPolicy, expected: String?) throws {
-        let acceptance = try expectAccepted(makeRequest(["Sec-WebSocket-Protocol": "a, b"]), .init(subprotocols: policy))
+        let acceptance = try expectAccepted(
+            makeRequest(["Sec-WebSocket-Protocol": "a, b"]), .init(subprotocols: policy))
         #expect(acceptance.subprotocol == expected)
         #expect(acceptance.fields[.secWebSocketProtocol] == expected)
     }
@@ -62,7 +69,8 @@ struct PolicyTests {
     @Test(arguments: [nil, "x, y"])
     func `refuses a client without a required subprotocol (S6)`(offers: String?) throws {
         let rules = ServerHandshake.Rules(subprotocols: .preferring(["a", "b"], isRequired: true))
-        try expectRefused(makeRequest(["Sec-WebSocket-Protocol": offers]), rules, status: 400, saying: "spoken here: a, b")
+        try expectRefused(
+            makeRequest(["Sec-WebSocket-Protocol": offers]), rules, status: 400, saying: "spoken here: a, b")
     }
 
     @Test func `will not pick a subprotocol that was not offered (C4)`() throws {

@@ -23,17 +23,20 @@ struct ServerHandshakeTests {
         _ = try expectAccepted(head)
     }
 
-    @Test(arguments: [
-        ("Upgrade", nil, 426, "only WebSocket"), ("Upgrade", "h2c", 426, "only WebSocket"),
-        ("Upgrade", "websockets", 426, "only WebSocket"), ("Connection", nil, 400, "Connection does not list"),
-        ("Connection", "close", 400, "Connection does not list"), ("Sec-WebSocket-Version", nil, 426, "not 13"),
-        ("Sec-WebSocket-Version", "8", 426, "not 13"), ("Sec-WebSocket-Version", "13, 8", 426, "not 13"),
-        ("Sec-WebSocket-Key", nil, 400, "16 bytes"), ("Sec-WebSocket-Key", "", 400, "16 bytes"),
-        ("Sec-WebSocket-Key", "AAAA", 400, "16 bytes"), ("Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAAA=", 400, "16 bytes"),
-        ("Sec-WebSocket-Key", "!!!!!!!!!!!!!!!!!!!!!!==", 400, "16 bytes"), ("Content-Length", "5", 400, "content"),
-        ("Transfer-Encoding", "chunked", 400, "content"), ("Sec-WebSocket-Protocol", "a b", 400, "list of tokens"),
-        ("Sec-WebSocket-Protocol", "é", 400, "list of tokens"), ("Sec-WebSocket-Extensions", "a;;", 400, "list of extensions"),
-    ] as [(String, String?, Int, String)])
+    @Test(
+        arguments: [
+            ("Upgrade", nil, 426, "only WebSocket"), ("Upgrade", "h2c", 426, "only WebSocket"),
+            ("Upgrade", "websockets", 426, "only WebSocket"), ("Connection", nil, 400, "Connection does not list"),
+            ("Connection", "close", 400, "Connection does not list"), ("Sec-WebSocket-Version", nil, 426, "not 13"),
+            ("Sec-WebSocket-Version", "8", 426, "not 13"), ("Sec-WebSocket-Version", "13, 8", 426, "not 13"),
+            ("Sec-WebSocket-Key", nil, 400, "16 bytes"), ("Sec-WebSocket-Key", "", 400, "16 bytes"),
+            ("Sec-WebSocket-Key", "AAAA", 400, "16 bytes"),
+            ("Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAAA=", 400, "16 bytes"),
+            ("Sec-WebSocket-Key", "!!!!!!!!!!!!!!!!!!!!!!==", 400, "16 bytes"), ("Content-Length", "5", 400, "content"),
+            ("Transfer-Encoding", "chunked", 400, "content"), ("Sec-WebSocket-Protocol", "a b", 400, "list of tokens"),
+            ("Sec-WebSocket-Protocol", "é", 400, "list of tokens"),
+            ("Sec-WebSocket-Extensions", "a;;", 400, "list of extensions"),
+        ] as [(String, String?, Int, String)])
     func `refuses with a whole HTTP answer (S4)`(name: String, value: String?, status: Int, words: String) throws {
         let refusal = try expectRefused(makeRequest([name: value]), status: status, saying: words)
         let upgrade = refusal.fields[.upgrade]
@@ -84,7 +87,8 @@ struct ServerHandshakeTests {
         let text = String(decoding: refusal.bytes, as: UTF8.self)
         #expect(text.hasPrefix("HTTP/1.1 431 Request Header Fields Too Large\r\n"))
         #expect(text.hasSuffix("\r\n\r\ntoo much"))
-        let odd = Refusal(status: 599, reason: "odd", fields: [.contentType: "text/html", .transferEncoding: "chunked"])
+        let odd = Refusal(
+            status: 599, reason: "odd", fields: [.contentType: "text/html", .transferEncoding: "chunked"])
         #expect(odd.fields[.contentType] == "text/html")
         #expect(odd.fields[.transferEncoding] == nil)
         #expect(String(decoding: odd.bytes, as: UTF8.self).hasPrefix("HTTP/1.1 599 \r\n"))

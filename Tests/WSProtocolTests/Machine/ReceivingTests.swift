@@ -89,7 +89,9 @@ struct ReceivingTests {
         var bytes: [UInt8] = []
         var expected: [ProtocolEvent] = []
         for _ in 0..<8 {
-            let payload = (0..<Int.random(in: 0...300, using: &generator)).map { UInt8(truncatingIfNeeded: $0 &+ Int(seed)) }
+            let payload = (0..<Int.random(in: 0...300, using: &generator)).map {
+                UInt8(truncatingIfNeeded: $0 &+ Int(seed))
+            }
             let mask = (0..<4).map { _ in UInt8.random(in: 0...255, using: &generator) }
             let cut = Int.random(in: 0...payload.count, using: &generator)
             bytes += WireFrame.binary(Array(payload[..<cut]), isFinal: false).bytes(mask: mask)

@@ -43,7 +43,8 @@ struct TextTests {
         for count in 1..<character.utf8.count {
             let payload = Array("a".utf8) + Array(character.utf8.prefix(count))
             expectServer(
-                receiving: WireFrame(opcode: 1, payload: payload).bytes(), failsWith: .textNotUTF8, code: .invalidPayload)
+                receiving: WireFrame(opcode: 1, payload: payload).bytes(), failsWith: .textNotUTF8,
+                code: .invalidPayload)
             expectServer(
                 receiving: [WireFrame(isFinal: false, opcode: 1, payload: payload), .continuation("")].bytes(),
                 failsWith: .textNotUTF8, code: .invalidPayload)

@@ -9,7 +9,9 @@ struct OutputBufferTests {
 
     private func stage(_ bytes: [UInt8], in buffer: inout OutputBuffer) {
         let target = unsafe buffer.reserve(bytes.count)
-        for (offset, byte) in bytes.enumerated() { unsafe target.storeBytes(of: byte, toByteOffset: offset, as: UInt8.self) }
+        for (offset, byte) in bytes.enumerated() {
+            unsafe target.storeBytes(of: byte, toByteOffset: offset, as: UInt8.self)
+        }
         buffer.commit(bytes.count)
     }
 
@@ -34,7 +36,10 @@ struct OutputBufferTests {
         try server.send(text: text)
         try server.send(binary: [3])
         let pieces = chunks(of: server.output)
-        #expect(pieces == [[0x82, 2, 1, 2, 0x82, 126, 0x20, 0], large, [0x81, 126, 0x23, 0x28], Array(text.utf8), [0x82, 1, 3]])
+        #expect(
+            pieces == [
+                [0x82, 2, 1, 2, 0x82, 126, 0x20, 0], large, [0x81, 126, 0x23, 0x28], Array(text.utf8), [0x82, 1, 3],
+            ])
         let address = unsafe large.withUnsafeBytes { $0.baseAddress }
         let isSame = unsafe server.output.chunk(1).baseAddress == address
         #expect(isSame)

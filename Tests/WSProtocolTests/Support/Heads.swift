@@ -50,15 +50,23 @@ func expectRefused(
 }
 
 /// A request head as a server sees it.
-func makeRequest(_ changes: KeyValuePairs<String, String?> = [:], line: String = "GET /chat HTTP/1.1") throws -> RequestHead {
+func makeRequest(_ changes: KeyValuePairs<String, String?> = [:], line: String = "GET /chat HTTP/1.1") throws
+    -> RequestHead
+{
     let head = try parseRequest(requestText(changes, line: line))
     return try #require(head)
+}
+
+/// A field name that the test knows to be a token.
+func fieldName(_ name: String) -> HTTPField.Name {
+    guard let name = HTTPField.Name(name) else { preconditionFailure("\(name) is no token") }
+    return name
 }
 
 extension HTTPFields {
     /// Fields by their names in plain text.
     init(named fields: KeyValuePairs<String, String>) {
         self.init()
-        for (name, value) in fields { append(HTTPField(name: HTTPField.Name(name)!, value: value)) }
+        for (name, value) in fields { append(HTTPField(name: fieldName(name), value: value)) }
     }
 }
