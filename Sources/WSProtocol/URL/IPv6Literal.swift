@@ -17,7 +17,7 @@ enum IPv6Literal {
     private static func halves(_ text: [UInt8]) -> [ArraySlice<UInt8>] {
         let colon = UInt8(ascii: ":")
         let double = text.indices.dropLast().first { text[$0] == colon && text[$0 + 1] == colon }
-        guard let double else { return [text[...]] }
+        guard let double else { return [ArraySlice(text)] }
         return [text[..<double], text[(double + 2)...]]
     }
 

@@ -10,7 +10,7 @@ extension WebSocketURL {
                 throw .forbiddenByte(bytes[offset], offset: offset)
             }
             guard !bytes.contains(UInt8(ascii: "#")) else { throw .fragment }
-            rest = bytes[...]
+            rest = ArraySlice(bytes)
         }
 
         mutating func scheme() throws(ParseError) -> Scheme {
