@@ -80,6 +80,9 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
 
     public func isIsolatingCurrentContext() -> Bool? { isCurrent }
 
+    /// Makes ready a job that belongs here. For the owner thread.
+    func runHere(_ job: UnownedJob) { ready.append(job) }
+
     // MARK: Work from outside
 
     /// Runs `action` on this scheduler: at once when the caller is on it, else after what was posted before.

@@ -83,15 +83,14 @@ extension WebSocket {
         }
         if let outcome { throw outcome.error }
         if phase != .open { throw WebSocketError(.closed, "the connection is being closed") }
-        let isHandler = isHandlerTask
-        if isHandler {
-            if Task.isCancelled { throw WebSocketError.cancelled }
-            return try await suspend(ProcessCore.nextID(), timeout, wantsFrames, isHandler: true).get()
-        }
         let id = ProcessCore.nextID()
+        if isHandlerTask {
+            if Task.isCancelled { throw WebSocketError.cancelled }
+            return try await waitAtGate(id, timeout, wantsFrames).get()
+        }
         return try await withTaskCancellationHandler {
             if Task.isCancelled { return Result<Frame, WebSocketError>.failure(.cancelled) }
-            return await suspend(id, timeout, wantsFrames, isHandler: false)
+            return await suspend(id, timeout, wantsFrames)
         } onCancel: {
             scheduler.runLater { [self] in onOwnThread { $0.cancelReceiver(id) } }
         }.get()
@@ -104,25 +103,40 @@ extension WebSocket {
     }
 
     private func suspend(
-        _ id: UInt64, _ timeout: Duration?, _ wantsFrames: Bool, isHandler: Bool
+        _ id: UInt64, _ timeout: Duration?, _ wantsFrames: Bool
     ) async -> Result<Frame, WebSocketError> {
         await unsafe withUnsafeContinuation { continuation in
-            var alarm: Alarm?
-            if let timeout {
-                let timer = Alarm { [unowned(unsafe) self] in unsafe onOwnThread { $0.receiverTimedOut(id, timeout) } }
-                // Safety: the suspended call holds the connection until the alarm has rung or is disarmed.
-                scheduler.arm(timer, after: timeout)
-                alarm = timer
-            }
+            let alarm = timeout.map { armReceiver(id, $0) }
             unsafe receivers.append(
-                Receivers.Waiter(
-                    id: id, wantsFrames: wantsFrames, isHandler: isHandler, alarm: alarm, continuation: continuation))
+                Receivers.Waiter(id: id, wantsFrames: wantsFrames, alarm: alarm, continuation: continuation))
         }
+    }
+
+    private func waitAtGate(
+        _ id: UInt64, _ timeout: Duration?, _ wantsFrames: Bool
+    ) async -> Result<Frame, WebSocketError> {
+        let alarm = timeout.map { armReceiver(id, $0) }
+        unsafe receivers.append(Receivers.Waiter(id: id, wantsFrames: wantsFrames, alarm: alarm, continuation: nil))
+        await handlerGate.pass()
+        defer { handlerResult = nil }
+        return handlerResult ?? .failure(.cancelled)
+    }
+
+    private func armReceiver(_ id: UInt64, _ timeout: Duration) -> Alarm {
+        // Safety: the suspended call holds the connection until the alarm has rung or is disarmed.
+        let alarm = Alarm { [unowned(unsafe) self] in unsafe onOwnThread { $0.receiverTimedOut(id, timeout) } }
+        scheduler.arm(alarm, after: timeout)
+        return alarm
     }
 
     func resume(_ receiver: Receivers.Waiter, with result: Result<Frame, WebSocketError>) {
         if let alarm = receiver.alarm { scheduler.disarm(alarm) }
-        unsafe receiver.continuation.resume(returning: result)
+        if let continuation = unsafe receiver.continuation {
+            unsafe continuation.resume(returning: result)
+        } else {
+            handlerResult = result
+            handlerGate.open(on: scheduler)
+        }
     }
 
     private func receiverTimedOut(_ id: UInt64, _ timeout: Duration) {
