@@ -103,8 +103,7 @@ public actor Process<Message: Sendable> {
     // MARK: Life
 
     private func start(_ body: @escaping Body) {
-        core.enlist()
-        core.onExitSignal = { [unowned self] _ in onOwnThread { $0.beExiting() } }
+        core.enlist(self)
         task = Task {
             let reason = await ProcessCore.$current.withValue(core) { await ExitReason(of: body, as: self) }
             end(reason)
@@ -163,6 +162,10 @@ public actor Process<Message: Sendable> {
         received = message
         gate.open(on: core.scheduler)
     }
+}
+
+extension Process: ProcessHost {
+    package nonisolated func exitSignalArrived(_ reason: ExitReason) { onOwnThread { $0.beExiting() } }
 }
 
 extension ExitReason {

@@ -12,8 +12,8 @@ package final class ProcessCore: @unchecked Sendable {
     private var life = Life.running
     private var observers: [(id: UInt64, tell: (ExitReason) -> Void)] = []
     private var grace: Alarm?
-    /// Called once when the process is asked to end; the host then calls `finish` when it has.
-    package var onExitSignal: ((ExitReason) -> Void)?
+    // Safety: a host that goes has finished its core, which then forgets it.
+    private unowned(unsafe) var host: (any ProcessHost)?
 
     /// How long a process may take to end after an exit signal before it is marked dead.
     package static let defaultGrace = Duration.seconds(5)
@@ -42,8 +42,11 @@ package final class ProcessCore: @unchecked Sendable {
 
     // MARK: On the scheduler's thread
 
-    /// Begins to count as a process of its scheduler.
-    package func enlist() { scheduler.processes[id] = self }
+    /// Begins to count as a process of its scheduler, hosted by `host`, which is not retained.
+    package func enlist(_ host: any ProcessHost) {
+        unsafe self.host = host
+        scheduler.processes[id] = self
+    }
 
     /// The reason it is ending or has ended with, if it is or has.
     package var exitReason: ExitReason? {
@@ -72,8 +75,7 @@ package final class ProcessCore: @unchecked Sendable {
         switch (life, reason.kind) {
         case (.dead, _), (.running, .normal), (.exiting, .normal): return
         case (_, .kill):
-            let host = onExitSignal
-            if case .running = life { host?(.killed) }
+            unsafe host?.exitSignalArrived(.killed)
             finish(.killed)
         case (.exiting, _): return
         case (.running, _):
@@ -81,7 +83,7 @@ package final class ProcessCore: @unchecked Sendable {
             let alarm = Alarm { [unowned self] in finish(.killed) }
             grace = alarm
             scheduler.arm(alarm, after: ProcessCore.defaultGrace)
-            onExitSignal?(reason)
+            unsafe host?.exitSignalArrived(reason)
         }
     }
 
@@ -92,10 +94,17 @@ package final class ProcessCore: @unchecked Sendable {
         grace = nil
         life = .dead(reason)
         alive.store(false, ordering: .releasing)
-        onExitSignal = nil
+        unsafe host = nil
         let told = observers
         observers = []
         scheduler.removeProcess(id)
         for observer in told { observer.tell(reason) }
     }
+}
+
+/// What is a process: the actor that embeds the core.
+package protocol ProcessHost: AnyObject {
+    /// The process is to end: once for a reason, and once more if it is then killed. When it has ended it calls
+    /// `finish` on its core.
+    func exitSignalArrived(_ reason: ExitReason)
 }
