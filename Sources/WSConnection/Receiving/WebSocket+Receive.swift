@@ -78,10 +78,7 @@ extension WebSocket {
     }
 
     private func wait(timeout: Duration?, wantsFrames: Bool) async throws(WebSocketError) -> Frame {
-        guard credits == 0 else {
-            throw WebSocketError(.activeMode, "frames go to the subscriber; setActive(.off) first")
-        }
-        if let outcome { throw outcome.error }
+        if let result = resultAtOnce(wantsFrames) { return try result.get() }
         if phase != .open { throw WebSocketError(.closed, "the connection is being closed") }
         let id = ProcessCore.nextID()
         if isHandlerTask {
@@ -96,6 +93,22 @@ extension WebSocket {
         }.get()
     }
 
+    /// What a call gets that need not wait.
+    ///
+    /// A task that prefers another executor comes back to the connection in a new job at every call that could suspend.
+    /// So this is asked again at the last moment: a frame may have come since, with nobody waiting to be resumed.
+    private func resultAtOnce(_ wantsFrames: Bool) -> Result<Frame, WebSocketError>? {
+        guard credits == 0 else {
+            return .failure(WebSocketError(.activeMode, "frames go to the subscriber; setActive(.off) first"))
+        }
+        if wantsFrames {
+            if let frame = nextFrame() { return .success(frame) }
+        } else if let message = nextMessage() {
+            return .success(Frame(message))
+        }
+        return outcome.map { .failure($0.error) }
+    }
+
     /// Whether the caller is the connection's own handler, whose cancellation is watched once for its whole life.
     var isHandlerTask: Bool {
         guard isHandlerRunning, let handlerIdentity = unsafe handlerIdentity else { return false }
@@ -106,6 +119,9 @@ extension WebSocket {
         _ id: UInt64, _ timeout: Duration?, _ wantsFrames: Bool
     ) async -> Result<Frame, WebSocketError> {
         await unsafe withUnsafeContinuation { continuation in
+            if let result = Task.isCancelled ? .failure(.cancelled) : resultAtOnce(wantsFrames) {
+                return unsafe continuation.resume(returning: result)
+            }
             let alarm = timeout.map { armReceiver(id, $0) }
             unsafe receivers.append(
                 Receivers.Waiter(id: id, wantsFrames: wantsFrames, alarm: alarm, continuation: continuation))
@@ -115,6 +131,7 @@ extension WebSocket {
     private func waitAtGate(
         _ id: UInt64, _ timeout: Duration?, _ wantsFrames: Bool
     ) async -> Result<Frame, WebSocketError> {
+        if !inbound.isEmpty || outcome != nil, let result = resultAtOnce(wantsFrames) { return result }
         let alarm = timeout.map { armReceiver(id, $0) }
         unsafe receivers.append(Receivers.Waiter(id: id, wantsFrames: wantsFrames, alarm: alarm, continuation: nil))
         await handlerGate.pass()
