@@ -88,7 +88,11 @@ internal import WSProtocol
             }
         }
         while answer.result == nil && failure == nil {
-            await unsafe withUnsafeContinuation { unsafe waitingForAddresses = $0 }
+            await unsafe withUnsafeContinuation { continuation in
+                // The answer may have come on the way here: this task prefers an executor, and changes jobs to suspend.
+                guard answer.result == nil, failure == nil else { return unsafe continuation.resume() }
+                unsafe waitingForAddresses = continuation
+            }
         }
         if let failure { throw failure }
         switch answer.result {

@@ -158,6 +158,9 @@ public actor Process<Message: Sendable> {
 
     private func wait(timeout: Duration?) async -> Message? {
         precondition(!isReceiving, "a process receives in one place at a time")
+        // A task that prefers an executor comes here in a job of its own: a message may have come since it looked.
+        if let message = waiting.popFirst() { return message }
+        guard isOpen else { return nil }
         isReceiving = true
         if let timeout {
             // Safety: the suspended call holds the process until the alarm has rung or is disarmed.

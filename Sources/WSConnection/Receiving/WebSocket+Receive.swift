@@ -72,14 +72,14 @@ extension WebSocket {
     // holds.
 
     func messageLater(_ patience: Patience) async throws(WebSocketError) -> Message {
-        // The caller may have come from another thread, and only now be where it can look.
-        if let message = nextMessage() { return message }
-        while try mayWaitAtGate() {
+        while true {
+            // The caller may have come from another thread, and only now be where it can look.
+            if let message = nextMessage() { return message }
+            guard try mayWaitAtGate() else { return try await messageElsewhere(patience) }
             waitAtGate(patience, wantsFrames: false)
             await handlerGate.pass()
             if let message = try takeHandlerResult().get().message { return message }
         }
-        return try await messageElsewhere(patience)
     }
 
     private func messageElsewhere(_ patience: Patience) async throws(WebSocketError) -> Message {
@@ -128,11 +128,31 @@ extension WebSocket {
     private func waitElsewhere(_ patience: Patience, wantsFrames: Bool) async -> Result<Frame, WebSocketError> {
         let id = ProcessCore.nextID()
         return await withTaskCancellationHandler {
-            if Task.isCancelled { return .failure(.cancelled) }
-            return await unsafe withUnsafeContinuation { unsafe addReceiver(id, patience, wantsFrames, $0) }
+            await unsafe withUnsafeContinuation { continuation in
+                if let result = Task.isCancelled ? .failure(.cancelled) : resultAtOnce(wantsFrames) {
+                    return unsafe continuation.resume(returning: result)
+                }
+                unsafe addReceiver(id, patience, wantsFrames, continuation)
+            }
         } onCancel: {
             scheduler.runLater { [self] in onOwnThread { $0.cancelReceiver(id) } }
         }
+    }
+
+    /// What a call gets that need not wait.
+    ///
+    /// A task that prefers another executor comes back to the connection in a new job at every call that could suspend.
+    /// So this is asked again at the last moment: a frame may have come since, with nobody waiting to be resumed.
+    private func resultAtOnce(_ wantsFrames: Bool) -> Result<Frame, WebSocketError>? {
+        guard credits == 0 else {
+            return .failure(WebSocketError(.activeMode, "frames go to the subscriber; setActive(.off) first"))
+        }
+        if wantsFrames {
+            if let frame = nextFrame() { return .success(frame) }
+        } else if let message = nextMessage() {
+            return .success(Frame(message))
+        }
+        return outcome.map { .failure($0.error) }
     }
 
     private func addReceiver(

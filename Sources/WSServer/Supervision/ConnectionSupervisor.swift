@@ -90,7 +90,9 @@ actor ConnectionSupervisor {
 
     /// Returns when no handshake and no connection is left.
     private func untilEmpty() async {
-        if connections.isEmpty && handshakes.isEmpty { return }
-        await withCheckedContinuation { whenEmpty.append($0) }
+        await withCheckedContinuation { continuation in
+            whenEmpty.append(continuation)
+            checkEmpty()
+        }
     }
 }
