@@ -7,14 +7,10 @@ enum IPLiteral {
         var text = Substring(host)
         if text.hasPrefix("["), text.hasSuffix("]") { text = text.dropFirst().dropLast() }
         if text.contains(":"), let zone = text.firstIndex(of: "%") { text = text[..<zone] }
-        // Safety: the buffers are as long as `inet_pton` fills for their families.
-        var v4 = in_addr()
-        if unsafe inet_pton(AF_INET, String(text), &v4) == 1 {
-            return unsafe withUnsafeBytes(of: v4) { unsafe Array($0) }
-        }
-        var v6 = in6_addr()
-        if unsafe inet_pton(AF_INET6, String(text), &v6) == 1 {
-            return unsafe withUnsafeBytes(of: v6) { unsafe Array($0) }
+        for (family, count) in [(AF_INET, 4), (AF_INET6, 16)] {
+            var bytes = [UInt8](repeating: 0, count: count)
+            // Safety: the buffer is as long as `inet_pton` fills for the family.
+            if unsafe inet_pton(family, String(text), &bytes) == 1 { return bytes }
         }
         return nil
     }
