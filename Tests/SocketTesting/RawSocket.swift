@@ -92,6 +92,56 @@ package actor RawSocket {
         }
     }
 
+    /// Receives one frame by the book, unmasked; `nil` when the connection ends before it is complete.
+    package func receiveFrame() async throws -> (opcode: UInt8, payload: [UInt8])? {
+        func isHeld(_ count: Int) async throws -> Bool {
+            while held.count < count { guard try await receiveMore() else { return false } }
+            return true
+        }
+        guard try await isHeld(2) else { return nil }
+        let (isMasked, short) = (held[1] & 0x80 != 0, Int(held[1] & 0x7F))
+        let lengthBytes = short == 126 ? 2 : short == 127 ? 8 : 0
+        let start = 2 + lengthBytes + (isMasked ? 4 : 0)
+        guard try await isHeld(start) else { return nil }
+        let length = lengthBytes == 0 ? short : held[2..<2 + lengthBytes].reduce(0) { $0 << 8 | Int($1) }
+        guard try await isHeld(start + length) else { return nil }
+        let mask = isMasked ? Array(held[start - 4..<start]) : [0, 0, 0, 0]
+        let payload = held[start..<start + length].enumerated().map { $1 ^ mask[$0 % 4] }
+        defer { held.removeFirst(start + length) }
+        return (held[0] & 0x0F, payload)
+    }
+
+    /// A close frame's code and reason.
+    package struct Close: Sendable, Equatable {
+        package var code: Int
+        package var reason: String
+
+        package init(_ code: Int, _ reason: String = "") {
+            self.code = code
+            self.reason = reason
+        }
+    }
+
+    /// Waits for a close frame and returns what it says; `nil` if the connection ends without one.
+    package func receiveClose() async throws -> Close? {
+        while let (opcode, payload) = try await receiveFrame() {
+            guard opcode == 8 else { continue }
+            guard payload.count >= 2 else { return Close(1005) }
+            return Close(Int(payload[0]) << 8 | Int(payload[1]), String(decoding: payload[2...], as: UTF8.self))
+        }
+        return nil
+    }
+
+    /// Ends as a polite server does: waits for the client's close, answers it, and ends the connection.
+    @discardableResult
+    package func answerClose() async throws -> Close? {
+        guard let close = try await receiveClose() else { return nil }
+        try await send(Frames.close(UInt16(close.code == 1005 ? 1000 : close.code)))
+        finish()
+        _ = await end()
+        return close
+    }
+
     private func receiveMore() async throws -> Bool {
         let bytes = try await driver.read()
         held += bytes

@@ -32,6 +32,13 @@ package func withSchedulers<R>(
     return try result.get()
 }
 
+/// Lets every scheduler look at its descriptors and run what follows from them, some times over.
+package func turns(of schedulers: SchedulerGroup, _ count: Int = 8) async {
+    for _ in 0..<count {
+        for scheduler in schedulers.schedulers { await scheduler.ask { _ in } }
+    }
+}
+
 /// The error that `body` throws, `nil` if it throws none or another kind.
 package func failure(_ body: () async throws -> Void) async -> WebSocketError? {
     do {
