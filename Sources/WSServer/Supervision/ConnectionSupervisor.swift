@@ -41,9 +41,10 @@ actor ConnectionSupervisor {
     private func serve(_ handshaking: ServerHandshaking) async {
         let connection = await handshaking.run()
         handshakes[ObjectIdentifier(handshaking)] = nil
+        // It counts as the one before it ends as the other, or the acceptor could see room that is not there.
+        if let connection { hold(connection) }
         settings.load.handshakeEnded()
-        guard let connection else { return checkEmpty() }
-        hold(connection)
+        checkEmpty()
     }
 
     private func hold(_ connection: WebSocket) {
