@@ -58,6 +58,7 @@ let package = Package(
 
         tests("ActorsTests", ["Actors", "HansomTesting"]),
         tests("WSProtocolTests", ["WSProtocol", httpTypes]),
+        tests("WSConnectionTests", ["WSConnection", "HansomTesting", "Actors", "HansomTransport", "WSProtocol"]),
         tests("HansomTransportTests", ["HansomTransport", "Actors", "CTLS", "HansomTesting"]),
     ]
 )

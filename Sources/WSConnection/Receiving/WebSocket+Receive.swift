@@ -73,7 +73,7 @@ extension WebSocket {
             throw WebSocketError(.activeMode, "frames go to the subscriber; setActive(.off) first")
         }
         if let outcome { throw outcome.error }
-        if phase != .open { throw WebSocketError(.closed, "the connection is being closed") }
+        // While our close is on its way nothing more comes, but how it ends is still to be told.
         let isHandler = isHandlerTask
         if isHandler {
             if Task.isCancelled { throw WebSocketError.cancelled }
