@@ -21,6 +21,7 @@ extension WebSocket {
     func release() {
         guard phase != .released else { return }
         phase = .released
+        isWriteBroken = true
         stream?.close()
         stream = nil
         isReadPaused = false
