@@ -3,7 +3,7 @@ import HansomTesting
 import Testing
 import WSConnection
 
-@Suite struct CloseTests {
+@Suite(.timeLimit(.minutes(1))) struct CloseTests {
     @Test func `the messages before a close stay readable, then its code and reason come each time one asks (W4)`() async throws {
         try await Bench.run { bench in
             let (ws, peer) = await bench.connect()
@@ -79,7 +79,7 @@ import WSConnection
             let (ws, peer) = await bench.connect()
             try await peer.send(Wire.text("before"))
             await bench.settle()
-            let closing = Task { try await ws.close(code: .goingAway, reason: "bye") }
+            let closing = bench.task { try await ws.close(code: .goingAway, reason: "bye") }
             try await expectReceived(.close(1001, "bye"), by: peer)
             #expect(ws.state == .closing)
             try await peer.send(together: Wire.text("discarded"), Wire.ping("unanswered"), Wire.close(1001))
@@ -94,7 +94,7 @@ import WSConnection
     @Test func `the server drops first, the client waits for the end within the same deadline (W8)`() async throws {
         try await Bench.run { bench in
             let (ws, peer) = await bench.connect(isServer: false)
-            let closing = Task { try await ws.close() }
+            let closing = bench.task { try await ws.close() }
             try await expectReceived(.close(1000), by: peer)
             await bench.pass(.seconds(4))
             try await peer.send(Wire.close(1000, masked: false))
@@ -111,7 +111,7 @@ import WSConnection
     @Test func `a client whose peer ends after the close frames is done at once (W8)`() async throws {
         try await Bench.run { bench in
             let (ws, peer) = await bench.connect(isServer: false)
-            let closing = Task { try await ws.close() }
+            let closing = bench.task { try await ws.close() }
             try await expectReceived(.close(1000), by: peer)
             try await peer.send(Wire.close(1000, masked: false))
             await peer.finish()
@@ -124,7 +124,7 @@ import WSConnection
         try await Bench.run { bench in
             for isChatty in [false, true] {
                 let (ws, peer) = await bench.connect(closeTimeout: .seconds(7))
-                let closing = Task { try await ws.close() }
+                let closing = bench.task { try await ws.close() }
                 try await expectReceived(.close(1000), by: peer)
                 for _ in 0..<6 {
                     await bench.pass(.seconds(1))
@@ -172,7 +172,7 @@ import WSConnection
     @Test func `closing twice, thrice, and after the end is harmless; sending after close throws closed (W8)`() async throws {
         try await Bench.run { bench in
             let (ws, peer) = await bench.connect()
-            let closings = (0..<3).map { _ in Task { try await ws.close() } }
+            let closings = (0..<3).map { _ in bench.task { try await ws.close() } }
             try await expectReceived(.close(1000), by: peer)
             #expect(await failure { try await ws.send(.text("late")) }?.code == .closed)
             #expect(await failure { try await ws.send(fragments: ["late"]) }?.code == .closed)
@@ -193,7 +193,7 @@ import WSConnection
     @Test func `close in a cancelled task sends its frame and drops at once (W8)`() async throws {
         try await Bench.run { bench in
             let (ws, peer) = await bench.connect()
-            let closing = Task {
+            let closing = bench.task {
                 cancelThisTask()
                 try await ws.close(code: .init(rawValue: 4001), reason: "quick")
             }
@@ -207,7 +207,7 @@ import WSConnection
     @Test func `cancelling a close that waits drops the connection (W8)`() async throws {
         try await Bench.run { bench in
             let (ws, peer) = await bench.connect()
-            let closing = Task { try await ws.close() }
+            let closing = bench.task { try await ws.close() }
             try await expectReceived(.close(1000), by: peer)
             closing.cancel()
             try await closing.value
@@ -370,7 +370,7 @@ import WSConnection
     @Test func `a violation while we close ends it too (W8, W10)`() async throws {
         try await Bench.run { bench in
             let (ws, peer) = await bench.connect()
-            let closing = Task { try await ws.close() }
+            let closing = bench.task { try await ws.close() }
             try await expectReceived(.close(1000), by: peer)
             try await peer.send(Wire.frame(3, []))
             await peer.finish()

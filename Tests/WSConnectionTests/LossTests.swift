@@ -3,7 +3,7 @@ import Testing
 import WSConnection
 
 /// Connections that are lost, and not closed.
-@Suite struct LossTests {
+@Suite(.timeLimit(.minutes(1))) struct LossTests {
     @Test func `after the connection is lost every call says so and none waits (W8, W11)`() async throws {
         try await Bench.run { bench in
             let (ws, peer) = await bench.connect()
@@ -25,11 +25,11 @@ import WSConnection
     @Test func `a peer that is gone when we close is told of as lost, to each that waits (W8, W11)`() async throws {
         try await Bench.run { bench in
             let (ws, peer) = await bench.connect()
-            let receiving = Task { await failure { try await ws.recv() } }
-            let pinging = Task { await failure { try await ws.ping() } }
+            let receiving = bench.task { await failure { try await ws.recv() } }
+            let pinging = bench.task { await failure { try await ws.ping() } }
             await bench.settle()
             // The peer goes and we close before its end has been seen: the close frame cannot be written.
-            let close = Task {
+            let close = bench.task {
                 await peer.close()
                 try await ws.close()
             }
@@ -46,11 +46,11 @@ import WSConnection
     @Test func `a close that cannot be written still hears the close that the peer sent before it went (W8)`() async throws {
         try await Bench.run { bench in
             let (ws, peer) = await bench.connect()
-            let peerGoes = Task {
+            let peerGoes = bench.task {
                 try await peer.send(Wire.close(3001, "gone"))
                 await peer.close()
             }
-            let close = Task { try await ws.close() }
+            let close = bench.task { try await ws.close() }
             try await peerGoes.value
             try await close.value
             #expect(ws.closeCode?.rawValue == 3001)

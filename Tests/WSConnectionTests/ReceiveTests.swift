@@ -2,7 +2,7 @@ import HansomTesting
 import Testing
 import WSConnection
 
-@Suite struct ReceiveTests {
+@Suite(.timeLimit(.minutes(1))) struct ReceiveTests {
     @Test func `recv returns the messages in the order in which they came (W1)`() async throws {
         try await Bench.run { bench in
             let (ws, peer) = await bench.connect()
@@ -70,7 +70,7 @@ import WSConnection
     @Test func `cancelling a task that waits in recv throws cancelled and loses nothing (W1)`() async throws {
         try await Bench.run { bench in
             let (ws, peer) = await bench.connect()
-            let waiting = Task { await failure { try await ws.recv(timeout: .seconds(9)) } }
+            let waiting = bench.task { await failure { try await ws.recv(timeout: .seconds(9)) } }
             await bench.settle()
             waiting.cancel()
             #expect(await waiting.value?.code == .cancelled)
@@ -83,14 +83,14 @@ import WSConnection
     @Test func `recv in a cancelled task throws cancelled at once, or returns what is there (W1)`() async throws {
         try await Bench.run { bench in
             let (ws, peer) = await bench.connect()
-            let empty = Task {
+            let empty = bench.task {
                 cancelThisTask()
                 return await failure { try await ws.recv() }
             }
             #expect(await empty.value?.code == .cancelled)
             try await peer.send(Wire.text("was there"))
             await bench.settle()
-            let full = Task {
+            let full = bench.task {
                 cancelThisTask()
                 return try await ws.recv()
             }
@@ -102,7 +102,7 @@ import WSConnection
         try await Bench.run { bench in
             let (ws, peer) = await bench.connect()
             for round in 0..<50 {
-                let waiting = Task { try await ws.recv() }
+                let waiting = bench.task { try await ws.recv() }
                 await bench.settle()
                 // Message and cancellation race: either the task has the message, or the next recv has.
                 async let sent: Void = peer.send(Wire.text("\(round)"))
@@ -123,7 +123,7 @@ import WSConnection
             let (ws, peer) = await bench.connect()
             var waiting: [Task<WebSocket.Message, any Error>] = []
             for _ in 0..<5 {
-                waiting.append(Task { try await ws.recv() })
+                waiting.append(bench.task { try await ws.recv() })
                 await bench.settle()
             }
             waiting[2].cancel()

@@ -32,23 +32,27 @@ internal import Actors
         unsafe waiter?.resume(returning: nil)
     }
 
-    func wait(_ continuation: UnsafeContinuation<WebSocket.Event?, Never>) { unsafe waiter = continuation }
+    /// There is one reader; should another come, the first hears of no more.
+    func wait(_ continuation: UnsafeContinuation<WebSocket.Event?, Never>) {
+        end()
+        unsafe waiter = continuation
+    }
 }
 
 extension WebSocket {
     /// Takes the next event for `puller`, waiting for one.
     fileprivate func nextEvent(for puller: EventPuller) async -> Event? {
         guard let current = subscriber?.sink, current === puller else { return nil }
+        if Task.isCancelled {
+            unsubscribe(puller)
+            return nil
+        }
         if let event = nextEvent {
             eventTaken(event)
             return event
         }
         return await withTaskCancellationHandler {
-            if Task.isCancelled {
-                unsubscribe(puller)
-                return nil
-            }
-            return await unsafe withUnsafeContinuation { unsafe puller.wait($0) }
+            await unsafe withUnsafeContinuation { unsafe puller.wait($0) }
         } onCancel: {
             scheduler.runLater { [self] in onOwnThread { $0.unsubscribe(puller) } }
         }

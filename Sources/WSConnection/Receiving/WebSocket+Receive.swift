@@ -42,11 +42,10 @@ extension WebSocket {
     private func nextMessage() -> Message? {
         while true {
             if let message = inbound.popMessage() {
-                if inbound.isEmpty { refillIfNeeded() }
+                if inbound.isEmpty { inboundDrained() }
                 return message
             }
-            if backlog.isEmpty { return nil }
-            refill()
+            inboundDrained()
             if inbound.isEmpty { return nil }
         }
     }
@@ -54,8 +53,14 @@ extension WebSocket {
     private func nextFrame() -> Frame? {
         if inbound.isEmpty { refillIfNeeded() }
         guard let frame = inbound.popFirst() else { return nil }
-        if inbound.isEmpty { refillIfNeeded() }
+        if inbound.isEmpty { inboundDrained() }
         return frame
+    }
+
+    /// All that was decoded has been taken: there is room for more, and a subscriber that waits for the end may hear it.
+    private func inboundDrained() {
+        refillIfNeeded()
+        if outcome != nil && subscriber != nil { pumpEvents() }
     }
 
     func refillIfNeeded() {

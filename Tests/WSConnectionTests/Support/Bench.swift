@@ -19,7 +19,8 @@ struct Bench: Sendable {
         let time = ManualTime()
         let bench = Bench(time: time, group: try SchedulerGroup(options: .init(count: schedulers, time: time)))
         do {
-            try await body(bench)
+            // The test itself runs on the scheduler, so that what happens in which order is always the same.
+            try await withTaskExecutorPreference(bench.group.schedulers[0]) { try await body(bench) }
         } catch {
             await bench.end()
             throw error
@@ -44,10 +45,21 @@ struct Bench: Sendable {
         await WebSocketPair.connect(on: group, capacity: capacity)
     }
 
+    /// A task that runs on the first scheduler, as the test does.
+    func task<Value: Sendable>(_ body: @escaping @Sendable () async throws -> Value) -> Task<Value, any Error> {
+        Task(executorPreference: group.schedulers[0]) { try await body() }
+    }
+
+    func task<Value: Sendable>(_ body: @escaping @Sendable () async -> Value) -> Task<Value, Never> {
+        Task(executorPreference: group.schedulers[0]) { await body() }
+    }
+
     /// Lets everything run that can run without time moving on.
     func settle() async {
         for _ in 0..<24 {
-            for scheduler in group.schedulers { await scheduler.ask { _ in } }
+            for scheduler in group.schedulers {
+                await withCheckedContinuation { turn in scheduler.runLater { turn.resume() } }
+            }
         }
     }
 
