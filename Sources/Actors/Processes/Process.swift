@@ -14,14 +14,12 @@ internal import DequeModule
 public actor Process<Message: Sendable> {
     package nonisolated let core: ProcessCore
     private var waiting = Deque<Message>()
-    private var receiver: Receiver?
+    private let gate = Gate()
+    private var isReceiving = false
+    private var received: Message?
+    private var receiveAlarm: Alarm?
     private var isOpen = true
     private var task: Task<Void, Never>?
-
-    @safe private struct Receiver {
-        let continuation: UnsafeContinuation<Message?, Never>
-        let alarm: Alarm?
-    }
 
     public typealias Body = @Sendable (isolated Process<Message>) async throws -> Void
 
@@ -107,9 +105,9 @@ public actor Process<Message: Sendable> {
     private func start(_ body: @escaping Body) {
         core.enlist()
         core.onExitSignal = { [unowned self] _ in onOwnThread { $0.beExiting() } }
-        task = Task(executorPreference: core.scheduler) { [core] in
+        task = Task {
             let reason = await ProcessCore.$current.withValue(core) { await ExitReason(of: body, as: self) }
-            await self.end(reason)
+            end(reason)
         }
     }
 
@@ -132,7 +130,7 @@ public actor Process<Message: Sendable> {
 
     private func deliver(_ message: Message) {
         guard isOpen else { return }
-        if receiver != nil {
+        if isReceiving {
             resumeReceiver(with: message)
         } else {
             waiting.append(message)
@@ -144,22 +142,26 @@ public actor Process<Message: Sendable> {
     }
 
     private func wait(timeout: Duration?) async -> Message? {
-        precondition(receiver == nil, "a process receives in one place at a time")
-        return await unsafe withUnsafeContinuation { continuation in
-            let alarm = timeout.map { timeout in
-                let alarm = Alarm { [unowned self] in onOwnThread { $0.resumeReceiver(with: nil) } }
-                core.scheduler.arm(alarm, after: timeout)
-                return alarm
-            }
-            self.receiver = unsafe Receiver(continuation: continuation, alarm: alarm)
+        precondition(!isReceiving, "a process receives in one place at a time")
+        isReceiving = true
+        if let timeout {
+            // Safety: the suspended call holds the process until the alarm has rung or is disarmed.
+            let alarm = Alarm { [unowned(unsafe) self] in unsafe onOwnThread { $0.resumeReceiver(with: nil) } }
+            receiveAlarm = alarm
+            core.scheduler.arm(alarm, after: timeout)
         }
+        await gate.pass()
+        defer { received = nil }
+        return received
     }
 
     private func resumeReceiver(with message: Message?) {
-        guard let receiver else { return }
-        self.receiver = nil
-        if let alarm = receiver.alarm { core.scheduler.disarm(alarm) }
-        unsafe receiver.continuation.resume(returning: message)
+        guard isReceiving else { return }
+        isReceiving = false
+        if let receiveAlarm { core.scheduler.disarm(receiveAlarm) }
+        receiveAlarm = nil
+        received = message
+        gate.open(on: core.scheduler)
     }
 }
 

@@ -118,8 +118,7 @@ extension Scheduler {
         let worked = !ready.isEmpty
         var left = Scheduler.jobsPerRound
         while left > 0, let job = ready.popFirst() {
-            unsafe job.runSynchronously(
-                isolatedTo: asUnownedSerialExecutor(), taskExecutor: asUnownedTaskExecutor())
+            unsafe job.runSynchronously(on: asUnownedSerialExecutor())
             left &-= 1
         }
         return worked

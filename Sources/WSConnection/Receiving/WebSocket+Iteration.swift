@@ -14,11 +14,12 @@ extension WebSocket: AsyncSequence {
         }
 
         public mutating func next(isolation actor: isolated (any Actor)?) async throws(WebSocketError) -> Message? {
-            try await connection.recvUnlessOver()
+            if let message = connection.messageAtOnce() { return message }
+            return try await connection.recvUnlessOver()
         }
     }
 
-    func recvUnlessOver() async throws(WebSocketError) -> Message? {
+    nonisolated(nonsending) func recvUnlessOver() async throws(WebSocketError) -> Message? {
         do {
             return try await recv()
         } catch {

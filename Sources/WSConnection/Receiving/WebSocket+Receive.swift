@@ -10,16 +10,16 @@ extension WebSocket {
     /// - Throws: `.timeout` when none came in time, `.cancelled` when the task was cancelled (both lose nothing),
     ///   `.activeMode` while a subscriber is told, and once all that arrived is read: `.closed` with code and reason,
     ///   `.connectionLost`, or `.protocolViolation`, each time one asks.
-    public func recv() async throws(WebSocketError) -> Message {
-        if credits == 0, let message = nextMessage() { return message }
+    public nonisolated(nonsending) func recv() async throws(WebSocketError) -> Message {
+        if let message = messageAtOnce() { return message }
         return try await messageLater(timeout: options.recvTimeout)
     }
 
     /// Takes the next message, waiting at most `timeout` for one; `nil` waits without end.
     ///
     /// - Throws: as `recv()`.
-    public func recv(timeout: Duration?) async throws(WebSocketError) -> Message {
-        if credits == 0, let message = nextMessage() { return message }
+    public nonisolated(nonsending) func recv(timeout: Duration?) async throws(WebSocketError) -> Message {
+        if let message = messageAtOnce() { return message }
         return try await messageLater(timeout: timeout)
     }
 
@@ -39,7 +39,14 @@ extension WebSocket {
         return try await wait(timeout: timeout, wantsFrames: true)
     }
 
+    /// A message that has arrived, if the caller already is where the connection lives: no hop, no suspension.
+    nonisolated func messageAtOnce() -> Message? {
+        guard scheduler.isCurrent else { return nil }
+        return onOwnThread { $0.nextMessage() }
+    }
+
     private func nextMessage() -> Message? {
+        guard credits == 0 else { return nil }
         while true {
             if let message = inbound.popMessage() {
                 if inbound.isEmpty { inboundDrained() }
@@ -68,6 +75,8 @@ extension WebSocket {
     }
 
     private func messageLater(timeout: Duration?) async throws(WebSocketError) -> Message {
+        // The caller may have come from another thread, and only now be where it can look.
+        if let message = nextMessage() { return message }
         while true {
             if let message = try await wait(timeout: timeout, wantsFrames: false).message { return message }
         }
@@ -79,15 +88,14 @@ extension WebSocket {
         }
         if let outcome { throw outcome.error }
         // While our close is on its way nothing more comes, but how it ends is still to be told.
-        let isHandler = isHandlerTask
-        if isHandler {
-            if Task.isCancelled { throw WebSocketError.cancelled }
-            return try await suspend(ProcessCore.nextID(), timeout, wantsFrames, isHandler: true).get()
-        }
         let id = ProcessCore.nextID()
+        if isHandlerTask {
+            if Task.isCancelled { throw WebSocketError.cancelled }
+            return try await waitAtGate(id, timeout, wantsFrames).get()
+        }
         return try await withTaskCancellationHandler {
             if Task.isCancelled { return Result<Frame, WebSocketError>.failure(.cancelled) }
-            return await suspend(id, timeout, wantsFrames, isHandler: false)
+            return await suspend(id, timeout, wantsFrames)
         } onCancel: {
             scheduler.runLater { [self] in onOwnThread { $0.cancelReceiver(id) } }
         }.get()
@@ -100,25 +108,40 @@ extension WebSocket {
     }
 
     private func suspend(
-        _ id: UInt64, _ timeout: Duration?, _ wantsFrames: Bool, isHandler: Bool
+        _ id: UInt64, _ timeout: Duration?, _ wantsFrames: Bool
     ) async -> Result<Frame, WebSocketError> {
         await unsafe withUnsafeContinuation { continuation in
-            var alarm: Alarm?
-            if let timeout {
-                let timer = Alarm { [unowned(unsafe) self] in unsafe onOwnThread { $0.receiverTimedOut(id, timeout) } }
-                // Safety: the suspended call holds the connection until the alarm has rung or is disarmed.
-                scheduler.arm(timer, after: timeout)
-                alarm = timer
-            }
+            let alarm = timeout.map { armReceiver(id, $0) }
             unsafe receivers.append(
-                Receivers.Waiter(
-                    id: id, wantsFrames: wantsFrames, isHandler: isHandler, alarm: alarm, continuation: continuation))
+                Receivers.Waiter(id: id, wantsFrames: wantsFrames, alarm: alarm, continuation: continuation))
         }
+    }
+
+    private func waitAtGate(
+        _ id: UInt64, _ timeout: Duration?, _ wantsFrames: Bool
+    ) async -> Result<Frame, WebSocketError> {
+        let alarm = timeout.map { armReceiver(id, $0) }
+        unsafe receivers.append(Receivers.Waiter(id: id, wantsFrames: wantsFrames, alarm: alarm, continuation: nil))
+        await handlerGate.pass()
+        defer { handlerResult = nil }
+        return handlerResult ?? .failure(.cancelled)
+    }
+
+    private func armReceiver(_ id: UInt64, _ timeout: Duration) -> Alarm {
+        // Safety: the suspended call holds the connection until the alarm has rung or is disarmed.
+        let alarm = Alarm { [unowned(unsafe) self] in unsafe onOwnThread { $0.receiverTimedOut(id, timeout) } }
+        scheduler.arm(alarm, after: timeout)
+        return alarm
     }
 
     func resume(_ receiver: Receivers.Waiter, with result: Result<Frame, WebSocketError>) {
         if let alarm = receiver.alarm { scheduler.disarm(alarm) }
-        unsafe receiver.continuation.resume(returning: result)
+        if let continuation = unsafe receiver.continuation {
+            unsafe continuation.resume(returning: result)
+        } else {
+            handlerResult = result
+            handlerGate.open(on: scheduler)
+        }
     }
 
     private func receiverTimedOut(_ id: UInt64, _ timeout: Duration) {

@@ -34,7 +34,7 @@ actor ConnectionSupervisor {
         }
         let handshaking = ServerHandshaking(stream, peer: peer, on: scheduler, settings)
         handshakes[ObjectIdentifier(handshaking)] = handshaking
-        let task = Task(executorPreference: scheduler) { await self.serve(handshaking) }
+        let task = Task { await self.serve(handshaking) }
         handshaking.task = task
     }
 
