@@ -23,6 +23,7 @@ extension WebSocket: ProcessHost {
     func release() {
         guard phase != .released else { return }
         phase = .released
+        isWriteBroken = true
         stream?.close()
         stream = nil
         isReadPaused = false

@@ -48,11 +48,10 @@ extension WebSocket {
         guard credits == 0 else { return nil }
         while true {
             if let message = inbound.popMessage() {
-                if inbound.isEmpty { refillIfNeeded() }
+                if inbound.isEmpty { inboundDrained() }
                 return message
             }
-            if backlog.isEmpty { return nil }
-            refill()
+            inboundDrained()
             if inbound.isEmpty { return nil }
         }
     }
@@ -60,8 +59,14 @@ extension WebSocket {
     private func nextFrame() -> Frame? {
         if inbound.isEmpty { refillIfNeeded() }
         guard let frame = inbound.popFirst() else { return nil }
-        if inbound.isEmpty { refillIfNeeded() }
+        if inbound.isEmpty { inboundDrained() }
         return frame
+    }
+
+    /// All that was decoded has been taken: there is room for more, and a subscriber that waits for the end may hear it.
+    private func inboundDrained() {
+        refillIfNeeded()
+        if outcome != nil && subscriber != nil { pumpEvents() }
     }
 
     func refillIfNeeded() {
@@ -104,7 +109,7 @@ extension WebSocket {
             throw WebSocketError(.activeMode, "frames go to the subscriber; setActive(.off) first")
         }
         if let outcome { throw outcome.error }
-        if phase != .open { throw WebSocketError(.closed, "the connection is being closed") }
+        // While our close is on its way nothing more comes, but how it ends is still to be told.
         guard isHandlerTask else { return false }
         if Task.isCancelled { throw .cancelled }
         return true
