@@ -72,8 +72,8 @@ package final class ProcessCore: @unchecked Sendable {
         switch (life, reason.kind) {
         case (.dead, _), (.running, .normal), (.exiting, .normal): return
         case (_, .kill):
-            let host = onExitSignal
-            if case .running = life { host?(.killed) }
+            // One that is ending already lets go at once of what it still holds.
+            onExitSignal?(.killed)
             finish(.killed)
         case (.exiting, _): return
         case (.running, _):

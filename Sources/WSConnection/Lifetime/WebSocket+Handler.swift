@@ -21,7 +21,8 @@ extension WebSocket {
     private func outcome(of handler: Handler) async -> ExitReason {
         do {
             try await withTaskCancellationHandler {
-                try await handler(self)
+                // What the handler connects to belongs to this connection.
+                try await ProcessCore.$current.withValue(core) { try await handler(self) }
             } onCancel: {
                 scheduler.runLater { [self] in onOwnThread { $0.cancelHandlerReceivers() } }
             }
