@@ -119,9 +119,8 @@ public actor Process<Message: Sendable> {
 
     private func start(_ body: @escaping Body) {
         core.enlist(self)
-        task = Task {
-            let reason = await ProcessCore.$current.withValue(core) { await ExitReason(of: body, as: self) }
-            end(reason)
+        task = ProcessCore.$current.withValue(core) {
+            Task { end(await ExitReason(of: body, as: self)) }
         }
     }
 

@@ -107,6 +107,7 @@ package final class ProcessCore: @unchecked Sendable {
         case (.dead, _): return
         case (.running, .normal) where !isOwn: return
         case (_, .kill):
+            // One that is ending already lets go at once of what it still holds.
             unsafe host?.exitSignalArrived(.killed)
             finish(.killed)
         case (.exiting, _): return

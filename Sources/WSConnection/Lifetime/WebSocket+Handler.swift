@@ -8,13 +8,16 @@ extension WebSocket {
         isHandlerRunning = true
         // Nobody else has this task, so nobody else cancels it: `receiveExit` does, and resumes what waits. So the
         // handler needs no cancellation handler around it.
-        handlerTask = Task {
-            unsafe handlerIdentity = withUnsafeCurrentTask { unsafe $0 }
-            do {
-                try await handler(self)
-                handlerEnded(.normal)
-            } catch {
-                handlerEnded(.error(error))
+        // What the handler connects to belongs to this connection: the task inherits who is current.
+        handlerTask = ProcessCore.$current.withValue(core) {
+            Task {
+                unsafe handlerIdentity = withUnsafeCurrentTask { unsafe $0 }
+                do {
+                    try await handler(self)
+                    handlerEnded(.normal)
+                } catch {
+                    handlerEnded(.error(error))
+                }
             }
         }
     }
