@@ -8,6 +8,7 @@ package final class LingeringClose: StreamObserver {
     private let scheduler: Scheduler
     private var rest: ArraySlice<UInt8>
     private var alarm: Alarm?
+    private var isPeerDone = false
 
     /// Begins; the alarm keeps it until it has ended.
     package static func start(_ stream: any ByteStream, last: [UInt8], on scheduler: Scheduler, for time: Duration) {
@@ -30,7 +31,11 @@ package final class LingeringClose: StreamObserver {
         let buffer = unsafe TransportResources.of(scheduler).readBuffer
         switch unsafe stream.read(into: buffer) {
         case .bytes, .wouldBlock: return
-        case .endOfStream, .failed: end()
+        case .endOfStream:
+            // The peer says no more, but may still listen.
+            isPeerDone = true
+            if rest.isEmpty { end() } else { stream.setWantsRead(false) }
+        case .failed: end()
         }
     }
 
@@ -42,6 +47,7 @@ package final class LingeringClose: StreamObserver {
             case .endOfStream, .failed: return end()
             }
         }
+        if isPeerDone { return end() }
         stream.setWantsWrite(false)
         stream.closeWrite()
     }
