@@ -52,7 +52,19 @@ extension WebSocket {
             return event
         }
         return await withTaskCancellationHandler {
-            await unsafe withUnsafeContinuation { unsafe puller.wait($0) }
+            await unsafe withUnsafeContinuation { continuation in
+                // An event, the end of the subscription or a cancellation may have come on the way here, as told at
+                // `resultAtOnce`.
+                guard let current = subscriber?.sink, current === puller, !Task.isCancelled else {
+                    unsubscribe(puller)
+                    return unsafe continuation.resume(returning: nil)
+                }
+                if let event = nextEvent {
+                    eventTaken(event)
+                    return unsafe continuation.resume(returning: event)
+                }
+                unsafe puller.wait(continuation)
+            }
         } onCancel: {
             scheduler.runLater { [self] in onOwnThread { $0.unsubscribe(puller) } }
         }
