@@ -6,9 +6,8 @@ extension RawPeer {
     func frame() async throws -> Wire.Frame? {
         let start = try await receive(2)
         guard start.count == 2 else { return nil }
-        var count = Int(start[1] & 0x7F)
-        if count == 126 { count = try await receive(2).reduce(0) { $0 << 8 | Int($1) } }
-        if count == 127 { count = try await receive(8).reduce(0) { $0 << 8 | Int($1) } }
+        let short = Int(start[1] & 0x7F)
+        let count = short < 126 ? short : try await receive(short == 126 ? 2 : 8).reduce(0) { $0 << 8 | Int($1) }
         let mask = start[1] & 0x80 == 0 ? [0, 0, 0, 0] : try await receive(4)
         let payload = try await receive(count)
         return Wire.Frame(
