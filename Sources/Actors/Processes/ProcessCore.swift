@@ -49,10 +49,12 @@ package final class ProcessCore: @unchecked Sendable {
 
     // MARK: On the scheduler's thread
 
-    /// Begins to count as a process of its scheduler, hosted by `host`, which is not retained.
+    /// Begins to count as a process of its scheduler, hosted by `host`, which is not retained. If the scheduler is ending,
+    /// the process is asked to end as well.
     package func enlist(_ host: any ProcessHost) {
         unsafe self.host = host
         scheduler.processes[id] = self
+        if scheduler.isEnding { scheduler.deferAction { [self] in receiveExit(.shutdown) } }
     }
 
     /// The reason it is ending or has ended with, if it is or has.

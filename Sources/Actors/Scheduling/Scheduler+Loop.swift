@@ -4,6 +4,8 @@ internal import Synchronization
 extension Scheduler {
     /// How many jobs run before the loop looks at descriptors and alarms again.
     private static let jobsPerRound = 256
+    /// How many rounds of jobs run after the end was asked for.
+    private static let lastRounds = 1_000
 
     /// Runs the loop on the calling thread until `stop`.
     func runLoop() {
@@ -12,16 +14,32 @@ extension Scheduler {
             while phase.load(ordering: .relaxed) == .running {
                 turn(maySleep: true)
             }
-            while turn(maySleep: false) {}
+            runOut()
         }
         phase.store(.stopped, ordering: .sequentiallyConsistent)
         // What was posted between the last turn and `stopped` is run here; later posts run where they are posted.
         runAfterlife()
     }
 
-    /// Asks the loop to end. Work that is ready still runs.
+    /// Asks the loop to end. Work that is ready still runs. Once it has ended this does nothing.
     func stop() {
-        post(.action { [self] in phase.store(.stopping, ordering: .sequentiallyConsistent) })
+        post(
+            .action { [self] in
+                _ = phase.compareExchange(
+                    expected: .running, desired: .stopping, ordering: .sequentiallyConsistent)
+            })
+    }
+
+    /// Does what is ready and what that makes ready, until nothing is left.
+    ///
+    /// Not for ever: a task that never rests must not hold up the end. What it leaves runs when somebody posts again.
+    func runOut() {
+        for _ in 0..<Scheduler.lastRounds {
+            var worked = drainInbox()
+            if runJobs() { worked = true }
+            if flush() { worked = true }
+            if !worked && isIdle { return }
+        }
     }
 
     /// One turn: posts, alarms, descriptors, jobs, flushes. Says whether there was anything to do.

@@ -45,6 +45,8 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
     /// The processes that live here and have not ended.
     package var processes: [UInt64: ProcessCore] = [:]
     var whenEmpty: [() -> Void] = []
+    /// Processes that come now are asked to end at once.
+    var isEnding = false
 
     enum Phase: UInt8, AtomicRepresentable {
         case idle, running, stopping, stopped
@@ -132,7 +134,7 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
     /// One thread at a time does so, and looks again before it leaves; the others go on their way.
     func runAfterlife() {
         while !inbox.isEmpty, !isInAfterlife.exchange(true, ordering: .sequentiallyConsistent) {
-            onThisThread { while drainInbox() || runJobs() || flush() {} }
+            onThisThread { runOut() }
             isInAfterlife.store(false, ordering: .sequentiallyConsistent)
         }
     }

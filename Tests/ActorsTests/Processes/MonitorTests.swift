@@ -143,7 +143,7 @@ import Testing
             Process<String>.spawn { me in for await text in me.mailbox { probe.record(text) } }
         }
         driven.settle()
-        let gate = Gate()
+        let gate = Latch()
         let target = other.run {
             Process<Int>.spawn { _ in
                 await gate.wait()

@@ -19,17 +19,18 @@ func withGroup<R>(
 
     @Test func `a body that returns ends normally and one that throws with its error (P4)`() async throws {
         try await withGroup { group in
-            let (returning, throwing) = (Gate(), Gate())
+            let (returning, throwing) = (Latch(), Latch())
             let first = Process<Int>.spawn(on: group.next()) { _ in await returning.wait() }
             let second = Process<Int>.spawn(on: group.next()) { _ in
                 await throwing.wait()
                 throw Broken()
             }
-            async let reasons = (first.down(), second.down())
+            async let firstReason = first.down()
+            async let secondReason = second.down()
             for scheduler in group.schedulers { await untilObserved(scheduler) }
             returning.open()
             throwing.open()
-            let (normal, error) = await reasons
+            let (normal, error) = await (firstReason, secondReason)
             #expect(normal.kind == .normal && normal.description == "normal")
             #expect(error.kind == .error && error.error as? Broken == Broken())
             #expect(error.description == "error(Broken())")
@@ -126,7 +127,7 @@ func withGroup<R>(
     @Test func `one message at a time, also while the body awaits something else (P3)`() {
         let driven = HandDriven()
         let probe = Probe<String>()
-        let gate = Gate()
+        let gate = Latch()
         driven.run {
             let process = Process<Int>.spawn { me in
                 for await number in me.mailbox {
@@ -222,7 +223,10 @@ func withGroup<R>(
             #expect(await group.processCount() == count)
             for process in processes { process.object?.send(1) }
             while await group.processCount() > 0 { await Task.yield() }
-            for scheduler in group.schedulers { await scheduler.ask { _ in } }
+            // The tasks return in jobs of their own, after their processes have ended.
+            for scheduler in group.schedulers {
+                while await scheduler.ask({ !$0.ready.isEmpty }) { await Task.yield() }
+            }
             #expect(processes.count { $0.object != nil } == 0)
             #expect(cores.count { $0.object != nil } == 0)
         }
@@ -280,7 +284,7 @@ func withGroup<R>(
     }
 
     @Test func `shutdown closes the mailbox, cancels the task, and the down waits for the body (P4)`() {
-        let (seen, gate) = (Probe<String>(), Gate())
+        let (seen, gate) = (Probe<String>(), Latch())
         let process = spawn { me in
             for await number in me.mailbox { seen.record("\(number)") }
             seen.record(Task.isCancelled ? "cancelled" : "not cancelled")
@@ -320,7 +324,7 @@ func withGroup<R>(
     }
 
     @Test func `kill marks it dead at once, its task returns later (P4, P6)`() {
-        let (gate, late) = (Gate(), Probe<Bool>())
+        let (gate, late) = (Latch(), Probe<Bool>())
         let process = spawn { me in
             await gate.wait()
             late.record(await me.receive() == nil && Task.isCancelled)
@@ -338,7 +342,7 @@ func withGroup<R>(
     }
 
     @Test func `kill overtakes a shutdown that goes on (P4)`() {
-        let gate = Gate()
+        let gate = Latch()
         let process = spawn { _ in await gate.wait() }
         let end = watch(process)
         driven.run { process.exit(.shutdown) }
@@ -353,7 +357,7 @@ func withGroup<R>(
     }
 
     @Test func `after a grace of 5 s it is marked dead (P4)`() {
-        let gate = Gate()
+        let gate = Latch()
         let process = spawn { _ in await gate.wait() }
         let end = watch(process)
         driven.run { process.exit(.shutdown) }
