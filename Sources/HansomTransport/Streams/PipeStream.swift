@@ -171,7 +171,7 @@ package final class PipeStream: ByteStream, @unchecked Sendable {
                 var room = capacity - waiting(from: side)
                 var written = 0
                 var hasBytes = false
-                for unsafe buffer in unsafe buffers where unsafe buffer.iov_len > 0 {
+                for unsafebuffer in unsafe buffers where unsafe buffer.iov_len > 0 {
                     hasBytes = true
                     let part = unsafe UnsafeRawBufferPointer(start: buffer.iov_base, count: min(buffer.iov_len, room))
                     unsafe bytes[side].append(contentsOf: part)

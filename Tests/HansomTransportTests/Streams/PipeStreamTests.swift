@@ -1,8 +1,9 @@
-@testable import Actors
 import Glibc
 import HansomTesting
 import HansomTransport
 import Testing
+
+@testable import Actors
 
 @Suite struct PipeStreamTests {
     let driven = HandDriven()
