@@ -11,7 +11,12 @@ struct RunTests {
         _ handler: @escaping WebSocket.Handler, _ body: (String) async throws -> Void
     ) async throws {
         let server = try await WebSocketServer.listen(port: 0, handler: handler)
-        try await body("ws://\(server.address)/")
+        do {
+            try await body("ws://\(server.address)/")
+        } catch {
+            await server.forceClose()
+            throw error
+        }
         await server.forceClose()
     }
 
@@ -101,7 +106,7 @@ struct RunTests {
     @Test func `a process takes frames, downs and messages (P24)`() async throws {
         let worker = Process<Int>.spawn { me in _ = await me.receive() }
         let handler: WebSocket.Handler = { ws in try await ws.send(ws.recv()) }
-        try await withServer(handler) { await session(with: $0, watching: worker.pid) }
+        try await withServer(handler) { #expect(await session(with: $0, watching: worker.pid) == .normal) }
         worker.exit(.shutdown)
     }
 

@@ -43,7 +43,7 @@ func shareMailbox(_ first: WebSocket, _ second: WebSocket) async throws {
     // end
 }
 
-func session(with url: String, watching worker: PID) async {
+func session(with url: String, watching worker: PID) async -> ExitReason.Kind {
     // guide: session
     enum Input: Sendable {
         case say(String)
@@ -61,7 +61,7 @@ func session(with url: String, watching worker: PID) async {
                 try await ws.send(.text(text))
             case .socket(.frame(_, let frame)):
                 print(frame)
-                try await ws.setActive(.once)
+                try? await ws.setActive(.once)
             case .socket(.closed), .down:
                 return
             case .socket(.failed(_, let error)):
@@ -72,5 +72,5 @@ func session(with url: String, watching worker: PID) async {
     session.send(.say("Hello"))
     let reason = await session.down()
     // end
-    print(reason)
+    return reason.kind
 }
