@@ -65,6 +65,7 @@ let package = Package(
         tests("WSClientTests", ["WSClient", "WSServer", "Actors", "HansomTransport", "HansomTesting", "SocketTesting", httpTypes]),
         tests("WSServerTests", ["WSServer", "WSClient", "Actors", "HansomTransport", "HansomTesting", "SocketTesting", httpTypes]),
         tests("InteropTests", ["WSClient", "WSServer", "Actors", "HansomTransport", "SocketTesting", httpTypes]),
+        tests("WSConnectionTests", ["WSConnection", "HansomTesting", "Actors", "HansomTransport", "WSProtocol"]),
         tests("HansomTransportTests", ["HansomTransport", "Actors", "CTLS", "HansomTesting"]),
     ]
 )

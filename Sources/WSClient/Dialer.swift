@@ -15,7 +15,7 @@ internal import WSProtocol
     private var phase = WebSocketError.Phase.resolution
     private var driver: StreamDriver?
     private var failure: WebSocketError?
-    private var waitingForAddresses: UnsafeContinuation<Void, Never>?
+    private var waitingElsewhere: UnsafeContinuation<Void, Never>?
 
     /// The longest body of a refusal that is kept.
     static let longestBody = 64 << 10
@@ -35,8 +35,8 @@ internal import WSProtocol
         guard failure == nil else { return }
         failure = error
         driver?.abort(error)
-        let waiter = unsafe waitingForAddresses
-        unsafe waitingForAddresses = nil
+        let waiter = unsafe waitingElsewhere
+        unsafe waitingElsewhere = nil
         unsafe waiter?.resume()
     }
 
@@ -81,38 +81,50 @@ internal import WSProtocol
         if let path = url.unixPath { return [.unix(path: path)] }
         let port = UInt16(clamping: url.port)
         if let literal = SocketAddress(numeric: url.host, port: port) { return [literal] }
-        let answer = Answer()
-        let (host, pool, scheduler) = (url.host, pool, scheduler)
-        // The resolver cannot be interrupted, so it is not waited for by the task but told of by it.
-        Task {
-            let result: Result<[SocketAddress], Resolver.Failure>
+        let (host, pool) = (url.host, pool)
+        let result = try await elsewhere { () async -> Result<[SocketAddress], Resolver.Failure> in
             do throws(Resolver.Failure) {
-                result = .success(try await Resolver.resolve(host, port: port, on: pool))
+                return .success(try await Resolver.resolve(host, port: port, on: pool))
             } catch {
-                result = .failure(error)
-            }
-            scheduler.run { [self] in
-                answer.result = result
-                let waiter = unsafe waitingForAddresses
-                unsafe waitingForAddresses = nil
-                unsafe waiter?.resume()
+                return .failure(error)
             }
         }
-        while answer.result == nil && failure == nil {
-            await unsafe withUnsafeContinuation { unsafe waitingForAddresses = $0 }
-        }
-        if let failure { throw failure }
-        switch answer.result {
+        switch result {
         case .success(let found): return found
         case .failure(let error):
             throw WebSocketError(.resolution, "cannot resolve \(host) of \(place): \(error.reason)", phase: .resolution)
-        case nil: throw WebSocketError(.resolution, "cannot resolve \(host) of \(place)", phase: .resolution)
         }
     }
 
-    private final class Answer: @unchecked Sendable {
+    /// Waits for work that is done elsewhere and cannot be interrupted: an abort does not wait for it.
+    private func elsewhere<R: Sendable>(
+        _ work: @escaping @Sendable () async -> R
+    ) async throws(WebSocketError) -> R {
+        let answer = Answer<R>()
+        let scheduler = scheduler
+        Task {
+            let result = await work()
+            scheduler.run { [self] in
+                answer.result = result
+                let waiter = unsafe waitingElsewhere
+                unsafe waitingElsewhere = nil
+                unsafe waiter?.resume()
+            }
+        }
+        while true {
+            if let failure { throw failure }
+            if let result = answer.result { return result }
+            await unsafe withUnsafeContinuation { continuation in
+                // The answer may have come on the way here: this task prefers an executor, and changes jobs to suspend.
+                guard answer.result == nil, failure == nil else { return unsafe continuation.resume() }
+                unsafe waitingElsewhere = continuation
+            }
+        }
+    }
+
+    private final class Answer<R: Sendable>: @unchecked Sendable {
         // Safety: set and read on the scheduler's thread.
-        var result: Result<[SocketAddress], Resolver.Failure>?
+        var result: R?
     }
 
     /// The first address that lets itself be connected to.
@@ -176,12 +188,7 @@ internal import WSProtocol
     private func startTLS() async throws(WebSocketError) -> TLSDetails? {
         guard url.isSecure, let driver else { return nil }
         phase = .tls
-        let context: TLSContext
-        do {
-            context = try TLSContext(client: options.tls)
-        } catch {
-            throw WebSocketError(.tls, error.message, phase: .tls)
-        }
+        let context = try await tlsContext()
         let scheduler = scheduler
         let stream = TLSStream(client: context, host: url.host, over: driver.stream) { scheduler.deferAction($0) }
         do {
@@ -189,6 +196,19 @@ internal import WSProtocol
         } catch {
             guard error.code == .tls else { throw error }
             throw WebSocketError(.tls, "TLS with \(place): \(error.message)", phase: .tls)
+        }
+    }
+
+    /// Files are read elsewhere: a disk may be slow.
+    private func tlsContext() async throws(WebSocketError) -> TLSContext {
+        let (options, pool) = (options.tls, pool)
+        let result = try await elsewhere {
+            await pool.run { Result { () throws(TLSConfigurationError) in try TLSContexts.shared.context(for: options) } }
+        }
+        do {
+            return try result.get()
+        } catch {
+            throw WebSocketError(.tls, error.message, phase: .tls)
         }
     }
 

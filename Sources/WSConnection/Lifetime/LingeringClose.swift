@@ -8,6 +8,7 @@ package final class LingeringClose: StreamObserver {
     private let scheduler: Scheduler
     private var rest: ArraySlice<UInt8>
     private var alarm: Alarm?
+    private var isPeerDone = false
     private var whenDone: (() -> Void)?
 
     /// Begins; the alarm keeps it until it has ended.
@@ -44,7 +45,11 @@ package final class LingeringClose: StreamObserver {
         let buffer = unsafe TransportResources.of(scheduler).readBuffer
         switch unsafe stream.read(into: buffer) {
         case .bytes, .wouldBlock: return
-        case .endOfStream, .failed: end()
+        case .endOfStream:
+            // The peer says no more, but may still listen.
+            isPeerDone = true
+            if rest.isEmpty { end() } else { stream.setWantsRead(false) }
+        case .failed: end()
         }
     }
 
@@ -56,6 +61,7 @@ package final class LingeringClose: StreamObserver {
             case .endOfStream, .failed: return end()
             }
         }
+        if isPeerDone { return end() }
         stream.setWantsWrite(false)
         stream.closeWrite()
     }

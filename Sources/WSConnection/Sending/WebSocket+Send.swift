@@ -116,6 +116,10 @@ extension WebSocket {
 
     private func suspendSender(_ id: UInt64, _ inMessage: Bool) async -> Bool {
         await unsafe withUnsafeContinuation { continuation in
+            // The end, or a cancellation, may have come on the way here, as told at `resultAtOnce`.
+            guard machine.state == .open, !isWriteBroken, !Task.isCancelled else {
+                return unsafe continuation.resume(returning: false)
+            }
             unsafe sendersWaiting.append(SendWaiter(id: id, isInMessage: inMessage, continuation: continuation))
             resumeSenders()
         }

@@ -15,8 +15,6 @@ final class ServerHandshaking: @unchecked Sendable {
     private var tls: TLSDetails?
     private var refusing: LingeringClose?
     private let deadline: Alarm
-    /// The task that the handshake, and then the handler, runs in.
-    var task: Task<Void, Never>?
 
     init(_ stream: SocketStream, peer: SocketAddress?, on scheduler: Scheduler, _ settings: ServerSettings) {
         self.scheduler = scheduler
@@ -90,7 +88,10 @@ final class ServerHandshaking: @unchecked Sendable {
             stream: driver.release(), scheduler: scheduler, role: .server, options: settings.connection,
             description: description)
         connection.onOwnThread { connection in
-            if case .perMessage(let handler) = settings.handler { connection.setMessageHandler(handler) }
+            switch settings.handler {
+            case .perConnection(let handler): connection.start(handler)
+            case .perMessage(let handler): connection.setMessageHandler(handler)
+            }
             connection.begin(leftover: rest)
         }
         return connection
