@@ -58,6 +58,8 @@ let package = Package(
 
         tests("ActorsTests", ["Actors", "HansomTesting"]),
         tests("WSProtocolTests", ["WSProtocol", httpTypes]),
+        tests("WSConnectionTests", ["WSConnection", "HansomTesting", "Actors", "HansomTransport", "WSProtocol"]),
         tests("HansomTransportTests", ["HansomTransport", "Actors", "CTLS", "HansomTesting"]),
+        tests("CommandTests", ["hansom", "WSClient", "WSServer", "WSProtocol"]),
     ]
 )
