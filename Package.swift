@@ -58,6 +58,13 @@ let package = Package(
 
         tests("ActorsTests", ["Actors", "HansomTesting"]),
         tests("WSProtocolTests", ["WSProtocol", httpTypes]),
+        // Real sockets that say any bytes at all, and a look at what a test leaves behind.
+        .target(
+            name: "SocketTesting", dependencies: ["Actors", "HansomTransport", "WSConnection", "WSProtocol"], path: "Tests/SocketTesting",
+            swiftSettings: strict),
+        tests("WSClientTests", ["WSClient", "WSServer", "Actors", "HansomTransport", "HansomTesting", "SocketTesting", httpTypes]),
+        tests("WSServerTests", ["WSServer", "WSClient", "Actors", "HansomTransport", "HansomTesting", "SocketTesting", httpTypes]),
+        tests("InteropTests", ["WSClient", "WSServer", "Actors", "HansomTransport", "SocketTesting", httpTypes]),
         tests("WSConnectionTests", ["WSConnection", "HansomTesting", "Actors", "HansomTransport", "WSProtocol"]),
         tests("HansomTransportTests", ["HansomTransport", "Actors", "CTLS", "HansomTesting"]),
         tests("CommandTests", ["hansom", "WSClient", "WSServer", "WSProtocol"]),

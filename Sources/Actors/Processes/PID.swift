@@ -19,10 +19,12 @@ public struct PID: Sendable, Hashable, CustomStringConvertible {
     /// Sends an exit signal: the process is to end, for `reason`.
     ///
     /// Its mailbox closes and its task is cancelled; it has ended when its body has returned. `.kill` marks it dead at
-    /// once. `.normal` has no effect on another process, as in Erlang. To a process that has ended this does nothing.
+    /// once. `.normal` has no effect on another process, as in Erlang; a process that sends it to itself ends. To a
+    /// process that has ended this does nothing.
     public func exit(_ reason: ExitReason) {
         let core = core
-        core.scheduler.run { core.receiveExit(reason) }
+        let isOwn = ProcessCore.current === core
+        core.scheduler.run { core.receiveExit(reason, isOwn: isOwn) }
     }
 
     /// Waits for the end of the process and returns its reason; `.noProcess` if it has ended already.

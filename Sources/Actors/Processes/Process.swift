@@ -84,9 +84,10 @@ public actor Process<Message: Sendable> {
     @discardableResult
     public func monitor(_ target: PID, _ adapter: @escaping @Sendable (Down) -> Message) -> MonitorReference {
         let reference = MonitorReference(id: ProcessCore.nextID(), target: target)
+        guard isOpen else { return reference }
         monitors.insert(reference)
         target.core.scheduler.run { [self] in
-            target.core.addObserver { reason in
+            target.core.addObserver(reference.id) { reason in
                 self.core.scheduler.run {
                     self.onOwnThread { $0.deliver(Down(monitor: reference, pid: target, reason: reason), adapter) }
                 }
@@ -95,25 +96,38 @@ public actor Process<Message: Sendable> {
         return reference
     }
 
-    /// Stops hearing of it: no message comes after this.
-    public func demonitor(_ reference: MonitorReference) { monitors.remove(reference) }
+    /// Stops hearing of it: no message arrives after this. One that has arrived stays in the mailbox.
+    public func demonitor(_ reference: MonitorReference) {
+        if monitors.remove(reference) != nil { Process.release(reference) }
+    }
+
+    /// Takes the observer back from the process it stands at, which may live long and must not keep this one.
+    private static func release(_ monitor: MonitorReference) {
+        let core = monitor.target.core
+        core.scheduler.run { core.removeObserver(monitor.id) }
+    }
+
+    private func releaseMonitors() {
+        let released = monitors
+        monitors = []
+        for monitor in released { Process.release(monitor) }
+    }
 
     private var monitors: Set<MonitorReference> = []
 
     // MARK: Life
 
     private func start(_ body: @escaping Body) {
-        core.enlist()
-        core.onExitSignal = { [unowned self] _ in onOwnThread { $0.beExiting() } }
-        task = Task {
-            let reason = await ProcessCore.$current.withValue(core) { await ExitReason(of: body, as: self) }
-            end(reason)
+        core.enlist(self)
+        task = ProcessCore.$current.withValue(core) {
+            Task { end(await ExitReason(of: body, as: self)) }
         }
     }
 
     private func beExiting() {
         isOpen = false
         waiting.removeAll()
+        releaseMonitors()
         resumeReceiver(with: nil)
         task?.cancel()
     }
@@ -121,7 +135,7 @@ public actor Process<Message: Sendable> {
     private func end(_ reason: ExitReason) {
         isOpen = false
         waiting = []
-        monitors = []
+        releaseMonitors()
         task = nil
         core.finish(core.exitReason ?? reason)
     }
@@ -166,6 +180,10 @@ public actor Process<Message: Sendable> {
         received = message
         gate.open(on: core.scheduler)
     }
+}
+
+extension Process: ProcessHost {
+    package nonisolated func exitSignalArrived(_ reason: ExitReason) { onOwnThread { $0.beExiting() } }
 }
 
 extension ExitReason {

@@ -10,13 +10,20 @@ package final class ProcessCore: @unchecked Sendable {
     package let scheduler: Scheduler
     private let alive = Atomic<Bool>(true)
     private var life = Life.running
-    private var observers: [(id: UInt64, tell: (ExitReason) -> Void)] = []
+    /// Most have one observer, which needs no storage of its own.
+    private var observer: Observer?
+    private var moreObservers: [UInt64: Observer] = [:]
     private var grace: Alarm?
-    /// Called once when the process is asked to end; the host then calls `finish` when it has.
-    package var onExitSignal: ((ExitReason) -> Void)?
+    // Safety: a host that goes has finished its core, which then forgets it.
+    private unowned(unsafe) var host: (any ProcessHost)?
 
     /// How long a process may take to end after an exit signal before it is marked dead.
     package static let defaultGrace = Duration.seconds(5)
+
+    private struct Observer {
+        let id: UInt64
+        let tell: (ExitReason) -> Void
+    }
 
     private enum Life {
         case running
@@ -42,8 +49,13 @@ package final class ProcessCore: @unchecked Sendable {
 
     // MARK: On the scheduler's thread
 
-    /// Begins to count as a process of its scheduler.
-    package func enlist() { scheduler.processes[id] = self }
+    /// Begins to count as a process of its scheduler, hosted by `host`, which is not retained. If the scheduler is ending,
+    /// the process is asked to end as well.
+    package func enlist(_ host: any ProcessHost) {
+        unsafe self.host = host
+        scheduler.processes[id] = self
+        if scheduler.isEnding { scheduler.deferAction { [self] in receiveExit(.shutdown) } }
+    }
 
     /// The reason it is ending or has ended with, if it is or has.
     package var exitReason: ExitReason? {
@@ -54,26 +66,51 @@ package final class ProcessCore: @unchecked Sendable {
     }
 
     /// Calls `tell` once when the process has ended: at once, with `.noProcess`, if it has already.
+    ///
+    /// - Parameter id: what `removeObserver` takes; a number of its own from `nextID`.
+    /// - Returns: `id`.
     @discardableResult
-    package func addObserver(_ tell: @escaping (ExitReason) -> Void) -> UInt64 {
+    package func addObserver(
+        _ id: UInt64 = ProcessCore.nextID(), _ tell: @escaping (ExitReason) -> Void
+    ) -> UInt64 {
         if case .dead = life {
             tell(.noProcess)
-            return 0
+        } else if observer == nil {
+            observer = Observer(id: id, tell: tell)
+        } else {
+            moreObservers[id] = Observer(id: id, tell: tell)
         }
-        let id = ProcessCore.nextID()
-        observers.append((id, tell))
         return id
     }
 
-    package func removeObserver(_ id: UInt64) { observers.removeAll { $0.id == id } }
+    /// How many wait for its end.
+    package var observerCount: Int { (observer == nil ? 0 : 1) + moreObservers.count }
+
+    /// Takes an observer back. It costs the same however many there are.
+    package func removeObserver(_ id: UInt64) {
+        if observer?.id == id { observer = nil } else { moreObservers[id] = nil }
+    }
+
+    /// Takes all observers, in the order in which they asked.
+    private func takeObservers() -> [Observer] {
+        var all = Array(moreObservers.values)
+        if let observer { all.append(observer) }
+        if all.count > 1 { all.sort { $0.id < $1.id } }
+        observer = nil
+        moreObservers = [:]
+        return all
+    }
 
     /// An exit signal arrived.
-    package func receiveExit(_ reason: ExitReason) {
+    ///
+    /// - Parameter isOwn: whether the process sent it to itself.
+    package func receiveExit(_ reason: ExitReason, isOwn: Bool = false) {
         switch (life, reason.kind) {
-        case (.dead, _), (.running, .normal), (.exiting, .normal): return
+        case (.dead, _): return
+        case (.running, .normal) where !isOwn: return
         case (_, .kill):
-            let host = onExitSignal
-            if case .running = life { host?(.killed) }
+            // One that is ending already lets go at once of what it still holds.
+            unsafe host?.exitSignalArrived(.killed)
             finish(.killed)
         case (.exiting, _): return
         case (.running, _):
@@ -81,7 +118,7 @@ package final class ProcessCore: @unchecked Sendable {
             let alarm = Alarm { [unowned self] in finish(.killed) }
             grace = alarm
             scheduler.arm(alarm, after: ProcessCore.defaultGrace)
-            onExitSignal?(reason)
+            unsafe host?.exitSignalArrived(reason)
         }
     }
 
@@ -92,10 +129,16 @@ package final class ProcessCore: @unchecked Sendable {
         grace = nil
         life = .dead(reason)
         alive.store(false, ordering: .releasing)
-        onExitSignal = nil
-        let told = observers
-        observers = []
+        unsafe host = nil
+        let told = takeObservers()
         scheduler.removeProcess(id)
         for observer in told { observer.tell(reason) }
     }
+}
+
+/// What is a process: the actor that embeds the core.
+package protocol ProcessHost: AnyObject {
+    /// The process is to end: once for a reason, and once more if it is then killed. When it has ended it calls
+    /// `finish` on its core.
+    func exitSignalArrived(_ reason: ExitReason)
 }

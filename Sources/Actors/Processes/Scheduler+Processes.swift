@@ -7,17 +7,20 @@ extension Scheduler {
         for resume in waiting { resume() }
     }
 
-    /// Sends every process `.shutdown` and waits until all have ended, at most `grace`.
-    func endProcesses(grace: Duration) async {
+    /// Sends every process `.shutdown`, those that come later too, and waits until all have ended, at most `grace`.
+    ///
+    /// - Returns: whether they have.
+    func endProcesses(grace: Duration) async -> Bool {
         await withCheckedContinuation { continuation in
             run { [self] in
+                isEnding = true
                 for core in Array(processes.values) { core.receiveExit(.shutdown) }
-                if processes.isEmpty { return continuation.resume() }
-                let once = Once { continuation.resume() }
-                let alarm = Alarm { once() }
+                if processes.isEmpty { return continuation.resume(returning: true) }
+                let once = Once { continuation.resume(returning: $0) }
+                let alarm = Alarm { once(false) }
                 whenEmpty.append { [self] in
                     disarm(alarm)
-                    once()
+                    once(true)
                 }
                 arm(alarm, after: grace)
             }
@@ -25,15 +28,15 @@ extension Scheduler {
     }
 }
 
-/// Runs its closure the first time it is called.
+/// Calls its closure the first time it is called.
 private final class Once {
-    private var action: (() -> Void)?
+    private var action: ((Bool) -> Void)?
 
-    init(_ action: @escaping () -> Void) { self.action = action }
+    init(_ action: @escaping (Bool) -> Void) { self.action = action }
 
-    func callAsFunction() {
+    func callAsFunction(_ value: Bool) {
         let action = action
         self.action = nil
-        action?()
+        action?(value)
     }
 }

@@ -6,24 +6,35 @@ package final class Alarm {
     /// When it rings, in the scheduler's nanoseconds.
     package fileprivate(set) var deadline: UInt64 = 0
     fileprivate var position = Alarm.disarmed
+    /// How many alarms of the heap were armed before it, and it is one of them.
+    fileprivate var ticket: UInt64 = 0
     fileprivate static let disarmed = -1
     package var action: () -> Void
 
     package init(_ action: @escaping () -> Void) { self.action = action }
 
     package var isArmed: Bool { position != Alarm.disarmed }
+
+    /// Whether it rings before `other`: alarms of one moment ring in the order in which they were armed.
+    fileprivate func rings(before other: Alarm) -> Bool {
+        deadline == other.deadline ? ticket < other.ticket : deadline < other.deadline
+    }
 }
 
 /// The armed alarms of one scheduler, soonest first: a binary heap whose elements know their place, so that moving
 /// or removing one costs O(log n).
 struct AlarmHeap {
     private var alarms: [Alarm] = []
+    /// How often an alarm was armed.
+    private(set) var lastTicket: UInt64 = 0
 
     var count: Int { alarms.count }
     var soonest: UInt64? { alarms.first?.deadline }
 
     /// Arms `alarm`, or moves it when it is armed.
     mutating func arm(_ alarm: Alarm, at deadline: UInt64) {
+        lastTicket &+= 1
+        alarm.ticket = lastTicket
         alarm.deadline = deadline
         if alarm.isArmed {
             settle(alarm)
@@ -46,17 +57,11 @@ struct AlarmHeap {
         settle(last)
     }
 
-    /// Takes the soonest alarm if its time has come.
-    mutating func popDue(at now: UInt64) -> Alarm? {
-        guard let first = alarms.first, first.deadline <= now else { return nil }
+    /// Takes the soonest alarm if its time has come and it was armed no later than the one with `ticket`.
+    mutating func popDue(at now: UInt64, armedUpTo ticket: UInt64 = .max) -> Alarm? {
+        guard let first = alarms.first, first.deadline <= now, first.ticket <= ticket else { return nil }
         disarm(first)
         return first
-    }
-
-    mutating func removeAll() -> [Alarm] {
-        for alarm in alarms { alarm.position = Alarm.disarmed }
-        defer { alarms = [] }
-        return alarms
     }
 
     private mutating func settle(_ alarm: Alarm) {
@@ -67,7 +72,7 @@ struct AlarmHeap {
     private mutating func siftUp(_ alarm: Alarm) {
         while alarm.position > 0 {
             let parent = alarms[(alarm.position - 1) / 2]
-            guard alarm.deadline < parent.deadline else { return }
+            guard alarm.rings(before: parent) else { return }
             exchange(alarm, parent)
         }
     }
@@ -78,8 +83,8 @@ struct AlarmHeap {
             guard left < alarms.count else { return }
             let right = left + 1
             let child =
-                right < alarms.count && alarms[right].deadline < alarms[left].deadline ? alarms[right] : alarms[left]
-            guard child.deadline < alarm.deadline else { return }
+                right < alarms.count && alarms[right].rings(before: alarms[left]) ? alarms[right] : alarms[left]
+            guard child.rings(before: alarm) else { return }
             exchange(alarm, child)
         }
     }

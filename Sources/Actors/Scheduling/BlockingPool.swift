@@ -1,13 +1,21 @@
 internal import CHansomSystem
+internal import DequeModule
 internal import Glibc
 
 /// Threads for what must block (Erlang's dirty schedulers): name resolution, file reads, calls into C.
 ///
 /// Threads start when they are needed, up to a limit, and end after being idle; further work waits in order.
 package final class BlockingPool: Sendable {
-    private let storage: Storage
+    /// Runs a closure on a new thread with a name, or returns why there is none (an `errno`).
+    typealias ThreadMaker = @Sendable (_ name: String, _ body: @escaping @Sendable () -> Void) -> Int32
 
-    init(limit: Int, name: String) { storage = Storage(limit: max(limit, 1), name: name) }
+    private let storage: Storage
+    private let makeThread: ThreadMaker
+
+    init(limit: Int, name: String, makeThread: @escaping ThreadMaker = BlockingPool.detachedThread) {
+        storage = Storage(limit: max(limit, 1), name: name)
+        self.makeThread = makeThread
+    }
 
     /// Runs `work` on a thread of the pool.
     ///
@@ -28,23 +36,34 @@ package final class BlockingPool: Sendable {
     func shutdown() { storage.close() }
 
     private func startThread() {
-        var thread = pthread_t()
-        let raw = unsafe Unmanaged.passRetained(storage).toOpaque()
-        guard unsafe pthread_create(&thread, nil, blockingThreadMain, raw) == 0 else {
-            unsafe Unmanaged<Storage>.fromOpaque(raw).release()
-            // No thread to be had: the caller's own must do, or the work would never be done.
-            storage.runHere()
-            return
-        }
-        pthread_detach(thread)
+        let storage = storage
+        // No thread to be had: the caller's own must do, or the work would never be done.
+        if makeThread(storage.name, { storage.serve() }) != 0 { storage.runHere() }
     }
 
-    @safe fileprivate final class Storage: @unchecked Sendable {
+    @Sendable private static func detachedThread(_ name: String, _ body: @escaping @Sendable () -> Void) -> Int32 {
+        var thread = pthread_t()
+        let raw = unsafe Unmanaged.passRetained(ThreadBody(name, body)).toOpaque()
+        let status = unsafe pthread_create(&thread, nil, blockingThreadMain, raw)
+        if status == 0 { pthread_detach(thread) } else { unsafe Unmanaged<ThreadBody>.fromOpaque(raw).release() }
+        return status
+    }
+
+    fileprivate final class ThreadBody: Sendable {
+        let name: String
+        let body: @Sendable () -> Void
+
+        init(_ name: String, _ body: @escaping @Sendable () -> Void) {
+            self.name = name
+            self.body = body
+        }
+    }
+
+    @safe private final class Storage: @unchecked Sendable {
         // Safety: every var is touched with `mutex` held. Mutex and condition stay at one address until `deinit`.
         private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
         private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
-        private var waiting: [@Sendable () -> Void] = []
-        private var next = 0
+        private var waiting = Deque<@Sendable () -> Void>()
         private var threads = 0
         private var idle = 0
         private var isClosed = false
@@ -77,7 +96,7 @@ package final class BlockingPool: Sendable {
         func add(_ work: @escaping @Sendable () -> Void) -> Bool {
             withLock {
                 waiting.append(work)
-                if idle >= waiting.count - next {
+                if idle >= waiting.count {
                     unsafe pthread_cond_signal(condition)
                     return false
                 }
@@ -105,26 +124,15 @@ package final class BlockingPool: Sendable {
         }
 
         private func serveOnce() {
-            let work = withLock { popWaiting() }
+            let work = withLock { waiting.popFirst() }
             work?()
-        }
-
-        private func popWaiting() -> (@Sendable () -> Void)? {
-            guard next < waiting.count else { return nil }
-            let work = waiting[next]
-            next += 1
-            if next == waiting.count {
-                waiting.removeAll(keepingCapacity: false)
-                next = 0
-            }
-            return work
         }
 
         private func take() -> (@Sendable () -> Void)? {
             withLock {
                 var mayWait = true
                 while true {
-                    if let work = popWaiting() { return work }
+                    if let work = waiting.popFirst() { return work }
                     if isClosed || !mayWait {
                         threads -= 1
                         return nil
@@ -149,9 +157,9 @@ package final class BlockingPool: Sendable {
 /// A free function, for the reason given at `schedulerThreadMain`.
 private func blockingThreadMain(_ raw: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
     guard let raw = unsafe raw else { return nil }
-    let storage = unsafe Unmanaged<BlockingPool.Storage>.fromOpaque(raw).takeRetainedValue()
-    _ = unsafe storage.name.withCString { unsafe hansom_name_thread($0) }
-    storage.serve()
+    let thread = unsafe Unmanaged<BlockingPool.ThreadBody>.fromOpaque(raw).takeRetainedValue()
+    _ = unsafe thread.name.withCString { unsafe hansom_name_thread($0) }
+    thread.body()
     return nil
 }
 

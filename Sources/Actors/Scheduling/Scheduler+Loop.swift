@@ -4,24 +4,42 @@ internal import Synchronization
 extension Scheduler {
     /// How many jobs run before the loop looks at descriptors and alarms again.
     private static let jobsPerRound = 256
+    /// How many rounds of jobs run after the end was asked for.
+    private static let lastRounds = 1_000
 
     /// Runs the loop on the calling thread until `stop`.
     func runLoop() {
-        unsafe hansom_set_current_scheduler(Unmanaged.passUnretained(self).toOpaque())
-        phase.store(.running, ordering: .sequentiallyConsistent)
-        while phase.load(ordering: .relaxed) == .running {
-            turn(maySleep: true)
+        onThisThread {
+            phase.store(.running, ordering: .sequentiallyConsistent)
+            while phase.load(ordering: .relaxed) == .running {
+                turn(maySleep: true)
+            }
+            runOut()
         }
-        while turn(maySleep: false) {}
-        hansom_set_current_scheduler(nil)
         phase.store(.stopped, ordering: .sequentiallyConsistent)
         // What was posted between the last turn and `stopped` is run here; later posts run where they are posted.
         runAfterlife()
     }
 
-    /// Asks the loop to end. Work that is ready still runs.
+    /// Asks the loop to end. Work that is ready still runs. Once it has ended this does nothing.
     func stop() {
-        post(.action { [self] in phase.store(.stopping, ordering: .sequentiallyConsistent) })
+        post(
+            .action { [self] in
+                _ = phase.compareExchange(
+                    expected: .running, desired: .stopping, ordering: .sequentiallyConsistent)
+            })
+    }
+
+    /// Does what is ready and what that makes ready, until nothing is left.
+    ///
+    /// Not for ever: a task that never rests must not hold up the end. What it leaves runs when somebody posts again.
+    func runOut() {
+        for _ in 0..<Scheduler.lastRounds {
+            var worked = drainInbox()
+            if runJobs() { worked = true }
+            if flush() { worked = true }
+            if !worked && isIdle { return }
+        }
     }
 
     /// One turn: posts, alarms, descriptors, jobs, flushes. Says whether there was anything to do.
@@ -29,7 +47,7 @@ extension Scheduler {
     package func turn(maySleep: Bool) -> Bool {
         turns &+= 1
         var worked = drainInbox()
-        let found = poll(maySleep: maySleep && ready.isEmpty && laterHere.isEmpty && !worked)
+        let found = poll(maySleep: maySleep && !worked && isIdle)
         if found > 0 { worked = true }
         if ringAlarms() { worked = true }
         tellObservers(found)
@@ -39,6 +57,9 @@ extension Scheduler {
         return worked
     }
 
+    /// Whether this thread has left itself nothing to do.
+    private var isIdle: Bool { ready.isEmpty && laterHere.isEmpty && flushes.isEmpty }
+
     /// Moves what other threads posted to where it runs.
     func drainInbox() -> Bool {
         if inbox.isEmpty { return false }
@@ -47,7 +68,9 @@ extension Scheduler {
         inbox.swap(with: &items)
         for item in items {
             switch item {
-            case .job(let job): ready.append(job)
+            case .job(let job):
+                ready.append(job)
+                jobsPosted &+= 1
             case .action(let action): action()
             }
         }
@@ -98,7 +121,9 @@ extension Scheduler {
 
     private func ringAlarms() -> Bool {
         var rang = false
-        while let alarm = alarms.popDue(at: now) {
+        // Those that the ringing ones arm have their turn in the next round: none can hold up the loop.
+        let last = alarms.lastTicket
+        while let alarm = alarms.popDue(at: now, armedUpTo: last) {
             rang = true
             alarm.action()
         }
@@ -121,6 +146,7 @@ extension Scheduler {
             unsafe job.runSynchronously(on: asUnownedSerialExecutor())
             left &-= 1
         }
+        jobsRun &+= UInt64(Scheduler.jobsPerRound &- left)
         return worked
     }
 
@@ -134,13 +160,10 @@ extension Scheduler {
     /// Hands to the kernel what this turn gathered.
     func flush() -> Bool {
         if flushes.isEmpty { return false }
-        var index = 0
-        // A flush may ask for another, of something else.
-        while index < flushes.count {
-            flushes[index].flushAtEndOfTurn()
-            index &+= 1
-        }
-        flushes.removeAll(keepingCapacity: true)
+        swap(&flushes, &flushing)
+        // A flush may cancel any of them, and ask for more.
+        for index in flushing.indices { flushing[index]?.flushAtEndOfTurn() }
+        flushing.removeAll(keepingCapacity: true)
         return true
     }
 }

@@ -28,9 +28,16 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
     var spare: [Inbox.Item] = []
     var alarms = AlarmHeap()
     var watches = WatchTable()
-    var flushes: [any EndOfTurnFlush] = []
+    var flushes: [(any EndOfTurnFlush)?] = []
+    /// Those that the flush that goes on has to call; what is cancelled leaves its place empty.
+    var flushing: [(any EndOfTurnFlush)?] = []
     var spins = SpinBudget()
-    var turns: UInt64 = 0
+    /// How often it has looked for work.
+    package var turns: UInt64 = 0
+    /// How many jobs it has run.
+    package var jobsRun: UInt64 = 0
+    /// How many of them other threads handed to it.
+    package var jobsPosted: UInt64 = 0
     /// Nanoseconds, read once a turn.
     package var now: UInt64 = 0
     /// What other layers keep for each scheduler: buffers, mask keys.
@@ -38,12 +45,15 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
     /// The processes that live here and have not ended.
     package var processes: [UInt64: ProcessCore] = [:]
     var whenEmpty: [() -> Void] = []
+    /// Processes that come now are asked to end at once.
+    var isEnding = false
 
     enum Phase: UInt8, AtomicRepresentable {
         case idle, running, stopping, stopped
     }
 
-    init(index: Int, poller: any Poller, time: any TimeSource) {
+    /// Made by a `SchedulerGroup`, or by a test that turns it by hand.
+    package init(index: Int, poller: any Poller, time: any TimeSource) {
         self.index = index
         self.poller = poller
         self.time = time
@@ -124,20 +134,27 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
     /// One thread at a time does so, and looks again before it leaves; the others go on their way.
     func runAfterlife() {
         while !inbox.isEmpty, !isInAfterlife.exchange(true, ordering: .sequentiallyConsistent) {
-            let outer = unsafe hansom_current_scheduler()
-            unsafe hansom_set_current_scheduler(Unmanaged.passUnretained(self).toOpaque())
-            while drainInbox() || runJobs() || flush() {}
-            unsafe hansom_set_current_scheduler(outer)
+            onThisThread { runOut() }
             isInAfterlife.store(false, ordering: .sequentiallyConsistent)
         }
     }
 
+    /// Runs `body` with the calling thread as this scheduler's. Nobody else may be running it meanwhile: that is for
+    /// its own loop, for whoever comes after the loop, and for a test that turns it by hand.
+    package func onThisThread<R>(_ body: () -> R) -> R {
+        let outer = unsafe hansom_current_scheduler()
+        unsafe hansom_set_current_scheduler(Unmanaged.passUnretained(self).toOpaque())
+        defer { unsafe hansom_set_current_scheduler(outer) }
+        return body()
+    }
+
     // MARK: Alarms, for the owner thread
 
-    package func arm(_ alarm: Alarm, at deadline: UInt64) { alarms.arm(alarm, at: deadline) }
+    /// Arms `alarm`, or moves it. A time that has passed is taken for now, so that it does not overtake who waits.
+    package func arm(_ alarm: Alarm, at deadline: UInt64) { alarms.arm(alarm, at: max(deadline, now)) }
 
     package func arm(_ alarm: Alarm, after delay: Duration) {
-        alarms.arm(alarm, at: time.nanoseconds &+ delay.clampedNanoseconds)
+        arm(alarm, at: time.nanoseconds &+ delay.clampedNanoseconds)
     }
 
     package func disarm(_ alarm: Alarm) { alarms.disarm(alarm) }
@@ -164,20 +181,24 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
         try poller.modify(watch.descriptor, interest: interest, token: watch.token)
     }
 
+    /// Ends a watch, once: the number of its descriptor may belong to somebody else by the second time.
     package func unwatch(_ watch: Watch) {
-        poller.remove(watch.descriptor)
-        watches.remove(watch)
+        if watches.remove(watch) { poller.remove(watch.descriptor) }
     }
 
     package var watchCount: Int { watches.count }
 
     // MARK: End of turn, for the owner thread
 
-    /// Calls `flush` once, when this turn's jobs have run. Ask at most once until then.
+    /// Calls `flush` once, when this turn's jobs have run. Ask at most once until then; who asks while others are being
+    /// flushed has its turn at the end of the next, before which the loop does not sleep.
     package func flushAtEndOfTurn(_ flush: any EndOfTurnFlush) { flushes.append(flush) }
 
     /// Takes back what `flushAtEndOfTurn` asked for.
-    package func cancelFlush(_ flush: any EndOfTurnFlush) { flushes.removeAll { $0 === flush } }
+    package func cancelFlush(_ flush: any EndOfTurnFlush) {
+        for index in flushes.indices where flushes[index] === flush { flushes[index] = nil }
+        for index in flushing.indices where flushing[index] === flush { flushing[index] = nil }
+    }
 }
 
 /// Something that gathers output during a turn and hands it to the kernel when the turn ends.

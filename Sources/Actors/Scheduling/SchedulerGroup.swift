@@ -113,11 +113,22 @@ public final class SchedulerGroup: Sendable {
     public func shutdown(grace: Duration = .seconds(5)) async {
         precondition(!schedulers.contains { $0.isCurrent }, "a scheduler cannot wait for its own end")
         guard !isShutDown.exchange(true, ordering: .sequentiallyConsistent) else { return }
-        for scheduler in schedulers { await scheduler.endProcesses(grace: grace) }
+        // Once more for those that the last ones started elsewhere, which were asked to end when they came.
+        if await endProcesses(grace: grace) { _ = await endProcesses(grace: grace) }
         for scheduler in schedulers { scheduler.stop() }
         let threads = threads
         await blockingPool.run { for thread in threads { thread.join() } }
         blockingPool.shutdown()
+    }
+}
+
+extension SchedulerGroup {
+    /// Ends the processes of all schedulers at once, since they may wait for each other. Whether all have ended.
+    private func endProcesses(grace: Duration) async -> Bool {
+        await withTaskGroup { group in
+            for scheduler in schedulers { group.addTask { await scheduler.endProcesses(grace: grace) } }
+            return await group.reduce(true) { $0 && $1 }
+        }
     }
 }
 

@@ -34,12 +34,15 @@ struct WatchTable {
         return Watch(descriptor: descriptor, token: UInt64(slots[index].generation) << 32 | UInt64(index))
     }
 
-    mutating func remove(_ watch: Watch) {
-        guard slots[watch.slot].generation == watch.generation else { return }
+    /// Whether it was still there.
+    @discardableResult
+    mutating func remove(_ watch: Watch) -> Bool {
+        guard slots[watch.slot].generation == watch.generation else { return false }
         unsafe slots[watch.slot].observer = nil
         // The last generation is never used: its tokens could be taken for the poller's own.
         slots[watch.slot].generation = watch.generation >= UInt32.max - 1 ? 0 : watch.generation + 1
         free.append(watch.slot)
+        return true
     }
 
     /// Who hears of an event with `token`; nil when the watch is gone or the token is the poller's own.

@@ -1,13 +1,30 @@
 package import Actors
 internal import CHansomSystem
 internal import Glibc
+internal import Synchronization
 
 /// A socket that accepts: TCP or Unix-domain.
 package final class ListeningSocket: Sendable {
     package let descriptor: Int32
     /// The bound address, with the real port.
     package let address: SocketAddress
-    private let unlinksPath: Bool
+    private let isOpen = Atomic<Bool>(true)
+    /// The file of a Unix-domain socket.
+    private let file: File?
+
+    /// Which file stands at a path, whatever is put there later.
+    private struct File: Equatable {
+        let device: UInt
+        let number: UInt
+
+        /// `nil` unless a socket stands there.
+        init?(socketAt path: String) {
+            var status = stat()
+            guard unsafe lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFSOCK else { return nil }
+            device = UInt(status.st_dev)
+            number = UInt(status.st_ino)
+        }
+    }
 
     /// What a listener may be told about its socket.
     package struct Options: Sendable {
@@ -40,20 +57,22 @@ package final class ListeningSocket: Sendable {
         }
         self.descriptor = descriptor
         self.address = Socket.localAddress(descriptor) ?? address
-        unlinksPath = address.isUnix
+        file = address.isUnix ? File(socketAt: address.host) : nil
     }
 
-    /// Closes the socket, once; a Unix-domain socket's file is removed.
+    deinit { close() }
+
+    /// Closes the socket; harmless when repeated. A Unix-domain socket's file is removed, unless another server has put
+    /// its own there since.
     package func close() {
-        if unlinksPath { _ = unsafe unlink(address.host) }
+        guard isOpen.exchange(false, ordering: .acquiringAndReleasing) else { return }
+        if let file, file == File(socketAt: address.host) { _ = unsafe unlink(address.host) }
         Socket.close(descriptor)
     }
 
     /// Removes a socket file that nobody listens on any more: what a killed server leaves behind.
     private static func removeStale(_ path: String) {
-        var status = stat()
-        guard unsafe lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFSOCK else { return }
-        guard let probe = try? Socket.open(family: AF_UNIX) else { return }
+        guard File(socketAt: path) != nil, let probe = try? Socket.open(family: AF_UNIX) else { return }
         defer { Socket.close(probe) }
         do {
             _ = try Socket.connect(probe, to: .unix(path: path))

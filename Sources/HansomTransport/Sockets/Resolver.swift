@@ -16,6 +16,7 @@ package enum Resolver {
         _ host: String, port: UInt16, on pool: BlockingPool
     ) async throws(Failure) -> [SocketAddress] {
         if let literal = SocketAddress(numeric: host, port: port) { return [literal] }
+        guard !host.utf8.contains(0) else { throw Failure(host: host, reason: "a name cannot contain NUL") }
         return try await pool.run { () throws(Failure) in try lookUp(host, port) }
     }
 

@@ -19,6 +19,7 @@ package enum Socket {
     package enum Connecting { case connected, inProgress }
 
     package static func connect(_ descriptor: Int32, to address: SocketAddress) throws(SystemError) -> Connecting {
+        if let defect = address.defect { throw SystemError(call: "connect", errno: defect) }
         let status = unsafe address.withSockaddr { unsafe Glibc.connect(descriptor, $0, $1) }
         if status == 0 { return .connected }
         // EAGAIN is a Unix-domain listener's full backlog: nothing will tell when it has room.
@@ -33,6 +34,7 @@ package enum Socket {
     }
 
     package static func bind(_ descriptor: Int32, to address: SocketAddress) throws(SystemError) {
+        if let defect = address.defect { throw SystemError(call: "bind", errno: defect) }
         let status = unsafe address.withSockaddr { unsafe Glibc.bind(descriptor, $0, $1) }
         guard status == 0 else { throw SystemError(call: "bind", errno: errno) }
     }
@@ -45,10 +47,15 @@ package enum Socket {
     package static func accept(_ listener: Int32) throws(SystemError) -> (descriptor: Int32, peer: SocketAddress?)? {
         var storage = sockaddr_storage()
         var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
-        let descriptor = unsafe hansom_accept(listener, &storage, &length)
-        if descriptor >= 0 { return (descriptor, SocketAddress(&storage, length: length)) }
-        if errno == EAGAIN { return nil }
-        throw SystemError(call: "accept4", errno: errno)
+        while true {
+            let descriptor = unsafe hansom_accept(listener, &storage, &length)
+            if descriptor >= 0 { return (descriptor, SocketAddress(&storage, length: length)) }
+            switch errno {
+            case EINTR: continue
+            case EAGAIN: return nil
+            default: throw SystemError(call: "accept4", errno: errno)
+            }
+        }
     }
 
     package static func localAddress(_ descriptor: Int32) -> SocketAddress? {

@@ -48,17 +48,32 @@ public enum SocketAddress: Sendable, Hashable, CustomStringConvertible {
         }
     }
 
-    /// An address in numbers, `127.0.0.1` or `::1`; `nil` for anything else.
+    /// An address in numbers, `127.0.0.1`, `::1` or `fe80::1%eth0` (a zone by name or number, RFC 4007 section 11);
+    /// `nil` for anything else.
     package init?(numeric host: String, port: UInt16) {
+        // C would stop reading at a NUL and take what stands before it.
+        guard !host.utf8.contains(0) else { return nil }
         var four = IPv4(bits: 0)
         var six = IPv6(high: 0, low: 0)
         if unsafe inet_pton(AF_INET, host, &four) == 1 {
             self = .v4(four, port: port)
         } else if unsafe inet_pton(AF_INET6, host, &six) == 1 {
             self = .v6(six, zone: 0, port: port)
+        } else if let percent = host.utf8.firstIndex(of: UInt8(ascii: "%")),
+            unsafe inet_pton(AF_INET6, String(host[..<percent]), &six) == 1,
+            let zone = SocketAddress.zone(String(host[host.utf8.index(after: percent)...]))
+        {
+            self = .v6(six, zone: zone, port: port)
         } else {
             return nil
         }
+    }
+
+    /// The number of an interface that is given by number or name.
+    private static func zone(_ text: String) -> UInt32? {
+        if let first = text.utf8.first, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(first) { return UInt32(text) }
+        let index = unsafe if_nametoindex(text)
+        return index == 0 ? nil : index
     }
 
     package var family: Int32 {
@@ -83,6 +98,14 @@ public enum SocketAddress: Sendable, Hashable, CustomStringConvertible {
 extension SocketAddress {
     /// The longest path that a Unix-domain address can hold, in bytes.
     package static let longestUnixPath = 107
+
+    /// Why the system would misread it, as an `errno`: a path that is too long would be cut, one with a NUL too, and an
+    /// empty one would bind to a name without a file.
+    var defect: Int32? {
+        guard case .unix(let path) = self else { return nil }
+        if path.utf8.count > SocketAddress.longestUnixPath { return ENAMETOOLONG }
+        return path.isEmpty || path.utf8.contains(0) ? EINVAL : nil
+    }
 
     /// Calls `body` with the address as the system calls take it.
     func withSockaddr<R, E: Error>(
@@ -134,7 +157,8 @@ extension SocketAddress {
                 return .v4(IPv4(bits: inner.sin_addr.s_addr), port: UInt16(bigEndian: inner.sin_port))
             case AF_INET6:
                 var inner = unsafe raw.load(as: sockaddr_in6.self)
-                let bytes = unsafe withUnsafeBytes(of: &inner.sin6_addr) { unsafe $0.load(as: IPv6.self) }
+                // The system aligns it to 4 bytes only.
+                let bytes = unsafe withUnsafeBytes(of: &inner.sin6_addr) { unsafe $0.loadUnaligned(as: IPv6.self) }
                 return .v6(bytes, zone: inner.sin6_scope_id, port: UInt16(bigEndian: inner.sin6_port))
             case AF_UNIX:
                 let start = MemoryLayout<sa_family_t>.size

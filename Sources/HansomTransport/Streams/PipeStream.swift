@@ -72,6 +72,9 @@ package final class PipeStream: ByteStream, @unchecked Sendable {
         if wanted { scheduleNotice() }
     }
 
+    /// The bytes in memory of what this end wrote, those that were read already included.
+    package var bytesHeld: Int { shared.bytesHeld(side) }
+
     package func closeWrite() { shared.finish(side)?.otherEndMoved() }
 
     package func close() {
@@ -172,6 +175,8 @@ package final class PipeStream: ByteStream, @unchecked Sendable {
                 return (readable, waiting(from: side) < capacity || isBroken || isGone[1 - side])
             }
         }
+
+        func bytesHeld(_ side: Int) -> Int { lock.withLock { bytes[side].count } }
 
         func finish(_ side: Int) -> PipeStream? {
             lock.withLock {

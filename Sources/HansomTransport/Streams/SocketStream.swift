@@ -27,12 +27,16 @@ package final class SocketStream: ByteStream, DescriptorObserver {
         set { unsafe unownedObserver = newValue }
     }
 
-    package var localAddress: SocketAddress? { Socket.localAddress(descriptor) }
-    package var peerAddress: SocketAddress? { Socket.peerAddress(descriptor) }
+    /// `nil` once it is closed: the descriptor may be another's by then.
+    package var localAddress: SocketAddress? { isOpen ? Socket.localAddress(descriptor) : nil }
+    /// `nil` once it is closed.
+    package var peerAddress: SocketAddress? { isOpen ? Socket.peerAddress(descriptor) : nil }
 
     package func read(into buffer: UnsafeMutableRawBufferPointer) -> StreamProgress {
         guard isOpen else { return .failed(.truncated) }
         if let watchFailure { return .failed(.system(call: "epoll_ctl", errno: watchFailure.errno)) }
+        // A read of nothing returns nothing, which would look like the end.
+        if unsafe buffer.isEmpty { return .bytes(0) }
         while true {
             let count = unsafe recv(descriptor, buffer.baseAddress, buffer.count, 0)
             if count > 0 { return .bytes(count) }
@@ -47,6 +51,7 @@ package final class SocketStream: ByteStream, DescriptorObserver {
 
     package func write(_ buffers: UnsafeBufferPointer<iovec>) -> StreamProgress {
         guard isOpen else { return .failed(.truncated) }
+        if let watchFailure { return .failed(.system(call: "epoll_ctl", errno: watchFailure.errno)) }
         while true {
             let count = unsafe send(buffers)
             if count >= 0 { return .bytes(count) }
@@ -58,6 +63,9 @@ package final class SocketStream: ByteStream, DescriptorObserver {
         }
     }
 
+    /// How many buffers one call takes (`UIO_MAXIOV`); with more it fails.
+    private static let mostBuffers = 1024
+
     /// One system call, and never a SIGPIPE.
     private func send(_ buffers: UnsafeBufferPointer<iovec>) -> Int {
         if buffers.count == 1 {
@@ -65,7 +73,7 @@ package final class SocketStream: ByteStream, DescriptorObserver {
         }
         var message = unsafe msghdr()
         unsafe message.msg_iov = UnsafeMutablePointer(mutating: buffers.baseAddress)
-        unsafe message.msg_iovlen = buffers.count
+        unsafe message.msg_iovlen = min(buffers.count, SocketStream.mostBuffers)
         return unsafe sendmsg(descriptor, &message, Int32(MSG_NOSIGNAL))
     }
 
@@ -74,7 +82,10 @@ package final class SocketStream: ByteStream, DescriptorObserver {
     package func setWantsWrite(_ wanted: Bool) { want(.write, wanted) }
 
     /// What became of the connection attempt that made the socket writable: throws if it failed.
-    package func checkConnected() throws(SystemError) { try Socket.checkConnected(descriptor) }
+    package func checkConnected() throws(SystemError) {
+        guard isOpen else { throw SystemError(call: "connect", errno: EBADF) }
+        try Socket.checkConnected(descriptor)
+    }
 
     package func closeWrite() {
         if isOpen { _ = Glibc.shutdown(descriptor, Int32(SHUT_WR)) }
@@ -103,8 +114,12 @@ package final class SocketStream: ByteStream, DescriptorObserver {
             if hungUp { unwatch() }
             return
         }
-        if interest.contains(.read), hungUp || readiness.contains(.read) { observer?.streamIsReadable() }
-        if interest.contains(.write), hungUp || readiness.contains(.write) { observer?.streamIsWritable() }
+        tell(readable: hungUp || readiness.contains(.read), writable: hungUp || readiness.contains(.write))
+    }
+
+    private func tell(readable: Bool, writable: Bool) {
+        if interest.contains(.read), readable { observer?.streamIsReadable() }
+        if interest.contains(.write), writable { observer?.streamIsWritable() }
     }
 
     private func want(_ what: Readiness, _ wanted: Bool) {
@@ -117,8 +132,9 @@ package final class SocketStream: ByteStream, DescriptorObserver {
                 watch = try scheduler.watch(descriptor, interest: interest, observer: self)
             }
         } catch {
+            // The stream is of no use without readiness: whoever waits finds out by reading or writing.
             watchFailure = error
-            scheduler.deferAction { [self] in observer?.streamIsReadable() }
+            scheduler.deferAction { [self] in tell(readable: true, writable: true) }
         }
     }
 

@@ -37,6 +37,9 @@ internal import CHansomSystem
             ?? UnsafeMutableRawBufferPointer.allocate(byteCount: TransportResources.storageSize, alignment: 64)
     }
 
+    /// How many pieces of storage are kept for later.
+    package var storageCount: Int { unsafe storages.count }
+
     /// Takes storage back that is no longer used. What has grown beyond the common size is freed.
     package func take(back storage: UnsafeMutableRawBufferPointer) {
         if storage.count == TransportResources.storageSize, unsafe storages.count < TransportResources.storagesKept {

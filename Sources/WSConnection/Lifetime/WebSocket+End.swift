@@ -1,9 +1,11 @@
-internal import Actors
+package import Actors
 internal import HansomTransport
 internal import WSProtocol
 
 /// The end: told once, and nothing left behind.
-extension WebSocket {
+extension WebSocket: ProcessHost {
+    package nonisolated func exitSignalArrived(_ reason: ExitReason) { onOwnThread { $0.receiveExit(reason) } }
+
     /// How the connection ended is known; everyone who waits for something is told.
     func conclude(_ end: Outcome) {
         guard outcome == nil else { return }
@@ -21,6 +23,7 @@ extension WebSocket {
     func release() {
         guard phase != .released else { return }
         phase = .released
+        isWriteBroken = true
         stream?.close()
         stream = nil
         isReadPaused = false

@@ -19,9 +19,9 @@ extension WebSocket: AsyncSequence {
         }
     }
 
-    nonisolated(nonsending) func recvUnlessOver() async throws(WebSocketError) -> Message? {
+    func recvUnlessOver() async throws(WebSocketError) -> Message? {
         do {
-            return try await recv()
+            return try await messageLater(options.recvPatience)
         } catch {
             if error.code == .closed, error.close?.isOrderly ?? false { return nil }
             throw error

@@ -12,7 +12,7 @@ extension WebSocket {
     ///   `.connectionLost`, or `.protocolViolation`, each time one asks.
     public nonisolated(nonsending) func recv() async throws(WebSocketError) -> Message {
         if let message = messageAtOnce() { return message }
-        return try await messageLater(timeout: options.recvTimeout)
+        return try await messageLater(options.recvPatience)
     }
 
     /// Takes the next message, waiting at most `timeout` for one; `nil` waits without end.
@@ -20,7 +20,7 @@ extension WebSocket {
     /// - Throws: as `recv()`.
     public nonisolated(nonsending) func recv(timeout: Duration?) async throws(WebSocketError) -> Message {
         if let message = messageAtOnce() { return message }
-        return try await messageLater(timeout: timeout)
+        return try await messageLater(Patience(timeout))
     }
 
     /// Takes the next frame: a message, or a ping or pong. (The newest 16 of these wait.)
@@ -28,15 +28,14 @@ extension WebSocket {
     /// - Parameter timeout: how long to wait; default: the option `recvTimeout`.
     /// - Throws: as `recv()`.
     public func recvFrame() async throws(WebSocketError) -> Frame {
-        try await recvFrame(timeout: options.recvTimeout)
+        try await frameLater(options.recvPatience)
     }
 
     /// Takes the next frame, waiting at most `timeout` for one; `nil` waits without end.
     ///
     /// - Throws: as `recv()`.
     public func recvFrame(timeout: Duration?) async throws(WebSocketError) -> Frame {
-        if credits == 0, let frame = nextFrame() { return frame }
-        return try await wait(timeout: timeout, wantsFrames: true)
+        try await frameLater(Patience(timeout))
     }
 
     /// A message that has arrived, if the caller already is where the connection lives: no hop, no suspension.
@@ -49,11 +48,10 @@ extension WebSocket {
         guard credits == 0 else { return nil }
         while true {
             if let message = inbound.popMessage() {
-                if inbound.isEmpty { refillIfNeeded() }
+                if inbound.isEmpty { inboundDrained() }
                 return message
             }
-            if backlog.isEmpty { return nil }
-            refill()
+            inboundDrained()
             if inbound.isEmpty { return nil }
         }
     }
@@ -61,36 +59,89 @@ extension WebSocket {
     private func nextFrame() -> Frame? {
         if inbound.isEmpty { refillIfNeeded() }
         guard let frame = inbound.popFirst() else { return nil }
-        if inbound.isEmpty { refillIfNeeded() }
+        if inbound.isEmpty { inboundDrained() }
         return frame
+    }
+
+    /// All that was decoded has been taken: there is room for more, and a subscriber that waits for the end may hear it.
+    private func inboundDrained() {
+        refillIfNeeded()
+        if outcome != nil && subscriber != nil { pumpEvents() }
     }
 
     func refillIfNeeded() {
         if !backlog.isEmpty || isReadPaused { refill() }
     }
 
-    private func messageLater(timeout: Duration?) async throws(WebSocketError) -> Message {
-        // The caller may have come from another thread, and only now be where it can look.
-        if let message = nextMessage() { return message }
+    // What follows is kept flat: what a waiting handler leaves on its task's stack is most of what an idle connection
+    // holds.
+
+    func messageLater(_ patience: Patience) async throws(WebSocketError) -> Message {
         while true {
-            if let message = try await wait(timeout: timeout, wantsFrames: false).message { return message }
+            // The caller may have come from another thread, and only now be where it can look.
+            if let message = nextMessage() { return message }
+            guard try mayWaitAtGate() else { return try await messageElsewhere(patience) }
+            waitAtGate(patience, wantsFrames: false)
+            await handlerGate.pass()
+            if let message = try takeHandlerResult().get().message { return message }
         }
     }
 
-    private func wait(timeout: Duration?, wantsFrames: Bool) async throws(WebSocketError) -> Frame {
-        if let result = resultAtOnce(wantsFrames) { return try result.get() }
-        if phase != .open { throw WebSocketError(.closed, "the connection is being closed") }
-        let id = ProcessCore.nextID()
-        if isHandlerTask {
-            if Task.isCancelled { throw WebSocketError.cancelled }
-            return try await waitAtGate(id, timeout, wantsFrames).get()
+    private func messageElsewhere(_ patience: Patience) async throws(WebSocketError) -> Message {
+        while true {
+            if let message = try await waitElsewhere(patience, wantsFrames: false).get().message { return message }
         }
-        return try await withTaskCancellationHandler {
-            if Task.isCancelled { return Result<Frame, WebSocketError>.failure(.cancelled) }
-            return await suspend(id, timeout, wantsFrames)
+    }
+
+    private func frameLater(_ patience: Patience) async throws(WebSocketError) -> Frame {
+        if credits == 0, let frame = nextFrame() { return frame }
+        if try mayWaitAtGate() {
+            waitAtGate(patience, wantsFrames: true)
+            await handlerGate.pass()
+            return try takeHandlerResult().get()
+        }
+        return try await waitElsewhere(patience, wantsFrames: true).get()
+    }
+
+    /// Whether the one who wants to wait is the handler; throws if there is nothing to wait for.
+    private func mayWaitAtGate() throws(WebSocketError) -> Bool {
+        if credits > 0 {
+            throw WebSocketError(.activeMode, "frames go to the subscriber; setActive(.off) first")
+        }
+        if let outcome { throw outcome.error }
+        // While our close is on its way nothing more comes, but how it ends is still to be told.
+        guard isHandlerTask else { return false }
+        if Task.isCancelled { throw .cancelled }
+        return true
+    }
+
+    /// Whether the caller is the connection's own handler, whose cancellation is watched once for its whole life.
+    var isHandlerTask: Bool {
+        guard isHandlerRunning, let handlerIdentity = unsafe handlerIdentity else { return false }
+        return unsafe withUnsafeCurrentTask { unsafe $0 == handlerIdentity }
+    }
+
+    private func waitAtGate(_ patience: Patience, wantsFrames: Bool) {
+        unsafe addReceiver(ProcessCore.nextID(), patience, wantsFrames, nil)
+    }
+
+    private func takeHandlerResult() -> Result<Frame, WebSocketError> {
+        defer { handlerResult = nil }
+        return handlerResult ?? .failure(.cancelled)
+    }
+
+    private func waitElsewhere(_ patience: Patience, wantsFrames: Bool) async -> Result<Frame, WebSocketError> {
+        let id = ProcessCore.nextID()
+        return await withTaskCancellationHandler {
+            await unsafe withUnsafeContinuation { continuation in
+                if let result = Task.isCancelled ? .failure(.cancelled) : resultAtOnce(wantsFrames) {
+                    return unsafe continuation.resume(returning: result)
+                }
+                unsafe addReceiver(id, patience, wantsFrames, continuation)
+            }
         } onCancel: {
             scheduler.runLater { [self] in onOwnThread { $0.cancelReceiver(id) } }
-        }.get()
+        }
     }
 
     /// What a call gets that need not wait.
@@ -109,34 +160,13 @@ extension WebSocket {
         return outcome.map { .failure($0.error) }
     }
 
-    /// Whether the caller is the connection's own handler, whose cancellation is watched once for its whole life.
-    var isHandlerTask: Bool {
-        guard isHandlerRunning, let handlerIdentity = unsafe handlerIdentity else { return false }
-        return unsafe withUnsafeCurrentTask { unsafe $0 == handlerIdentity }
-    }
-
-    private func suspend(
-        _ id: UInt64, _ timeout: Duration?, _ wantsFrames: Bool
-    ) async -> Result<Frame, WebSocketError> {
-        await unsafe withUnsafeContinuation { continuation in
-            if let result = Task.isCancelled ? .failure(.cancelled) : resultAtOnce(wantsFrames) {
-                return unsafe continuation.resume(returning: result)
-            }
-            let alarm = timeout.map { armReceiver(id, $0) }
-            unsafe receivers.append(
-                Receivers.Waiter(id: id, wantsFrames: wantsFrames, alarm: alarm, continuation: continuation))
-        }
-    }
-
-    private func waitAtGate(
-        _ id: UInt64, _ timeout: Duration?, _ wantsFrames: Bool
-    ) async -> Result<Frame, WebSocketError> {
-        if !inbound.isEmpty || outcome != nil, let result = resultAtOnce(wantsFrames) { return result }
-        let alarm = timeout.map { armReceiver(id, $0) }
-        unsafe receivers.append(Receivers.Waiter(id: id, wantsFrames: wantsFrames, alarm: alarm, continuation: nil))
-        await handlerGate.pass()
-        defer { handlerResult = nil }
-        return handlerResult ?? .failure(.cancelled)
+    private func addReceiver(
+        _ id: UInt64, _ patience: Patience, _ wantsFrames: Bool,
+        _ continuation: UnsafeContinuation<Result<Frame, WebSocketError>, Never>?
+    ) {
+        let alarm = patience.timeout.map { armReceiver(id, $0) }
+        unsafe receivers.append(
+            Receivers.Waiter(id: id, wantsFrames: wantsFrames, alarm: alarm, continuation: continuation))
     }
 
     private func armReceiver(_ id: UInt64, _ timeout: Duration) -> Alarm {
@@ -176,4 +206,14 @@ extension WebSocket {
 
 extension WebSocketError {
     static let cancelled = WebSocketError(.cancelled, "the task was cancelled")
+}
+
+/// How long a call waits, in one word: it lies on the stack of every handler that waits.
+struct Patience: Sendable {
+    private let nanoseconds: UInt64
+
+    /// - Parameter timeout: `nil`: without end.
+    init(_ timeout: Duration?) { nanoseconds = timeout.map(\.clampedNanoseconds) ?? .max }
+
+    var timeout: Duration? { nanoseconds == .max ? nil : .nanoseconds(Int64(clamping: nanoseconds)) }
 }

@@ -31,6 +31,7 @@ extension WebSocket {
     ///
     /// - Parameter payload: at most 125 bytes.
     public func sendPing(_ payload: [UInt8] = []) throws(WebSocketError) {
+        guard !isWriteBroken else { throw endError }
         prepareOutput()
         do { try machine.ping(payload) } catch { throw refusal(error) }
         markDirty()
@@ -40,6 +41,7 @@ extension WebSocket {
     ///
     /// - Parameter payload: at most 125 bytes.
     public func sendPong(_ payload: [UInt8] = []) throws(WebSocketError) {
+        guard !isWriteBroken else { throw endError }
         prepareOutput()
         do { try machine.pong(payload) } catch { throw refusal(error) }
         markDirty()

@@ -1,0 +1,178 @@
+@testable import Actors
+import HansomTesting
+import Testing
+
+@Suite struct ReceiveTests {
+    let driven = HandDriven()
+
+    @Test func `a receive with a timeout returns nothing when it is over, and loses nothing (P13)`() {
+        let probe = Probe<Int?>()
+        driven.run {
+            let process = Process<Int>.spawn { me in
+                for _ in 0..<5 { probe.record(await me.receive(timeout: .seconds(1))) }
+            }
+            driven.settle()
+            driven.advance(by: .milliseconds(999))
+            #expect(probe.values == [])
+            driven.advance(by: .milliseconds(1))
+            #expect(probe.values == [nil])
+            driven.advance(by: .milliseconds(500))
+            process.send(1)
+            process.send(2)
+            driven.settle()
+            #expect(probe.values == [nil, 1, 2])
+            #expect(driven.scheduler.alarmCount == 1, "only the alarm of the receive that waits now")
+            // The message is there when the time is over: it counts.
+            process.send(3)
+            driven.advance(by: .seconds(1))
+            #expect(probe.values == [nil, 1, 2, 3])
+            driven.advance(by: .seconds(1))
+            #expect(probe.values == [nil, 1, 2, 3, nil])
+            #expect(driven.scheduler.alarmCount == 0)
+        }
+    }
+
+    @Test func `a message and the end of the time in one turn lose nothing (P13)`() {
+        let probe = Probe<Int?>()
+        let driven = driven
+        driven.run {
+            let process = Process<Int>.spawn { me in
+                for _ in 0..<3 { probe.record(await me.receive(timeout: .seconds(1))) }
+            }
+            driven.settle()
+            driven.time.advance(by: .seconds(1))
+            OSThreads.run { _ in process.send(7) }
+            driven.settle()
+            driven.time.advance(by: .seconds(1))
+            driven.turn()
+            process.send(8)
+            driven.settle()
+            #expect(probe.values.compactMap { $0 } == [7, 8])
+            process.exit(.kill)
+            driven.settle()
+        }
+    }
+
+    @Test(arguments: [Duration.zero, .seconds(-1)])
+    func `a timeout of nothing takes what is there and waits for nothing (P13)`(timeout: Duration) {
+        let probe = Probe<Int?>()
+        driven.run {
+            let process = Process<Int>.spawn { me in
+                while await me.receive() != 0 {}
+                for _ in 0..<3 { probe.record(await me.receive(timeout: timeout)) }
+            }
+            for number in [5, 0, 1, 2] { process.send(number) }
+            driven.settle()
+        }
+        #expect(probe.values == [1, 2, nil])
+    }
+
+    @Test func `the end of a process ends its receive and its iteration (P4)`() {
+        let probe = Probe<String>()
+        driven.run {
+            let timed = Process<Int>.spawn { me in
+                probe.record("timed \(await me.receive(timeout: .seconds(9)) == nil)")
+                probe.record("again \(await me.receive(timeout: .seconds(9)) == nil)")
+            }
+            let iterating = Process<Int>.spawn { me in
+                for await number in me.mailbox { probe.record("\(number)") }
+                probe.record("iterated \(await me.receive() == nil)")
+            }
+            iterating.send(1)
+            driven.settle()
+            timed.exit(.shutdown)
+            iterating.exit(.shutdown)
+            driven.settle()
+            #expect(driven.scheduler.alarmCount == 0)
+        }
+        #expect(probe.values == ["1", "timed true", "again true", "iterated true"])
+    }
+
+    @Test func `an iterator can be moved by hand`() {
+        let probe = Probe<Int?>()
+        driven.run {
+            let process = Process<Int>.spawn { me in
+                var iterator = me.mailbox.makeAsyncIterator()
+                probe.record(await iterator.next())
+                probe.record(await iterator.next(isolation: me))
+            }
+            process.send(1)
+            process.send(2)
+            driven.settle()
+        }
+        #expect(probe.values == [1, 2])
+    }
+
+    @Test func `a receive that need not wait costs no job, and one that must costs one`() {
+        let count = 1_000
+        driven.run {
+            let process = Process<Int>.spawn { me in
+                for await _ in me.mailbox {}
+            }
+            driven.settle()
+            var before = driven.scheduler.jobsRun
+            for number in 0..<count {
+                process.send(number)
+                driven.settle()
+            }
+            #expect(driven.scheduler.jobsRun - before == UInt64(count), "each had to be waited for")
+            before = driven.scheduler.jobsRun
+            for number in 0..<count { process.send(number) }
+            driven.settle()
+            #expect(driven.scheduler.jobsRun - before == 1, "the first was waited for, the others were there")
+            #expect(driven.scheduler.jobsPosted == 0)
+            process.exit(.kill)
+            driven.settle()
+        }
+    }
+
+    @Test func `a body never leaves its thread, whoever sends`() async throws {
+        try await withGroup { group in
+            let scheduler = group.schedulers[0]
+            let own = await scheduler.ask { _ in currentThread() }
+            let count = 2_000
+            let before = await scheduler.ask { $0.jobsPosted }
+            let process = Process<Int>.spawn(on: scheduler) { me in
+                for _ in 0..<count {
+                    _ = await me.receive(timeout: .seconds(60))
+                    if currentThread() != own { Issue.record("resumed on another thread") }
+                }
+            }
+            OSThreads.run(4) { _ in for number in 0..<count / 4 { process.send(number) } }
+            _ = await process.down()
+            // Messages come as actions: no other thread ever resumed the task.
+            #expect(await scheduler.ask { $0.jobsPosted } == before)
+        }
+    }
+
+    @Test func `a task that prefers the scheduler comes back to it after other actors`() async throws {
+        actor Elsewhere { func visit() -> UInt { currentThread() } }
+        try await withGroup { group in
+            let own = await group.schedulers[0].ask { _ in currentThread() }
+            let elsewhere = Elsewhere()
+            let process = Process<Int>.spawn(on: group.schedulers[0]) { me in
+                for _ in 0..<100 {
+                    _ = await elsewhere.visit()
+                    if currentThread() != own { Issue.record("did not come back") }
+                    await Task.yield()
+                    if currentThread() != own { Issue.record("did not come back from a yield") }
+                }
+            }
+            _ = await process.down()
+        }
+    }
+
+    @Test func `two receives at once trap`() async {
+        await #expect(processExitsWith: .failure) {
+            let driven = HandDriven()
+            driven.run {
+                Process<Int>.spawn { me in
+                    Task { _ = await me.receive() }
+                    Task { _ = await me.receive() }
+                    _ = await me.receive()
+                }
+                driven.settle()
+            }
+        }
+    }
+}

@@ -1,0 +1,255 @@
+@testable import Actors
+import Glibc
+import HansomTesting
+import Testing
+
+@Suite struct SchedulerGroupTests {
+    @Test func `a group has the schedulers that were asked for, at least one, each on a thread of its own`() async throws {
+        for (asked, given) in [(3, 3), (1, 1), (0, 1), (-2, 1)] {
+            let group = try SchedulerGroup(options: .init(count: asked))
+            #expect(group.schedulers.map(\.index) == Array(0..<given))
+            var threads: Set<UInt> = [currentThread()]
+            for scheduler in group.schedulers { threads.insert(await scheduler.ask { _ in currentThread() }) }
+            #expect(threads.count == given + 1)
+            await group.shutdown()
+        }
+        #expect(SchedulerGroup.processorCount >= 1)
+    }
+
+    @Test func `a poller that cannot be made fails the group`() {
+        let made = Counter()
+        #expect(throws: SystemError(call: "epoll_create1", errno: EMFILE)) {
+            let options = SchedulerGroup.Options(count: 3).polling { () throws(SystemError) in
+                if made.add() == 2 {
+                    throw SystemError(call: "epoll_create1", errno: EMFILE)
+                }
+                return try EpollPoller()
+            }
+            _ = try SchedulerGroup(options: options)
+        }
+    }
+
+    @Test func `work from outside goes round robin, and from inside stays where it is (P25)`() async throws {
+        let group = try SchedulerGroup(options: .init(count: 3))
+        let turns = (0..<6).map { _ in group.next().index }
+        #expect(turns == [0, 1, 2, 0, 1, 2])
+        #expect(Set((0..<3).map { _ in group.place().index }) == [0, 1, 2])
+        for scheduler in group.schedulers {
+            #expect(await scheduler.ask { _ in group.place().index } == scheduler.index)
+        }
+        await group.shutdown()
+    }
+
+    @Test func `what is posted after the end still runs, on whoever posts`() async throws {
+        let group = try SchedulerGroup(options: .init(count: 1))
+        let scheduler = group.schedulers[0]
+        await group.shutdown()
+        let probe = Probe<Int>()
+        OSThreads.run(4) { thread in
+            for number in 0..<250 { scheduler.run { probe.record(thread * 250 + number) } }
+        }
+        #expect(probe.count == 1_000)
+        #expect(await scheduler.ask { $0.isCurrent })
+        #expect(Scheduler.current == nil)
+    }
+
+    @Test func `a process spawned after the end is asked to end at once`() async throws {
+        let group = try SchedulerGroup(options: .init(count: 1))
+        await group.shutdown()
+        let probe = Probe<Bool>()
+        let process = Process<Int>.spawn(on: group.schedulers[0]) { me in
+            for await _ in me.mailbox {}
+            probe.record(Task.isCancelled)
+        }
+        process.send(1)
+        #expect(await process.down().kind == .noProcess)
+        #expect(probe.values == [true])
+        #expect(!Task.isCancelled, "running another task inside this one leaves this one current")
+    }
+
+    @Test func `an actor released after the end of its scheduler is deinitialised on it`() async throws {
+        let group = try SchedulerGroup(options: .init(count: 1))
+        let probe = Probe<Bool>()
+        var actor: Confined? = Confined(group.schedulers[0], probe)
+        await group.shutdown()
+        #expect(actor != nil)
+        actor = nil
+        #expect(probe.values == [true])
+    }
+
+    private actor Confined {
+        nonisolated let scheduler: Scheduler
+        let probe: Probe<Bool>
+        nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe scheduler.asUnownedSerialExecutor() }
+
+        init(_ scheduler: Scheduler, _ probe: Probe<Bool>) {
+            self.scheduler = scheduler
+            self.probe = probe
+        }
+
+        isolated deinit { probe.record(scheduler.isCurrent) }
+    }
+
+    @Test func `what the last turn deferred is not lost, nor what that defers`() async throws {
+        let group = try SchedulerGroup(options: .init(count: 1))
+        let scheduler = group.schedulers[0]
+        let probe = Probe<Int>()
+        scheduler.run {
+            // The end is asked for first, so all that follows falls into the last turns.
+            scheduler.stop()
+            @Sendable func chain(_ left: Int) {
+                probe.record(left)
+                if left > 0 { scheduler.deferAction { chain(left - 1) } }
+            }
+            chain(10)
+        }
+        await group.shutdown()
+        #expect(probe.values == Array((0...10).reversed()))
+    }
+
+    @Test func `what is deferred after the end is not lost, nor what that defers`() async throws {
+        let group = try SchedulerGroup(options: .init(count: 1))
+        let scheduler = group.schedulers[0]
+        await group.shutdown()
+        let probe = Probe<Int>()
+        scheduler.run {
+            scheduler.deferAction { scheduler.deferAction { scheduler.deferAction { probe.record(1) } } }
+        }
+        #expect(probe.count == 1)
+    }
+}
+
+@Suite struct ShutdownTests {
+    @Test func `shutdown ends every process with shutdown and waits for it`() async throws {
+        let group = try SchedulerGroup(options: .init(count: 2))
+        let probe = Probe<Bool>()
+        let processes = (0..<100).map { number in
+            Process<Int>.spawn(on: group.schedulers[number % 2]) { me in
+                for await _ in me.mailbox {}
+                probe.record(Task.isCancelled)
+            }
+        }
+        #expect(await group.processCount() == 100)
+        async let reason = processes[0].down()
+        _ = await group.schedulers[0].ask { _ in }
+        await group.shutdown()
+        #expect(probe.values == Array(repeating: true, count: 100))
+        #expect(await reason.kind == .shutdown)
+        #expect(processes.allSatisfy { !$0.pid.isAlive })
+        await group.shutdown()
+    }
+
+    @Test func `a process that ignores its end is left behind after the grace`() async throws {
+        let time = ManualTime()
+        let group = try SchedulerGroup(options: .init(count: 2, time: time))
+        let gates = (0..<2).map { _ in Latch() }
+        let stuck = group.schedulers.map { scheduler in
+            Process<Int>.spawn(on: scheduler) { _ in await gates[scheduler.index].wait() }
+        }
+        #expect(await group.processCount() == 2)
+        async let end: Void = group.shutdown(grace: .seconds(1))
+        // Both schedulers are asked at once, so one grace is enough for both.
+        for scheduler in group.schedulers { await untilAlarms(2, on: scheduler) }
+        time.advance(by: .seconds(1))
+        await end
+        #expect(stuck.allSatisfy { $0.pid.isAlive })
+        for gate in gates { gate.open() }
+        #expect(stuck.allSatisfy { !$0.pid.isAlive })
+    }
+
+    /// Waits, turn by turn, until so many alarms are armed.
+    private func untilAlarms(_ count: Int, on scheduler: Scheduler) async {
+        while await scheduler.ask({ $0.alarmCount }) < count { await Task.yield() }
+    }
+
+    @Test func `a process that never rests cannot hold up the end`() async throws {
+        let time = ManualTime()
+        let group = try SchedulerGroup(options: .init(count: 1, time: time))
+        let stop = Counter()
+        Process<Int>.spawn(on: group.schedulers[0]) { _ in
+            while stop.value == 0 { await Task.yield() }
+        }
+        async let end: Void = group.shutdown(grace: .seconds(1))
+        await untilAlarms(2, on: group.schedulers[0])
+        time.advance(by: .seconds(1))
+        await end
+        stop.add()
+        // What is asked after the end lets the process run on, and see that it may stop.
+        _ = await group.processCount()
+        #expect(await group.processCount() == 0)
+    }
+
+    @Test func `processes on different schedulers that wait for each other end together`() async throws {
+        let group = try SchedulerGroup(options: .init(count: 2, time: ManualTime()))
+        let second = Process<Int>.spawn(on: group.schedulers[1]) { me in for await _ in me.mailbox {} }
+        let first = Process<Int>.spawn(on: group.schedulers[0]) { me in
+            for await _ in me.mailbox {}
+            _ = await second.down()
+        }
+        #expect(await group.processCount() == 2)
+        await group.shutdown()
+        #expect(!first.pid.isAlive && !second.pid.isAlive)
+    }
+
+    @Test func `a process spawned while the group ends is asked to end at once`() async throws {
+        let group = try SchedulerGroup(options: .init(count: 2, time: ManualTime()))
+        let probe = Probe<ExitReason.Kind>()
+        for scheduler in group.schedulers {
+            Process<Int>.spawn(on: scheduler) { me in
+                for await _ in me.mailbox {}
+                let late = Process<Int>.spawn { me in for await _ in me.mailbox {} }
+                probe.record(await late.down().kind)
+            }
+        }
+        #expect(await group.processCount() == 2)
+        await group.shutdown()
+        #expect(probe.values == [.shutdown, .shutdown])
+        #expect(await group.processCount() == 0)
+    }
+
+    @Test func `a descriptor that is always ready cannot hold up the end`() async throws {
+        let group = try SchedulerGroup(options: .init(count: 1))
+        let scheduler = group.schedulers[0]
+        let pair = DescriptorPair()
+        pair.write("x")
+        let descriptor = pair.first
+        let watch = try await withCheckedContinuation { continuation in
+            scheduler.run {
+                let observer = ObserverDouble()
+                nonisolated(unsafe) let kept = observer
+                scheduler.resources = unsafe kept
+                continuation.resume(
+                    returning: Result { try scheduler.watch(descriptor, interest: .read, observer: observer) })
+            }
+        }.get()
+        await group.shutdown()
+        scheduler.run { scheduler.unwatch(watch) }
+    }
+}
+
+/// What keeps tasks waiting until a test lets them go on.
+final class Latch: @unchecked Sendable {
+    // Safety: touched with `lock` held.
+    private let lock = Lock()
+    private var isOpen = false
+    private var waiting: [CheckedContinuation<Void, Never>] = []
+
+    func wait() async {
+        await withCheckedContinuation { continuation in
+            let passes = lock.withLock {
+                if !isOpen { waiting.append(continuation) }
+                return isOpen
+            }
+            if passes { continuation.resume() }
+        }
+    }
+
+    func open() {
+        let released = lock.withLock {
+            isOpen = true
+            defer { waiting = [] }
+            return waiting
+        }
+        for continuation in released { continuation.resume() }
+    }
+}
