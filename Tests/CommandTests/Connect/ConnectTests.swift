@@ -136,7 +136,7 @@ struct ConnectTests {
         let server = try await WebSocketServer.listen(port: 0) { ws in
             while true { try await ws.send(.text("more")) }
         }
-        let script = "\"$0\" connect \"$1\" </dev/null 2>/dev/null | head -n 1"
+        let script = "\"$0\" connect \"$1\" --timeout 30 </dev/null 2>/dev/null | head -n 1"
         let shell = try Spawned("/bin/sh", ["-c", script, CommandRun.executable.path, "ws://\(server.address)"])
         let (lines, line) = AsyncStream<Data>.makeStream()
         Thread.detachNewThread {

@@ -34,6 +34,10 @@ final class RawServer: Sendable {
             defer { Glibc.close(connection) }
             guard let answer = RawServer.answer(on: connection) else { return }
             _ = unsafe (answer + bytes).withUnsafeBytes { unsafe Glibc.write(connection, $0.baseAddress, $0.count) }
+            // Closing with something unread would be a reset, which may overtake what was sent.
+            shutdown(connection, Int32(SHUT_WR))
+            var byte: UInt8 = 0
+            while unsafe read(connection, &byte, 1) == 1 {}
         }
     }
 

@@ -28,7 +28,7 @@ struct Spawned: Sendable {
         unsafe posix_spawn_file_actions_adddup2(&actions, output.writing, 1)
         unsafe posix_spawn_file_actions_adddup2(&actions, errors.writing, 2)
         var words = unsafe ([executable] + arguments).map { unsafe strdup($0) } + [nil]
-        defer { for unsafeword in unsafe words { unsafe free(word) } }
+        defer { unsafe words.forEach { word in unsafe free(word) } }
         var pid: pid_t = 0
         let result = unsafe posix_spawn(&pid, executable, &actions, nil, &words, environ)
         for end in [input.reading, output.writing, errors.writing] { close(end) }
