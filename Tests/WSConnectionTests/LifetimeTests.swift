@@ -192,15 +192,26 @@ import Testing
 
     // MARK: Handlers
 
-    private func run(_ ws: WebSocket, _ bench: Bench, _ handler: @escaping WebSocket.Handler) -> Task<Void, Never> {
-        Task(executorPreference: bench.group.schedulers[0]) { await ws.run(handler, task: nil) }
+    private func run(_ ws: WebSocket, _ handler: @escaping WebSocket.Handler) async -> Handling {
+        await ws.start(handler)
+        return Handling(ws: ws, end: Task { await ws.pid.down() })
+    }
+
+    /// A handler that runs; its connection's process ends when it has returned and the socket is released.
+    private struct Handling {
+        let ws: WebSocket
+        let end: Task<ExitReason, Never>
+
+        func cancel() { ws.pid.exit(.shutdown) }
+
+        var value: Void { get async { _ = await end.value } }
     }
 
     @Test func `a handler that returns closes with 1000, one that throws with 1011, a cancelled one with 1001 (W8)`() async throws {
         try await Bench.run { bench in
             for (end, code) in [("return", 1000), ("throw", 1011), ("cancel", 1001)] as [(String, UInt16)] {
                 let (ws, peer) = await bench.connect()
-                let handling = run(ws, bench) { ws in
+                let handling = await run(ws) { ws in
                     for try await message in ws {
                         if message == .text("return") { return }
                         if message == .text("throw") { throw Broken() }
@@ -222,7 +233,7 @@ import Testing
         try await Bench.run { bench in
             let (ws, peer) = await bench.connect()
             let notes = Notes<String>()
-            let handling = run(ws, bench) { ws in
+            let handling = await run(ws) { ws in
                 do { _ = try await ws.recv(timeout: .seconds(1)) } catch { await notes.add("\(error)") }
                 async let child = ws.recv()
                 let own = try await ws.recvFrame()
@@ -242,7 +253,7 @@ import Testing
         try await Bench.run { bench in
             let (ws, peer) = await bench.connect()
             let down = bench.task { await ws.pid.down() }
-            let handling = run(ws, bench) { ws in _ = try await ws.recv() }
+            let handling = await run(ws) { ws in _ = try await ws.recv() }
             await bench.settle()
             ws.pid.exit(.shutdown)
             try await expectReceived(.close(1001), by: peer)

@@ -1,7 +1,8 @@
-@testable import Actors
 import Glibc
 import HansomTesting
 import Testing
+
+@testable import Actors
 
 /// Ends a test's group when the test is over.
 func withGroup<R>(

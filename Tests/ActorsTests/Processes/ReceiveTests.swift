@@ -1,6 +1,7 @@
-@testable import Actors
 import HansomTesting
 import Testing
+
+@testable import Actors
 
 @Suite struct ReceiveTests {
     let driven = HandDriven()
@@ -174,5 +175,14 @@ import Testing
                 driven.settle()
             }
         }
+    }
+}
+
+@Suite struct JobCountTests {
+    @Test func `a process that does nothing costs one job from its start to its end`() {
+        let driven = HandDriven()
+        _ = driven.run { Process<Int>.spawn { _ in } }
+        driven.settle()
+        #expect(driven.scheduler.jobsRun == 1)
     }
 }

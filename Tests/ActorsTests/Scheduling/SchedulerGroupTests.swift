@@ -1,10 +1,11 @@
-@testable import Actors
 import Glibc
 import HansomTesting
 import Testing
 
+@testable import Actors
+
 @Suite struct SchedulerGroupTests {
-    @Test func `a group has the schedulers that were asked for, at least one, each on a thread of its own`() async throws {
+    @Test func `a group has the schedulers asked for, at least one, each on its own thread`() async throws {
         for (asked, given) in [(3, 3), (1, 1), (0, 1), (-2, 1)] {
             let group = try SchedulerGroup(options: .init(count: asked))
             #expect(group.schedulers.map(\.index) == Array(0..<given))
