@@ -67,5 +67,6 @@ let package = Package(
         tests("InteropTests", ["WSClient", "WSServer", "Actors", "HansomTransport", "SocketTesting", httpTypes]),
         tests("WSConnectionTests", ["WSConnection", "HansomTesting", "Actors", "HansomTransport", "WSProtocol"]),
         tests("HansomTransportTests", ["HansomTransport", "Actors", "CTLS", "HansomTesting"]),
+        tests("CommandTests", ["hansom", "WSClient", "WSServer", "WSProtocol"]),
     ]
 )
