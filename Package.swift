@@ -69,5 +69,6 @@ let package = Package(
         // What README.md and GUIDE.md show, compiled and run.
         tests("GuideTests", ["WSClient", "WSServer", "WSProtocol", "Actors", "HansomTesting"]),
         tests("HansomTransportTests", ["HansomTransport", "Actors", "CTLS", "HansomTesting"]),
+        tests("CommandTests", ["hansom", "WSClient", "WSServer", "WSProtocol"]),
     ]
 )
