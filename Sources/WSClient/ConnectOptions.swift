@@ -15,7 +15,8 @@ public struct ConnectOptions: Sendable {
     public var protocols: [String]
     /// What `subscribe` without a mode means; default `.off`.
     public var active: WebSocket.ActiveMode
-    /// Verification, trust, certificate of a `wss` connection.
+    /// Verification, trust, certificate of a `wss` connection. Files are read at the first use of such options, and again
+    /// only after sixteen others were used.
     public var tls: TLSClientOptions
     /// How long the peer may take to end a connection that is being closed; default 10 s.
     public var closeTimeout: Duration

@@ -31,4 +31,15 @@ public struct ServerOptions: Sendable {
     public var schedulers: SchedulerGroup = .shared
 
     public init() {}
+
+    /// Refuses what no server could run with, rather than listen and serve nobody.
+    func check() throws(WebSocketError) {
+        let counts = [("maxConnections", maxConnections), ("maxHandshakes", maxHandshakes), ("backlog", backlog)]
+        for (name, count) in counts where count < 1 {
+            throw WebSocketError(.invalidConfiguration, "\(name) \(count); at least 1 is needed")
+        }
+        for (name, time) in [("handshakeTimeout", handshakeTimeout), ("closeTimeout", closeTimeout)] where time <= .zero {
+            throw WebSocketError(.invalidConfiguration, "\(name) \(time); more than none is needed")
+        }
+    }
 }

@@ -58,7 +58,8 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
         self.poller = poller
         self.time = time
         now = time.nanoseconds
-        time.onMove { [weak self] in self?.wake() }
+        // A weak reference makes every retain of its object slower for ever, so only time that needs one gets one.
+        if !time.flows { time.onMove { [weak self] in self?.wake() } }
     }
 
     /// The scheduler that runs the calling thread, if it is one.
@@ -88,6 +89,9 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
     }
 
     public func isIsolatingCurrentContext() -> Bool? { isCurrent }
+
+    /// Makes ready a job that belongs here. For the owner thread.
+    func runHere(_ job: UnownedJob) { ready.append(job) }
 
     // MARK: Work from outside
 

@@ -1,3 +1,4 @@
+internal import Actors
 package import Glibc
 
 /// A full-duplex stream of bytes that never blocks: a socket, one end of an in-memory pipe, or TLS over either.
@@ -59,6 +60,17 @@ package enum StreamError: Error, Sendable, Hashable {
     case tls(String)
     /// The other end vanished without an orderly end (TLS without `close_notify`, a pipe torn down).
     case truncated
+}
+
+extension StreamError: CustomStringConvertible {
+    /// What happened, in words: it ends up in messages for people.
+    package var description: String {
+        switch self {
+        case .system(let call, let errno): "\(SystemError(call: call.description, errno: errno))"
+        case .tls(let reason): reason
+        case .truncated: "the other end vanished"
+        }
+    }
 }
 
 /// The name of a system call, comparable without allocating.
