@@ -1,7 +1,7 @@
 internal import Synchronization
 
 /// What other threads hand to a scheduler: a queue behind a lock that is held for an append or a swap, and nothing
-/// longer. Order is kept for each sender, and between jobs and actions.
+/// longer. Each sender's actions keep their order, and so do its jobs; the actions of one swap run before its jobs.
 struct Inbox: ~Copyable {
     enum Item {
         case job(UnownedJob)

@@ -38,7 +38,7 @@ extension Scheduler {
             var worked = drainInbox()
             if runJobs() { worked = true }
             if flush() { worked = true }
-            if !worked && isIdle { return }
+            if !worked { return }
         }
     }
 
@@ -139,8 +139,7 @@ extension Scheduler {
 
     /// Runs ready jobs, those they make ready too, up to the round's bound.
     func runJobs() -> Bool {
-        runDeferred()
-        let worked = !ready.isEmpty
+        let worked = runDeferred() || !ready.isEmpty
         var left = Scheduler.jobsPerRound
         while left > 0, let job = ready.popFirst() {
             unsafe job.runSynchronously(on: asUnownedSerialExecutor())
@@ -150,11 +149,12 @@ extension Scheduler {
         return worked
     }
 
-    private func runDeferred() {
-        if laterHere.isEmpty { return }
+    private func runDeferred() -> Bool {
+        if laterHere.isEmpty { return false }
         let actions = laterHere
         laterHere = []
         for action in actions { action() }
+        return true
     }
 
     /// Hands to the kernel what this turn gathered.

@@ -1,5 +1,5 @@
-internal import CHansomSystem
 package import Actors
+internal import CHansomSystem
 internal import Glibc
 
 /// Turns host names into addresses, on the blocking pool.

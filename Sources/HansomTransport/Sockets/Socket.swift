@@ -1,5 +1,5 @@
-internal import CHansomSystem
 package import Actors
+internal import CHansomSystem
 internal import Glibc
 
 /// The socket calls: each does one thing, retries when a signal interrupted it, and names itself when it fails.

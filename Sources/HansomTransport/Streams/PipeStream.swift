@@ -41,7 +41,9 @@ package final class PipeStream: ByteStream, @unchecked Sendable {
         self.side = side
     }
 
-    deinit { shared.tearDown(side) }
+    deinit {
+        if isOpen { shared.leave(side)?.otherEndMoved() }
+    }
 
     package var observer: (any StreamObserver)? {
         get { unsafe unownedObserver }
@@ -84,9 +86,12 @@ package final class PipeStream: ByteStream, @unchecked Sendable {
         shared.leave(side)?.otherEndMoved()
     }
 
-    /// Breaks the pipe as a reset breaks a connection: the other end's next read or write fails.
+    /// Breaks the pipe as a reset breaks a connection: the other end reads what has arrived, then both reads and writes
+    /// fail.
     package func reset() {
-        close()
+        guard isOpen else { return }
+        isOpen = false
+        observer = nil
         shared.tearDown(side)?.otherEndMoved()
     }
 
@@ -139,6 +144,7 @@ package final class PipeStream: ByteStream, @unchecked Sendable {
         func read(_ side: Int, into buffer: UnsafeMutableRawBufferPointer) -> (StreamProgress, PipeStream?) {
             lock.withLock {
                 let from = 1 - side
+                if unsafe buffer.isEmpty { return (.bytes(0), nil) }
                 let count = min(waiting(from: from), buffer.count)
                 if count == 0 {
                     if isBroken { return (.failed(.system(call: "recv", errno: ECONNRESET)), nil) }
@@ -149,6 +155,9 @@ package final class PipeStream: ByteStream, @unchecked Sendable {
                 if heads[from] == bytes[from].count {
                     bytes[from].removeAll(keepingCapacity: true)
                     heads[from] = 0
+                } else if heads[from] > capacity {
+                    bytes[from].removeFirst(heads[from])
+                    heads[from] = 0
                 }
                 return (.bytes(count), other(side))
             }
@@ -156,15 +165,22 @@ package final class PipeStream: ByteStream, @unchecked Sendable {
 
         func write(_ side: Int, _ buffers: UnsafeBufferPointer<iovec>) -> (StreamProgress, PipeStream?) {
             lock.withLock {
-                if isBroken || isFinished[side] || isGone[1 - side] { return (.failed(.system(call: "send", errno: EPIPE)), nil) }
+                if isBroken || isFinished[side] || isGone[1 - side] {
+                    return (.failed(.system(call: "send", errno: EPIPE)), nil)
+                }
                 var room = capacity - waiting(from: side)
                 var written = 0
-                for unsafe buffer in unsafe buffers where room > 0 {
+                var hasBytes = false
+                for index in buffers.indices where unsafe buffers[index].iov_len > 0 {
+                    let buffer = unsafe buffers[index]
+                    hasBytes = true
                     let part = unsafe UnsafeRawBufferPointer(start: buffer.iov_base, count: min(buffer.iov_len, room))
                     unsafe bytes[side].append(contentsOf: part)
                     room -= part.count
                     written += part.count
+                    if room == 0 { break }
                 }
+                if !hasBytes { return (.bytes(0), nil) }
                 return written == 0 ? (.wouldBlock, nil) : (.bytes(written), other(side))
             }
         }
@@ -194,10 +210,11 @@ package final class PipeStream: ByteStream, @unchecked Sendable {
             }
         }
 
-        @discardableResult
+        /// In one step, so that the other end never takes it for an orderly end.
         func tearDown(_ side: Int) -> PipeStream? {
             lock.withLock {
                 isFinished[side] = true
+                isGone[side] = true
                 isBroken = true
                 return other(side)
             }

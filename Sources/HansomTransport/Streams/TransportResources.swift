@@ -28,7 +28,7 @@ internal import CHansomSystem
 
     deinit {
         unsafe readBuffer.deallocate()
-        for unsafe storage in unsafe storages { unsafe storage.deallocate() }
+        while let storage = unsafe storages.popLast() { unsafe storage.deallocate() }
     }
 
     /// Lends storage to write into; give it back with `take(back:)`.
@@ -56,7 +56,8 @@ internal import CHansomSystem
         return { unsafe resources._withUnsafeGuaranteedRef { $0.nextMaskKey() } }
     }
 
-    /// A mask key that was never used before, from the kernel's generator (RFC 6455 section 5.3 and 10.3).
+    /// A mask key drawn for this one frame, from the kernel's generator (RFC 6455 section 5.3 and 10.3). Two of 32 bits
+    /// may be equal by chance; none can be foretold.
     private func nextMaskKey() -> UInt32 {
         if keysLeft == 0 {
             unsafe keys.withUnsafeMutableBytes { unsafe Random.fill($0) }

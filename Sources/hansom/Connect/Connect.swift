@@ -17,7 +17,8 @@ struct Connect: AsyncParsableCommand {
 
     @Option(
         name: [.customShort("H"), .customLong("header")],
-        help: ArgumentHelp("Send this header field, written 'Name: value'.", valueName: "field"), transform: Connect.header)
+        help: ArgumentHelp("Send this header field, written 'Name: value'.", valueName: "field"),
+        transform: Connect.header)
     var headers: [HTTPField] = []
 
     @Option(name: .customLong("protocol"), help: "Offer this subprotocol; most wanted first.")

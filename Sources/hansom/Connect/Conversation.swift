@@ -92,12 +92,24 @@ struct Conversation: Sendable {
                 while let lines = try await input.nextLines() {
                     for line in lines { try await connection.send(.text(line)) }
                 }
+                await awaitPong(connection)
                 process.send(.inputEnded)
             } catch let failure as CommandFailure {
                 process.send(.failed(failure))
             } catch {
                 // The connection has ended, and tells so itself.
             }
+        }
+    }
+
+    /// A server that has answered a ping has received all that was sent before it: on a slow way, or when it is busy,
+    /// silence before that means nothing. One that answers none is not waited for longer than a connection would be.
+    private func awaitPong(_ connection: WebSocket) async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { _ = try? await connection.ping() }
+            group.addTask { try? await Task.sleep(for: options.connectTimeout ?? .seconds(8)) }
+            await group.next()
+            group.cancelAll()
         }
     }
 

@@ -1,7 +1,8 @@
-@testable import Actors
 import Glibc
 import HansomTesting
 import Testing
+
+@testable import Actors
 
 /// Two connected descriptors of the kernel.
 struct DescriptorPair: ~Copyable {

@@ -1,6 +1,7 @@
-@testable import Actors
 import HansomTesting
 import Testing
+
+@testable import Actors
 
 @Suite struct ReceiveTests {
     let driven = HandDriven()
@@ -174,5 +175,15 @@ import Testing
                 driven.settle()
             }
         }
+    }
+}
+
+@Suite struct JobCountTests {
+    @Test func `a process that does nothing costs a job to start and at most one to end`() {
+        let driven = HandDriven()
+        _ = driven.run { Process<Int>.spawn { _ in } }
+        driven.settle()
+        // The compiler may leave out the hop from the actor's last line back to the task's.
+        #expect(driven.scheduler.jobsRun <= 2)
     }
 }

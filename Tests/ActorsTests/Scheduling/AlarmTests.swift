@@ -1,6 +1,7 @@
-@testable import Actors
 import HansomTesting
 import Testing
+
+@testable import Actors
 
 @Suite struct AlarmHeapTests {
     @Test(arguments: [1, 2, 3, 4, 5] as [UInt64])
@@ -167,10 +168,11 @@ import Testing
         driven.settle()
     }
 
-    @Test(arguments: [
-        (Duration.seconds(-1), 0), (.zero, 0), (.nanoseconds(1), 1), (.milliseconds(1_500), 1_500_000_000),
-        (.seconds(Int64.max), UInt64.max / 2), (.seconds(3) + .nanoseconds(7), 3_000_000_007),
-    ] as [(Duration, UInt64)])
+    @Test(
+        arguments: [
+            (Duration.seconds(-1), 0), (.zero, 0), (.nanoseconds(1), 1), (.milliseconds(1_500), 1_500_000_000),
+            (.seconds(Int64.max), UInt64.max / 2), (.seconds(3) + .nanoseconds(7), 3_000_000_007),
+        ] as [(Duration, UInt64)])
     func `a duration becomes whole nanoseconds within bounds`(duration: Duration, nanoseconds: UInt64) {
         #expect(duration.clampedNanoseconds == nanoseconds)
     }

@@ -1,7 +1,8 @@
-@testable import Actors
 import Glibc
 import HansomTesting
 import Testing
+
+@testable import Actors
 
 @Suite struct BlockingPoolTests {
     @Test func `work runs on threads of the pool, as many at once as the limit says`() async {

@@ -1,6 +1,7 @@
-@testable import Actors
 import HansomTesting
 import Testing
+
+@testable import Actors
 
 @Suite struct SchedulerTurnTests {
     let driven = HandDriven()

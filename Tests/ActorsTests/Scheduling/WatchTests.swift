@@ -1,7 +1,8 @@
-@testable import Actors
 import Glibc
 import HansomTesting
 import Testing
+
+@testable import Actors
 
 @Suite struct WatchTests {
     let driven = HandDriven()

@@ -20,7 +20,8 @@ import Testing
 
     @Test(arguments: [
         "", "localhost", "127.1", "127.0.0.1.", "1.2.3.256", "01.2.3.4x", "[::1]", "::1%", "::1%nosuchinterface", "::g",
-        "1:2", "127.0.0.1%1", "::1%1%1", "fe80::1%99999999999", "127.0.0.1\0", "::1\0.example.org", "fe80::1%1\0", " ::1",
+        "1:2", "127.0.0.1%1", "::1%1%1", "fe80::1%99999999999", "127.0.0.1\0", "::1\0.example.org", "fe80::1%1\0",
+        " ::1",
     ])
     func `anything else is not`(text: String) {
         #expect(SocketAddress(numeric: text, port: 80) == nil)

@@ -1,8 +1,9 @@
-@testable import Actors
 import Glibc
 import HansomTesting
 import HansomTransport
 import Testing
+
+@testable import Actors
 
 @Suite struct PipeStreamTests {
     let driven = HandDriven()
@@ -34,10 +35,10 @@ import Testing
             driven.settle()
             #expect(a.writable == 0)
             #expect(b.read(1) == .bytes([0]))
-            driven.turn()
-            #expect(a.writable == 1)
-            #expect(a.write([7, 8]) == .bytes([7]))
-            driven.turn()
+            a.onWritable = {
+                #expect(a.write([7, 8]) == .bytes([7]))
+            }
+            #expect(driven.settle())
             #expect(a.writable == 1)
         }
     }
@@ -117,8 +118,8 @@ import Testing
             }
             if isClosed { ends?.0.close() }
             ends = nil
-            driven.turn()
-            #expect(b.readable == 1)
+            for _ in 0..<2 { driven.turn() }
+            #expect(b.readable > 0)
             #expect(b.read() == .bytes([1]))
             #expect(b.read() == .endOfStream)
             b.stream.close()
@@ -164,11 +165,11 @@ import Testing
         let chunk = [UInt8](repeating: 7, count: 256)
         driven.run {
             _ = a.write(chunk)
-            for _ in 0..<10_000 {
+            for _ in 0..<1_000 {
                 _ = a.write(chunk)
                 _ = b.read(256)
             }
-            #expect((a.stream as? PipeStream)?.bytesHeld ?? .max <= 4 << 10, "2.5 MiB went through")
+            #expect((a.stream as? PipeStream)?.bytesHeld ?? .max <= 4 << 10, "250 KiB went through")
         }
     }
 

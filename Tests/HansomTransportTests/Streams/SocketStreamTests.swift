@@ -1,8 +1,9 @@
-@testable import Actors
 import Glibc
 import HansomTesting
 import HansomTransport
 import Testing
+
+@testable import Actors
 
 /// A socket stream under test on a scheduler turned by hand with the kernel's own poller, and its bare peer.
 final class SocketPair {
