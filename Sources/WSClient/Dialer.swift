@@ -203,7 +203,9 @@ internal import WSProtocol
     private func tlsContext() async throws(WebSocketError) -> TLSContext {
         let (options, pool) = (options.tls, pool)
         let result = try await elsewhere {
-            await pool.run { Result { () throws(TLSConfigurationError) in try TLSContexts.shared.context(for: options) } }
+            await pool.run {
+                Result { () throws(TLSConfigurationError) in try TLSContexts.shared.context(for: options) }
+            }
         }
         do {
             return try result.get()

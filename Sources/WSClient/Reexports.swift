@@ -1,7 +1,8 @@
+@_exported public import WSConnection
+
 // Everything that the file of a client's user needs comes with `import WSClient`.
 @_exported public import struct HansomTransport.TLSClientOptions
-@_exported public import enum HansomTransport.TLSPEM
 @_exported public import struct HansomTransport.TLSIdentity
+@_exported public import enum HansomTransport.TLSPEM
 @_exported public import enum HansomTransport.TLSTrustRoots
 @_exported public import enum HansomTransport.TLSVersion
-@_exported public import WSConnection

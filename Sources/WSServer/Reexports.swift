@@ -1,10 +1,11 @@
+@_exported public import WSConnection
+
 // Everything that the file of a server's user needs comes with `import WSServer`.
 @_exported public import struct HansomTransport.TLSConfigurationError
-@_exported public import enum HansomTransport.TLSPEM
 @_exported public import struct HansomTransport.TLSIdentity
+@_exported public import enum HansomTransport.TLSPEM
 @_exported public import struct HansomTransport.TLSServerOptions
 @_exported public import enum HansomTransport.TLSVersion
-@_exported public import WSConnection
 @_exported public import enum WSProtocol.OriginPolicy
 @_exported public import struct WSProtocol.RequestHead
 @_exported public import enum WSProtocol.SubprotocolPolicy

@@ -44,7 +44,8 @@ public struct ServerOptions: Sendable {
         for (name, count) in counts where count < 1 {
             throw WebSocketError(.invalidConfiguration, "\(name) \(count); at least 1 is needed")
         }
-        for (name, time) in [("handshakeTimeout", handshakeTimeout), ("closeTimeout", closeTimeout)] where time <= .zero {
+        for (name, time) in [("handshakeTimeout", handshakeTimeout), ("closeTimeout", closeTimeout)] where time <= .zero
+        {
             throw WebSocketError(.invalidConfiguration, "\(name) \(time); more than none is needed")
         }
     }

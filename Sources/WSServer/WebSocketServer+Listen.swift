@@ -108,7 +108,8 @@ extension WebSocketServer {
         case EACCES, EPERM:
             WebSocketError(
                 .accessDenied,
-                "not allowed to listen on \(address); choose \(address.isUnix ? "another directory" : "a port from 1024 on")")
+                "not allowed to listen on \(address); choose \(address.isUnix ? "another directory" : "a port from 1024 on")"
+            )
         default:
             WebSocketError(.system, "cannot listen on \(address): \(error)")
         }

@@ -22,14 +22,18 @@ struct Certificates: Sendable {
         let here = "subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1"
         let key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
         for name in ["ca", "stranger"] {
-            try await openssl(["req", "-x509", "-days", "2", "-subj", "/CN=\(name)", "-keyout", "\(name).key", "-out", "\(name).pem"] + key)
+            try await openssl(
+                ["req", "-x509", "-days", "2", "-subj", "/CN=\(name)", "-keyout", "\(name).key", "-out", "\(name).pem"]
+                    + key)
         }
         for (name, names) in [("server", here), ("other", "subjectAltName=DNS:other.example"), ("expired", here)] {
-            try await openssl(["req", "-new", "-subj", "/CN=\(name)", "-keyout", "\(name).key", "-out", "\(name).csr"] + key)
+            try await openssl(
+                ["req", "-new", "-subj", "/CN=\(name)", "-keyout", "\(name).key", "-out", "\(name).csr"] + key)
             try names.write(toFile: "\(directory)/\(name).ext", atomically: true, encoding: .utf8)
             let days = name == "expired" ? "-1" : "2"
             try await openssl([
-                "x509", "-req", "-in", "\(name).csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", days,
+                "x509", "-req", "-in", "\(name).csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days",
+                days,
                 "-extfile", "\(name).ext", "-out", "\(name).pem",
             ])
         }
@@ -50,7 +54,9 @@ struct Certificates: Sendable {
 
     private func openssl(_ arguments: [String]) async throws {
         // They are named from the temporary directory, which the command is told by the paths.
-        let isFile: (String) -> Bool = { $0.hasSuffix(".pem") || $0.hasSuffix(".key") || $0.hasSuffix(".csr") || $0.hasSuffix(".ext") }
+        let isFile: (String) -> Bool = {
+            $0.hasSuffix(".pem") || $0.hasSuffix(".key") || $0.hasSuffix(".csr") || $0.hasSuffix(".ext")
+        }
         let program = try Program("/usr/bin/openssl", arguments.map { isFile($0) ? path($0) : $0 })
         program.closeInput()
         let (text, status) = await program.output()

@@ -60,7 +60,9 @@ import WSServer
         try await run(library, isSecure: false)
     }
 
-    @Test(arguments: libraries) func `serves foreign clients over TLS (S8) (W7) (W8) (W10)`(library: String) async throws {
+    @Test(arguments: libraries) func `serves foreign clients over TLS (S8) (W7) (W8) (W10)`(library: String)
+        async throws
+    {
         try await run(library, isSecure: true)
     }
 }

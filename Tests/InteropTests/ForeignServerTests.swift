@@ -45,11 +45,15 @@ import WSClient
         try result.get()
     }
 
-    @Test(arguments: servers) func `exchanges messages of every kind and size (W7) (W15) (W16)`(server: (String, Bool)) async throws {
+    @Test(arguments: servers) func `exchanges messages of every kind and size (W7) (W15) (W16)`(server: (String, Bool))
+        async throws
+    {
         try await with(server) { server in
             let ws = try await server.connect()
             #expect((ws.tls != nil) == server.base.hasPrefix("wss"))
-            var messages: [WebSocket.Message] = [.text("Hello, Grüße, 世界, 🚕"), .binary(Array(0...255)), .text(""), .binary([])]
+            var messages: [WebSocket.Message] = [
+                .text("Hello, Grüße, 世界, 🚕"), .binary(Array(0...255)), .text(""), .binary([]),
+            ]
             for size in [1, 125, 126, 127, 65535, 65536, 1 << 20] {
                 messages.append(.text(String(repeating: "x", count: size)))
                 messages.append(.binary((0..<size).map { UInt8(truncatingIfNeeded: $0 &* 7) }))
@@ -83,7 +87,9 @@ import WSClient
         }
     }
 
-    @Test(arguments: servers) func `hears what they do of themselves (W3) (W5) (W7) (W9) (W18)`(server: (String, Bool)) async throws {
+    @Test(arguments: servers) func `hears what they do of themselves (W3) (W5) (W7) (W9) (W18)`(server: (String, Bool))
+        async throws
+    {
         try await with(server) { server in
             func received(_ path: String, protocols: [String] = []) async throws -> (WebSocket, WebSocket.Message) {
                 let ws = try await server.connect(path, protocols: protocols)
@@ -94,7 +100,8 @@ import WSClient
             #expect(try await received("/fragments?kind=binary").1 == .binary(Array(whole.utf8)))
             #expect(try await received("/ping").1 == .text("ponged"))
             #expect(try await received("/message?size=1048576").1 == .binary([UInt8](repeating: 0, count: 1 << 20)))
-            #expect(try await received("/message?size=65536&kind=text").1 == .text(String(repeating: "x", count: 65536)))
+            #expect(
+                try await received("/message?size=65536&kind=text").1 == .text(String(repeating: "x", count: 65536)))
 
             let (piped, first) = try await received("/pipelined?count=1000")
             #expect(first == .text("message 0"))

@@ -60,7 +60,9 @@ final class Program: @unchecked Sendable {
     static func peer(_ name: String, _ arguments: [String]) throws -> Program {
         let python = root.appendingPathComponent(".venv/bin/python").path
         guard FileManager.default.isExecutableFile(atPath: python) else {
-            throw Missing(description: "the foreign peers are not installed: no \(python); run ./Scripts/test, which installs them")
+            throw Missing(
+                description:
+                    "the foreign peers are not installed: no \(python); run ./Scripts/test, which installs them")
         }
         return try Program(python, ["-u", root.appendingPathComponent("Tests/Peers/\(name).py").path] + arguments)
     }
@@ -130,7 +132,7 @@ final class Program: @unchecked Sendable {
         unsafe posix_spawnattr_setsigdefault(&attributes, &pipes)
         unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
         var words: [UnsafeMutablePointer<CChar>?] = unsafe ([executable] + arguments).map { unsafe strdup($0) }
-        defer { for unsafe word in unsafe words { unsafe free(word) } }
+        defer { for unsafeword in unsafe words { unsafe free(word) } }
         unsafe words.append(nil)
         var id = pid_t()
         return unsafe posix_spawn(&id, executable, &actions, &attributes, words, environ) == 0 ? id : nil

@@ -28,7 +28,9 @@ import WSServer
         return try result.get()
     }
 
-    @Test(arguments: ["127.0.0.1", "localhost"]) func `echoes over TLS with everything verified (C8) (S8)`(host: String) async throws {
+    @Test(arguments: ["127.0.0.1", "localhost"]) func `echoes over TLS with everything verified (C8) (S8)`(host: String)
+        async throws
+    {
         try await with { port, certificates in
             let options = ConnectOptions(tls: certificates.trust())
             try await WebSocket.withConnection(to: "wss://\(host):\(port)/", options: options) { ws in
@@ -120,7 +122,11 @@ import WSServer
     func `shakes hands with openssl, which verifies the certificate (S8)`(version: String) async throws {
         try await with { port, certificates in
             let (text, _) = try await sClient(
-                port, ["-CAfile", certificates.path("ca.pem"), "-verify_return_error", "-verify_ip", "127.0.0.1", "-alpn", "http/1.1", version])
+                port,
+                [
+                    "-CAfile", certificates.path("ca.pem"), "-verify_return_error", "-verify_ip", "127.0.0.1", "-alpn",
+                    "http/1.1", version,
+                ])
             #expect(text.contains("Verify return code: 0 (ok)"), "\(text)")
             #expect(text.contains("ALPN protocol: http/1.1"), "\(text)")
             #expect(text.contains(version == "-tls1_2" ? "TLSv1.2" : "TLSv1.3"))
@@ -140,7 +146,8 @@ import WSServer
         try await with { port, certificates in
             // A line that is a lone R asks for it.
             let program = try Program(
-                "/usr/bin/openssl", ["s_client", "-connect", "127.0.0.1:\(port)", "-tls1_2", "-CAfile", certificates.path("ca.pem")])
+                "/usr/bin/openssl",
+                ["s_client", "-connect", "127.0.0.1:\(port)", "-tls1_2", "-CAfile", certificates.path("ca.pem")])
             var text = ""
             for await line in program.lines {
                 text += line + "\n"
@@ -157,7 +164,10 @@ import WSServer
         try await with { port, certificates in
             let program = try Program(
                 "/usr/bin/openssl",
-                ["s_client", "-connect", "127.0.0.1:\(port)", "-CAfile", certificates.path("ca.pem"), "-quiet", "-no_ign_eof"])
+                [
+                    "s_client", "-connect", "127.0.0.1:\(port)", "-CAfile", certificates.path("ca.pem"), "-quiet",
+                    "-no_ign_eof",
+                ])
             program.write(Handshakes.request(host: "127.0.0.1:\(port)"))
             var lines: [String] = []
             for await line in program.lines {
@@ -195,7 +205,9 @@ import WSServer
                 try await socket.send([0x16, 3, 1, 2, 0, 1])
                 await socket.reset()
             }
-            try await WebSocket.withConnection(to: "wss://127.0.0.1:\(port)/", options: .init(tls: certificates.trust())) {
+            try await WebSocket.withConnection(
+                to: "wss://127.0.0.1:\(port)/", options: .init(tls: certificates.trust())
+            ) {
                 #expect($0.state == .open)
             }
         }

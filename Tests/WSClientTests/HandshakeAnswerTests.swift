@@ -8,7 +8,7 @@ import WSClient
 @Suite(.timeLimit(.minutes(1))) struct HandshakeAnswerTests {
     /// The error of connecting to a server whose answer `answer` makes out of the request's head.
     private func connectError(
-        options: ConnectOptions = .init(), thenFinish: Bool = true, _ answer: @escaping @Sendable (String) -> [UInt8]
+        options: ConnectOptions = .patient, thenFinish: Bool = true, _ answer: @escaping @Sendable (String) -> [UInt8]
     ) async throws -> WebSocketError {
         try await withScriptedServer { socket in
             try await socket.send(answer(try await socket.receiveHead()))
@@ -27,7 +27,14 @@ import WSClient
     // MARK: Bad handshakes
 
     static let badAnswers: [(String, @Sendable (String) -> String)] = [
-        ("accept", { Handshakes.response(to: $0, extra: ["Sec-WebSocket-Accept: AAAAAAAAAAAAAAAAAAAAAAAAAAA="], without: ["Sec-WebSocket-Accept"]) }),
+        (
+            "accept",
+            {
+                Handshakes.response(
+                    to: $0, extra: ["Sec-WebSocket-Accept: AAAAAAAAAAAAAAAAAAAAAAAAAAA="],
+                    without: ["Sec-WebSocket-Accept"])
+            }
+        ),
         ("accept", { Handshakes.response(to: $0, without: ["Sec-WebSocket-Accept"]) }),
         ("accept", { Handshakes.response(to: $0, extra: ["Sec-WebSocket-Accept: \(Handshakes.accept(of: $0))"]) }),
         ("Upgrade", { Handshakes.response(to: $0, without: ["Upgrade"]) }),
@@ -44,7 +51,11 @@ import WSClient
         ("line feed", { _ in "HTTP/1.1 101 Switching Protocols\nUpgrade: websocket\n\n" }),
         ("colon", { _ in "HTTP/1.1 101 Switching Protocols\r\nUpgrade websocket\r\n\r\n" }),
         ("fold", { _ in "HTTP/1.1 101 Switching Protocols\r\nUpgrade:\r\n websocket\r\n\r\n" }),
-        ("maxHeadBytes 65536", { _ in "HTTP/1.1 101 S\r\n" + String(repeating: "X: \(String(repeating: "y", count: 1000))\r\n", count: 70) }),
+        (
+            "maxHeadBytes 65536",
+            { _ in "HTTP/1.1 101 S\r\n" + String(repeating: "X: \(String(repeating: "y", count: 1000))\r\n", count: 70)
+            }
+        ),
         ("maxLines", { _ in "HTTP/1.1 101 S\r\n" + String(repeating: "X: y\r\n", count: 200) }),
         ("before its answer", { _ in "" }),
         ("before its answer", { _ in "HTTP/1.1 101 Switching Pro" }),
@@ -77,7 +88,7 @@ import WSClient
             _ = try await socket.receiveHead()
             await socket.reset()
         } _: { url in
-            let error = await failure { _ = try await WebSocket.connect(to: url) }
+            let error = await failure { _ = try await WebSocket.connect(to: url, options: .patient) }
             #expect(error?.code == .connectionLost)
             #expect(error?.phase == .handshake)
             #expect(error?.message.contains(url.dropFirst(5)) == true, "\(String(describing: error))")
@@ -86,9 +97,11 @@ import WSClient
 
     // MARK: Good ones
 
-    @Test(arguments: [
-        ([], nil), (["Sec-WebSocket-Protocol: b"], "b"), (["Sec-WebSocket-Extensions: "], nil), (["Server: x", "Date: y"], nil),
-    ] as [([String], String?)])
+    @Test(
+        arguments: [
+            ([], nil), (["Sec-WebSocket-Protocol: b"], "b"), (["Sec-WebSocket-Extensions: "], nil),
+            (["Server: x", "Date: y"], nil),
+        ] as [([String], String?)])
     func `accepts what the rules allow (C4) (S6)`(extra: [String], subprotocol: String?) async throws {
         try await withScriptedServer { socket in
             try await socket.send(Handshakes.response(to: try await socket.receiveHead(), extra: extra))
@@ -107,10 +120,11 @@ import WSClient
         try await withScriptedServer { socket in
             let accept = Handshakes.accept(of: try await socket.receiveHead())
             try await socket.send(
-                "HTTP/1.1 101\r\nUPGRADE: WebSocket\r\nconnection: keep-alive, UPGRADE\r\nsec-websocket-accept: \(accept)\r\n\r\n")
+                "HTTP/1.1 101\r\nUPGRADE: WebSocket\r\nconnection: keep-alive, UPGRADE\r\nsec-websocket-accept: \(accept)\r\n\r\n"
+            )
             try await socket.answerClose()
         } _: { url in
-            try await WebSocket.withConnection(to: url) { #expect($0.state == .open) }
+            try await WebSocket.withConnection(to: url, options: .patient) { #expect($0.state == .open) }
         }
     }
 
@@ -118,10 +132,13 @@ import WSClient
         try await withScriptedServer { socket in
             let request = try await socket.receiveHead()
             try await socket.send(
-                "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nServer: x\r\n\r\n" + Handshakes.response(to: request))
+                "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nServer: x\r\n\r\n"
+                    + Handshakes.response(to: request))
             try await socket.answerClose()
         } _: { url in
-            try await WebSocket.withConnection(to: url) { #expect($0.handshakeHeaders[.server] == nil) }
+            try await WebSocket.withConnection(to: url, options: .patient) {
+                #expect($0.handshakeHeaders[.server] == nil)
+            }
         }
     }
 
@@ -144,7 +161,7 @@ import WSClient
         } _: { url in
             var index = 0
             repeat {
-                let ws = try await WebSocket.connect(to: url)
+                let ws = try await WebSocket.connect(to: url, options: .patient)
                 #expect(try await ws.recv() == .text("first"), "cut at \(index)")
                 #expect(try await ws.recv() == .text("second"), "cut at \(index)")
                 let error = await failure { _ = try await ws.recv() }
@@ -161,7 +178,7 @@ import WSClient
             for byte in bytes { try await socket.send([byte]) }
             try await socket.answerClose()
         } _: { url in
-            try await WebSocket.withConnection(to: url) { ws in
+            try await WebSocket.withConnection(to: url, options: .patient) { ws in
                 let message = try await ws.recv()
                 #expect(message == .text("slow"))
             }
@@ -192,14 +209,15 @@ import WSClient
 
     @Test func `reads a chunked body cut at every byte (C3)`() async throws {
         let cut = Cut()
-        let text = Array("HTTP/1.1 403 F\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nWiki\r\n00b\r\npedia, in \r\n\r\n0\r\n\r\n".utf8)
+        let text = Array(
+            "HTTP/1.1 403 F\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nWiki\r\n00b\r\npedia, in \r\n\r\n0\r\n\r\n".utf8)
         try await withScriptedServer { socket in
             _ = try await socket.receiveHead()
             try await socket.send(text, splitAt: cut.next())
             _ = await socket.end()
         } _: { url in
             for index in 0..<text.count {
-                let error = await failure { _ = try await WebSocket.connect(to: url) }
+                let error = await failure { _ = try await WebSocket.connect(to: url, options: .patient) }
                 #expect(error?.response?.body == Array("Wikipedia, in \r".utf8), "cut at \(index)")
             }
         }
@@ -235,7 +253,8 @@ import WSClient
     }
 
     @Test(arguments: [
-        "HTTP/1.1 204 No Content\r\n\r\n", "HTTP/1.1 304 Not Modified\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 204 No Content\r\n\r\n", "HTTP/1.1 304 Not Modified\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
     ])
     func `waits for no body where there is none (C3)`(text: String) async throws {
         #expect(try await refusal(text).body.isEmpty)

@@ -24,7 +24,7 @@ import WSClient
         try await withSchedulers { schedulers in
             let close = try await close { url in
                 let process = Process<Int>.spawn(on: schedulers.schedulers[0]) { me in
-                    let ws = try await WebSocket.connect(to: url)
+                    let ws = try await WebSocket.connect(to: url, options: .patient)
                     #expect(ws.state == .open)
                 }
                 _ = await process.down()
@@ -40,7 +40,7 @@ import WSClient
             let close = try await close { url in
                 let connected = Handover<Bool>()
                 let process = Process<Int>.spawn(on: schedulers.schedulers[0]) { me in
-                    let ws = try await WebSocket.connect(to: url)
+                    let ws = try await WebSocket.connect(to: url, options: .patient)
                     connected.give()
                     _ = try await ws.recv()
                 }
@@ -53,12 +53,14 @@ import WSClient
         }
     }
 
-    @Test func `keeps a connection that another task of the process holds only as long as the process (W12a)`() async throws {
+    @Test func `keeps a connection that another task of the process holds only as long as the process (W12a)`()
+        async throws
+    {
         try await withSchedulers { schedulers in
             let kept = Handover<WebSocket>()
             let close = try await close { url in
                 let process = Process<Int>.spawn(on: schedulers.schedulers[0]) { me in
-                    kept.give(try await Task { try await WebSocket.connect(to: url) }.value)
+                    kept.give(try await Task { try await WebSocket.connect(to: url, options: .patient) }.value)
                     _ = await me.receive()
                 }
                 let ws = await kept.take()
@@ -101,7 +103,7 @@ import WSClient
             } _: { url in
                 let process = Process<Int>.spawn(on: schedulers.schedulers[0]) { me in
                     // The task outlives the body: only the process's end can end its attempt.
-                    Task { error.give(await failure { _ = try await WebSocket.connect(to: url) }) }
+                    Task { error.give(await failure { _ = try await WebSocket.connect(to: url, options: .patient) }) }
                     _ = await me.receive()
                 }
                 _ = await asked.take()
@@ -115,7 +117,7 @@ import WSClient
 
     @Test func `stays open when the task that connected is cancelled afterwards (W12c)`() async throws {
         let close = try await close { url in
-            let task = Task { try await WebSocket.connect(to: url) }
+            let task = Task { try await WebSocket.connect(to: url, options: .patient) }
             let ws = try await task.value
             task.cancel()
             #expect(ws.state == .open)
@@ -138,7 +140,7 @@ import WSClient
 
     @Test func `closes with 1000 when the body of withConnection returns, and gives its value (W12b)`() async throws {
         let close = try await close { url in
-            let value = try await WebSocket.withConnection(to: url) { ws in
+            let value = try await WebSocket.withConnection(to: url, options: .patient) { ws in
                 try await ws.send(.text("hello"))
                 return 42
             }
@@ -150,7 +152,7 @@ import WSClient
     @Test func `closes with 1001 when the body of withConnection throws (W12b)`() async throws {
         let close = try await close { url in
             await #expect(throws: Oops.self) {
-                try await WebSocket.withConnection(to: url) { _ in throw Oops() }
+                try await WebSocket.withConnection(to: url, options: .patient) { _ in throw Oops() }
             }
         }
         #expect(close == .init(1001))
@@ -160,7 +162,7 @@ import WSClient
         let close = try await close { url in
             let connected = Handover<Bool>()
             let task = Task {
-                try await WebSocket.withConnection(to: url) { ws in
+                try await WebSocket.withConnection(to: url, options: .patient) { ws in
                     connected.give()
                     _ = try await ws.recv()
                 }
@@ -177,7 +179,7 @@ import WSClient
         let close = try await close { url in
             let connected = Handover<Bool>()
             let task = Task {
-                try await WebSocket.withConnection(to: url) { ws in
+                try await WebSocket.withConnection(to: url, options: .patient) { ws in
                     connected.give()
                     return (try? await ws.recv()) == nil
                 }
@@ -192,7 +194,9 @@ import WSClient
 
     @Test func `leaves a connection alone that the body of withConnection has closed (W12b)`() async throws {
         let close = try await close { url in
-            try await WebSocket.withConnection(to: url) { ws in try await ws.close(code: .init(rawValue: 4001), reason: "mine") }
+            try await WebSocket.withConnection(to: url, options: .patient) { ws in
+                try await ws.close(code: .init(rawValue: 4001), reason: "mine")
+            }
         }
         #expect(close == .init(4001, "mine"))
     }
@@ -201,7 +205,7 @@ import WSClient
         var seen: [String] = []
         let local = NotSendable()
         let close = try await close { url in
-            try await WebSocket.withConnection(to: url) { ws in
+            try await WebSocket.withConnection(to: url, options: .patient) { ws in
                 MainActor.assertIsolated()
                 seen.append("\(ws.state)")
                 local.count += 1

@@ -9,7 +9,7 @@ import WSClient
 /// What a URL and its options make of the request, and what is refused before a byte is sent.
 @Suite(.timeLimit(.minutes(1))) struct URLTests {
     /// The head of the request that connecting to `url` sends; `HOST` in it stands for the listener.
-    private func request(_ url: String, options: ConnectOptions = .init()) async throws -> String {
+    private func request(_ url: String, options: ConnectOptions = .patient) async throws -> String {
         let head = Handover<String>()
         return try await withScriptedServer { socket in
             let request = try await socket.receiveHead()
@@ -59,7 +59,8 @@ import WSClient
     }
 
     @Test func `keeps an Authorization that was given beside user and password (C1)`() async throws {
-        let head = try await request("ws://user:secret@HOST/", options: .init(headers: [.authorization: "Bearer token"]))
+        let head = try await request(
+            "ws://user:secret@HOST/", options: .init(headers: [.authorization: "Bearer token"]))
         #expect(Handshakes.field("Authorization", of: head) == "Bearer token")
         #expect(!head.contains("Basic"))
     }
@@ -83,7 +84,7 @@ import WSClient
             try await socket.answerClose()
         } _: { url in
             #expect(url.hasPrefix("ws://[::1]:"))
-            try await WebSocket.withConnection(to: url) { connection in
+            try await WebSocket.withConnection(to: url, options: .patient) { connection in
                 #expect(connection.peerAddress?.host == "::1")
                 #expect(connection.localAddress?.port != connection.peerAddress?.port)
             }
@@ -99,7 +100,9 @@ import WSClient
             try await socket.answerClose()
         } _: { url in
             let named = url.replacingOccurrences(of: "127.0.0.1", with: "localhost")
-            try await WebSocket.withConnection(to: named) { #expect($0.peerAddress?.host == "127.0.0.1") }
+            try await WebSocket.withConnection(to: named, options: .patient) {
+                #expect($0.peerAddress?.host == "127.0.0.1")
+            }
             #expect(Handshakes.field("Host", of: await head.take())?.hasPrefix("localhost:") == true)
         }
     }
@@ -124,7 +127,7 @@ import WSClient
     // MARK: Refused before a byte is sent
 
     /// Whether `connect` refuses with `.invalidConfiguration`, and the listener hears nothing of it.
-    private func expectRefused(_ url: String, _ options: ConnectOptions = .init()) async throws -> WebSocketError {
+    private func expectRefused(_ url: String, _ options: ConnectOptions = .patient) async throws -> WebSocketError {
         let listener = try await RawListener.listen()
         let host = listener.url.dropFirst("ws://".count)
         let error = await failure {

@@ -39,7 +39,10 @@ import WSServer
         (426, "13", Handshakes.request(extra: ["Sec-WebSocket-Version: 8"], without: ["Sec-WebSocket-Version"])),
         (400, "Key", Handshakes.request(without: ["Sec-WebSocket-Key"])),
         (400, "Key", Handshakes.request(extra: ["Sec-WebSocket-Key: c2hvcnQ="], without: ["Sec-WebSocket-Key"])),
-        (400, "Key", Handshakes.request(extra: ["Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ="], without: ["Sec-WebSocket-Key"])),
+        (
+            400, "Key",
+            Handshakes.request(extra: ["Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ="], without: ["Sec-WebSocket-Key"])
+        ),
         (400, "key", Handshakes.request(extra: ["Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="])),
         (400, "content", Handshakes.request(extra: ["Content-Length: 5"]) + "hello"),
         (400, "content", Handshakes.request(extra: ["Transfer-Encoding: chunked"])),
@@ -57,7 +60,10 @@ import WSServer
         (414, "maxLineBytes", Handshakes.request("/" + String(repeating: "a", count: 9000))),
         (431, "maxLineBytes", Handshakes.request(extra: ["X: " + String(repeating: "a", count: 65_536)])),
         (431, "maxLines", Handshakes.request(extra: Array(repeating: "X: y", count: 2000))),
-        (431, "maxHeadBytes", Handshakes.request(extra: Array(repeating: "X: " + String(repeating: "y", count: 8000), count: 90))),
+        (
+            431, "maxHeadBytes",
+            Handshakes.request(extra: Array(repeating: "X: " + String(repeating: "y", count: 8000), count: 90))
+        ),
         (400, "Protocol", Handshakes.request(extra: ["Sec-WebSocket-Protocol: a b c"])),
         (400, "Extensions", Handshakes.request(extra: ["Sec-WebSocket-Extensions: ;;;"])),
     ]
@@ -119,7 +125,10 @@ import WSServer
             let next = try await harness.raw()
             try await next.send(Handshakes.request())
             // Three stay, so that the fourth is left in the backlog: three alarms, three sockets of the server's.
-            #expect(await eventually(within: .seconds(2)) { await harness.hasOnly(Remains(alarms: 3, watches: 3, sockets: 1 + 3 + 4)) })
+            #expect(
+                await eventually(within: .seconds(2)) {
+                    await harness.hasOnly(Remains(alarms: 3, watches: 3, sockets: 1 + 3 + 4))
+                })
             await turns(of: harness.schedulers)
             let remains = await harness.remains
             #expect(remains == Remains(alarms: 3, watches: 3, sockets: 1 + 3 + 4), "\(remains)")
@@ -181,7 +190,8 @@ import WSServer
         }
     }
 
-    @Test func `loses nothing of what comes right behind the request, wherever it is cut (T31) (W3) (W4)`() async throws {
+    @Test func `loses nothing of what comes right behind the request, wherever it is cut (T31) (W3) (W4)`() async throws
+    {
         let received = Received()
         try await ServerHarness.with(handler: { ws in
             var messages: [WebSocket.Message] = []
@@ -211,11 +221,14 @@ import WSServer
 
     // MARK: Origin
 
-    @Test(arguments: [
-        (nil, nil), ("http://127.0.0.1:PORT", nil), ("HTTP://127.0.0.1:PORT", nil), ("https://127.0.0.1:PORT", "scheme"),
-        ("http://127.0.0.1:1", "port"), ("http://127.0.0.1", "port"), ("http://evil.example:PORT", "host"), ("null", "origin"),
-        ("http://127.0.0.1:PORT.evil.example", "origin"), ("http://127.0.0.1:PORT/path", "origin"),
-    ] as [(String?, String?)])
+    @Test(
+        arguments: [
+            (nil, nil), ("http://127.0.0.1:PORT", nil), ("HTTP://127.0.0.1:PORT", nil),
+            ("https://127.0.0.1:PORT", "scheme"),
+            ("http://127.0.0.1:1", "port"), ("http://127.0.0.1", "port"), ("http://evil.example:PORT", "host"),
+            ("null", "origin"),
+            ("http://127.0.0.1:PORT.evil.example", "origin"), ("http://127.0.0.1:PORT/path", "origin"),
+        ] as [(String?, String?)])
     func `lets in its own origin only (S5) (T21)`(origin: String?, differs: String?) async throws {
         try await ServerHarness.with { harness in
             let port = String(harness.port ?? 0)
@@ -231,7 +244,8 @@ import WSServer
     }
 
     @Test(arguments: [
-        ("https://a.example", true), ("https://b.example:8443", true), ("https://b.example", false), ("http://a.example", false),
+        ("https://a.example", true), ("https://b.example:8443", true), ("https://b.example", false),
+        ("http://a.example", false),
         ("https://evila.example", false), ("https://A.EXAMPLE", true),
     ])
     func `lets in the origins of a list (S5)`(origin: String, isAllowed: Bool) async throws {
@@ -264,11 +278,13 @@ import WSServer
 
     // MARK: Subprotocols
 
-    @Test(arguments: [
-        ("chat, superchat", "superchat"), ("chat", "chat"), ("other,chat", "chat"), ("other", nil), (nil, nil),
-        ("chat\r\nSec-WebSocket-Protocol: superchat", "superchat"),
-    ] as [(String?, String?)])
-    func `picks the subprotocol that it likes best of those offered (S6)`(offer: String?, picked: String?) async throws {
+    @Test(
+        arguments: [
+            ("chat, superchat", "superchat"), ("chat", "chat"), ("other,chat", "chat"), ("other", nil), (nil, nil),
+            ("chat\r\nSec-WebSocket-Protocol: superchat", "superchat"),
+        ] as [(String?, String?)])
+    func `picks the subprotocol that it likes best of those offered (S6)`(offer: String?, picked: String?) async throws
+    {
         var options = ServerOptions()
         options.subprotocols = .preferring(["superchat", "chat"])
         try await ServerHarness.with(options, handler: { ws in try await ws.send(.text(ws.subprotocol ?? "none")) }) {

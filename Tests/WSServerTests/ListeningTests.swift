@@ -148,7 +148,8 @@ import WSServer
 
     @Test func `refuses a certificate that cannot be read before it listens (S8)`() async throws {
         var options = ServerOptions()
-        options.tls = TLSServerOptions(identity: .files(certificateChain: "/nonexistent.pem", privateKey: "/nonexistent.key"))
+        options.tls = TLSServerOptions(
+            identity: .files(certificateChain: "/nonexistent.pem", privateKey: "/nonexistent.key"))
         let error = await failure {
             _ = try await WebSocketServer.listen(port: 0, options: options, handler: ServerHarness.echo)
         }
