@@ -66,6 +66,8 @@ let package = Package(
         tests("WSServerTests", ["WSServer", "WSClient", "Actors", "HansomTransport", "HansomTesting", "SocketTesting", httpTypes]),
         tests("InteropTests", ["WSClient", "WSServer", "Actors", "HansomTransport", "SocketTesting", httpTypes]),
         tests("WSConnectionTests", ["WSConnection", "HansomTesting", "Actors", "HansomTransport", "WSProtocol"]),
+        // What README.md and GUIDE.md show, compiled and run.
+        tests("GuideTests", ["WSClient", "WSServer", "WSProtocol", "Actors", "HansomTesting"]),
         tests("HansomTransportTests", ["HansomTransport", "Actors", "CTLS", "HansomTesting"]),
         tests("CommandTests", ["hansom", "WSClient", "WSServer", "WSProtocol"]),
     ]

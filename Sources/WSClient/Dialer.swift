@@ -27,7 +27,7 @@ internal import WSProtocol
         self.handshake = handshake
         self.options = options
         self.scheduler = scheduler
-        pool = SchedulerGroup.shared.blockingPool
+        pool = scheduler.blockingPool
     }
 
     /// Ends the attempt, whatever it waits for. On the scheduler.

@@ -18,7 +18,7 @@ extension WebSocket {
     public static func connect(
         to url: String, options: ConnectOptions = .init()
     ) async throws(WebSocketError) -> WebSocket {
-        let owner = ProcessCore.current
+        let owner = options.owner?.core ?? ProcessCore.current
         if let owner, !owner.isAlive { throw .ownerEnded }
         if Task.isCancelled { throw .connectCancelled }
         let target = try parse(url)

@@ -28,7 +28,13 @@ public struct ServerOptions: Sendable {
     /// Whether other processes may listen on the same port (SO_REUSEPORT); default no.
     public var reusesPort = false
     /// The schedulers that connections are spread over; default: the shared group.
-    public var schedulers: SchedulerGroup = .shared
+    public var schedulers: SchedulerGroup {
+        get { ownSchedulers ?? .shared }
+        set { ownSchedulers = newValue }
+    }
+
+    // The shared group starts its threads at first use, so it is not named before.
+    private var ownSchedulers: SchedulerGroup?
 
     public init() {}
 

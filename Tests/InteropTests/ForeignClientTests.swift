@@ -37,7 +37,7 @@ import WSServer
         options.subprotocols = .preferring(["superchat", "chat"])
         var arguments: [String] = ["--expect-subprotocol", "superchat", "--seconds", "30"]
         if isSecure {
-            let certificates = try Certificates.shared.get()
+            let certificates = try await Certificates.shared
             options.tls = TLSServerOptions(identity: certificates.identity("server"))
             arguments += ["--ca", certificates.path("ca.pem")]
         }

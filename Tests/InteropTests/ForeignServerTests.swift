@@ -24,7 +24,7 @@ import WSClient
         var arguments: [String] = []
         var tls = TLSClientOptions()
         if isSecure {
-            let certificates = try Certificates.shared.get()
+            let certificates = try await Certificates.shared
             arguments = ["--cert", certificates.path("server.pem"), "--key", certificates.path("server.key")]
             tls = certificates.trust()
         }

@@ -11,7 +11,7 @@ import WSServer
         _ name: String = "server", _ change: (inout TLSServerOptions) -> Void = { _ in },
         _ body: (Int, Certificates) async throws -> R
     ) async throws -> R {
-        let certificates = try Certificates.shared.get()
+        let certificates = try await Certificates.shared
         var tls = TLSServerOptions(identity: certificates.identity(name))
         change(&tls)
         var options = ServerOptions()
@@ -99,8 +99,10 @@ import WSServer
     @Test func `gives a clear error when plain HTTP is spoken to a TLS port (T33)`() async throws {
         try await with { port, _ in
             let error = await failure { _ = try await WebSocket.connect(to: "ws://127.0.0.1:\(port)/") }
-            #expect(error?.code == .badHandshake, "\(String(describing: error))")
-            #expect(error?.message.contains("TLS") == true, "\(String(describing: error))")
+            #expect(error?.code == .http, "\(String(describing: error))")
+            #expect(error?.response?.status == 400)
+            let body = String(decoding: error?.response?.body ?? [], as: UTF8.self)
+            #expect(body.contains("TLS") || body.lowercased().contains("https"), "\(body)")
         }
     }
 
@@ -171,7 +173,7 @@ import WSServer
     // MARK: Time and ends
 
     @Test func `cuts a TLS handshake that does not go on (S4) (T17)`() async throws {
-        let certificates = try Certificates.shared.get()
+        let certificates = try await Certificates.shared
         var options = ServerOptions()
         options.tls = TLSServerOptions(identity: certificates.identity("server"))
         // Real time, for a change: what is short is only the wait.

@@ -1,5 +1,6 @@
 package import Actors
 internal import Foundation
+internal import Glibc
 
 /// What a test could leave behind on a group of schedulers and on one address.
 package struct Remains: Equatable, CustomStringConvertible {
@@ -41,8 +42,7 @@ package struct Remains: Equatable, CustomStringConvertible {
         let suffix = ":" + String(repeating: "0", count: 4 - hexadecimal.count) + hexadecimal
         var inodes: Set<Substring> = []
         for table in ["/proc/self/net/tcp", "/proc/self/net/tcp6"] {
-            guard let text = try? String(contentsOfFile: table, encoding: .utf8) else { continue }
-            for line in text.split(separator: "\n").dropFirst() {
+            for line in contents(table).split(separator: "\n").dropFirst() {
                 let columns = line.split(separator: " ")
                 guard columns.count > 9, columns[1].hasSuffix(suffix) || columns[2].hasSuffix(suffix) else { continue }
                 inodes.insert(columns[9])
@@ -53,6 +53,20 @@ package struct Remains: Equatable, CustomStringConvertible {
             let target = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\(descriptor)")
             guard let target, target.hasPrefix("socket:[") else { return false }
             return inodes.contains(target.dropFirst(8).dropLast())
+        }
+    }
+
+    /// A file of proc(5), which gives a page at a time and tells no size: what reads by size gets its beginning.
+    private static func contents(_ path: String) -> String {
+        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return "" }
+        defer { close(descriptor) }
+        var all: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 65536)
+        while true {
+            let count = unsafe read(descriptor, &buffer, buffer.count)
+            if count <= 0 { return String(decoding: all, as: UTF8.self) }
+            all += buffer[..<count]
         }
     }
 }

@@ -192,26 +192,11 @@ import Testing
 
     // MARK: Handlers
 
-    private func run(_ ws: WebSocket, _ handler: @escaping WebSocket.Handler) async -> Handling {
-        await ws.start(handler)
-        return Handling(ws: ws, end: Task { await ws.pid.down() })
-    }
-
-    /// A handler that runs; its connection's process ends when it has returned and the socket is released.
-    private struct Handling {
-        let ws: WebSocket
-        let end: Task<ExitReason, Never>
-
-        func cancel() { ws.pid.exit(.shutdown) }
-
-        var value: Void { get async { _ = await end.value } }
-    }
-
     @Test func `a handler that returns closes with 1000, one that throws with 1011, a cancelled one with 1001 (W8)`() async throws {
         try await Bench.run { bench in
             for (end, code) in [("return", 1000), ("throw", 1011), ("cancel", 1001)] as [(String, UInt16)] {
                 let (ws, peer) = await bench.connect()
-                let handling = await run(ws) { ws in
+                await ws.start { ws in
                     for try await message in ws {
                         if message == .text("return") { return }
                         if message == .text("throw") { throw Broken() }
@@ -220,10 +205,9 @@ import Testing
                 }
                 try await peer.send(Wire.text("echo"))
                 try await expectReceived(.text("echo"), by: peer)
-                if end == "cancel" { handling.cancel() } else { try await peer.send(Wire.text(end)) }
+                if end == "cancel" { ws.pid.exit(.shutdown) } else { try await peer.send(Wire.text(end)) }
                 try await expectReceived(.close(code), by: peer)
                 try await peer.send(Wire.close(code))
-                await handling.value
                 await bench.until("it is not released") { ws.state == .closed }
             }
         }
@@ -233,7 +217,7 @@ import Testing
         try await Bench.run { bench in
             let (ws, peer) = await bench.connect()
             let notes = Notes<String>()
-            let handling = await run(ws) { ws in
+            await ws.start { ws in
                 do { _ = try await ws.recv(timeout: .seconds(1)) } catch { await notes.add("\(error)") }
                 async let child = ws.recv()
                 let own = try await ws.recvFrame()
@@ -243,7 +227,6 @@ import Testing
             await bench.pass(.seconds(1))
             try await peer.send(together: Wire.text("a"), Wire.text("b"))
             try await expectReceived(.close(1000), by: peer)
-            await handling.value
             #expect(await notes.all.count == 2)
             #expect(await notes.all.first?.hasPrefix("timeout") == true)
         }
@@ -253,12 +236,11 @@ import Testing
         try await Bench.run { bench in
             let (ws, peer) = await bench.connect()
             let down = bench.task { await ws.pid.down() }
-            let handling = await run(ws) { ws in _ = try await ws.recv() }
+            await ws.start { ws in _ = try await ws.recv() }
             await bench.settle()
             ws.pid.exit(.shutdown)
             try await expectReceived(.close(1001), by: peer)
             try await peer.send(Wire.close(1001))
-            await handling.value
             #expect(await down.value.kind == .shutdown)
         }
     }

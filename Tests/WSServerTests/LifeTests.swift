@@ -291,7 +291,7 @@ import WSServer
         }
         try await withSchedulers { clients in
             try await ServerHarness.with(count: 2, handler: handler) { harness in
-                for _ in 0..<12 {
+                for _ in 0..<100 {
                     try await withThrowingTaskGroup(of: Void.self) { group in
                         for _ in 0..<10 { group.addTask { try await self.connectAndEnd(way, harness, clients) } }
                         try await group.waitForAll()

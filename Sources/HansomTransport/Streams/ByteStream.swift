@@ -7,7 +7,7 @@ package import Glibc
 /// anything; so neither side needs a lock.
 ///
 /// Readiness is *level-triggered*: while reads are wanted and something can still be read (bytes, the end, or an
-/// error), the observer is told again on every tick. A reader may therefore stop whenever it likes.
+/// error), the observer is told again on every turn. A reader may therefore stop whenever it likes.
 package protocol ByteStream: AnyObject {
     /// Who is told of readiness. Not retained: the observer owns the stream, and clears this before it goes.
     var observer: (any StreamObserver)? { get set }

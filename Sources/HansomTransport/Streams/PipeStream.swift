@@ -171,7 +171,8 @@ package final class PipeStream: ByteStream, @unchecked Sendable {
                 var room = capacity - waiting(from: side)
                 var written = 0
                 var hasBytes = false
-                for unsafebuffer in unsafe buffers where unsafe buffer.iov_len > 0 {
+                for index in buffers.indices where unsafe buffers[index].iov_len > 0 {
+                    let buffer = unsafe buffers[index]
                     hasBytes = true
                     let part = unsafe UnsafeRawBufferPointer(start: buffer.iov_base, count: min(buffer.iov_len, room))
                     unsafe bytes[side].append(contentsOf: part)

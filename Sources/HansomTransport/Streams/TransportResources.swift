@@ -28,7 +28,7 @@ internal import CHansomSystem
 
     deinit {
         unsafe readBuffer.deallocate()
-        for unsafestorage in unsafe storages { unsafe storage.deallocate() }
+        while let storage = unsafe storages.popLast() { unsafe storage.deallocate() }
     }
 
     /// Lends storage to write into; give it back with `take(back:)`.

@@ -50,6 +50,8 @@ extension WebSocket {
     ///
     /// - Throws: `.noSubscriber` when an active mode is asked for and nobody is subscribed.
     public func setActive(_ mode: ActiveMode) throws(WebSocketError) {
+        // One who asks for more just after the end was told has missed nothing.
+        if isEndTold { return }
         if mode != .off && subscriber?.sink == nil {
             throw WebSocketError(.noSubscriber, "an active mode needs a subscriber; subscribe first")
         }

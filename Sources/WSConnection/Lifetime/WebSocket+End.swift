@@ -63,7 +63,9 @@ extension WebSocket: ProcessHost {
     func receiveExit(_ reason: ExitReason) {
         handlerTask?.cancel()
         cancelHandlerReceivers()
-        if reason.kind == .killed { drop() } else { beginClose(code: .goingAway) }
+        guard reason.kind == .killed else { return beginClose(code: .goingAway) }
+        handlerReason = reason
+        drop()
     }
 
     /// The last reference is gone. Whoever is on the other end is told 1001, by an object that outlives this one.

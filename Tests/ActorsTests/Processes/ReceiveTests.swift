@@ -179,10 +179,11 @@ import Testing
 }
 
 @Suite struct JobCountTests {
-    @Test func `a process that does nothing costs one job from its start to its end`() {
+    @Test func `a process that does nothing costs a job to start and at most one to end`() {
         let driven = HandDriven()
         _ = driven.run { Process<Int>.spawn { _ in } }
         driven.settle()
-        #expect(driven.scheduler.jobsRun == 1)
+        // The compiler may leave out the hop from the actor's last line back to the task's.
+        #expect(driven.scheduler.jobsRun <= 2)
     }
 }

@@ -165,11 +165,11 @@ import Testing
         let chunk = [UInt8](repeating: 7, count: 256)
         driven.run {
             _ = a.write(chunk)
-            for _ in 0..<10_000 {
+            for _ in 0..<1_000 {
                 _ = a.write(chunk)
                 _ = b.read(256)
             }
-            #expect((a.stream as? PipeStream)?.bytesHeld ?? .max <= 4 << 10, "2.5 MiB went through")
+            #expect((a.stream as? PipeStream)?.bytesHeld ?? .max <= 4 << 10, "250 KiB went through")
         }
     }
 

@@ -25,7 +25,7 @@ import Testing
             #expect(isCommonSize)
             let places = unsafe Set(lent.map { UInt(bitPattern: $0.baseAddress) })
             #expect(places.count == 200)
-            for unsafestorage in unsafe lent { unsafe resources.take(back: storage) }
+            for index in unsafe lent.indices { unsafe resources.take(back: lent[index]) }
             let bigger = UnsafeMutableRawBufferPointer.allocate(
                 byteCount: TransportResources.storageSize * 2, alignment: 64)
             unsafe resources.take(back: bigger)

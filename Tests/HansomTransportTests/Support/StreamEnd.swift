@@ -41,7 +41,7 @@ final class StreamEnd: StreamObserver {
                 return unsafe iovec(iov_base: copy.baseAddress, iov_len: bytes.count)
             }
         }
-        defer { for unsafevector in unsafe vectors { unsafe vector.iov_base.deallocate() } }
+        defer { for index in unsafe vectors.indices { unsafe vectors[index].iov_base.deallocate() } }
         let progress = unsafe vectors.withUnsafeBufferPointer { unsafe stream.write($0) }
         return Outcome(progress) { Array(pieces.joined().prefix($0)) }
     }
