@@ -58,6 +58,17 @@ let package = Package(
 
         tests("ActorsTests", ["Actors", "HansomTesting"]),
         tests("WSProtocolTests", ["WSProtocol", httpTypes]),
+        // Real sockets that say any bytes at all, and a look at what a test leaves behind.
+        .target(
+            name: "SocketTesting", dependencies: ["Actors", "HansomTransport", "WSConnection", "WSProtocol"], path: "Tests/SocketTesting",
+            swiftSettings: strict),
+        tests("WSClientTests", ["WSClient", "WSServer", "Actors", "HansomTransport", "HansomTesting", "SocketTesting", httpTypes]),
+        tests("WSServerTests", ["WSServer", "WSClient", "Actors", "HansomTransport", "HansomTesting", "SocketTesting", httpTypes]),
+        tests("InteropTests", ["WSClient", "WSServer", "Actors", "HansomTransport", "SocketTesting", httpTypes]),
+        tests("WSConnectionTests", ["WSConnection", "HansomTesting", "Actors", "HansomTransport", "WSProtocol"]),
+        // What README.md and GUIDE.md show, compiled and run.
+        tests("GuideTests", ["WSClient", "WSServer", "WSProtocol", "Actors", "HansomTesting"]),
         tests("HansomTransportTests", ["HansomTransport", "Actors", "CTLS", "HansomTesting"]),
+        tests("CommandTests", ["hansom", "WSClient", "WSServer", "WSProtocol"]),
     ]
 )

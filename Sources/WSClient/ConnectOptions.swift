@@ -15,19 +15,22 @@ public struct ConnectOptions: Sendable {
     public var protocols: [String]
     /// What `subscribe` without a mode means; default `.off`.
     public var active: WebSocket.ActiveMode
-    /// Verification, trust, certificate of a `wss` connection.
+    /// Verification, trust, certificate of a `wss` connection. Files are read at the first use of such options, and again
+    /// only after sixteen others were used.
     public var tls: TLSClientOptions
     /// How long the peer may take to end a connection that is being closed; default 10 s.
     public var closeTimeout: Duration
     /// What bounds the connection; see `WebSocket.Limits`.
     public var limits: WebSocket.Limits
+    /// The process that is to own the connection; default: the one that connects, if a process does.
+    public var owner: PID?
     /// Where the connection is to live; default: the caller's scheduler, or one of the shared group's in turn.
     public var scheduler: Scheduler?
 
     public init(
         connectTimeout: Duration? = .seconds(8), recvTimeout: Duration? = nil, headers: HTTPFields = [:],
         protocols: [String] = [], active: WebSocket.ActiveMode = .off, tls: TLSClientOptions = .init(),
-        closeTimeout: Duration = .seconds(10), limits: WebSocket.Limits = .init(), scheduler: Scheduler? = nil
+        closeTimeout: Duration = .seconds(10), limits: WebSocket.Limits = .init(), owner: PID? = nil, scheduler: Scheduler? = nil
     ) {
         self.connectTimeout = connectTimeout
         self.recvTimeout = recvTimeout
@@ -37,6 +40,7 @@ public struct ConnectOptions: Sendable {
         self.tls = tls
         self.closeTimeout = closeTimeout
         self.limits = limits
+        self.owner = owner
         self.scheduler = scheduler
     }
 }

@@ -15,17 +15,19 @@ internal import WSProtocol
     private var phase = WebSocketError.Phase.resolution
     private var driver: StreamDriver?
     private var failure: WebSocketError?
-    private var waitingForAddresses: UnsafeContinuation<Void, Never>?
+    private var waitingElsewhere: UnsafeContinuation<Void, Never>?
 
     /// The longest body of a refusal that is kept.
     static let longestBody = 64 << 10
+    /// Interim answers before the one that counts.
+    private static let mostInterimAnswers = 16
 
     init(_ url: WebSocketURL, _ handshake: ClientHandshake, _ options: ConnectOptions, on scheduler: Scheduler) {
         self.url = url
         self.handshake = handshake
         self.options = options
         self.scheduler = scheduler
-        pool = SchedulerGroup.shared.blockingPool
+        pool = scheduler.blockingPool
     }
 
     /// Ends the attempt, whatever it waits for. On the scheduler.
@@ -33,8 +35,8 @@ internal import WSProtocol
         guard failure == nil else { return }
         failure = error
         driver?.abort(error)
-        let waiter = unsafe waitingForAddresses
-        unsafe waitingForAddresses = nil
+        let waiter = unsafe waitingElsewhere
+        unsafe waitingElsewhere = nil
         unsafe waiter?.resume()
     }
 
@@ -52,8 +54,14 @@ internal import WSProtocol
             return try await shakeHands(socket, tls)
         } catch {
             driver?.stream.close()
-            throw error
+            throw named(error)
         }
+    }
+
+    /// A broken connection does not know where it led, nor how far it had come.
+    private func named(_ error: WebSocketError) -> WebSocketError {
+        guard error.code == .connectionLost, phase == .handshake else { return error }
+        return WebSocketError(.connectionLost, "\(place), in the opening handshake: \(error.message)", phase: phase)
     }
 
     private func timeIsOver(_ timeout: Duration) {
@@ -62,7 +70,10 @@ internal import WSProtocol
     }
 
     /// Host and port, for messages.
-    private var place: String { url.unixPath ?? "\(url.host):\(url.port)" }
+    private var place: String {
+        if let path = url.unixPath { return path }
+        return url.host.utf8.contains(UInt8(ascii: ":")) ? "[\(url.host)]:\(url.port)" : "\(url.host):\(url.port)"
+    }
 
     // MARK: Name and socket
 
@@ -70,38 +81,50 @@ internal import WSProtocol
         if let path = url.unixPath { return [.unix(path: path)] }
         let port = UInt16(clamping: url.port)
         if let literal = SocketAddress(numeric: url.host, port: port) { return [literal] }
-        let answer = Answer()
-        let (host, pool, scheduler) = (url.host, pool, scheduler)
-        // The resolver cannot be interrupted, so it is not waited for by the task but told of by it.
-        Task {
-            let result: Result<[SocketAddress], Resolver.Failure>
+        let (host, pool) = (url.host, pool)
+        let result = try await elsewhere { () async -> Result<[SocketAddress], Resolver.Failure> in
             do throws(Resolver.Failure) {
-                result = .success(try await Resolver.resolve(host, port: port, on: pool))
+                return .success(try await Resolver.resolve(host, port: port, on: pool))
             } catch {
-                result = .failure(error)
-            }
-            scheduler.run { [self] in
-                answer.result = result
-                let waiter = unsafe waitingForAddresses
-                unsafe waitingForAddresses = nil
-                unsafe waiter?.resume()
+                return .failure(error)
             }
         }
-        while answer.result == nil && failure == nil {
-            await unsafe withUnsafeContinuation { unsafe waitingForAddresses = $0 }
-        }
-        if let failure { throw failure }
-        switch answer.result {
+        switch result {
         case .success(let found): return found
         case .failure(let error):
-            throw WebSocketError(.resolution, "cannot resolve \(host): \(error.reason)", phase: .resolution)
-        case nil: throw WebSocketError(.resolution, "cannot resolve \(host)", phase: .resolution)
+            throw WebSocketError(.resolution, "cannot resolve \(host) of \(place): \(error.reason)", phase: .resolution)
         }
     }
 
-    private final class Answer: @unchecked Sendable {
+    /// Waits for work that is done elsewhere and cannot be interrupted: an abort does not wait for it.
+    private func elsewhere<R: Sendable>(
+        _ work: @escaping @Sendable () async -> R
+    ) async throws(WebSocketError) -> R {
+        let answer = Answer<R>()
+        let scheduler = scheduler
+        Task {
+            let result = await work()
+            scheduler.run { [self] in
+                answer.result = result
+                let waiter = unsafe waitingElsewhere
+                unsafe waitingElsewhere = nil
+                unsafe waiter?.resume()
+            }
+        }
+        while true {
+            if let failure { throw failure }
+            if let result = answer.result { return result }
+            await unsafe withUnsafeContinuation { continuation in
+                // The answer may have come on the way here: this task prefers an executor, and changes jobs to suspend.
+                guard answer.result == nil, failure == nil else { return unsafe continuation.resume() }
+                unsafe waitingElsewhere = continuation
+            }
+        }
+    }
+
+    private final class Answer<R: Sendable>: @unchecked Sendable {
         // Safety: set and read on the scheduler's thread.
-        var result: Result<[SocketAddress], Resolver.Failure>?
+        var result: R?
     }
 
     /// The first address that lets itself be connected to.
@@ -109,6 +132,8 @@ internal import WSProtocol
         phase = .connect
         var last: WebSocketError?
         for address in addresses {
+            // Nothing watches before the first driver does.
+            if let failure { throw failure }
             do {
                 return try await connectSocket(to: address)
             } catch {
@@ -163,12 +188,7 @@ internal import WSProtocol
     private func startTLS() async throws(WebSocketError) -> TLSDetails? {
         guard url.isSecure, let driver else { return nil }
         phase = .tls
-        let context: TLSContext
-        do {
-            context = try TLSContext(client: options.tls)
-        } catch {
-            throw WebSocketError(.tls, error.message, phase: .tls)
-        }
+        let context = try await tlsContext()
         let scheduler = scheduler
         let stream = TLSStream(client: context, host: url.host, over: driver.stream) { scheduler.deferAction($0) }
         do {
@@ -176,6 +196,19 @@ internal import WSProtocol
         } catch {
             guard error.code == .tls else { throw error }
             throw WebSocketError(.tls, "TLS with \(place): \(error.message)", phase: .tls)
+        }
+    }
+
+    /// Files are read elsewhere: a disk may be slow.
+    private func tlsContext() async throws(WebSocketError) -> TLSContext {
+        let (options, pool) = (options.tls, pool)
+        let result = try await elsewhere {
+            await pool.run { Result { () throws(TLSConfigurationError) in try TLSContexts.shared.context(for: options) } }
+        }
+        do {
+            return try result.get()
+        } catch {
+            throw WebSocketError(.tls, error.message, phase: .tls)
         }
     }
 
@@ -209,19 +242,41 @@ internal import WSProtocol
         return connection
     }
 
+    /// Reads the head of the answer, and passes over interim ones (RFC 9110 section 15.2).
     private func readHead(_ driver: StreamDriver) async throws(WebSocketError) -> (ResponseHead, [UInt8], [UInt8]) {
+        var rest: [UInt8] = []
+        for _ in 0..<Dialer.mostInterimAnswers {
+            let (response, head, after) = try await readHead(driver, after: rest)
+            guard (100...199).contains(response.status), response.status != 101 else { return (response, head, after) }
+            rest = after
+        }
+        throw WebSocketError(
+            .badHandshake, "\(place) sent \(Dialer.mostInterimAnswers) interim answers (RFC 9110 section 15.2)",
+            phase: .handshake)
+    }
+
+    private func readHead(
+        _ driver: StreamDriver, after held: [UInt8]
+    ) async throws(WebSocketError) -> (ResponseHead, [UInt8], [UInt8]) {
+        // A refusal may come in HTTP/1.0; a 101 may not.
         var parser = ResponseHeadParser(acceptsHTTP10: true)
         var head: [UInt8] = []
+        var held = held
         while true {
-            let bytes = try await driver.read()
+            let bytes = held.isEmpty ? try await driver.read() : held
+            held = []
             if bytes.isEmpty {
                 throw WebSocketError(
                     .badHandshake, "\(place) ended the connection before its answer", phase: .handshake)
             }
-            do {
+            do throws(HeadError) {
                 let (consumed, response) = try parser.parse(bytes)
                 head += bytes[..<consumed]
-                if let response { return (response, head, Array(bytes[consumed...])) }
+                guard let response else { continue }
+                if response.status == 101, head.starts(with: "HTTP/1.0".utf8) {
+                    throw HeadError(status: 505, message: "a 101 of HTTP/1.0 (RFC 6455 section 4.1)")
+                }
+                return (response, head, Array(bytes[consumed...]))
             } catch {
                 throw WebSocketError(
                     .badHandshake, "\(place) does not answer in HTTP/1.1: \(error.message)", phase: .handshake)
@@ -233,13 +288,14 @@ internal import WSProtocol
     private func refused(
         _ response: ResponseHead, _ rest: [UInt8], _ driver: StreamDriver
     ) async throws(WebSocketError) -> WebSocketError {
-        var body = RefusalBody(response.fields, limit: Dialer.longestBody)
+        var body = RefusalBody(of: response, limit: Dialer.longestBody)
         body.append(rest)
         while !body.isComplete {
             guard let bytes = try? await driver.read(), !bytes.isEmpty else { break }
             body.append(bytes)
         }
-        if let failure { throw failure }
+        // At the deadline, what is known of the refusal says more than that the rest of its body did not come.
+        if let failure, failure.code != .timeout { throw failure }
         let kept = WebSocketError.Response(status: response.status, headers: response.fields, body: body.bytes)
         return WebSocketError(
             .http, "\(place) answered \(response.status) \(response.reasonPhrase) instead of 101", phase: .handshake,

@@ -1,6 +1,9 @@
 internal import HTTPTypes
+internal import WSProtocol
 
 /// The body of a response that refused the handshake (RFC 9112 section 6.3), as far as it is kept.
+///
+/// Its form may be broken anywhere: then what came before counts. Each byte is looked at once, however it is cut.
 struct RefusalBody {
     private(set) var bytes: [UInt8] = []
     private let limit: Int
@@ -9,17 +12,32 @@ struct RefusalBody {
     private enum Length {
         /// So many bytes are still to come.
         case known(Int)
-        /// In chunks; what has come of an unfinished one.
-        case chunked(pending: [UInt8])
+        /// In chunks (RFC 9112 section 7.1).
+        case chunked(ChunkPart)
         /// Until the stream ends.
         case untilEnd
         case complete
     }
 
-    init(_ fields: HTTPFields, limit: Int) {
+    /// What the next byte belongs to.
+    private enum ChunkPart {
+        /// The size, as far as it has come; `nil` before its first digit.
+        case size(Int?)
+        /// What may stand between the size and the line's end.
+        case lineRest(Int)
+        case data(left: Int)
+        /// The line's end behind the data.
+        case dataEnd(left: Int)
+    }
+
+    /// - Parameter limit: bytes that are kept.
+    init(of response: ResponseHead, limit: Int) {
         self.limit = limit
-        if let coding = fields[.transferEncoding] {
-            length = coding.lowercased().hasSuffix("chunked") ? .chunked(pending: []) : .untilEnd
+        let fields = response.fields
+        if response.status == 204 || response.status == 304 {
+            length = .complete
+        } else if let coding = fields[.transferEncoding] {
+            length = coding.lowercased().hasSuffix("chunked") ? .chunked(.size(nil)) : .untilEnd
         } else if let text = fields[.contentLength] {
             length = Int(text).map { $0 > 0 ? .known($0) : .complete } ?? .complete
         } else {
@@ -34,35 +52,47 @@ struct RefusalBody {
     }
 
     mutating func append(_ new: [UInt8]) {
-        switch length {
-        case .complete: return
-        case .untilEnd: keep(new[...])
-        case .known(let left):
-            keep(new.prefix(left))
-            length = new.count >= left ? .complete : .known(left - new.count)
-        case .chunked(let pending): decodeChunks(pending + new)
+        var rest = new[...]
+        while !rest.isEmpty, !isComplete {
+            switch length {
+            case .complete: return
+            case .untilEnd: rest = keep(rest, at: .max)
+            case .known(let left):
+                let count = rest.count
+                rest = keep(rest, at: left)
+                length = count >= left ? .complete : .known(left - count)
+            case .chunked(let part):
+                length = decodeChunk(&rest, part).map { .chunked($0) } ?? .complete
+            }
         }
     }
 
-    private mutating func keep(_ part: ArraySlice<UInt8>) { bytes += part.prefix(limit - bytes.count) }
+    /// Keeps at most `count` bytes of those at the front, as far as there is room, and returns the others.
+    private mutating func keep(_ part: ArraySlice<UInt8>, at count: Int) -> ArraySlice<UInt8> {
+        bytes += part.prefix(min(count, limit - bytes.count))
+        return part.dropFirst(count)
+    }
 
-    /// Takes whole chunks off the front (RFC 9112 section 7.1) and leaves the rest for later.
-    private mutating func decodeChunks(_ input: [UInt8]) {
-        var rest = input[...]
-        while let lineEnd = rest.firstIndex(of: UInt8(ascii: "\n")) {
-            let digits = rest[..<lineEnd].prefix { $0 != UInt8(ascii: ";") && $0 != UInt8(ascii: "\r") }
-            let size = Int(String(decoding: digits, as: UTF8.self), radix: 16)
-            // A size that is none, or beyond all that is kept, ends the reading.
-            guard let size, size > 0, size <= limit else {
-                if let size, size > limit { keep(rest[(lineEnd + 1)...]) }
-                length = .complete
-                return
+    /// Takes what belongs to `part`; `nil` after the last chunk, or where the form is broken.
+    private mutating func decodeChunk(_ rest: inout ArraySlice<UInt8>, _ part: ChunkPart) -> ChunkPart? {
+        switch part {
+        case .data(let left):
+            let count = rest.count
+            rest = keep(rest, at: left)
+            return count >= left ? .dataEnd(left: 2) : .data(left: left - count)
+        case .dataEnd(let left):
+            guard rest.popFirst() == (left == 2 ? UInt8(ascii: "\r") : UInt8(ascii: "\n")) else { return nil }
+            return left == 2 ? .dataEnd(left: 1) : .size(nil)
+        case .size(let size):
+            guard let byte = rest.popFirst() else { return part }
+            if let digit = Character(UnicodeScalar(byte)).hexDigitValue {
+                // Beyond all that is kept the size does not matter any more.
+                return .size(min((size ?? 0) * 16 + digit, limit + 1))
             }
-            let data = rest[(lineEnd + 1)...]
-            guard data.count >= size + 2 else { break }
-            keep(data.prefix(size))
-            rest = data.dropFirst(size + 2)
+            guard let size, size > 0 else { return nil }
+            return byte == UInt8(ascii: "\n") ? .data(left: size) : .lineRest(size)
+        case .lineRest(let size):
+            return rest.popFirst() == UInt8(ascii: "\n") ? .data(left: size) : part
         }
-        length = .chunked(pending: Array(rest.prefix(2 * limit)))
     }
 }

@@ -18,10 +18,9 @@ extension WebSocket {
     public static func connect(
         to url: String, options: ConnectOptions = .init()
     ) async throws(WebSocketError) -> WebSocket {
-        let owner = ProcessCore.current
-        if let owner, !owner.isAlive {
-            throw WebSocketError(.ownerEnded, "the process that connects has ended")
-        }
+        let owner = options.owner?.core ?? ProcessCore.current
+        if let owner, !owner.isAlive { throw .ownerEnded }
+        if Task.isCancelled { throw .connectCancelled }
         let target = try parse(url)
         let handshake = try ClientHandshake(target, options)
         let scheduler = options.scheduler ?? Scheduler.current ?? SchedulerGroup.shared.next()
@@ -29,11 +28,14 @@ extension WebSocket {
         let task = Task(executorPreference: scheduler) { () async -> Result<WebSocket, WebSocketError> in
             do throws(WebSocketError) { return .success(try await dialer.dial()) } catch { return .failure(error) }
         }
+        // An attempt belongs to the process too, whatever task of it makes the attempt.
+        let bond = owner.map { DialBond($0, dialer, scheduler) }
         let result = await withTaskCancellationHandler {
             await task.value
         } onCancel: {
-            scheduler.run { dialer.abort(WebSocketError(.cancelled, "the task that connected was cancelled")) }
+            scheduler.run { dialer.abort(.connectCancelled) }
         }
+        bond?.end()
         let connection = try result.get()
         if let owner { await connection.setOwner(owner) }
         return connection
@@ -63,10 +65,46 @@ extension WebSocket {
     }
 
     private static func parse(_ url: String) throws(WebSocketError) -> WebSocketURL {
+        let target: WebSocketURL
         do {
-            return try WebSocketURL(url)
+            target = try WebSocketURL(url)
         } catch {
             throw WebSocketError(.invalidConfiguration, "\(error)")
+        }
+        // Cut short, it would be another server's.
+        if let path = target.unixPath, path.utf8.count > SocketAddress.longestUnixPath {
+            throw WebSocketError(
+                .invalidConfiguration,
+                "Unix socket path of \(path.utf8.count) bytes; at most \(SocketAddress.longestUnixPath) are allowed")
+        }
+        return target
+    }
+}
+
+extension WebSocketError {
+    fileprivate static let ownerEnded = WebSocketError(.ownerEnded, "the process that connects has ended")
+    fileprivate static let connectCancelled = WebSocketError(.cancelled, "the task that connected was cancelled")
+}
+
+/// What ends an attempt to connect when the process that it is made for ends.
+private final class DialBond: @unchecked Sendable {
+    // Safety: both vars are touched on the owner's scheduler only.
+    private let owner: ProcessCore
+    private var observer: UInt64?
+    private var isOver = false
+
+    init(_ owner: ProcessCore, _ dialer: Dialer, _ scheduler: Scheduler) {
+        self.owner = owner
+        owner.scheduler.run { [self] in
+            guard !isOver else { return }
+            observer = owner.addObserver { _ in scheduler.run { dialer.abort(.ownerEnded) } }
+        }
+    }
+
+    func end() {
+        owner.scheduler.run { [self] in
+            isOver = true
+            if let observer { owner.removeObserver(observer) }
         }
     }
 }

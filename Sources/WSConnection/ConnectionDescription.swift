@@ -5,10 +5,12 @@ package final class ConnectionDescription: Sendable {
     package let peerAddress: SocketAddress?
     package let localAddress: SocketAddress?
     package let subprotocol: String?
-    package let tls: TLSDetails?
+    private let boxedTLS: Boxed<TLSDetails>?
     /// The peer's HTTP head as it came: a request on the server, a response on the client. Parsed when asked for,
     /// since parsed it is several times as large.
     package let head: [UInt8]
+
+    package var tls: TLSDetails? { boxedTLS?.value }
 
     package init(
         peerAddress: SocketAddress? = nil, localAddress: SocketAddress? = nil, subprotocol: String? = nil,
@@ -17,7 +19,14 @@ package final class ConnectionDescription: Sendable {
         self.peerAddress = peerAddress
         self.localAddress = localAddress
         self.subprotocol = subprotocol
-        self.tls = tls
+        boxedTLS = tls.map(Boxed.init)
         self.head = head
     }
+}
+
+/// A large value that most connections do not have, in one word.
+private final class Boxed<Value: Sendable>: Sendable {
+    let value: Value
+
+    init(_ value: Value) { self.value = value }
 }

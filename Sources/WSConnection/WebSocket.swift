@@ -54,6 +54,8 @@ public import WSProtocol
     var handlerTask: Task<Void, Never>?
     var handlerIdentity: UnsafeCurrentTask?
     var isHandlerRunning = false
+    let handlerGate = Gate()
+    var handlerResult: Result<Frame, WebSocketError>?
     var handlerReason: ExitReason?
     var owner: Ownership?
 

@@ -28,7 +28,24 @@ public struct ServerOptions: Sendable {
     /// Whether other processes may listen on the same port (SO_REUSEPORT); default no.
     public var reusesPort = false
     /// The schedulers that connections are spread over; default: the shared group.
-    public var schedulers: SchedulerGroup = .shared
+    public var schedulers: SchedulerGroup {
+        get { ownSchedulers ?? .shared }
+        set { ownSchedulers = newValue }
+    }
+
+    // The shared group starts its threads at first use, so it is not named before.
+    private var ownSchedulers: SchedulerGroup?
 
     public init() {}
+
+    /// Refuses what no server could run with, rather than listen and serve nobody.
+    func check() throws(WebSocketError) {
+        let counts = [("maxConnections", maxConnections), ("maxHandshakes", maxHandshakes), ("backlog", backlog)]
+        for (name, count) in counts where count < 1 {
+            throw WebSocketError(.invalidConfiguration, "\(name) \(count); at least 1 is needed")
+        }
+        for (name, time) in [("handshakeTimeout", handshakeTimeout), ("closeTimeout", closeTimeout)] where time <= .zero {
+            throw WebSocketError(.invalidConfiguration, "\(name) \(time); more than none is needed")
+        }
+    }
 }

@@ -83,6 +83,7 @@ extension WebSocketServer {
                 .invalidConfiguration,
                 "Unix socket path of \(path.utf8.count) bytes; 1 to \(SocketAddress.longestUnixPath) are allowed")
         }
+        try options.check()
         let settings: ServerSettings
         do {
             settings = try ServerSettings(options, handler: handler)
@@ -101,9 +102,13 @@ extension WebSocketServer {
     private static func failure(_ error: SystemError, _ address: SocketAddress) -> WebSocketError {
         switch error.errno {
         case EADDRINUSE:
-            WebSocketError(.addressInUse, "\(address) is in use by another socket; stop it or choose another port")
+            WebSocketError(
+                .addressInUse,
+                "\(address) is in use; stop who uses it, or choose another \(address.isUnix ? "path" : "port")")
         case EACCES, EPERM:
-            WebSocketError(.accessDenied, "not allowed to listen on \(address); choose a port from 1024 on")
+            WebSocketError(
+                .accessDenied,
+                "not allowed to listen on \(address); choose \(address.isUnix ? "another directory" : "a port from 1024 on")")
         default:
             WebSocketError(.system, "cannot listen on \(address): \(error)")
         }

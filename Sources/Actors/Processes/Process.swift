@@ -14,14 +14,12 @@ internal import DequeModule
 public actor Process<Message: Sendable> {
     package nonisolated let core: ProcessCore
     private var waiting = Deque<Message>()
-    private var receiver: Receiver?
+    private let gate = Gate()
+    private var isReceiving = false
+    private var received: Message?
+    private var receiveAlarm: Alarm?
     private var isOpen = true
     private var task: Task<Void, Never>?
-
-    @safe private struct Receiver {
-        let continuation: UnsafeContinuation<Message?, Never>
-        let alarm: Alarm?
-    }
 
     public typealias Body = @Sendable (isolated Process<Message>) async throws -> Void
 
@@ -120,15 +118,10 @@ public actor Process<Message: Sendable> {
     // MARK: Life
 
     private func start(_ body: @escaping Body) {
-        core.enlist()
-        core.onExitSignal = { [unowned self] _ in onOwnThread { $0.beExiting() } }
-        // Such a task does not inherit the actor: each `await` in its closure would hop to the actor and back, a job
-        // each way, so there is one, and it is the last.
-        task = Task(executorPreference: core.scheduler) { await self.live(body) }
-    }
-
-    private func live(_ body: Body) async {
-        end(await ProcessCore.$current.withValue(core) { await ExitReason(of: body, as: self) })
+        core.enlist(self)
+        task = ProcessCore.$current.withValue(core) {
+            Task { end(await ExitReason(of: body, as: self)) }
+        }
     }
 
     private func beExiting() {
@@ -151,7 +144,7 @@ public actor Process<Message: Sendable> {
 
     private func deliver(_ message: Message) {
         guard isOpen else { return }
-        if receiver != nil {
+        if isReceiving {
             resumeReceiver(with: message)
         } else {
             waiting.append(message)
@@ -163,23 +156,34 @@ public actor Process<Message: Sendable> {
     }
 
     private func wait(timeout: Duration?) async -> Message? {
-        precondition(receiver == nil, "a process receives in one place at a time")
-        return await unsafe withUnsafeContinuation { continuation in
-            let alarm = timeout.map { timeout in
-                let alarm = Alarm { [unowned self] in onOwnThread { $0.resumeReceiver(with: nil) } }
-                core.scheduler.arm(alarm, after: timeout)
-                return alarm
-            }
-            self.receiver = unsafe Receiver(continuation: continuation, alarm: alarm)
+        precondition(!isReceiving, "a process receives in one place at a time")
+        // A task that prefers an executor comes here in a job of its own: a message may have come since it looked.
+        if let message = waiting.popFirst() { return message }
+        guard isOpen else { return nil }
+        isReceiving = true
+        if let timeout {
+            // Safety: the suspended call holds the process until the alarm has rung or is disarmed.
+            let alarm = Alarm { [unowned(unsafe) self] in unsafe onOwnThread { $0.resumeReceiver(with: nil) } }
+            receiveAlarm = alarm
+            core.scheduler.arm(alarm, after: timeout)
         }
+        await gate.pass()
+        defer { received = nil }
+        return received
     }
 
     private func resumeReceiver(with message: Message?) {
-        guard let receiver else { return }
-        self.receiver = nil
-        if let alarm = receiver.alarm { core.scheduler.disarm(alarm) }
-        unsafe receiver.continuation.resume(returning: message)
+        guard isReceiving else { return }
+        isReceiving = false
+        if let receiveAlarm { core.scheduler.disarm(receiveAlarm) }
+        receiveAlarm = nil
+        received = message
+        gate.open(on: core.scheduler)
     }
+}
+
+extension Process: ProcessHost {
+    package nonisolated func exitSignalArrived(_ reason: ExitReason) { onOwnThread { $0.beExiting() } }
 }
 
 extension ExitReason {

@@ -14,8 +14,8 @@ package final class ProcessCore: @unchecked Sendable {
     private var observer: Observer?
     private var moreObservers: [UInt64: Observer] = [:]
     private var grace: Alarm?
-    /// Called once when the process is asked to end; the host then calls `finish` when it has.
-    package var onExitSignal: ((ExitReason) -> Void)?
+    // Safety: a host that goes has finished its core, which then forgets it.
+    private unowned(unsafe) var host: (any ProcessHost)?
 
     /// How long a process may take to end after an exit signal before it is marked dead.
     package static let defaultGrace = Duration.seconds(5)
@@ -49,8 +49,10 @@ package final class ProcessCore: @unchecked Sendable {
 
     // MARK: On the scheduler's thread
 
-    /// Begins to count as a process of its scheduler. If that is ending, the process is asked to end as well.
-    package func enlist() {
+    /// Begins to count as a process of its scheduler, hosted by `host`, which is not retained. If the scheduler is ending,
+    /// the process is asked to end as well.
+    package func enlist(_ host: any ProcessHost) {
+        unsafe self.host = host
         scheduler.processes[id] = self
         if scheduler.isEnding { scheduler.deferAction { [self] in receiveExit(.shutdown) } }
     }
@@ -107,8 +109,8 @@ package final class ProcessCore: @unchecked Sendable {
         case (.dead, _): return
         case (.running, .normal) where !isOwn: return
         case (_, .kill):
-            let host = onExitSignal
-            if case .running = life { host?(.killed) }
+            // One that is ending already lets go at once of what it still holds.
+            unsafe host?.exitSignalArrived(.killed)
             finish(.killed)
         case (.exiting, _): return
         case (.running, _):
@@ -116,7 +118,7 @@ package final class ProcessCore: @unchecked Sendable {
             let alarm = Alarm { [unowned self] in finish(.killed) }
             grace = alarm
             scheduler.arm(alarm, after: ProcessCore.defaultGrace)
-            onExitSignal?(reason)
+            unsafe host?.exitSignalArrived(reason)
         }
     }
 
@@ -127,9 +129,16 @@ package final class ProcessCore: @unchecked Sendable {
         grace = nil
         life = .dead(reason)
         alive.store(false, ordering: .releasing)
-        onExitSignal = nil
+        unsafe host = nil
         let told = takeObservers()
         scheduler.removeProcess(id)
         for observer in told { observer.tell(reason) }
     }
+}
+
+/// What is a process: the actor that embeds the core.
+package protocol ProcessHost: AnyObject {
+    /// The process is to end: once for a reason, and once more if it is then killed. When it has ended it calls
+    /// `finish` on its core.
+    func exitSignalArrived(_ reason: ExitReason)
 }

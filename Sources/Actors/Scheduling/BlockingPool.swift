@@ -168,5 +168,5 @@ private func blockingThreadMain(_ raw: UnsafeMutableRawPointer?) -> UnsafeMutabl
 /// A scheduler must never block: everything that lives on it would wait. Name look-ups, file reads and calls into C
 /// libraries that take long belong here. Cancelling the task does not interrupt `work`. (OTP: dirty schedulers.)
 public func blocking<R: Sendable, E: Error>(_ work: @escaping @Sendable () throws(E) -> R) async throws(E) -> R {
-    try await SchedulerGroup.shared.blockingPool.run(work)
+    try await (Scheduler.current?.blockingPool ?? SchedulerGroup.shared.blockingPool).run(work)
 }

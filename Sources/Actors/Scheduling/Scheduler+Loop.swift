@@ -142,8 +142,7 @@ extension Scheduler {
         let worked = runDeferred() || !ready.isEmpty
         var left = Scheduler.jobsPerRound
         while left > 0, let job = ready.popFirst() {
-            unsafe job.runSynchronously(
-                isolatedTo: asUnownedSerialExecutor(), taskExecutor: asUnownedTaskExecutor())
+            unsafe job.runSynchronously(on: asUnownedSerialExecutor())
             left &-= 1
         }
         jobsRun &+= UInt64(Scheduler.jobsPerRound &- left)

@@ -7,7 +7,7 @@ internal import Synchronization
 /// When a descriptor becomes ready, the loop calls straight into the actor that owns it: no thread hop, no lock, no
 /// queue in between. Everything an actor does on its own scheduler stays on this thread.
 ///
-/// A turn of the loop: take what other threads posted, ring alarms, poll, tell observers, run jobs, flush.
+/// A turn of the loop: take what other threads posted, poll, ring alarms, tell observers, run jobs, flush.
 public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable {
     // Safety (@unchecked Sendable): `inbox`, `isParked`, `phase` and the lets are made for any thread. Every other
     // stored property is touched only by the thread that `isCurrent` names.
@@ -16,6 +16,7 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
     public let index: Int
     package let time: any TimeSource
     let poller: any Poller
+    private let ownBlockingPool: BlockingPool?
 
     // Shared with other threads.
     let inbox = Inbox()
@@ -53,8 +54,9 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
     }
 
     /// Made by a `SchedulerGroup`, or by a test that turns it by hand.
-    package init(index: Int, poller: any Poller, time: any TimeSource) {
+    package init(index: Int, poller: any Poller, time: any TimeSource, blockingPool: BlockingPool? = nil) {
         self.index = index
+        ownBlockingPool = blockingPool
         self.poller = poller
         self.time = time
         now = time.nanoseconds
@@ -62,6 +64,9 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
         // and every retain takes longer: not for time that nobody moves.
         if !time.flows { time.onMove { [weak self] in self?.wake() } }
     }
+
+    /// Where what lives here does what must block: its group's pool.
+    package var blockingPool: BlockingPool { ownBlockingPool ?? SchedulerGroup.shared.blockingPool }
 
     /// The scheduler that runs the calling thread, if it is one.
     public static var current: Scheduler? {
@@ -90,6 +95,9 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
     }
 
     public func isIsolatingCurrentContext() -> Bool? { isCurrent }
+
+    /// Makes ready a job that belongs here. For the owner thread.
+    func runHere(_ job: UnownedJob) { ready.append(job) }
 
     // MARK: Work from outside
 

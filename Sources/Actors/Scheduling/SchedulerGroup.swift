@@ -52,9 +52,10 @@ public final class SchedulerGroup: Sendable {
     /// - Throws: `SystemError` when the system refuses a descriptor or a thread.
     public init(options: Options = Options()) throws(SystemError) {
         if options.retainsFreedMemory { _ = hansom_retain_heap(64 << 20, 8 << 20) }
+        let pool = BlockingPool(limit: options.blockingThreads, name: "\(options.name)-b")
         var schedulers: [Scheduler] = []
         for index in 0..<max(options.count, 1) {
-            schedulers.append(Scheduler(index: index, poller: try options.makePoller(), time: options.time))
+            schedulers.append(Scheduler(index: index, poller: try options.makePoller(), time: options.time, blockingPool: pool))
         }
         var threads: [SchedulerThread] = []
         do {
@@ -70,7 +71,7 @@ public final class SchedulerGroup: Sendable {
         }
         self.schedulers = schedulers
         self.threads = threads
-        blockingPool = BlockingPool(limit: options.blockingThreads, name: "\(options.name)-b")
+        blockingPool = pool
     }
 
     /// One scheduler a core, started at first use, never stopped.

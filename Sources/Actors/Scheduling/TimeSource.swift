@@ -1,3 +1,4 @@
+internal import CHansomSystem
 internal import Glibc
 
 /// Where schedulers read the time, so that tests can move it by hand.

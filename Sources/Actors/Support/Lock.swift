@@ -1,3 +1,4 @@
+internal import CHansomSystem
 internal import Glibc
 
 /// A mutual exclusion lock over `pthread_mutex_t`.

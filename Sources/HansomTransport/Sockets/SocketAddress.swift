@@ -157,6 +157,7 @@ extension SocketAddress {
                 return .v4(IPv4(bits: inner.sin_addr.s_addr), port: UInt16(bigEndian: inner.sin_port))
             case AF_INET6:
                 var inner = unsafe raw.load(as: sockaddr_in6.self)
+                // The system aligns it to 4 bytes only.
                 let bytes = unsafe withUnsafeBytes(of: &inner.sin6_addr) { unsafe $0.loadUnaligned(as: IPv6.self) }
                 return .v6(bytes, zone: inner.sin6_scope_id, port: UInt16(bigEndian: inner.sin6_port))
             case AF_UNIX:

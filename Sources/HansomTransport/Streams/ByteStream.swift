@@ -1,3 +1,4 @@
+internal import Actors
 package import Glibc
 
 /// A full-duplex stream of bytes that never blocks: a socket, one end of an in-memory pipe, or TLS over either.
@@ -6,7 +7,7 @@ package import Glibc
 /// anything; so neither side needs a lock.
 ///
 /// Readiness is *level-triggered*: while reads are wanted and something can still be read (bytes, the end, or an
-/// error), the observer is told again on every tick. A reader may therefore stop whenever it likes.
+/// error), the observer is told again on every turn. A reader may therefore stop whenever it likes.
 package protocol ByteStream: AnyObject {
     /// Who is told of readiness. Not retained: the observer owns the stream, and clears this before it goes.
     var observer: (any StreamObserver)? { get set }
@@ -59,6 +60,17 @@ package enum StreamError: Error, Sendable, Hashable {
     case tls(String)
     /// The other end vanished without an orderly end (TLS without `close_notify`, a pipe torn down).
     case truncated
+}
+
+extension StreamError: CustomStringConvertible {
+    /// What happened, in words: it ends up in messages for people.
+    package var description: String {
+        switch self {
+        case .system(let call, let errno): "\(SystemError(call: call.description, errno: errno))"
+        case .tls(let reason): reason
+        case .truncated: "the other end vanished"
+        }
+    }
 }
 
 /// The name of a system call, comparable without allocating.

@@ -22,8 +22,9 @@ public struct TLSClientOptions: Sendable, Hashable {
 
     /// The cipher suites to offer, in OpenSSL's notation, separated by colons; `nil` means OpenSSL's choice.
     ///
-    /// Names that begin with `TLS_` are TLS 1.3 suites, all others speak for TLS 1.2. `@SECLEVEL=1` among them admits
-    /// weaker keys and signatures; without it the level is 2 (RSA of 2048 bits or more, no SHA-1).
+    /// Names that begin with `TLS_` are TLS 1.3 suites, all others speak for TLS 1.2; with the former alone, TLS 1.2 is
+    /// off. `@SECLEVEL=1` among them admits weaker keys and signatures; without it the level is 2 (RSA of 2048 bits or
+    /// more, no SHA-1).
     public var cipherSuites: String? = nil
 
     /// The application protocols to offer (ALPN, RFC 7301), best first. Empty: the extension is not sent.

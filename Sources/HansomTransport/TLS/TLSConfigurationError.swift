@@ -30,6 +30,8 @@ public struct TLSConfigurationError: Error, Sendable, Hashable, CustomStringConv
         public static let badPin = Self(rawValue: "badPin")
         /// A server name cannot stand in a certificate.
         public static let badServerName = Self(rawValue: "badServerName")
+        /// A session ticket key has the wrong size.
+        public static let badTicketKey = Self(rawValue: "badTicketKey")
         /// The TLS library refused to work.
         public static let library = Self(rawValue: "library")
     }

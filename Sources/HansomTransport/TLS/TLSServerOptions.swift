@@ -22,8 +22,9 @@ public struct TLSServerOptions: Sendable, Hashable {
 
     /// The cipher suites to accept, in OpenSSL's notation, separated by colons; `nil` means OpenSSL's choice.
     ///
-    /// Names that begin with `TLS_` are TLS 1.3 suites, all others speak for TLS 1.2. `@SECLEVEL=1` among them admits
-    /// weaker keys and signatures; without it the level is 2 (RSA of 2048 bits or more, no SHA-1).
+    /// Names that begin with `TLS_` are TLS 1.3 suites, all others speak for TLS 1.2; with the former alone, TLS 1.2 is
+    /// off. `@SECLEVEL=1` among them admits weaker keys and signatures; without it the level is 2 (RSA of 2048 bits or
+    /// more, no SHA-1).
     public var cipherSuites: String? = nil
 
     /// The application protocols that are spoken (ALPN, RFC 7301), best first. A client that offers only others is
@@ -32,6 +33,10 @@ public struct TLSServerOptions: Sendable, Hashable {
 
     /// Whether clients must prove who they are. Default: they are not asked.
     public var clientCertificates: ClientCertificates = .none
+
+    /// 80 secret random bytes that encrypt session tickets, so that several processes can take up each other's sessions;
+    /// `nil`: each context makes its own. Whoever knows them can read recorded TLS 1.2 traffic: change them daily.
+    public var sessionTicketKey: [UInt8]? = nil
 
     /// The defaults around an identity: TLS 1.2 or later, `http/1.1`, no client certificates.
     public init(identity: TLSIdentity) {

@@ -9,7 +9,7 @@ internal import DequeModule
 ///     for await event in mailbox { ... }
 ///
 /// When it is full, connections keep what they have and, once they can hold no more, stop reading their sockets. It
-/// never ends by itself; when it is dropped, its connections turn passive.
+/// never ends by itself. It holds its connections; when it is dropped they turn passive, and get back what was not read.
 public final class EventMailbox: AsyncSequence, Sendable {
     let storage: Storage
 
@@ -22,6 +22,9 @@ public final class EventMailbox: AsyncSequence, Sendable {
 
     /// Takes the next event, waiting for one; `nil` when the task was cancelled.
     public func next() async -> WebSocket.Event? { await storage.next() }
+
+    /// How many connections wait for room in it.
+    package var waitingConnectionCount: Int { storage.waitingConnectionCount }
 
     public struct Iterator: AsyncIteratorProtocol {
         let mailbox: EventMailbox
@@ -39,17 +42,27 @@ public final class EventMailbox: AsyncSequence, Sendable {
         private let capacity: Int
         private var events = Deque<WebSocket.Event>()
         private var readers: [(id: UInt64, continuation: CheckedContinuation<WebSocket.Event?, Never>)] = []
-        private var waitingForRoom: [WebSocket] = []
+        private var members: [ObjectIdentifier: Member] = [:]
+        private var waitingForRoom: [ObjectIdentifier] = []
         private var isClosed = false
+
+        /// A connection that is subscribed. It is held here, so that none goes while it has someone to tell: an event
+        /// of a connection on its way out would outlive it.
+        private struct Member {
+            let connection: WebSocket
+            let sink: MailboxSink
+            var waitsForRoom = false
+        }
 
         init(capacity: Int) { self.capacity = capacity }
 
         func offer(_ event: WebSocket.Event) -> EventReception {
             let (reception, reader) = lock.withLock { () -> (EventReception, CheckedContinuation<WebSocket.Event?, Never>?) in
-                if isClosed { return (.gone, nil) }
+                // The connection will hear from `close`, which gives back what comes before this.
+                if isClosed { return (.notNow, nil) }
                 if !readers.isEmpty { return (.taken, readers.removeFirst().continuation) }
                 if events.count >= capacity {
-                    waitingForRoom.append(event.connection)
+                    waitForRoom(ObjectIdentifier(event.connection))
                     return (.notNow, nil)
                 }
                 events.append(event)
@@ -57,6 +70,36 @@ public final class EventMailbox: AsyncSequence, Sendable {
             }
             reader?.resume(returning: event)
             return reception
+        }
+
+        private func waitForRoom(_ id: ObjectIdentifier) {
+            guard members[id]?.waitsForRoom == false else { return }
+            members[id]?.waitsForRoom = true
+            waitingForRoom.append(id)
+        }
+
+        /// Those who waited for room, and do so no more.
+        private func takeWaiting() -> [WebSocket] {
+            defer { waitingForRoom = [] }
+            return waitingForRoom.compactMap { id in
+                members[id]?.waitsForRoom = false
+                return members[id]?.connection
+            }
+        }
+
+        var waitingConnectionCount: Int { lock.withLock { waitingForRoom.count } }
+
+        func join(_ connection: WebSocket, _ sink: MailboxSink) {
+            lock.withLock { members[ObjectIdentifier(connection)] = Member(connection: connection, sink: sink) }
+        }
+
+        func leave(_ id: ObjectIdentifier) {
+            // Let go of outside the lock: it may be the last reference.
+            let left = lock.withLock { () -> Member? in
+                waitingForRoom.removeAll { $0 == id }
+                return members.removeValue(forKey: id)
+            }
+            withExtendedLifetime(left) {}
         }
 
         func next() async -> WebSocket.Event? {
@@ -82,8 +125,7 @@ public final class EventMailbox: AsyncSequence, Sendable {
                 }
                 // Half empty: so many wake-ups at once are worth their while.
                 guard events.count <= capacity / 2 else { return .give(event, roomFor: []) }
-                defer { waitingForRoom = [] }
-                return .give(event, roomFor: waitingForRoom)
+                return .give(event, roomFor: takeWaiting())
             }
             guard case .give(let event, let waiting) = step else { return }
             continuation.resume(returning: event)
@@ -105,29 +147,39 @@ public final class EventMailbox: AsyncSequence, Sendable {
 
         private func cancel(_ id: UInt64) { removeReader(id)?.resume(returning: nil) }
 
+        /// The mailbox is dropped: nobody reads, so frames go back to their connections.
         func close() {
-            let (waiting, connections) = lock.withLock {
+            let (members, events, readers) = lock.withLock {
                 isClosed = true
-                defer {
-                    readers = []
-                    waitingForRoom = []
-                    events = []
-                }
-                return (readers, waitingForRoom + events.map(\.connection))
+                defer { (self.events, self.readers) = ([], []) }
+                return (self.members, self.events, self.readers)
             }
-            for reader in waiting { reader.continuation.resume(returning: nil) }
-            pump(connections)
+            for reader in readers { reader.continuation.resume(returning: nil) }
+            var unread: [ObjectIdentifier: [WebSocket.Frame]] = [:]
+            for case .frame(let connection, let frame) in events {
+                unread[ObjectIdentifier(connection), default: []].append(frame)
+            }
+            for (id, member) in members {
+                let (connection, sink, frames) = (member.connection, member.sink, unread[id] ?? [])
+                connection.scheduler.runLater { connection.onOwnThread { $0.takeBack(frames, from: sink) } }
+            }
         }
     }
 }
 
 /// Hands the events of one connection to a shared mailbox.
-final class MailboxSink: EventSink {
+final class MailboxSink: EventSink, Sendable {
     private let storage: EventMailbox.Storage
+    private let id: ObjectIdentifier
 
-    init(_ storage: EventMailbox.Storage, _ connection: WebSocket) { self.storage = storage }
+    init(_ storage: EventMailbox.Storage, _ connection: WebSocket) {
+        self.storage = storage
+        id = ObjectIdentifier(connection)
+    }
+
+    func begin(_ connection: WebSocket) { storage.join(connection, self) }
 
     func offer(_ event: WebSocket.Event) -> EventReception { storage.offer(event) }
 
-    func end() {}
+    func end() { storage.leave(id) }
 }

@@ -32,23 +32,39 @@ internal import Actors
         unsafe waiter?.resume(returning: nil)
     }
 
-    func wait(_ continuation: UnsafeContinuation<WebSocket.Event?, Never>) { unsafe waiter = continuation }
+    /// There is one reader; should another come, the first hears of no more.
+    func wait(_ continuation: UnsafeContinuation<WebSocket.Event?, Never>) {
+        end()
+        unsafe waiter = continuation
+    }
 }
 
 extension WebSocket {
     /// Takes the next event for `puller`, waiting for one.
     fileprivate func nextEvent(for puller: EventPuller) async -> Event? {
         guard let current = subscriber?.sink, current === puller else { return nil }
+        if Task.isCancelled {
+            unsubscribe(puller)
+            return nil
+        }
         if let event = nextEvent {
             eventTaken(event)
             return event
         }
         return await withTaskCancellationHandler {
-            if Task.isCancelled {
-                unsubscribe(puller)
-                return nil
+            await unsafe withUnsafeContinuation { continuation in
+                // An event, the end of the subscription or a cancellation may have come on the way here, as told at
+                // `resultAtOnce`.
+                guard let current = subscriber?.sink, current === puller, !Task.isCancelled else {
+                    unsubscribe(puller)
+                    return unsafe continuation.resume(returning: nil)
+                }
+                if let event = nextEvent {
+                    eventTaken(event)
+                    return unsafe continuation.resume(returning: event)
+                }
+                unsafe puller.wait(continuation)
             }
-            return await unsafe withUnsafeContinuation { unsafe puller.wait($0) }
         } onCancel: {
             scheduler.runLater { [self] in onOwnThread { $0.unsubscribe(puller) } }
         }

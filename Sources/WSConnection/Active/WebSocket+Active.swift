@@ -33,20 +33,25 @@ extension WebSocket {
     public func subscribe<Message>(
         _ process: Process<Message>, active: ActiveMode? = nil, _ adapter: @escaping @Sendable (Event) -> Message
     ) throws(WebSocketError) {
-        try subscribe(.sink(ProcessSink(process, adapter)), active)
+        let sink = ProcessSink(process, adapter)
+        try subscribe(.sink(sink), active)
+        sink.begin(self)
     }
 
     /// Subscribes a bounded mailbox that many connections may share.
     ///
     /// - Throws: `.alreadySubscribed`.
     public func subscribe(_ mailbox: EventMailbox, active: ActiveMode? = nil) throws(WebSocketError) {
-        try subscribe(.sink(MailboxSink(mailbox.storage, self)), active)
+        let sink = MailboxSink(mailbox.storage, self)
+        try subscribe(.sink(sink), active) { sink.begin(self) }
     }
 
     /// Changes the mode. Turning it on or off loses nothing and keeps the order.
     ///
     /// - Throws: `.noSubscriber` when an active mode is asked for and nobody is subscribed.
     public func setActive(_ mode: ActiveMode) throws(WebSocketError) {
+        // One who asks for more just after the end was told has missed nothing.
+        if isEndTold { return }
         if mode != .off && subscriber?.sink == nil {
             throw WebSocketError(.noSubscriber, "an active mode needs a subscriber; subscribe first")
         }
@@ -72,10 +77,13 @@ extension WebSocket {
         return puller
     }
 
-    private func subscribe(_ new: Subscriber, _ active: ActiveMode?) throws(WebSocketError) {
+    private func subscribe(
+        _ new: Subscriber, _ active: ActiveMode?, begin: () -> Void = {}
+    ) throws(WebSocketError) {
         guard subscriber?.sink == nil else {
             throw WebSocketError(.alreadySubscribed, "the connection has a subscriber already")
         }
+        begin()
         subscriber = new
         isEndTold = false
         setCredits((active ?? options.active).credits)
@@ -96,9 +104,16 @@ extension WebSocket {
     }
 
     func unsubscribe() {
-        subscriber?.sink?.end()
+        let sink = subscriber?.sink
         subscriber = nil
         credits = 0
+        sink?.end()
+    }
+
+    /// A subscriber goes away with frames that nobody saw: they come before those that wait.
+    func takeBack(_ frames: [Frame], from sink: any EventSink) {
+        inbound.prepend(frames)
+        unsubscribe(sink)
     }
 
     // MARK: Telling

@@ -19,7 +19,11 @@ extension WebSocket {
         guard phase != .released else { return }
         if Task.isCancelled { return drop() }
         await withTaskCancellationHandler {
-            await unsafe withUnsafeContinuation { unsafe endWaiters.append($0) }
+            await unsafe withUnsafeContinuation { continuation in
+                // The end may have come on the way here, as told at `resultAtOnce`.
+                if phase == .released { return unsafe continuation.resume() }
+                unsafe endWaiters.append(continuation)
+            }
         } onCancel: {
             scheduler.runLater { [self] in onOwnThread { $0.drop() } }
         }

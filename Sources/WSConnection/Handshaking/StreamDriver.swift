@@ -113,7 +113,11 @@ package import HansomTransport
     }
 
     private func pause() async {
-        await unsafe withUnsafeContinuation { unsafe waiter = $0 }
+        await unsafe withUnsafeContinuation { continuation in
+            // An abort may have come on the way here, if the task prefers an executor and changes jobs to suspend.
+            if failure != nil { return unsafe continuation.resume() }
+            unsafe waiter = continuation
+        }
     }
 
     private func wake() {

@@ -11,13 +11,13 @@ final class Ownership: @unchecked Sendable {
 
     init(_ owner: ProcessCore) { self.owner = owner }
 
-    /// Binds `connection` to the owner.
-    func begin(_ connection: WebSocket) {
+    /// Binds `connection` to the owner, at whose end the connection does `whenOver`.
+    func begin(_ connection: WebSocket, whenOver: @escaping @Sendable (isolated WebSocket) -> Void) {
         owner.scheduler.run { [self] in
             guard !isOver else { return }
             observer = owner.addObserver { [self] _ in
                 observer = nil
-                connection.scheduler.run { connection.onOwnThread { $0.beginClose(code: .goingAway) } }
+                connection.scheduler.run { connection.onOwnThread { whenOver($0) } }
             }
         }
     }
@@ -37,7 +37,7 @@ extension WebSocket {
     package func setOwner(_ owner: ProcessCore?) {
         self.owner?.end()
         self.owner = owner.map { Ownership($0) }
-        self.owner?.begin(self)
+        self.owner?.begin(self) { $0.beginClose(code: .goingAway) }
     }
 
     /// Gives the connection to another process, whose end then ends it. To one that has ended already, the connection

@@ -2,7 +2,7 @@ internal import Synchronization
 
 /// What any thread may read of how a connection stands: written by the connection only, and in this order.
 final class PublishedState: @unchecked Sendable {
-    // Safety: `end` is written once, before `state` leaves `.open` for those who load it with acquire ordering.
+    // Safety: `end` is written once, before `hasEnd` is stored with release ordering; who reads it has loaded that.
     private let state = Atomic<UInt8>(WebSocket.State.open.rawValue)
     private let hasEnd = Atomic<Bool>(false)
     private var end: WebSocket.Close?

@@ -1,9 +1,11 @@
-internal import Actors
+package import Actors
 internal import HansomTransport
 internal import WSProtocol
 
 /// The end: told once, and nothing left behind.
-extension WebSocket {
+extension WebSocket: ProcessHost {
+    package nonisolated func exitSignalArrived(_ reason: ExitReason) { onOwnThread { $0.receiveExit(reason) } }
+
     /// How the connection ended is known; everyone who waits for something is told.
     func conclude(_ end: Outcome) {
         guard outcome == nil else { return }
@@ -21,6 +23,7 @@ extension WebSocket {
     func release() {
         guard phase != .released else { return }
         phase = .released
+        isWriteBroken = true
         stream?.close()
         stream = nil
         isReadPaused = false
@@ -60,7 +63,9 @@ extension WebSocket {
     func receiveExit(_ reason: ExitReason) {
         handlerTask?.cancel()
         cancelHandlerReceivers()
-        if reason.kind == .killed { drop() } else { beginClose(code: .goingAway) }
+        guard reason.kind == .killed else { return beginClose(code: .goingAway) }
+        handlerReason = reason
+        drop()
     }
 
     /// The last reference is gone. Whoever is on the other end is told 1001, by an object that outlives this one.

@@ -2,13 +2,28 @@ internal import Actors
 
 /// A server's handler, which runs as the connection.
 extension WebSocket {
-    /// Runs `handler` to its end, and then closes: 1000 when it returned, 1001 when it was cancelled, 1011 when it
-    /// threw.
-    package func run(_ handler: Handler, task: Task<Void, Never>?) async {
+    /// Runs `handler` in a task of its own to its end, and then closes: 1000 when it returned, 1001 when it was
+    /// cancelled, 1011 when it threw.
+    package func start(_ handler: @escaping Handler) {
         isHandlerRunning = true
-        handlerTask = task
-        unsafe handlerIdentity = withUnsafeCurrentTask { unsafe $0 }
-        let reason = await outcome(of: handler)
+        // Nobody else has this task, so nobody else cancels it: `receiveExit` does, and resumes what waits. So the
+        // handler needs no cancellation handler around it.
+        // What the handler connects to belongs to this connection: the task inherits who is current.
+        handlerTask = ProcessCore.$current.withValue(core) {
+            Task {
+                unsafe handlerIdentity = withUnsafeCurrentTask { unsafe $0 }
+                do {
+                    try await handler(self)
+                    handlerEnded(.normal)
+                } catch {
+                    handlerEnded(.error(error))
+                }
+            }
+        }
+    }
+
+    private func handlerEnded(_ reason: ExitReason) {
+        beginClose(code: Task.isCancelled ? .goingAway : reason.kind == .normal ? .normal : .internalError)
         isHandlerRunning = false
         unsafe handlerIdentity = nil
         handlerTask = nil
@@ -17,19 +32,4 @@ extension WebSocket {
 
     /// Calls `handler` for each message from now on. For a connection whose reads have not begun.
     package func setMessageHandler(_ handler: @escaping MessageHandler) { messageHandler = handler }
-
-    private func outcome(of handler: Handler) async -> ExitReason {
-        do {
-            try await withTaskCancellationHandler {
-                try await handler(self)
-            } onCancel: {
-                scheduler.runLater { [self] in onOwnThread { $0.cancelHandlerReceivers() } }
-            }
-            beginClose(code: Task.isCancelled ? .goingAway : .normal)
-            return .normal
-        } catch {
-            beginClose(code: Task.isCancelled ? .goingAway : .internalError)
-            return .error(error)
-        }
-    }
 }

@@ -31,6 +31,19 @@ struct InboundQueue {
         }
     }
 
+    /// Puts frames back that had been taken; more than fit are kept too, since they are there already.
+    mutating func prepend(_ taken: [WebSocket.Frame]) {
+        for frame in taken.reversed() {
+            frames.prepend(frame)
+            if frame.isControl {
+                controlCount &+= 1
+            } else {
+                messageCount &+= 1
+                byteCount &+= frame.byteCount
+            }
+        }
+    }
+
     mutating func popFirst() -> WebSocket.Frame? {
         guard let frame = frames.popFirst() else { return nil }
         if frame.isControl {

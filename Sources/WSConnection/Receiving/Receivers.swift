@@ -5,9 +5,11 @@ struct Receivers {
     @safe struct Waiter {
         let id: UInt64
         let wantsFrames: Bool
-        let isHandler: Bool
         let alarm: Alarm?
-        let continuation: UnsafeContinuation<Result<WebSocket.Frame, WebSocketError>, Never>
+        /// How the call goes on; `nil` for the connection's own handler, which waits at its gate.
+        let continuation: UnsafeContinuation<Result<WebSocket.Frame, WebSocketError>, Never>?
+
+        var isHandler: Bool { unsafe continuation == nil }
     }
 
     // Nearly always there is at most one.

@@ -14,13 +14,14 @@ extension WebSocket: AsyncSequence {
         }
 
         public mutating func next(isolation actor: isolated (any Actor)?) async throws(WebSocketError) -> Message? {
-            try await connection.recvUnlessOver()
+            if let message = connection.messageAtOnce() { return message }
+            return try await connection.recvUnlessOver()
         }
     }
 
     func recvUnlessOver() async throws(WebSocketError) -> Message? {
         do {
-            return try await recv()
+            return try await messageLater(options.recvPatience)
         } catch {
             if error.code == .closed, error.close?.isOrderly ?? false { return nil }
             throw error

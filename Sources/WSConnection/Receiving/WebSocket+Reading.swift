@@ -8,11 +8,7 @@ extension WebSocket: StreamObserver {
 
     /// Begins to read; `leftover` arrived together with the handshake.
     package func begin(leftover: [UInt8] = []) {
-        core.enlist()
-        core.onExitSignal = { [unowned(unsafe) self] reason in
-            // Safety: an actor that is gone has finished its core, which then holds no closure.
-            unsafe onOwnThread { $0.receiveExit(reason) }
-        }
+        core.enlist(self)
         stream?.observer = self
         var leftover = leftover
         unsafe leftover.withUnsafeMutableBytes { if unsafe !$0.isEmpty { unsafe receive($0) } }

@@ -10,17 +10,17 @@ extension WebSocket {
     /// - Throws: `.timeout` when none came in time, `.cancelled` when the task was cancelled (both lose nothing),
     ///   `.activeMode` while a subscriber is told, and once all that arrived is read: `.closed` with code and reason,
     ///   `.connectionLost`, or `.protocolViolation`, each time one asks.
-    public func recv() async throws(WebSocketError) -> Message {
-        if credits == 0, let message = nextMessage() { return message }
-        return try await messageLater(timeout: options.recvTimeout)
+    public nonisolated(nonsending) func recv() async throws(WebSocketError) -> Message {
+        if let message = messageAtOnce() { return message }
+        return try await messageLater(options.recvPatience)
     }
 
     /// Takes the next message, waiting at most `timeout` for one; `nil` waits without end.
     ///
     /// - Throws: as `recv()`.
-    public func recv(timeout: Duration?) async throws(WebSocketError) -> Message {
-        if credits == 0, let message = nextMessage() { return message }
-        return try await messageLater(timeout: timeout)
+    public nonisolated(nonsending) func recv(timeout: Duration?) async throws(WebSocketError) -> Message {
+        if let message = messageAtOnce() { return message }
+        return try await messageLater(Patience(timeout))
     }
 
     /// Takes the next frame: a message, or a ping or pong. (The newest 16 of these wait.)
@@ -28,25 +28,30 @@ extension WebSocket {
     /// - Parameter timeout: how long to wait; default: the option `recvTimeout`.
     /// - Throws: as `recv()`.
     public func recvFrame() async throws(WebSocketError) -> Frame {
-        try await recvFrame(timeout: options.recvTimeout)
+        try await frameLater(options.recvPatience)
     }
 
     /// Takes the next frame, waiting at most `timeout` for one; `nil` waits without end.
     ///
     /// - Throws: as `recv()`.
     public func recvFrame(timeout: Duration?) async throws(WebSocketError) -> Frame {
-        if credits == 0, let frame = nextFrame() { return frame }
-        return try await wait(timeout: timeout, wantsFrames: true)
+        try await frameLater(Patience(timeout))
+    }
+
+    /// A message that has arrived, if the caller already is where the connection lives: no hop, no suspension.
+    nonisolated func messageAtOnce() -> Message? {
+        guard scheduler.isCurrent else { return nil }
+        return onOwnThread { $0.nextMessage() }
     }
 
     private func nextMessage() -> Message? {
+        guard credits == 0 else { return nil }
         while true {
             if let message = inbound.popMessage() {
-                if inbound.isEmpty { refillIfNeeded() }
+                if inbound.isEmpty { inboundDrained() }
                 return message
             }
-            if backlog.isEmpty { return nil }
-            refill()
+            inboundDrained()
             if inbound.isEmpty { return nil }
         }
     }
@@ -54,38 +59,60 @@ extension WebSocket {
     private func nextFrame() -> Frame? {
         if inbound.isEmpty { refillIfNeeded() }
         guard let frame = inbound.popFirst() else { return nil }
-        if inbound.isEmpty { refillIfNeeded() }
+        if inbound.isEmpty { inboundDrained() }
         return frame
+    }
+
+    /// All that was decoded has been taken: there is room for more, and a subscriber that waits for the end may hear it.
+    private func inboundDrained() {
+        refillIfNeeded()
+        if outcome != nil && subscriber != nil { pumpEvents() }
     }
 
     func refillIfNeeded() {
         if !backlog.isEmpty || isReadPaused { refill() }
     }
 
-    private func messageLater(timeout: Duration?) async throws(WebSocketError) -> Message {
+    // What follows is kept flat: what a waiting handler leaves on its task's stack is most of what an idle connection
+    // holds.
+
+    func messageLater(_ patience: Patience) async throws(WebSocketError) -> Message {
         while true {
-            if let message = try await wait(timeout: timeout, wantsFrames: false).message { return message }
+            // The caller may have come from another thread, and only now be where it can look.
+            if let message = nextMessage() { return message }
+            guard try mayWaitAtGate() else { return try await messageElsewhere(patience) }
+            waitAtGate(patience, wantsFrames: false)
+            await handlerGate.pass()
+            if let message = try takeHandlerResult().get().message { return message }
         }
     }
 
-    private func wait(timeout: Duration?, wantsFrames: Bool) async throws(WebSocketError) -> Frame {
-        guard credits == 0 else {
+    private func messageElsewhere(_ patience: Patience) async throws(WebSocketError) -> Message {
+        while true {
+            if let message = try await waitElsewhere(patience, wantsFrames: false).get().message { return message }
+        }
+    }
+
+    private func frameLater(_ patience: Patience) async throws(WebSocketError) -> Frame {
+        if credits == 0, let frame = nextFrame() { return frame }
+        if try mayWaitAtGate() {
+            waitAtGate(patience, wantsFrames: true)
+            await handlerGate.pass()
+            return try takeHandlerResult().get()
+        }
+        return try await waitElsewhere(patience, wantsFrames: true).get()
+    }
+
+    /// Whether the one who wants to wait is the handler; throws if there is nothing to wait for.
+    private func mayWaitAtGate() throws(WebSocketError) -> Bool {
+        if credits > 0 {
             throw WebSocketError(.activeMode, "frames go to the subscriber; setActive(.off) first")
         }
         if let outcome { throw outcome.error }
-        if phase != .open { throw WebSocketError(.closed, "the connection is being closed") }
-        let isHandler = isHandlerTask
-        if isHandler {
-            if Task.isCancelled { throw WebSocketError.cancelled }
-            return try await suspend(ProcessCore.nextID(), timeout, wantsFrames, isHandler: true).get()
-        }
-        let id = ProcessCore.nextID()
-        return try await withTaskCancellationHandler {
-            if Task.isCancelled { return Result<Frame, WebSocketError>.failure(.cancelled) }
-            return await suspend(id, timeout, wantsFrames, isHandler: false)
-        } onCancel: {
-            scheduler.runLater { [self] in onOwnThread { $0.cancelReceiver(id) } }
-        }.get()
+        // While our close is on its way nothing more comes, but how it ends is still to be told.
+        guard isHandlerTask else { return false }
+        if Task.isCancelled { throw .cancelled }
+        return true
     }
 
     /// Whether the caller is the connection's own handler, whose cancellation is watched once for its whole life.
@@ -94,26 +121,69 @@ extension WebSocket {
         return unsafe withUnsafeCurrentTask { unsafe $0 == handlerIdentity }
     }
 
-    private func suspend(
-        _ id: UInt64, _ timeout: Duration?, _ wantsFrames: Bool, isHandler: Bool
-    ) async -> Result<Frame, WebSocketError> {
-        await unsafe withUnsafeContinuation { continuation in
-            var alarm: Alarm?
-            if let timeout {
-                let timer = Alarm { [unowned(unsafe) self] in unsafe onOwnThread { $0.receiverTimedOut(id, timeout) } }
-                // Safety: the suspended call holds the connection until the alarm has rung or is disarmed.
-                scheduler.arm(timer, after: timeout)
-                alarm = timer
+    private func waitAtGate(_ patience: Patience, wantsFrames: Bool) {
+        unsafe addReceiver(ProcessCore.nextID(), patience, wantsFrames, nil)
+    }
+
+    private func takeHandlerResult() -> Result<Frame, WebSocketError> {
+        defer { handlerResult = nil }
+        return handlerResult ?? .failure(.cancelled)
+    }
+
+    private func waitElsewhere(_ patience: Patience, wantsFrames: Bool) async -> Result<Frame, WebSocketError> {
+        let id = ProcessCore.nextID()
+        return await withTaskCancellationHandler {
+            await unsafe withUnsafeContinuation { continuation in
+                if let result = Task.isCancelled ? .failure(.cancelled) : resultAtOnce(wantsFrames) {
+                    return unsafe continuation.resume(returning: result)
+                }
+                unsafe addReceiver(id, patience, wantsFrames, continuation)
             }
-            unsafe receivers.append(
-                Receivers.Waiter(
-                    id: id, wantsFrames: wantsFrames, isHandler: isHandler, alarm: alarm, continuation: continuation))
+        } onCancel: {
+            scheduler.runLater { [self] in onOwnThread { $0.cancelReceiver(id) } }
         }
+    }
+
+    /// What a call gets that need not wait.
+    ///
+    /// A task that prefers another executor comes back to the connection in a new job at every call that could suspend.
+    /// So this is asked again at the last moment: a frame may have come since, with nobody waiting to be resumed.
+    private func resultAtOnce(_ wantsFrames: Bool) -> Result<Frame, WebSocketError>? {
+        guard credits == 0 else {
+            return .failure(WebSocketError(.activeMode, "frames go to the subscriber; setActive(.off) first"))
+        }
+        if wantsFrames {
+            if let frame = nextFrame() { return .success(frame) }
+        } else if let message = nextMessage() {
+            return .success(Frame(message))
+        }
+        return outcome.map { .failure($0.error) }
+    }
+
+    private func addReceiver(
+        _ id: UInt64, _ patience: Patience, _ wantsFrames: Bool,
+        _ continuation: UnsafeContinuation<Result<Frame, WebSocketError>, Never>?
+    ) {
+        let alarm = patience.timeout.map { armReceiver(id, $0) }
+        unsafe receivers.append(
+            Receivers.Waiter(id: id, wantsFrames: wantsFrames, alarm: alarm, continuation: continuation))
+    }
+
+    private func armReceiver(_ id: UInt64, _ timeout: Duration) -> Alarm {
+        // Safety: the suspended call holds the connection until the alarm has rung or is disarmed.
+        let alarm = Alarm { [unowned(unsafe) self] in unsafe onOwnThread { $0.receiverTimedOut(id, timeout) } }
+        scheduler.arm(alarm, after: timeout)
+        return alarm
     }
 
     func resume(_ receiver: Receivers.Waiter, with result: Result<Frame, WebSocketError>) {
         if let alarm = receiver.alarm { scheduler.disarm(alarm) }
-        unsafe receiver.continuation.resume(returning: result)
+        if let continuation = unsafe receiver.continuation {
+            unsafe continuation.resume(returning: result)
+        } else {
+            handlerResult = result
+            handlerGate.open(on: scheduler)
+        }
     }
 
     private func receiverTimedOut(_ id: UInt64, _ timeout: Duration) {
@@ -136,4 +206,14 @@ extension WebSocket {
 
 extension WebSocketError {
     static let cancelled = WebSocketError(.cancelled, "the task was cancelled")
+}
+
+/// How long a call waits, in one word: it lies on the stack of every handler that waits.
+struct Patience: Sendable {
+    private let nanoseconds: UInt64
+
+    /// - Parameter timeout: `nil`: without end.
+    init(_ timeout: Duration?) { nanoseconds = timeout.map(\.clampedNanoseconds) ?? .max }
+
+    var timeout: Duration? { nanoseconds == .max ? nil : .nanoseconds(Int64(clamping: nanoseconds)) }
 }

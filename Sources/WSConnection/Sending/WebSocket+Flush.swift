@@ -79,6 +79,6 @@ extension WebSocket: EndOfTurnFlush {
         }
         published.publish(.closing)
         failSenders()
-        if phase == .open { armDeadline() } else { release() }
+        if phase == .open || phase == .closeSent { armDeadline() } else { release() }
     }
 }

@@ -24,8 +24,8 @@ extension WebSocket {
     /// until the sequence has ended; pings and pongs do not.
     ///
     /// - Returns: the payload bytes sent.
-    /// - Throws: what the sequence throws: then the message cannot be finished, and the connection is closed with
-    ///   1011. Otherwise as `send(_:)`.
+    /// - Throws: what the sequence throws, otherwise as `send(_:)`. If a part of the message is out by then, it cannot
+    ///   be finished, and the connection is closed with 1011.
     @discardableResult
     public func send<S: AsyncSequence & Sendable>(fragments: S) async throws -> Int where S.Element == String {
         try await sendFragments(each: fragments, Message.text)
@@ -56,14 +56,9 @@ extension WebSocket {
         var total = 0
         // The last frame says that it is the last, so each is held until its successor is there.
         var held: Message?
-        do {
-            for try await fragment in fragments {
-                if let held { total += try await sendFragment(held, isFinal: false) }
-                held = message(fragment)
-            }
-        } catch {
-            beginClose(code: .internalError, reason: "a message could not be finished")
-            throw error
+        for try await fragment in fragments {
+            if let held { total += try await sendFragment(held, isFinal: false) }
+            held = message(fragment)
         }
         return try await total + sendFragment(held ?? .text(""), isFinal: true)
     }
@@ -74,6 +69,8 @@ extension WebSocket {
     }
 
     private func closeFragmentedSend() {
+        // Its sequence threw or its task was cancelled. Whatever came next would pass for the rest of it.
+        if machine.isSendingMessage { beginClose(code: .internalError, reason: "a message could not be finished") }
         isFragmentedSendOpen = false
         resumeSenders()
     }

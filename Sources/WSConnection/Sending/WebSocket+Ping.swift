@@ -19,7 +19,6 @@ extension WebSocket {
     public func ping(_ payload: [UInt8]? = nil) async throws(WebSocketError) -> Duration {
         let id = ProcessCore.nextID()
         let payload = payload ?? Array("\(id)".utf8)
-        try sendPing(payload)
         return try await withTaskCancellationHandler {
             if Task.isCancelled { return Result<Duration, WebSocketError>.failure(.cancelled) }
             return await pong(to: id, payload)
@@ -32,6 +31,7 @@ extension WebSocket {
     ///
     /// - Parameter payload: at most 125 bytes.
     public func sendPing(_ payload: [UInt8] = []) throws(WebSocketError) {
+        guard !isWriteBroken else { throw endError }
         prepareOutput()
         do { try machine.ping(payload) } catch { throw refusal(error) }
         markDirty()
@@ -41,6 +41,7 @@ extension WebSocket {
     ///
     /// - Parameter payload: at most 125 bytes.
     public func sendPong(_ payload: [UInt8] = []) throws(WebSocketError) {
+        guard !isWriteBroken else { throw endError }
         prepareOutput()
         do { try machine.pong(payload) } catch { throw refusal(error) }
         markDirty()
@@ -48,6 +49,13 @@ extension WebSocket {
 
     private func pong(to id: UInt64, _ payload: [UInt8]) async -> Result<Duration, WebSocketError> {
         await unsafe withUnsafeContinuation { continuation in
+            // Sent here, so that the pong cannot come before somebody waits for it.
+            do throws(WebSocketError) {
+                if Task.isCancelled { throw .cancelled }
+                try sendPing(payload)
+            } catch {
+                return unsafe continuation.resume(returning: .failure(error))
+            }
             let now = scheduler.time.nanoseconds
             unsafe pings.append(PendingPing(id: id, payload: payload, sentAt: now, continuation: continuation))
         }

@@ -12,7 +12,18 @@ extension WebSocket {
     /// - Throws: `.closed` or `.connectionLost` once the connection has ended, `.cancelled` when the task was cancelled
     ///   while it waited; then nothing of the message is sent.
     @discardableResult
-    public func send(_ message: Message) async throws(WebSocketError) -> Int {
+    public nonisolated(nonsending) func send(_ message: Message) async throws(WebSocketError) -> Int {
+        if scheduler.isCurrent, let count = onOwnThread({ $0.sendAtOnce(message) }) { return count }
+        return try await sendLater(message)
+    }
+
+    /// Sends it unless that needs waiting or fails.
+    private func sendAtOnce(_ message: Message) -> Int? {
+        guard isSendable else { return nil }
+        return try? enqueue(message)
+    }
+
+    private func sendLater(_ message: Message) async throws(WebSocketError) -> Int {
         if !isSendable { try await waitToSend() }
         return try enqueue(message)
     }
@@ -105,6 +116,10 @@ extension WebSocket {
 
     private func suspendSender(_ id: UInt64, _ inMessage: Bool) async -> Bool {
         await unsafe withUnsafeContinuation { continuation in
+            // The end, or a cancellation, may have come on the way here, as told at `resultAtOnce`.
+            guard machine.state == .open, !isWriteBroken, !Task.isCancelled else {
+                return unsafe continuation.resume(returning: false)
+            }
             unsafe sendersWaiting.append(SendWaiter(id: id, isInMessage: inMessage, continuation: continuation))
             resumeSenders()
         }

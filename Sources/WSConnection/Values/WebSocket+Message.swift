@@ -21,6 +21,13 @@ extension WebSocket {
         case ping([UInt8])
         case pong([UInt8])
 
+        init(_ message: Message) {
+            switch message {
+            case .text(let text): self = .text(text)
+            case .binary(let bytes): self = .binary(bytes)
+            }
+        }
+
         /// The message, unless it is a ping or pong.
         public var message: Message? {
             switch self {

@@ -29,8 +29,8 @@ extension WebSocket {
 /// What a connection is told at birth. All connections of one server share one.
 package final class ConnectionOptions: Sendable {
     package let limits: WebSocket.Limits
-    /// How long `recv()` waits; nil: without end.
-    package let recvTimeout: Duration?
+    /// How long `recv()` waits.
+    let recvPatience: Patience
     /// How long the peer may take to end the connection once we asked it to.
     package let closeTimeout: Duration
     /// Applies to `subscribe` without a mode.
@@ -41,7 +41,7 @@ package final class ConnectionOptions: Sendable {
         active: WebSocket.ActiveMode = .off
     ) {
         self.limits = limits
-        self.recvTimeout = recvTimeout
+        recvPatience = Patience(recvTimeout)
         self.closeTimeout = closeTimeout
         self.active = active
     }

@@ -37,7 +37,13 @@ struct UTF8Validator: Sendable {
     private static func skipASCII(_ bytes: UnsafeRawBufferPointer, from start: Int) -> Int {
         var offset = start
         let count = bytes.count
-        // Safety: both loads end at or before `count`.
+        // Safety: all loads end at or before `count`.
+        let highBits = SIMD4<UInt64>(repeating: 0x8080_8080_8080_8080)
+        while offset &+ 32 <= count {
+            let block = unsafe bytes.loadUnaligned(fromByteOffset: offset, as: SIMD4<UInt64>.self) & highBits
+            guard block[0] | block[1] | block[2] | block[3] == 0 else { break }
+            offset &+= 32
+        }
         while offset &+ 8 <= count,
             unsafe bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self) & 0x8080_8080_8080_8080 == 0
         {

@@ -27,15 +27,17 @@ struct FieldListParser<Bytes: IteratorProtocol> where Bytes.Element == UInt8 {
 
     private mutating func list<Member>(_ member: (inout Self) -> Member?) -> [Member]? {
         var members: [Member] = []
-        while true {
+        skipBlanks()
+        while current != nil {
+            if !skip(",") {
+                guard let next = member(&self) else { return nil }
+                members.append(next)
+                skipBlanks()
+                guard current == nil || skip(",") else { return nil }
+            }
             skipBlanks()
-            if current == nil { return members }
-            if skip(",") { continue }
-            guard let next = member(&self) else { return nil }
-            members.append(next)
-            skipBlanks()
-            guard current == nil || skip(",") else { return nil }
         }
+        return members
     }
 
     private mutating func extensionOffer() -> ExtensionOffer? {

@@ -4,7 +4,8 @@ extension HTTPFields {
     /// Refuses what would let two parties read one message differently (RFC 9112 sections 3.2 and 6.3).
     func checkFraming() throws(HeadError) {
         for name in [HTTPField.Name.hostField, .contentLength, .secWebSocketKey] where self[values: name].count > 1 {
-            throw .badRequest("\(self[values: name].count) fields named \(name.canonicalName); one is allowed (RFC 9110 section 5.3)")
+            throw .badRequest(
+                "\(self[values: name].count) fields named \(name.canonicalName); one is allowed (RFC 9110 section 5.3)")
         }
         guard let length = self[.contentLength] else { return }
         guard self[.transferEncoding] == nil else {

@@ -15,6 +15,7 @@ enum HTTPVersion {
 
     static func unsupported(_ bytes: ArraySlice<UInt8>) -> HeadError {
         HeadError(
-            status: 505, message: "\(String(decoding: bytes, as: UTF8.self)); only HTTP/1.1 is spoken (RFC 9110 section 15.6.6)")
+            status: 505,
+            message: "\(String(decoding: bytes, as: UTF8.self)); only HTTP/1.1 is spoken (RFC 9110 section 15.6.6)")
     }
 }

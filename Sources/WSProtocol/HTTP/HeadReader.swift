@@ -73,7 +73,8 @@ struct HeadReader: Sendable {
         }
         line.removeLast()
         guard line.popLast() == UInt8(ascii: "\r") else {
-            throw .badRequest("line feed without a carriage return before it; lines end with CR LF (RFC 9112 section 2.2)")
+            throw .badRequest(
+                "line feed without a carriage return before it; lines end with CR LF (RFC 9112 section 2.2)")
         }
         return true
     }
@@ -87,7 +88,8 @@ struct HeadReader: Sendable {
     private mutating func appendField() throws(HeadError) {
         fieldLineCount += 1
         guard fieldLineCount <= limits.maxLines else {
-            throw HeadError(status: 431, message: "more field lines than maxLines \(limits.maxLines) (RFC 6585 section 5)")
+            throw HeadError(
+                status: 431, message: "more field lines than maxLines \(limits.maxLines) (RFC 6585 section 5)")
         }
         fields.append(try Self.field(line))
     }
@@ -101,11 +103,13 @@ struct HeadReader: Sendable {
             throw .badRequest("field line without a colon (RFC 9112 section 5)")
         }
         if let bad = line[..<colon].first(where: { !$0.isToken }) {
-            throw .badRequest("\(bad.shown) in a field name; names are tokens, no space before the colon (RFC 9112 section 5.1)")
+            throw .badRequest(
+                "\(bad.shown) in a field name; names are tokens, no space before the colon (RFC 9112 section 5.1)")
         }
         let value = line[(colon + 1)...].trimmingWhitespace
         if let bad = value.first(where: { !$0.isFieldContent }) {
-            throw .badRequest("\(bad.shown) in a field value; allowed are space, tab, visible bytes (RFC 9110 section 5.5)")
+            throw .badRequest(
+                "\(bad.shown) in a field value; allowed are space, tab, visible bytes (RFC 9110 section 5.5)")
         }
         guard let name = HTTPField.Name(String(decoding: line[..<colon], as: UTF8.self)) else {
             throw .badRequest("field line without a name (RFC 9112 section 5)")

@@ -21,7 +21,8 @@ public struct RequestHeadParser: Sendable {
     /// - Returns: how many bytes were taken, all of them unless the head is complete; and the head once it is. The parser is
     ///   then ready for the next one.
     /// - Throws: `HeadError` with the status to answer; the parser is of no further use.
-    public mutating func parse(_ bytes: UnsafeRawBufferPointer) throws(HeadError) -> (consumed: Int, head: RequestHead?) {
+    public mutating func parse(_ bytes: UnsafeRawBufferPointer) throws(HeadError) -> (consumed: Int, head: RequestHead?)
+    {
         if reader.isAtStart, let first = unsafe bytes.first { try Self.checkFirst(first) }
         var (method, target) = (method, target)
         let (consumed, isComplete) = unsafe try reader.read(bytes) { line throws(HeadError) in
@@ -56,7 +57,9 @@ public struct RequestHeadParser: Sendable {
     private static func requestLine(_ line: [UInt8]) throws(HeadError) -> (HTTPRequest.Method, String) {
         let parts = line.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
         guard parts.count == 3 else {
-            throw .badRequest("request line of \(parts.count) parts; a method, a target and a version, one space between (RFC 9112 section 3)")
+            throw .badRequest(
+                "request line of \(parts.count) parts; allowed are method, target, version, one space between (RFC 9112 section 3)"
+            )
         }
         guard let method = HTTPRequest.Method(String(decoding: parts[0], as: UTF8.self)) else {
             throw .badRequest("method that is not a token (RFC 9110 section 9.1)")

@@ -16,7 +16,9 @@ public struct ResponseHeadParser: Sendable {
     /// - Returns: how many bytes were taken, all of them unless the head is complete; and the head once it is. The parser is
     ///   then ready for the next one.
     /// - Throws: `HeadError`; the parser is of no further use.
-    public mutating func parse(_ bytes: UnsafeRawBufferPointer) throws(HeadError) -> (consumed: Int, head: ResponseHead?) {
+    public mutating func parse(_ bytes: UnsafeRawBufferPointer) throws(HeadError) -> (
+        consumed: Int, head: ResponseHead?
+    ) {
         if reader.isAtStart, let first = unsafe bytes.first, first != UInt8(ascii: "H") {
             let hint = first == 0x15 ? ", which begins a TLS alert; the port speaks TLS" : ""
             throw .badRequest("\(first.shown) where HTTP/1.1 begins\(hint) (RFC 9112 section 4)")

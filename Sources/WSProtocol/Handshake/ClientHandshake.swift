@@ -53,7 +53,9 @@ public struct ClientHandshake: Sendable {
         guard response.status == 101 else { throw .status(response) }
         guard fields.lists("websocket", in: .upgrade) else { throw .upgrade(fields[.upgrade]) }
         guard fields.lists("upgrade", in: .connection) else { throw .connection(fields[.connection]) }
-        guard fields[.secWebSocketAccept] == HandshakeKey.accept(key) else { throw .accept(fields[.secWebSocketAccept]) }
+        guard fields[.secWebSocketAccept] == HandshakeKey.accept(key) else {
+            throw .accept(fields[.secWebSocketAccept])
+        }
         let subprotocol = fields[.secWebSocketProtocol]
         if let subprotocol, !protocols.contains(subprotocol) { throw .subprotocol(subprotocol) }
         if let text = fields[.secWebSocketExtensions] {

@@ -33,7 +33,9 @@ public enum OriginPolicy: Sendable {
     }
 
     private static func difference(_ origin: WebOrigin, _ expected: WebOrigin) -> String? {
-        if origin.scheme != expected.scheme { return "origin's scheme \(origin.scheme) differs from \(expected.scheme)" }
+        if origin.scheme != expected.scheme {
+            return "origin's scheme \(origin.scheme) differs from \(expected.scheme)"
+        }
         if origin.host != expected.host { return "origin's host \(origin.host) differs from \(expected.host)" }
         return origin.port == expected.port ? nil : "origin's port \(origin.port) differs from \(expected.port)"
     }

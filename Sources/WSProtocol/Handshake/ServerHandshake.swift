@@ -64,7 +64,8 @@ public enum ServerHandshake {
         }
         guard head.method == .get else {
             throw Refusal(
-                status: 405, reason: "method \(head.method.rawValue); a WebSocket begins with GET (RFC 6455 section 4.1)",
+                status: 405,
+                reason: "method \(head.method.rawValue); a WebSocket begins with GET (RFC 6455 section 4.1)",
                 fields: [.allow: "GET"])
         }
         guard head.fields[.transferEncoding] == nil, Int(head.fields[.contentLength] ?? "0") == 0 else {
@@ -75,7 +76,8 @@ public enum ServerHandshake {
     private static func checkUpgrade(_ fields: HTTPFields) throws(Refusal) {
         guard fields.lists("websocket", in: .upgrade) else {
             throw Refusal(
-                status: 426, reason: "Upgrade does not list websocket; only WebSocket is spoken here (RFC 6455 section 4.2.1)",
+                status: 426,
+                reason: "Upgrade does not list websocket; only WebSocket is spoken here (RFC 6455 section 4.2.1)",
                 fields: [.upgrade: "websocket"])
         }
         guard fields.lists("upgrade", in: .connection) else {
@@ -90,7 +92,8 @@ public enum ServerHandshake {
 
     private static func checkedKey(_ fields: HTTPFields) throws(Refusal) -> String {
         guard let key = fields[.secWebSocketKey], HandshakeKey.isValid(key) else {
-            throw Refusal(status: 400, reason: "Sec-WebSocket-Key is not the base64 of 16 bytes (RFC 6455 section 4.2.1)")
+            throw Refusal(
+                status: 400, reason: "Sec-WebSocket-Key is not the base64 of 16 bytes (RFC 6455 section 4.2.1)")
         }
         return key
     }
@@ -102,7 +105,8 @@ public enum ServerHandshake {
     private static func offeredExtensions(_ fields: HTTPFields) throws(Refusal) -> [ExtensionOffer] {
         var parser = FieldListParser((fields[.secWebSocketExtensions] ?? "").utf8.makeIterator())
         guard let offers = parser.extensions() else {
-            throw Refusal(status: 400, reason: "Sec-WebSocket-Extensions is not a list of extensions (RFC 6455 section 9.1)")
+            throw Refusal(
+                status: 400, reason: "Sec-WebSocket-Extensions is not a list of extensions (RFC 6455 section 9.1)")
         }
         return offers
     }
@@ -125,14 +129,17 @@ extension ServerHandshake {
             guard choice != nil || !isRequired else {
                 throw Refusal(
                     status: 400,
-                    reason: "no subprotocol that is spoken here: \(preferred.joined(separator: ", ")) (RFC 6455 section 4.2.2)")
+                    reason:
+                        "no subprotocol that is spoken here: \(preferred.joined(separator: ", ")) (RFC 6455 section 4.2.2)"
+                )
             }
             return choice
         case .choosing(let choose):
             let choice = choose(offers, head)
             guard let choice, !offers.contains(choice) else { return choice }
             // The client would have to fail the connection (RFC 6455 section 4.1).
-            throw Refusal(status: 500, reason: "the server chose a subprotocol that was not offered (RFC 6455 section 4.2.2)")
+            throw Refusal(
+                status: 500, reason: "the server chose a subprotocol that was not offered (RFC 6455 section 4.2.2)")
         }
     }
 }

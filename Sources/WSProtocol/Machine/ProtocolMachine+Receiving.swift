@@ -96,19 +96,28 @@ extension ProtocolMachine {
     ) -> ProtocolEvent {
         countReceived(header.payloadCount)
         let key = header.mask ?? 0
-        guard header.opcode == .text else {
-            return unsafe .binary(
-                [UInt8](unsafeUninitializedCapacity: payload.count) { target, initialized in
-                    initialized = payload.count
-                    guard let base = target.baseAddress else { return }
-                    // Safety: the array has room for `payload.count` bytes.
-                    unsafe Mask.copy(UnsafeRawBufferPointer(payload), to: UnsafeMutableRawPointer(base), key: key)
-                })
+        if header.opcode == .binary, payload.count >= Self.fusedCopyThreshold {
+            return unsafe .binary(Self.unmaskedCopy(of: payload, key: key))
         }
         if key != 0 { unsafe Mask.apply(key, to: payload) }
-        let text = unsafe String(validating: payload.assumingMemoryBound(to: UInt8.self), as: UTF8.self)
-        guard let text else { return fail(.textNotUTF8) }
-        return .text(text)
+        guard header.opcode == .text else { return unsafe .binary([UInt8](UnsafeRawBufferPointer(payload))) }
+        // A checked span becomes a string in a third of the time that `String(validating:as:)` takes for a short message.
+        let bytes = unsafe payload.assumingMemoryBound(to: UInt8.self)
+        guard let text = try? unsafe UTF8Span(validating: bytes.span) else { return fail(.textNotUTF8) }
+        return .text(String(copying: text))
+    }
+
+    /// From this length on, one pass that copies and unmasks beats two: for less, the standard library's ready-made
+    /// conversion of a buffer to an array is so much faster than `init(unsafeUninitializedCapacity:)` that it pays for both.
+    private static var fusedCopyThreshold: Int { 2048 }
+
+    private static func unmaskedCopy(of payload: UnsafeMutableRawBufferPointer, key: UInt32) -> [UInt8] {
+        unsafe [UInt8](unsafeUninitializedCapacity: payload.count) { target, initialized in
+            initialized = payload.count
+            guard let base = target.baseAddress else { return }
+            // Safety: the array has room for `payload.count` bytes.
+            unsafe Mask.copy(UnsafeRawBufferPointer(payload), to: UnsafeMutableRawPointer(base), key: key)
+        }
     }
 
     /// Takes what is here of the frame in progress, and ends it when that is all.

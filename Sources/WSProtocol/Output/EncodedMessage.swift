@@ -14,12 +14,16 @@ public struct EncodedMessage: Sendable {
 
     public init(text: String) {
         payload = .text(text)
-        frame = Self.encode(payloadCount: text.utf8.count) { machine throws(ProtocolMisuse) in try machine.send(text: text) }
+        frame = Self.encode(payloadCount: text.utf8.count) { machine throws(ProtocolMisuse) in
+            try machine.send(text: text)
+        }
     }
 
     public init(binary: [UInt8]) {
         payload = .binary(binary)
-        frame = Self.encode(payloadCount: binary.count) { machine throws(ProtocolMisuse) in try machine.send(binary: binary) }
+        frame = Self.encode(payloadCount: binary.count) { machine throws(ProtocolMisuse) in
+            try machine.send(binary: binary)
+        }
     }
 
     /// The payload's length in bytes.

@@ -70,9 +70,9 @@ extension OutputBuffer {
         return unsafe UnsafeRawBufferPointer(rebasing: storage.unsafelyUnwrapped[start..<end])
     }
 
-    /// Forgets the first `count` bytes, which have been written.
+    /// Forgets the first `count` bytes, which have been written: at most as many as there are.
     package mutating func consume(_ count: Int) {
-        precondition(count >= 0 && count <= self.count, "consumed more than there is")
+        precondition(count >= 0 && count <= self.count)
         var left = count
         while left > 0 {
             let staged = min(left, stagedEnd(before: firstRetained) &- head)
@@ -115,7 +115,7 @@ extension OutputBuffer {
     ///
     /// - Parameter storage: as `UnsafeMutableRawBufferPointer.allocate` returns it. The buffer must have none.
     package mutating func lend(_ storage: UnsafeMutableRawBufferPointer) {
-        precondition(!hasStorage, "the buffer has storage already")
+        precondition(!hasStorage)
         unsafe self.storage = storage
     }
 

@@ -24,8 +24,8 @@ struct RetainedPayload: @unchecked Sendable {
 
     init(_ string: String) {
         var string = string
-        // Safety: as for arrays: native UTF-8 of more than 15 bytes lies in a heap object or in constant data; `withUTF8` has made
-        // `string` native, and shorter ones are never retained.
+        // Safety: as for arrays: native UTF-8 of more than 15 bytes lies in a heap object or in constant data; `withUTF8`
+        // has made `string` native, and shorter ones are never retained.
         unsafe bytes = string.withUTF8 { UnsafeRawBufferPointer($0) }
         owner = .string(string)
     }

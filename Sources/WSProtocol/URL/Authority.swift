@@ -3,7 +3,6 @@ struct Authority: Hashable, Sendable {
     /// In lower case, without the brackets of an IPv6 literal.
     var host: String
     var port: Int?
-    var isIPv6: Bool
 
     /// - Returns: `nil` for an empty or malformed host or port.
     init?(_ text: String) {
@@ -12,24 +11,22 @@ struct Authority: Hashable, Sendable {
         if bytes.first == UInt8(ascii: "[") {
             guard let end = bytes.firstIndex(of: UInt8(ascii: "]")) else { return nil }
             host = String(decoding: bytes[1..<end], as: UTF8.self).asciiLowercased
-            isIPv6 = true
             guard IPv6Literal.isValid(host) else { return nil }
             portText = bytes[(end + 1)...]
         } else {
             let end = bytes.firstIndex(of: UInt8(ascii: ":")) ?? bytes.endIndex
             guard end > 0, bytes[..<end].allSatisfy(Self.isHostByte) else { return nil }
             host = String(decoding: bytes[..<end], as: UTF8.self).asciiLowercased
-            isIPv6 = false
             portText = bytes[end...]
         }
         guard let port = Self.port(portText) else { return nil }
         self.port = port.number
     }
 
-    /// The host as it stands in a URL.
-    var hostInURL: String { isIPv6 ? "[\(host)]" : host }
+    /// A host as it stands in a URL: an IPv6 literal in brackets.
+    static func bracketed(_ host: String) -> String { host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]" : host }
 
-    static func isHostByte(_ byte: UInt8) -> Bool {
+    private static func isHostByte(_ byte: UInt8) -> Bool {
         byte.isASCIILetter || byte.isDigit || [UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_")].contains(byte)
     }
 

@@ -4,7 +4,8 @@ enum IPv6Literal {
     /// as an IPv4 address. Zone identifiers are not allowed: they mean something on one machine only.
     static func isValid(_ text: String) -> Bool {
         let halves = halves(Array(text.utf8))
-        let counts = halves.enumerated().map { index, half in groupCount(half, mayEndInIPv4: index == halves.count - 1) }
+        let counts = halves.enumerated().map { index, half in groupCount(half, mayEndInIPv4: index == halves.count - 1)
+        }
         switch (counts.first, counts.dropFirst().first) {
         case (.some(.some(let all)), nil): return all == 8
         case (.some(.some(let before)), .some(.some(let after))): return before + after <= 7
@@ -15,10 +16,9 @@ enum IPv6Literal {
     /// The text before and behind the first `::`, or all of it.
     private static func halves(_ text: [UInt8]) -> [ArraySlice<UInt8>] {
         let colon = UInt8(ascii: ":")
-        for index in text.indices.dropLast() where text[index] == colon && text[index + 1] == colon {
-            return [text[..<index], text[(index + 2)...]]
-        }
-        return [text[...]]
+        let double = text.indices.dropLast().first { text[$0] == colon && text[$0 + 1] == colon }
+        guard let double else { return [ArraySlice(text)] }
+        return [text[..<double], text[(double + 2)...]]
     }
 
     /// How many groups of 16 bits these are, or `nil` when they are something else.
@@ -31,7 +31,9 @@ enum IPv6Literal {
             groups.removeLast()
             count = 2
         }
-        guard groups.allSatisfy({ (1...4).contains($0.count) && $0.allSatisfy { $0.hexValue != nil } }) else { return nil }
+        guard groups.allSatisfy({ (1...4).contains($0.count) && $0.allSatisfy { $0.hexValue != nil } }) else {
+            return nil
+        }
         return count + groups.count
     }
 

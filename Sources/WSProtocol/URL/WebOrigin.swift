@@ -17,7 +17,9 @@ public struct WebOrigin: Hashable, Sendable {
     ///
     /// - Returns: `nil` for anything else, such as `null` or an origin with a path.
     public init?(_ text: String) {
-        guard let colon = text.utf8.firstIndex(of: UInt8(ascii: ":")), text[colon...].hasPrefix("://") else { return nil }
+        guard let colon = text.utf8.firstIndex(of: UInt8(ascii: ":")), text[colon...].hasPrefix("://") else {
+            return nil
+        }
         let scheme = String(text[..<colon])
         guard let authority = Authority(String(text[colon...].dropFirst(3))), scheme.isToken else { return nil }
         self.init(
@@ -31,7 +33,7 @@ public struct WebOrigin: Hashable, Sendable {
 extension WebOrigin: CustomStringConvertible {
     /// As a browser writes it: without the port when it is the scheme's own.
     public var description: String {
-        let host = host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]" : host
+        let host = Authority.bracketed(host)
         let isDefault = port == Self.defaultPort(isSecure: ["https", "wss"].contains(scheme))
         return "\(scheme)://\(host)\(isDefault ? "" : ":\(port)")"
     }

@@ -6,11 +6,11 @@ extension WebSocketURL {
         /// Checks what holds for the URL as a whole.
         init(_ text: String) throws(ParseError) {
             let bytes = Array(text.utf8)
-            for (offset, byte) in bytes.enumerated() where byte <= 0x20 || byte == 0x7F {
-                throw .forbiddenByte(byte, offset: offset)
+            if let offset = bytes.firstIndex(where: { $0 <= 0x20 || $0 == 0x7F }) {
+                throw .forbiddenByte(bytes[offset], offset: offset)
             }
             guard !bytes.contains(UInt8(ascii: "#")) else { throw .fragment }
-            rest = bytes[...]
+            rest = ArraySlice(bytes)
         }
 
         mutating func scheme() throws(ParseError) -> Scheme {

@@ -36,7 +36,7 @@ public struct WebSocketURL: Hashable, Sendable {
 
     /// The value of `Host` (RFC 9110 section 7.2): without the port when it is the scheme's own.
     public var hostHeader: String {
-        let host = host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]" : host
+        let host = Authority.bracketed(host)
         return port == WebOrigin.defaultPort(isSecure: isSecure) ? host : "\(host):\(port)"
     }
 

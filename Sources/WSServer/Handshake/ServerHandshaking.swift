@@ -13,27 +13,31 @@ final class ServerHandshaking: @unchecked Sendable {
     private let driver: StreamDriver
     private var head: [UInt8] = []
     private var tls: TLSDetails?
-    /// The task that the handshake, and then the handler, runs in.
-    var task: Task<Void, Never>?
+    private var refusing: LingeringClose?
+    private let deadline: Alarm
 
     init(_ stream: SocketStream, peer: SocketAddress?, on scheduler: Scheduler, _ settings: ServerSettings) {
         self.scheduler = scheduler
         self.settings = settings
         self.peer = peer
         local = stream.localAddress
-        driver = unsafe StreamDriver(
+        let driver = unsafe StreamDriver(
             stream, buffer: TransportResources.of(scheduler).readBuffer, phase: .handshake)
-    }
-
-    /// Drops it: the server shuts down.
-    func abort() { driver.abort(WebSocketError(.closed, "the server is shutting down", phase: .handshake)) }
-
-    /// Carries it through. The connection has begun when this returns one; otherwise the peer was refused or is gone.
-    func run() async -> WebSocket? {
-        let deadline = Alarm { [driver, settings] in
+        self.driver = driver
+        deadline = Alarm { [settings] in
             driver.abort(
                 WebSocketError(.timeout, "no handshake within \(settings.handshakeTimeout)", phase: .handshake))
         }
+    }
+
+    /// Drops it: the server shuts down.
+    func abort() {
+        driver.abort(WebSocketError(.closed, "the server is shutting down", phase: .handshake))
+        refusing?.end()
+    }
+
+    /// Carries it through. The connection has begun when this returns one; otherwise the peer was refused or is gone.
+    func run() async -> WebSocket? {
         scheduler.arm(deadline, after: settings.handshakeTimeout)
         defer { scheduler.disarm(deadline) }
         do {
@@ -84,16 +88,27 @@ final class ServerHandshaking: @unchecked Sendable {
             stream: driver.release(), scheduler: scheduler, role: .server, options: settings.connection,
             description: description)
         connection.onOwnThread { connection in
-            if case .perMessage(let handler) = settings.handler { connection.setMessageHandler(handler) }
+            switch settings.handler {
+            case .perConnection(let handler): connection.start(handler)
+            case .perMessage(let handler): connection.setMessageHandler(handler)
+            }
             connection.begin(leftover: rest)
         }
         return connection
     }
 
     /// Answers, and lets the answer arrive: closing at once would reset a peer that is still sending.
+    ///
+    /// Until then it counts as a handshake, or peers that are refused and stay could take more descriptors than the
+    /// limits allow.
     private func refuse(_ refusal: Refusal) async -> WebSocket? {
-        LingeringClose.start(
-            driver.release(), last: refusal.bytes, on: scheduler, for: settings.connection.closeTimeout)
+        scheduler.disarm(deadline)
+        await withCheckedContinuation { continuation in
+            refusing = LingeringClose.start(
+                driver.release(), last: refusal.bytes, on: scheduler, for: settings.connection.closeTimeout,
+                whenDone: { continuation.resume() })
+        }
+        refusing = nil
         return nil
     }
 }

@@ -34,20 +34,17 @@ actor ConnectionSupervisor {
         }
         let handshaking = ServerHandshaking(stream, peer: peer, on: scheduler, settings)
         handshakes[ObjectIdentifier(handshaking)] = handshaking
-        let task = Task(executorPreference: scheduler) { await self.serve(handshaking) }
-        handshaking.task = task
+        Task { await self.serve(handshaking) }
     }
 
-    /// The whole life of a connection, in one task.
+    /// The handshake has a task of its own, whose memory is gone when the handler begins to wait.
     private func serve(_ handshaking: ServerHandshaking) async {
         let connection = await handshaking.run()
         handshakes[ObjectIdentifier(handshaking)] = nil
+        // It counts as the one before it ends as the other, or the acceptor could see room that is not there.
+        if let connection { hold(connection) }
         settings.load.handshakeEnded()
-        guard let connection else { return checkEmpty() }
-        hold(connection)
-        if case .perConnection(let handler) = settings.handler {
-            await connection.run(handler, task: handshaking.task)
-        }
+        checkEmpty()
     }
 
     private func hold(_ connection: WebSocket) {
@@ -94,7 +91,9 @@ actor ConnectionSupervisor {
 
     /// Returns when no handshake and no connection is left.
     private func untilEmpty() async {
-        if connections.isEmpty && handshakes.isEmpty { return }
-        await withCheckedContinuation { whenEmpty.append($0) }
+        await withCheckedContinuation { continuation in
+            whenEmpty.append(continuation)
+            checkEmpty()
+        }
     }
 }

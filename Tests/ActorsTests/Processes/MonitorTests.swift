@@ -144,7 +144,7 @@ import Testing
             Process<String>.spawn { me in for await text in me.mailbox { probe.record(text) } }
         }
         driven.settle()
-        let gate = Gate()
+        let gate = DrivenLatch(other)
         let target = other.run {
             Process<Int>.spawn { _ in
                 await gate.wait()

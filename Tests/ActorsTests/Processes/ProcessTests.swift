@@ -20,7 +20,7 @@ func withGroup<R>(
 
     @Test func `a body that returns ends normally and one that throws with its error (P4)`() async throws {
         try await withGroup { group in
-            let (returning, throwing) = (Gate(), Gate())
+            let (returning, throwing) = (Latch(), Latch())
             let first = Process<Int>.spawn(on: group.next()) { _ in await returning.wait() }
             let second = Process<Int>.spawn(on: group.next()) { _ in
                 await throwing.wait()
@@ -128,7 +128,7 @@ func withGroup<R>(
     @Test func `one message at a time, also while the body awaits something else (P3)`() {
         let driven = HandDriven()
         let probe = Probe<String>()
-        let gate = Gate()
+        let gate = DrivenLatch(driven)
         driven.run {
             let process = Process<Int>.spawn { me in
                 for await number in me.mailbox {
@@ -285,7 +285,7 @@ func withGroup<R>(
     }
 
     @Test func `shutdown closes the mailbox, cancels the task, and the down waits for the body (P4)`() {
-        let (seen, gate) = (Probe<String>(), Gate())
+        let (seen, gate) = (Probe<String>(), DrivenLatch(driven))
         let process = spawn { me in
             for await number in me.mailbox { seen.record("\(number)") }
             seen.record(Task.isCancelled ? "cancelled" : "not cancelled")
@@ -325,7 +325,7 @@ func withGroup<R>(
     }
 
     @Test func `kill marks it dead at once, its task returns later (P4, P6)`() {
-        let (gate, late) = (Gate(), Probe<Bool>())
+        let (gate, late) = (DrivenLatch(driven), Probe<Bool>())
         let process = spawn { me in
             await gate.wait()
             late.record(await me.receive() == nil && Task.isCancelled)
@@ -343,7 +343,7 @@ func withGroup<R>(
     }
 
     @Test func `kill overtakes a shutdown that goes on (P4)`() {
-        let gate = Gate()
+        let gate = DrivenLatch(driven)
         let process = spawn { _ in await gate.wait() }
         let end = watch(process)
         driven.run { process.exit(.shutdown) }
@@ -358,7 +358,7 @@ func withGroup<R>(
     }
 
     @Test func `after a grace of 5 s it is marked dead (P4)`() {
-        let gate = Gate()
+        let gate = DrivenLatch(driven)
         let process = spawn { _ in await gate.wait() }
         let end = watch(process)
         driven.run { process.exit(.shutdown) }

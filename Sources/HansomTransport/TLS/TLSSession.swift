@@ -1,0 +1,164 @@
+import CTLS
+
+/// One TLS session over a byte stream: OpenSSL's state machine and nothing of readiness. Belongs to one thread.
+@safe package final class TLSSession {
+    /// What one attempt came to.
+    enum Outcome {
+        /// Done; for reading and writing, so many bytes.
+        case done(Int)
+        /// The stream below must be readable first.
+        case wantsRead
+        /// The stream below must be writable first.
+        case wantsWrite
+        /// The peer has said `close_notify`.
+        case closed
+        /// The stream below broke, or ended without `close_notify`.
+        case lost(StreamError)
+        /// TLS itself broke: nothing works any more.
+        case broken(TLSFailure)
+    }
+
+    private let link: TLSLink
+    let ssl: OpaquePointer
+    private let role: TLSContext.Role
+
+    /// Begins a session that has not yet sent anything.
+    ///
+    /// - Parameter host: for a client, the host to ask for and to look for in the certificate.
+    init(_ context: TLSContext, host: String?, over lower: any ByteStream) throws(StreamError) {
+        link = TLSLink(lower: lower, context: context, host: context.serverName ?? host)
+        role = context.role
+        TLSErrorQueue.clear()
+        // Safety: the `SSL` is this object's own and takes the BIO over; the link lives as long as this object.
+        guard let ssl = unsafe SSL_new(context.handle.raw) else {
+            throw .tls("OpenSSL makes no session: \(TLSErrorQueue.drainText())")
+        }
+        unsafe self.ssl = ssl
+        guard let bio = unsafe TLSStreamBIO.make(over: link) else { throw .tls("OpenSSL makes no BIO: out of memory") }
+        unsafe SSL_set_bio(ssl, bio, bio)
+        unsafe CTLS_set_owner(ssl, Unmanaged.passUnretained(link).toOpaque())
+        switch context.role {
+        case .client:
+            unsafe SSL_set_connect_state(ssl)
+            try name(link.host ?? "")
+        case .server:
+            unsafe SSL_set_accept_state(ssl)
+        }
+    }
+
+    deinit {
+        // Otherwise OpenSSL bars a session from being taken up again after a connection that broke, which is just when
+        // a client wants to; since TLS 1.1 there is no need to (RFC 5246 section 7.2.1).
+        // Safety: the last use of the `SSL`. It frees the BIO, and calls nothing of ours; the link goes afterwards.
+        unsafe SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN)
+        unsafe SSL_free(ssl)
+    }
+
+    /// Whether bytes that have come wait inside: decrypted, or not even looked at, or a part of a record.
+    var holdsBytes: Bool {
+        // Safety: `ssl` lives as long as `self`, here and below.
+        unsafe SSL_has_pending(ssl) == 1
+    }
+
+    /// Takes the handshake a step on.
+    func handshake() -> Outcome {
+        let outcome = attempt("TLS handshake") { unsafe SSL_do_handshake(ssl) }
+        switch outcome {
+        case .done: link.firstBytes = nil
+        case .lost(.truncated), .closed:
+            // Safety: the text is a constant of the library.
+            let state = unsafe String(cString: SSL_state_string_long(ssl))
+            return .lost(.tls("TLS handshake: the peer closed the connection in mid-handshake (\(state))"))
+        default: break
+        }
+        return outcome
+    }
+
+    /// Reads decrypted bytes into a buffer that is not empty.
+    func read(into buffer: UnsafeMutableRawBufferPointer) -> Outcome {
+        var count = 0
+        // Safety: at most the size of the buffer is written into it.
+        let outcome = attempt("TLS") { unsafe SSL_read_ex(ssl, buffer.baseAddress, buffer.count, &count) }
+        if case .done = outcome { return .done(count) }
+        return outcome
+    }
+
+    /// Encrypts and sends at least one byte of a buffer that is not empty.
+    ///
+    /// After `wantsWrite` the same bytes must be offered again, and no fewer: their record is already made.
+    func write(_ bytes: UnsafeRawBufferPointer) -> Outcome {
+        var count = 0
+        // Safety: at most the size of the buffer is read from it.
+        let outcome = attempt("TLS") { unsafe SSL_write_ex(ssl, bytes.baseAddress, bytes.count, &count) }
+        if case .done = outcome { return .done(count) }
+        return outcome
+    }
+
+    /// Sends `close_notify`.
+    func shutdown() -> Outcome {
+        // 0 means: sent, and the peer's own has not come yet. That is what is wanted here.
+        attempt("TLS close") {
+            let result = unsafe SSL_shutdown(ssl)
+            return result == 0 ? 1 : result
+        }
+    }
+
+    /// What the handshake agreed on.
+    func details() -> TLSDetails {
+        // Safety: the strings and the certificate belong to the session and are copied.
+        let peer = unsafe SSL_get0_peer_certificate(ssl).map { unsafe TLSCertificate(x509: $0) }
+        let cipher = unsafe SSL_CIPHER_standard_name(SSL_get_current_cipher(ssl))
+        return unsafe TLSDetails(
+            version: TLSVersion(wireNumber: SSL_version(ssl)) ?? .tls12,
+            cipher: cipher.map { unsafe String(cString: $0) } ?? "unknown",
+            alpn: selectedProtocol,
+            serverName: SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name).map { unsafe String(cString: $0) },
+            peerCertificate: peer?.der,
+            peerSubject: peer?.subject,
+            isResumed: SSL_session_reused(ssl) == 1)
+    }
+
+    private var selectedProtocol: String? {
+        var bytes: UnsafePointer<UInt8>? = nil
+        var count: UInt32 = 0
+        // Safety: the bytes belong to the session and are copied.
+        unsafe SSL_get0_alpn_selected(ssl, &bytes, &count)
+        guard let bytes = unsafe bytes, count > 0 else { return nil }
+        return unsafe String(decoding: UnsafeBufferPointer(start: bytes, count: Int(count)), as: UTF8.self)
+    }
+
+    /// Says which host is wanted: to the server, and to the check of its certificate.
+    private func name(_ host: String) throws(StreamError) {
+        // Safety: the parameters belong to the `SSL`; strings and bytes are copied.
+        let parameters = unsafe SSL_get0_param(ssl)
+        switch TLSServerName(host) {
+        case .host(let name):
+            unsafe X509_VERIFY_PARAM_set_hostflags(
+                parameters, UInt32(X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT))
+            guard unsafe X509_VERIFY_PARAM_set1_host(parameters, name, name.utf8.count) == 1,
+                unsafe CTLS_set_server_name(ssl, name) == 1
+            else { throw .tls("OpenSSL refuses the server name '\(name)'") }
+        case .address(let bytes):
+            guard unsafe X509_VERIFY_PARAM_set1_ip(parameters, bytes, bytes.count) == 1 else {
+                throw .tls("OpenSSL refuses the server address '\(host)'")
+            }
+        case nil:
+            throw .tls("server name '\(Printable.text(Array(host.utf8)))' is neither a host name nor an address")
+        }
+        unsafe link.context.sessions?.offer(for: host, in: ssl)
+    }
+
+    private func attempt(_ phase: String, _ call: () -> Int32) -> Outcome {
+        TLSErrorQueue.clear()
+        link.prepare()
+        let result = call()
+        if result > 0 { return .done(0) }
+        return switch unsafe SSL_get_error(ssl, result) {
+        case SSL_ERROR_WANT_READ: .wantsRead
+        case SSL_ERROR_WANT_WRITE: .wantsWrite
+        case SSL_ERROR_ZERO_RETURN: .closed
+        case SSL_ERROR_SYSCALL: .lost(link.failure ?? .truncated)
+        default: .broken(TLSFailure(TLSErrorQueue.drain(), link, phase: phase))
+        }
+    }
+}

@@ -1,0 +1,77 @@
+import CTLS
+
+/// Judges the certificate that a peer shows, and says in words what is wrong with it.
+enum TLSVerifier {
+    /// The judgement, as OpenSSL asks for it in the middle of the handshake.
+    static func accepts(_ verification: OpaquePointer, for link: TLSLink) -> Bool {
+        // Safety: `verification` lives during the callback, and so do the certificates that it holds.
+        if link.context.verifiesPeer, unsafe X509_verify_cert(verification) != 1 {
+            unsafe link.refusedCertificate = complaint(verification, host: link.host)
+            return false
+        }
+        let pins = link.context.pinnedPublicKeys
+        guard !pins.isEmpty else { return true }
+        guard let leaf = unsafe X509_STORE_CTX_get0_cert(verification) else { return false }
+        let digest = unsafe TLSCertificate(x509: leaf).publicKeyDigest
+        if pins.contains(digest) { return true }
+        link.refusedCertificate =
+            "its public key has the SHA-256 digest \(hex(digest)), which is none of the \(pins.count) pinned"
+        unsafe X509_STORE_CTX_set_error(verification, X509_V_ERR_APPLICATION_VERIFICATION)
+        return false
+    }
+
+    private static func complaint(_ verification: OpaquePointer, host: String?) -> String {
+        // Safety: see `accepts`.
+        let code = unsafe X509_STORE_CTX_get_error(verification)
+        let depth = unsafe X509_STORE_CTX_get_error_depth(verification)
+        guard
+            let current = unsafe X509_STORE_CTX_get_current_cert(verification)
+                ?? X509_STORE_CTX_get0_cert(verification)
+        else { return words(code) }
+        let certificate = unsafe TLSCertificate(x509: current)
+        let complaint = complaint(code, about: certificate, host: host)
+        let who = Printable.text(Array(certificate.subject.utf8))
+        return depth > 0 ? "\(complaint) [authority '\(who)', \(depth) above the peer's own]" : complaint
+    }
+
+    private static func complaint(_ code: Int32, about certificate: TLSCertificate, host: String?) -> String {
+        switch code {
+        case X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH:
+            "it is not valid for host '\(host ?? "")' (it names: \(names(of: certificate)))"
+        case X509_V_ERR_CERT_HAS_EXPIRED:
+            "it expired on \(certificate.notAfter)"
+        case X509_V_ERR_CERT_NOT_YET_VALID:
+            "it is not yet valid: its time begins on \(certificate.notBefore)"
+        case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+            "it is self-signed, and not among the trusted roots"
+        case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+            "unknown authority: its chain ends in a self-signed certificate that is not among the trusted roots"
+        case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE,
+            X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+            "unknown authority: \(words(code)) (its issuer: '\(Printable.text(Array(certificate.issuer.utf8)))'); "
+                + "either the peer leaves out an intermediate certificate, or its root is not trusted"
+        case X509_V_ERR_EE_KEY_TOO_SMALL, X509_V_ERR_CA_KEY_TOO_SMALL:
+            "weak key: \(certificate.keyStrength); expected RSA of at least 2048 bits or an elliptic curve of at least 224"
+        case X509_V_ERR_CA_MD_TOO_WEAK:
+            "weak signature: \(words(code)); expected SHA-2"
+        default:
+            words(code)
+        }
+    }
+
+    private static func names(of certificate: TLSCertificate) -> String {
+        let names = certificate.names
+        if names.isEmpty { return "nothing; a subject's common name does not count (RFC 9525)" }
+        let more = names.count > 8 ? " and \(names.count - 8) more" : ""
+        return names.prefix(8).joined(separator: ", ") + more
+    }
+
+    private static func words(_ code: Int32) -> String {
+        // Safety: the result is a constant of the library.
+        unsafe X509_verify_cert_error_string(Int(code)).map { unsafe String(cString: $0) } ?? "error \(code)"
+    }
+
+    private static func hex(_ bytes: [UInt8]) -> String {
+        bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    }
+}

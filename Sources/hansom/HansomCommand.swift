@@ -1,0 +1,18 @@
+internal import ArgumentParser
+
+/// The `hansom` command.
+struct HansomCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "hansom", abstract: "WebSocket servers, a client and a load generator for the terminal.",
+        subcommands: [Serve.self, Connect.self, Bench.self])
+
+    /// Does what the arguments say; `nil`: those that the program was started with.
+    static func run(arguments: [String]?) async throws {
+        var command = try parseAsRoot(arguments)
+        if var command = command as? any AsyncParsableCommand {
+            try await command.run()
+        } else {
+            try command.run()
+        }
+    }
+}

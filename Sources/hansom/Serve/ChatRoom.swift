@@ -1,0 +1,66 @@
+internal import Actors
+internal import WSServer
+
+/// Where those who chat meet: a process, which handles one thing at a time, so that everyone reads the same order.
+///
+/// Who joins or says something waits until all others have been sent it: nobody can fill the room's mailbox.
+struct ChatRoom: Sendable {
+    private enum Input: Sendable {
+        case join(WebSocket, wish: String, CheckedContinuation<Void, Never>)
+        case say(String, by: WebSocket, CheckedContinuation<Void, Never>)
+        case left(Down)
+    }
+
+    private struct Guests {
+        var connections: [PID: WebSocket] = [:]
+        var names = ChatNames()
+    }
+
+    private let process: Process<Input>
+
+    init(on scheduler: Scheduler) {
+        process = Process.spawn(on: scheduler) { me in
+            var guests = Guests()
+            for await input in me.mailbox { await ChatRoom.handle(input, &guests, as: me) }
+        }
+    }
+
+    /// Lets a connection hear what is said; it leaves by ending.
+    func join(_ connection: WebSocket) async {
+        let wish = String(connection.request?.path.dropFirst() ?? "")
+        await withCheckedContinuation { process.send(.join(connection, wish: wish, $0)) }
+    }
+
+    /// Tells everyone else.
+    func say(_ text: String, by connection: WebSocket) async {
+        await withCheckedContinuation { process.send(.say(text, by: connection, $0)) }
+    }
+
+    private static func handle(_ input: Input, _ guests: inout Guests, as me: isolated Process<Input>) async {
+        switch input {
+        case .join(let connection, let wish, let done):
+            let name = guests.names.add(connection.pid, wish: wish)
+            me.monitor(connection.pid) { .left($0) }
+            _ = await connection.trySend(.text("* you are \(name)"))
+            await tell("* \(name) joined", &guests)
+            guests.connections[connection.pid] = connection
+            done.resume()
+        case .say(let text, let connection, let done):
+            if let name = guests.names[connection.pid] {
+                await tell("\(name): \(text)", &guests, except: connection.pid)
+            }
+            done.resume()
+        case .left(let down):
+            guests.connections[down.pid] = nil
+            if let name = guests.names.remove(down.pid) { await tell("* \(name) left", &guests) }
+        }
+    }
+
+    private static func tell(_ line: String, _ guests: inout Guests, except speaker: PID? = nil) async {
+        for (pid, connection) in guests.connections where pid != speaker {
+            guard await connection.trySend(.text(line)) == .full else { continue }
+            await SlowReader.drop(connection)
+            guests.connections[pid] = nil
+        }
+    }
+}

@@ -1,0 +1,49 @@
+import Glibc
+import Testing
+import WSServer
+
+struct BenchTests {
+    @Test(arguments: [(1, 1, 20), (8, 16, 0), (2, 4, 200_000)])
+    func `measures an echo server`(connections: Int, depth: Int, size: Int) async throws {
+        try await CommandRun.serving("echo", "--port", "0") { _, url in
+            let bench = try CommandRun(
+                "bench", "echo", url, "--connections", "\(connections)", "--depth", "\(depth)", "--size", "\(size)",
+                "--seconds", "1")
+            let run = await bench.finished()
+            #expect(run.code == 0)
+            #expect(run.output.count == 2)
+            let rate = Int(run.output.first?.prefix { $0 != " " } ?? "")
+            #expect(rate ?? 0 > 0)
+            let load = "\(connections) connections, \(size) bytes, \(depth) in flight"
+            #expect(run.output.first?.hasSuffix(load) == true)
+            for part in ["p50 ", "p90 ", "p99 ", "p99.9 ", "max "] { #expect(run.output.last?.contains(part) == true) }
+            #expect(run.errors.allSatisfy { $0.hasPrefix("1 s: ") && $0.hasSuffix(" messages/s") })
+        }
+    }
+
+    @Test func `tells each second how it goes`() async throws {
+        try await CommandRun.serving("echo", "--port", "0", "--sync") { _, url in
+            let bench = try CommandRun("bench", "echo", url, "--connections", "2", "--seconds", "600")
+            #expect(await bench.nextErrorLine()?.hasPrefix("1 s: ") == true)
+            #expect(await bench.nextErrorLine()?.hasPrefix("2 s: ") == true)
+            bench.signal(SIGINT)
+            #expect(await bench.finished().code == 128 + SIGINT)
+        }
+    }
+
+    @Test func `refuses what is no echo`() async throws {
+        let server = try await WebSocketServer.listen(port: 0, onMessage: { ws, _ in ws.trySend(.text("no")) })
+        let run = await (try CommandRun("bench", "echo", "ws://\(server.address)", "--seconds", "1")).finished()
+        #expect(run.code == 1)
+        #expect(run.errors == ["hansom: what came back is not what was sent; is it an echo server?"])
+        await server.forceClose()
+    }
+
+    @Test func `says when the server goes away`() async throws {
+        let server = try await WebSocketServer.listen(port: 0) { ws in _ = try await ws.recv() }
+        let run = await (try CommandRun("bench", "echo", "ws://\(server.address)", "--seconds", "1")).finished()
+        #expect(run.code == 1)
+        #expect(run.errors == ["hansom: the connection was closed with 1000"])
+        await server.forceClose()
+    }
+}

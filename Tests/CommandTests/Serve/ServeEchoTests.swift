@@ -1,0 +1,83 @@
+import Foundation
+import Testing
+import WSClient
+
+struct ServeEchoTests {
+    @Test(arguments: [
+        [], ["--sync"], ["--schedulers", "1"], ["--schedulers", "3", "--sync"], ["--host", "localhost"],
+    ])
+    func `says where it listens, and echoes`(options: [String]) async throws {
+        let server = try CommandRun(arguments: ["serve", "echo", "--port", "0"] + options, input: nil)
+        let url = try await server.address()
+        #expect(url.hasPrefix("ws://127.0.0.1:"))
+        try await expectEcho(url)
+        server.signal(SIGTERM)
+        let end = await server.finished()
+        #expect(end.code == 0)
+        #expect(end.output == [] && end.errors == [])
+    }
+
+    private func expectEcho(_ url: String, _ options: ConnectOptions = .init()) async throws {
+        let messages: [WebSocket.Message] = [
+            .text(""), .text("Grüße"), .binary([]), .binary([UInt8](repeating: 7, count: 100_000)),
+        ]
+        try await WebSocket.withConnection(to: url, options: options) { ws in
+            for message in messages {
+                try await ws.send(message)
+                #expect(try await ws.recv(timeout: .seconds(30)) == message)
+            }
+        }
+    }
+
+    @Test func `serves TLS (S8)`() async throws {
+        let files = try Certificates()
+        try await CommandRun.serving(
+            "echo", "--port", "0", "--tls-cert", files.certificate, "--tls-key", files.key
+        ) { _, url in
+            #expect(url.hasPrefix("wss://127.0.0.1:"))
+            var options = ConnectOptions()
+            options.tls.trustRoots = .file(files.certificate)
+            try await expectEcho(url, options)
+        }
+    }
+
+    @Test func `serves a Unix-domain socket, and removes its file (S1)`() async throws {
+        let path = FileManager.default.temporaryDirectory.appendingPathComponent("hansom-\(UUID().uuidString)").path
+        try await CommandRun.serving("echo", "--unix", path) { _, place in
+            #expect(place == "unix:\(path)")
+            try await expectEcho("ws+unix://\(path):/")
+        }
+        #expect(!FileManager.default.fileExists(atPath: path))
+    }
+
+    @Test func `keeps to its limits (W15)`() async throws {
+        try await CommandRun.serving(
+            "echo", "--port", "0", "--max-message-size", "10", "--max-fragments", "2"
+        ) { _, url in
+            let long = try await WebSocket.connect(to: url)
+            try await long.send(.text("0123456789"))
+            #expect(try await long.recv(timeout: .seconds(30)) == .text("0123456789"))
+            try await long.send(.text("0123456789A"))
+            let tooLong = await #expect(throws: WebSocketError.self) { try await long.recv(timeout: .seconds(30)) }
+            #expect(tooLong?.close?.code == .messageTooBig)
+            let split = try await WebSocket.connect(to: url)
+            try await split.send(fragments: ["a", "b", "c"])
+            let tooMany = await #expect(throws: WebSocketError.self) { try await split.recv(timeout: .seconds(30)) }
+            #expect(tooMany?.close?.code == .messageTooBig || tooMany?.close?.code == .policyViolation)
+        }
+    }
+
+    @Test func `does not keep without bound for a peer that does not read (S10)`() async throws {
+        try await CommandRun.serving("echo", "--port", "0", "--sync") { _, url in
+            let greedy = try await WebSocket.connect(to: url)
+            let message = WebSocket.Message.binary([UInt8](repeating: 1, count: 1 << 20))
+            // Nothing is received while these go out: more than the buffers of both ends and of the kernel hold.
+            for _ in 0..<48 { try await greedy.send(message) }
+            let end = await #expect(throws: WebSocketError.self) {
+                while true { _ = try await greedy.recv(timeout: .seconds(30)) }
+            }
+            #expect(end?.close?.code == .policyViolation)
+            #expect(end?.close?.reason == "reads more slowly than it is sent to")
+        }
+    }
+}

@@ -1,0 +1,38 @@
+import Foundation
+import Testing
+
+/// What README.md and GUIDE.md show is code that compiles, since each block stands in a source of this target too.
+struct DocumentTests {
+    @Test(arguments: Documents.names)
+    func `each block of Swift stands in a source that imports what it imports`(name: String) throws {
+        let sources = try Documents.sources()
+        let blocks = CodeBlock.all(in: try Documents.text(of: name)).filter { !$0.isManifest }
+        #expect(!blocks.isEmpty)
+        for block in blocks {
+            let isKnown = sources.contains { source in
+                source.imports.isSuperset(of: block.imports) && source.pieces.values.contains(block.body)
+            }
+            #expect(isKnown, "no source of Tests/GuideTests has this block of \(name):\n\(block)")
+        }
+    }
+
+    @Test func `each piece of the sources stands in a document`() throws {
+        let blocks = try Documents.names.flatMap { CodeBlock.all(in: try Documents.text(of: $0)) }.map(\.body)
+        for source in try Documents.sources() {
+            for (name, piece) in source.pieces {
+                #expect(blocks.contains(piece), "\(name) of \(source.name) is in no document")
+            }
+        }
+    }
+
+    @Test(arguments: Documents.names)
+    func `manifests name products that the package has`(name: String) throws {
+        let package = try Documents.text(of: "Package.swift")
+        for block in CodeBlock.all(in: try Documents.text(of: name)) where block.isManifest {
+            for line in block.body where line.contains(".product(name: ") {
+                let product = line.components(separatedBy: "\"")[1]
+                #expect(package.contains(".library(name: \"\(product)\""), "the package has no product \(product)")
+            }
+        }
+    }
+}

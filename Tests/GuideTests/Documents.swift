@@ -1,0 +1,92 @@
+import Foundation
+
+/// The documents whose Swift code is tested, and the sources that it stands in too.
+enum Documents {
+    static let names = ["README.md", "GUIDE.md"]
+
+    static func text(of name: String) throws -> String {
+        try String(contentsOf: root.appending(path: name), encoding: .utf8)
+    }
+
+    /// The sources beside this file.
+    static func sources() throws -> [Source] {
+        let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Snippets")
+        return try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil).map {
+            Source(name: $0.lastPathComponent, text: try String(contentsOf: $0, encoding: .utf8))
+        }
+    }
+
+    private static var root: URL {
+        URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+    }
+}
+
+/// A source with pieces that stand between `// guide: name` and `// end`.
+struct Source {
+    let name: String
+    let imports: Set<String>
+    /// By name, without their indentation.
+    let pieces: [String: [String]]
+
+    init(name: String, text: String) {
+        let lines = text.components(separatedBy: "\n")
+        var pieces: [String: [String]] = [:]
+        var open: String?
+        for line in lines {
+            let words = line.trimmingCharacters(in: .whitespaces)
+            if words.hasPrefix("// guide: ") {
+                open = String(words.dropFirst("// guide: ".count))
+                pieces[open ?? ""] = []
+            } else if words == "// end" {
+                open = nil
+            } else if let open {
+                pieces[open]?.append(line)
+            }
+        }
+        self.name = name
+        self.pieces = pieces.mapValues(\.outdented)
+        imports = Set(lines.filter { $0.hasPrefix("import ") })
+    }
+}
+
+/// A block of Swift in a document.
+struct CodeBlock: CustomStringConvertible {
+    /// The imports that it begins with.
+    let imports: [String]
+    /// What follows them, without its indentation.
+    let body: [String]
+    /// Whether it is a package's manifest, which no test can compile.
+    let isManifest: Bool
+
+    init(lines: [String]) {
+        let lines = lines.outdented
+        imports = Array(lines.prefix { $0.hasPrefix("import ") })
+        body = Array(lines.dropFirst(imports.count).drop(while: \.isEmpty))
+        isManifest = lines.first?.hasPrefix("// swift-tools-version") ?? false
+    }
+
+    var description: String { (imports + body).joined(separator: "\n") }
+
+    static func all(in document: String) -> [CodeBlock] {
+        var blocks: [CodeBlock] = []
+        var open: [String]?
+        for line in document.components(separatedBy: "\n") {
+            let words = line.trimmingCharacters(in: .whitespaces)
+            if let lines = open {
+                if words == "```" { blocks.append(CodeBlock(lines: lines)) }
+                open = words == "```" ? nil : lines + [line]
+            } else if words.hasPrefix("```swift") {
+                open = []
+            }
+        }
+        return blocks
+    }
+}
+
+extension [String] {
+    /// The lines without the indentation that all of them have.
+    var outdented: [String] {
+        let indentation = filter { !$0.isEmpty }.map { $0.prefix { $0 == " " }.count }.min() ?? 0
+        return map { String($0.dropFirst(indentation)) }
+    }
+}

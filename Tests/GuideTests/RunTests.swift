@@ -1,0 +1,170 @@
+import Actors
+import HansomTesting
+import Testing
+import WSClient
+import WSServer
+
+/// The pieces of the guide do what the guide says. Those that need a file, a name or a port of their own only compile.
+struct RunTests {
+    /// Gives `body` the URL of a server on this machine.
+    private func withServer(
+        _ handler: @escaping WebSocket.Handler, _ body: (String) async throws -> Void
+    ) async throws {
+        let server = try await WebSocketServer.listen(port: 0, handler: handler)
+        do {
+            try await body("ws://\(server.address)/")
+        } catch {
+            await server.forceClose()
+            throw error
+        }
+        await server.forceClose()
+    }
+
+    /// Gives `body` both ends of a connection in memory.
+    private func withPair(_ body: (WebSocketPair) async throws -> Void) async throws {
+        let group = try SchedulerGroup(options: .init(count: 1))
+        try await body(await WebSocketPair.connect(on: group))
+        await group.shutdown()
+    }
+
+    private static let echo: WebSocket.Handler = { ws in
+        for try await message in ws { try await ws.send(message) }
+    }
+
+    // MARK: Connections
+
+    @Test func `connecting, receiving and iterating (W1)`() async throws {
+        try await withServer(RunTests.echo) { url in
+            try await receive(from: url)
+            #expect(try await iterate(over: url) == 7)
+        }
+    }
+
+    @Test func `options are made and errors are told apart (C2)`() async throws {
+        #expect(configure().limits.messageSize == 16 << 20)
+        #expect(configureServer().maxConnections == 10_000)
+        try await withServer({ _ in }) { try await handleErrors(at: $0) }
+    }
+
+    @Test func `frames, and a timeout that loses nothing (W1)`() async throws {
+        try await withPair { pair in
+            try await passATimeout(pair.client)
+            try await pair.server.sendPing([1])
+            try await receiveFrames(pair.client)
+        }
+    }
+
+    @Test func `sending in every way (W7, W16, W21)`() async throws {
+        try await withPair { pair in
+            try await GuideTests.send(on: pair.client)
+            await GuideTests.trySend(on: pair.client)
+            let lines = AsyncStream { continuation in
+                for line in ["a", "b"] { continuation.yield(line) }
+                continuation.finish()
+            }
+            try await sendAsItComes(lines, on: pair.client)
+            var texts: [String] = []
+            while texts.last != "ab" {
+                if case .text(let text) = try await pair.server.recv() { texts.append(text) }
+            }
+            #expect(texts == ["Hello", "these leave", "together", "one message in three frames", "news", "ab"])
+        }
+    }
+
+    @Test func `closing with a code of one's own (W8)`() async throws {
+        try await withPair { pair in
+            try await GuideTests.close(pair.client)
+            #expect(pair.server.closeCode?.rawValue == 4001)
+        }
+    }
+
+    // MARK: Active mode
+
+    @Test func `a subscriber and a sequence hear all events (W2)`() async throws {
+        for consume in [subscribe, GuideTests.events] {
+            try await withPair { pair in
+                try await pair.server.send([.text("one"), .text("two")])
+                async let closing: Void = pair.server.close()
+                try await consume(pair.client)
+                try await closing
+            }
+        }
+    }
+
+    @Test func `a mailbox serves two connections (W2)`() async throws {
+        try await withPair { first in
+            try await withPair { second in
+                try await first.server.send(.text("one"))
+                async let closing: Void = first.server.close()
+                async let alsoClosing: Void = second.server.close()
+                try await shareMailbox(first.client, second.client)
+                _ = try await (closing, alsoClosing)
+            }
+        }
+    }
+
+    @Test func `a process takes frames, downs and messages (P24)`() async throws {
+        let worker = Process<Int>.spawn { me in _ = await me.receive() }
+        let handler: WebSocket.Handler = { ws in try await ws.send(ws.recv()) }
+        try await withServer(handler) { #expect(await session(with: $0, watching: worker.pid) == .normal) }
+        worker.exit(.shutdown)
+    }
+
+    // MARK: Servers
+
+    @Test func `listening, with either kind of handler (S1, W21)`() async throws {
+        for start in [listen, answerSynchronously] {
+            let server = try await start()
+            try await receive(from: "ws://\(server.address)/")
+            await shutDown(server)
+        }
+    }
+
+    @Test func `placing, and giving to another process (P25, W12)`() async throws {
+        let group = try SchedulerGroup(options: .init(count: 1))
+        try await place(group)
+        await group.shutdown()
+        let heir = Process<Int>.spawn { _ in }
+        _ = await heir.down()
+        try await withServer(RunTests.echo) { try await own($0, heir.pid) }
+    }
+
+    // MARK: Processes and schedulers
+
+    @Test func `processes count, watch and end (P4, P7)`() async throws {
+        await readmeProcess()
+        #expect(await countMessages() == 5)
+        #expect([.error, .noProcess].contains(await monitor()))
+        #expect(await endProcess() == .shutdown)
+        let worker = heedCancellation()
+        worker.exit(.shutdown)
+        #expect([.shutdown, .normal, .noProcess].contains(await worker.down().kind))
+        bothProcesses()
+    }
+
+    @Test func `blocking work, and a group of one's own (P23)`() async throws {
+        #expect(await block() == 500_000_500_000)
+        try await makeGroup()
+    }
+
+    // MARK: The protocol layer, and testing
+
+    @Test func `bytes in, bytes out (W22)`() throws {
+        #expect(try answer([0x81, 0x82, 0, 0, 0, 0, 0x68, 0x69]) == [0x81, 0x02, 0x68, 0x69])
+        let request = """
+            GET /chat HTTP/1.1\r\nHost: example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r
+            Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n
+            """
+        let response = try #require(try shakeHands(Array(request.utf8)))
+        #expect(String(decoding: response, as: UTF8.self).contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="))
+    }
+
+    @Test func `what users test with (W10)`() async throws {
+        #expect(try await testWithAPair())
+        #expect([.normal, .noProcess].contains(try await testWithManualTime()))
+        let (code, closeFrame) = try await testWithARawPeer()
+        #expect(code == .protocolViolation)
+        #expect(closeFrame.first == 0x88)
+        #expect(closeFrame.suffix(2) == [0x03, 0xEA])
+    }
+}

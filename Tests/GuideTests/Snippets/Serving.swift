@@ -1,0 +1,72 @@
+import WSServer
+
+func readmeServer() async throws {
+    // guide: readme-server
+    try await WebSocketServer.run(port: 8080) { ws in
+        for try await message in ws { try await ws.send(message) }
+    }
+    // end
+}
+
+func listen() async throws -> WebSocketServer {
+    // guide: listen
+    let server = try await WebSocketServer.listen(host: "127.0.0.1", port: 0) { ws in
+        print(ws.request?.path ?? "/", ws.request?.headers[.userAgent] ?? "")
+        for try await message in ws {
+            try await ws.send(message)
+        }
+    }
+    print("listening on ws://\(server.address)")
+    // end
+    return server
+}
+
+func answerSynchronously() async throws -> WebSocketServer {
+    // guide: sync
+    struct SlowReader: Error {}
+
+    let server = try await WebSocketServer.listen(
+        port: 0,
+        onMessage: { ws, message in
+            if ws.trySend(message) == .full { throw SlowReader() }
+        })
+    // end
+    return server
+}
+
+func configureServer() -> ServerOptions {
+    // guide: server-options
+    var options = ServerOptions()
+    options.limits.messageSize = 64 << 10
+    options.maxConnections = 10_000
+    options.origins = .list(["https://example.com", "https://www.example.com"])
+    options.subprotocols = .preferring(["chat.v2", "chat.v1"], isRequired: true)
+    // end
+    return options
+}
+
+func serveTLS() async throws -> WebSocketServer {
+    // guide: tls
+    var options = ServerOptions()
+    options.tls = TLSServerOptions(identity: .files(certificateChain: "chain.pem", privateKey: "key.pem"))
+    let server = try await WebSocketServer.listen(host: "::", port: 8443, options: options) { ws in
+        for try await message in ws { try await ws.send(message) }
+    }
+    // end
+    return server
+}
+
+func listenOnUnixSocket() async throws -> WebSocketServer {
+    // guide: unix-server
+    let server = try await WebSocketServer.listen(unixPath: "/run/app.sock") { ws in
+        for try await message in ws { try await ws.send(message) }
+    }
+    // end
+    return server
+}
+
+func shutDown(_ server: WebSocketServer) async {
+    // guide: shutdown
+    await server.shutdown(within: .seconds(10))
+    // end
+}

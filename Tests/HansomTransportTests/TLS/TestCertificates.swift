@@ -1,0 +1,44 @@
+/// The certificates of the tests, made once when they are first asked for.
+struct TestCertificates: Sendable {
+    static let shared = TestCertificates()
+
+    private static let day = 86_400
+
+    let authority: TestIdentity
+    /// An authority that nobody trusts.
+    let stranger: TestIdentity
+    /// `localhost`, `*.example.com`, 127.0.0.1 and ::1.
+    let localhost: TestIdentity
+    let otherHost: TestIdentity
+    /// Names `localhost` as its common name only.
+    let nameless: TestIdentity
+    let expired: TestIdentity
+    let notYetValid: TestIdentity
+    /// RSA of 1024 bits.
+    let weak: TestIdentity
+    let selfSigned: TestIdentity
+    let byStranger: TestIdentity
+    let client: TestIdentity
+    /// The key of `localhost`, encrypted.
+    let encryptedKey: [UInt8]
+
+    private init() {
+        let maker = CertificateMaker()
+        let root = maker.authority("Test Root")
+        let other = maker.authority("Somebody Else's Root")
+        let names = "DNS:localhost,DNS:*.example.com,IP:127.0.0.1,IP:::1"
+        authority = root.identity
+        stranger = other.identity
+        let leaf = maker.leaf("localhost", names: names, by: root)
+        localhost = leaf.identity
+        encryptedKey = leaf.encryptedKey
+        otherHost = maker.leaf("other", names: "DNS:a.test,DNS:b.test,IP:10.0.0.1", by: root).identity
+        nameless = maker.leaf("localhost", names: nil, by: root).identity
+        expired = maker.leaf("localhost", names: names, by: root, from: -20 * Self.day, to: -10 * Self.day).identity
+        notYetValid = maker.leaf("localhost", names: names, by: root, from: 10 * Self.day, to: 20 * Self.day).identity
+        weak = maker.leaf("localhost", names: names, by: root, rsaBits: 1024).identity
+        selfSigned = maker.leaf("localhost", names: names, by: nil).identity
+        byStranger = maker.leaf("localhost", names: names, by: other).identity
+        client = maker.leaf("A Client", names: nil, by: root).identity
+    }
+}

@@ -1,0 +1,162 @@
+package import Actors
+package import HansomTransport
+internal import WSConnection
+
+/// One end of a real connection that says any bytes at all: the scripted peer over TCP or a Unix-domain socket.
+package actor RawSocket {
+    /// How a connection ended for its reader.
+    package enum End: Sendable, Equatable { case endOfStream, reset }
+
+    private nonisolated let scheduler: Scheduler
+    private let stream: SocketStream
+    private let driver: StreamDriver
+    private var held: [UInt8] = []
+
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe scheduler.asUnownedSerialExecutor() }
+
+    /// Takes over a connected descriptor. On `scheduler`.
+    package init(descriptor: Int32, on scheduler: Scheduler) {
+        self.scheduler = scheduler
+        stream = SocketStream(descriptor: descriptor, scheduler: scheduler)
+        driver = unsafe StreamDriver(
+            stream, buffer: TransportResources.of(scheduler).readBuffer, phase: .handshake)
+    }
+
+    isolated deinit { stream.close() }
+
+    /// Connects.
+    package static func connect(
+        to address: SocketAddress, on schedulers: SchedulerGroup = .shared
+    ) async throws -> RawSocket {
+        let descriptor = try Socket.open(family: address.family)
+        let isPending: Bool
+        do {
+            isPending = try Socket.connect(descriptor, to: address) == .inProgress
+        } catch {
+            Socket.close(descriptor)
+            throw error
+        }
+        let socket = await schedulers.next().ask { RawSocket(descriptor: descriptor, on: $0) }
+        if isPending { try await socket.waitUntilConnected() }
+        return socket
+    }
+
+    private func waitUntilConnected() async throws {
+        try await driver.waitUntilWritable()
+        try stream.checkConnected()
+    }
+
+    package nonisolated func send(_ text: String) async throws { try await send(Array(text.utf8)) }
+
+    package func send(_ bytes: [UInt8]) async throws { try await driver.write(bytes) }
+
+    /// Sends in two writes, the second in a segment of its own as far as the kernel heeds `TCP_NODELAY`.
+    package func send(_ bytes: [UInt8], splitAt index: Int) async throws {
+        try await driver.write(Array(bytes[..<index]))
+        try await driver.write(Array(bytes[index...]))
+    }
+
+    /// Receives exactly `count` bytes, or fewer if the connection ends before.
+    package func receive(_ count: Int) async throws -> [UInt8] {
+        while held.count < count, try await receiveMore() {}
+        defer { held.removeFirst(min(count, held.count)) }
+        return Array(held.prefix(count))
+    }
+
+    /// Receives an HTTP head, its empty line included.
+    package func receiveHead() async throws -> String {
+        let end = Array("\r\n\r\n".utf8)
+        while true {
+            if let range = held.firstRange(of: end) {
+                defer { held.removeSubrange(..<range.upperBound) }
+                return String(decoding: held[..<range.upperBound], as: UTF8.self)
+            }
+            guard try await receiveMore() else { return String(decoding: held, as: UTF8.self) }
+        }
+    }
+
+    /// Receives everything until the connection ends.
+    package func receiveAll() async throws -> [UInt8] {
+        while try await receiveMore() {}
+        defer { held = [] }
+        return held
+    }
+
+    /// Throws away what comes, and says how the connection ended.
+    package func end() async -> End {
+        do {
+            _ = try await receiveAll()
+            return .endOfStream
+        } catch {
+            return .reset
+        }
+    }
+
+    /// Receives one frame by the book, unmasked; `nil` when the connection ends before it is complete.
+    package func receiveFrame() async throws -> (opcode: UInt8, payload: [UInt8])? {
+        func isHeld(_ count: Int) async throws -> Bool {
+            while held.count < count { guard try await receiveMore() else { return false } }
+            return true
+        }
+        guard try await isHeld(2) else { return nil }
+        let (isMasked, short) = (held[1] & 0x80 != 0, Int(held[1] & 0x7F))
+        let lengthBytes = short == 126 ? 2 : short == 127 ? 8 : 0
+        let start = 2 + lengthBytes + (isMasked ? 4 : 0)
+        guard try await isHeld(start) else { return nil }
+        let length = lengthBytes == 0 ? short : held[2..<2 + lengthBytes].reduce(0) { $0 << 8 | Int($1) }
+        guard try await isHeld(start + length) else { return nil }
+        let mask = isMasked ? Array(held[start - 4..<start]) : [0, 0, 0, 0]
+        let payload = held[start..<start + length].enumerated().map { $1 ^ mask[$0 % 4] }
+        defer { held.removeFirst(start + length) }
+        return (held[0] & 0x0F, payload)
+    }
+
+    /// A close frame's code and reason.
+    package struct Close: Sendable, Equatable {
+        package var code: Int
+        package var reason: String
+
+        package init(_ code: Int, _ reason: String = "") {
+            self.code = code
+            self.reason = reason
+        }
+    }
+
+    /// Waits for a close frame and returns what it says; `nil` if the connection ends without one.
+    package func receiveClose() async throws -> Close? {
+        while let (opcode, payload) = try await receiveFrame() {
+            guard opcode == 8 else { continue }
+            guard payload.count >= 2 else { return Close(1005) }
+            return Close(Int(payload[0]) << 8 | Int(payload[1]), String(decoding: payload[2...], as: UTF8.self))
+        }
+        return nil
+    }
+
+    /// Ends as a polite server does: waits for the client's close, answers it, and ends the connection.
+    @discardableResult
+    package func answerClose() async throws -> Close? {
+        guard let close = try await receiveClose() else { return nil }
+        try await send(Frames.close(UInt16(close.code == 1005 ? 1000 : close.code)))
+        finish()
+        _ = await end()
+        return close
+    }
+
+    private func receiveMore() async throws -> Bool {
+        let bytes = try await driver.read()
+        held += bytes
+        return !bytes.isEmpty
+    }
+
+    /// Says that no more will be sent.
+    package func finish() { stream.closeWrite() }
+
+    /// Goes away as a process that is killed does.
+    package func close() { stream.close() }
+
+    /// Goes away with a reset.
+    package func reset() { stream.reset() }
+
+    /// The own end's address.
+    package var localAddress: SocketAddress? { stream.localAddress }
+}

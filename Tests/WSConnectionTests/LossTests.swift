@@ -1,0 +1,75 @@
+import HansomTesting
+import Testing
+import WSConnection
+
+/// Connections that are lost, and not closed.
+@Suite(.timeLimit(.minutes(1))) struct LossTests {
+    @Test func `after the connection is lost every call says so and none waits (W8, W11)`() async throws {
+        try await Bench.run { bench in
+            let (ws, peer) = await bench.connect()
+            await peer.finish()
+            #expect(await failure { try await ws.recv() }?.code == .connectionLost)
+            #expect(await failure { try await ws.send(.text("to nobody")) }?.code == .connectionLost)
+            #expect(await failure { try await ws.send(fragments: ["to", "nobody"]) }?.code == .connectionLost)
+            #expect(await failure { try await ws.ping() }?.code == .connectionLost)
+            #expect(await failure { try await ws.sendPing() }?.code == .connectionLost)
+            #expect(await failure { try await ws.sendPong() }?.code == .connectionLost)
+            #expect(await ws.trySend(.text("to nobody")) == .closed)
+            #expect(await ws.bufferedBytes == 0)
+            #expect(ws.state == .closed)
+            #expect(ws.closeCode == .abnormal)
+            try await ws.close()
+        }
+    }
+
+    @Test func `a peer that is gone when we close is told of as lost, to each that waits (W8, W11)`() async throws {
+        try await Bench.run { bench in
+            let (ws, peer) = await bench.connect()
+            let receiving = bench.task { await failure { try await ws.recv() } }
+            let pinging = bench.task { await failure { try await ws.ping() } }
+            await bench.settle()
+            // The peer goes and we close before its end has been seen: the close frame cannot be written.
+            let close = bench.task {
+                await peer.close()
+                try await ws.close()
+            }
+            await bench.settle()
+            await bench.pass(.seconds(10))
+            try await close.value
+            #expect(await receiving.value?.code == .connectionLost)
+            #expect(await pinging.value?.code == .connectionLost)
+            #expect(ws.closeCode == .abnormal)
+            #expect(await failure { try await ws.recv() }?.close?.code == .abnormal)
+        }
+    }
+
+    @Test func `a close that cannot be written still hears the close that the peer sent before it went (W8)`() async throws {
+        try await Bench.run { bench in
+            let (ws, peer) = await bench.connect()
+            let peerGoes = bench.task {
+                try await peer.send(Wire.close(3001, "gone"))
+                await peer.close()
+            }
+            let close = bench.task { try await ws.close() }
+            try await peerGoes.value
+            try await close.value
+            #expect(ws.closeCode?.rawValue == 3001)
+            #expect(ws.closeReason == "gone")
+        }
+    }
+
+    @Test func `a reset is told of as lost, after the messages before it (W3, W4)`() async throws {
+        try await Bench.run { bench in
+            let (ws, peer) = await bench.connect()
+            try await peer.send(together: Wire.text("a"), Wire.text("b"))
+            await peer.reset()
+            #expect(try await ws.recv() == .text("a"))
+            #expect(try await ws.recv() == .text("b"))
+            for _ in 0..<3 {
+                let error = await failure { try await ws.recv() }
+                #expect(error?.code == .connectionLost)
+                #expect(error?.close?.code == .abnormal)
+            }
+        }
+    }
+}

@@ -1,0 +1,94 @@
+import Actors
+import HansomTesting
+import HansomTransport
+import SocketTesting
+import Testing
+import WSClient
+import WSServer
+
+/// A server with schedulers of its own, and what a test asks of both.
+struct ServerHarness: Sendable {
+    let server: WebSocketServer
+    let schedulers: SchedulerGroup
+
+    static let echo: WebSocket.Handler = { ws in for try await message in ws { try await ws.send(message) } }
+
+    var url: String { "ws://\(server.address)" }
+    var port: Int? { server.address.port }
+
+    /// A raw peer, connected.
+    func raw() async throws -> RawSocket { try await RawSocket.connect(to: server.address) }
+
+    /// A raw peer, whose handshake has been accepted.
+    func rawUpgraded(_ target: String = "/") async throws -> RawSocket {
+        let socket = try await raw()
+        try await socket.send(Handshakes.request(target))
+        let head = try await socket.receiveHead()
+        #expect(head.hasPrefix("HTTP/1.1 101 "), "\(head)")
+        return socket
+    }
+
+    /// A client of ours, on a scheduler of the test's.
+    func client(_ options: ConnectOptions = .init(connectTimeout: nil)) async throws -> WebSocket {
+        try await WebSocket.connect(to: url, options: options)
+    }
+
+    /// What a request is answered with, up to the end of the connection.
+    func answer(to request: [UInt8]) async throws -> String {
+        let socket = try await raw()
+        try await socket.send(request)
+        let answer = String(decoding: try await socket.receiveAll(), as: UTF8.self)
+        await socket.close()
+        return answer
+    }
+
+    func answer(to request: String) async throws -> String { try await answer(to: Array(request.utf8)) }
+
+    /// What a server that listens and serves nobody has.
+    var idle: Remains { Remains(watches: 1, sockets: 1) }
+
+    var remains: Remains { get async { await Remains.count(schedulers, port: port) } }
+
+    /// Whether the server soon has no more than it had at first.
+    func isIdleAgain() async -> Bool { await eventually { await hasOnly(idle) } }
+
+    /// Whether the server has this and no more.
+    func hasOnly(_ expected: Remains) async -> Bool {
+        // The sockets are looked for in files, which takes longer.
+        var schedulersOnly = expected
+        schedulersOnly.sockets = 0
+        guard await Remains.count(schedulers) == schedulersOnly else { return false }
+        return await remains == expected
+    }
+
+    /// Runs `body` with a server, and shuts it down. Time stands still unless told otherwise, so that no deadline
+    /// passes because the machine is slow.
+    static func with<R>(
+        _ options: ServerOptions = .init(), count: Int = 1, time: any TimeSource = ManualTime(),
+        host: String = "127.0.0.1", handler: @escaping WebSocket.Handler = echo,
+        _ body: (ServerHarness) async throws -> R
+    ) async throws -> R {
+        try await withSchedulers(count, time: time) { schedulers in
+            var options = options
+            options.schedulers = schedulers
+            let server = try await WebSocketServer.listen(host: host, port: 0, options: options, handler: handler)
+            let harness = ServerHarness(server: server, schedulers: schedulers)
+            let result: Result<R, any Error>
+            do { result = .success(try await body(harness)) } catch { result = .failure(error) }
+            await server.forceClose()
+            return try result.get()
+        }
+    }
+}
+
+/// Whether an answer is a complete HTTP/1.1 answer of that status that ends the connection.
+func expectRefusal(_ answer: String, _ status: Int, _ word: String = "", location: SourceLocation = #_sourceLocation) {
+    let parts = answer.split(separator: "\r\n\r\n", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+    #expect(parts.count == 2, "no head: \(answer.debugDescription)", sourceLocation: location)
+    guard parts.count == 2 else { return }
+    #expect(parts[0].hasPrefix("HTTP/1.1 \(status) "), "\(parts[0])", sourceLocation: location)
+    #expect(Handshakes.field("Content-Length", of: parts[0]) == String(parts[1].utf8.count), sourceLocation: location)
+    #expect(Handshakes.field("Connection", of: parts[0])?.contains("close") == true, sourceLocation: location)
+    #expect(Handshakes.field("Content-Type", of: parts[0]) != nil, sourceLocation: location)
+    #expect(word.isEmpty || parts[1].contains(word), "\(parts[1]) does not say \(word)", sourceLocation: location)
+}
