@@ -96,7 +96,7 @@ import WSClient
             switch stop {
             case .resolution:
                 url = url.replacingOccurrences(of: "127.0.0.1", with: "localhost")
-                for _ in 0..<8 { SchedulerGroup.shared.blockingPool.submit { gate.wait() } }
+                for _ in 0..<8 { schedulers.blockingPool.submit { gate.wait() } }
                 reached.give()
             case .connect: reached.give()
             case .tls, .handshake, .halfHead, .refusalBody:
