@@ -32,6 +32,7 @@ public import WSProtocol
     var isReadPaused = false
     var receivers = Receivers()
     var messageHandler: MessageHandler?
+    var streamed: IncomingPieces?
 
     // What is to go out.
     var isFlushPending = false

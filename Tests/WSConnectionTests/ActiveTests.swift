@@ -29,7 +29,7 @@ extension AsyncSequence where Element == WebSocket.Event, Self: Sendable {
     }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct ActiveTests {
+@Suite(.timeLimit(.minutes(5))) struct ActiveTests {
     // MARK: Modes
 
     @Test func `once delivers one frame of three in a segment, then the connection is passive (W2)`() async throws {

@@ -3,7 +3,7 @@ import HansomTesting
 import Testing
 import WSConnection
 
-@Suite(.timeLimit(.minutes(1))) struct CloseTests {
+@Suite(.timeLimit(.minutes(5))) struct CloseTests {
     @Test func `the messages before a close stay readable, then its code and reason come each time one asks (W4)`() async throws {
         try await Bench.run { bench in
             let (ws, peer) = await bench.connect()

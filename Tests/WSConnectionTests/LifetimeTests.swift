@@ -4,7 +4,7 @@ import Testing
 
 @testable import WSConnection
 
-@Suite(.timeLimit(.minutes(1))) struct LifetimeTests {
+@Suite(.timeLimit(.minutes(5))) struct LifetimeTests {
     private struct Broken: Error {}
 
     // MARK: Owners

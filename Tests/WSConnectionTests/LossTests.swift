@@ -3,7 +3,7 @@ import Testing
 import WSConnection
 
 /// Connections that are lost, and not closed.
-@Suite(.timeLimit(.minutes(1))) struct LossTests {
+@Suite(.timeLimit(.minutes(5))) struct LossTests {
     @Test func `after the connection is lost every call says so and none waits (W8, W11)`() async throws {
         try await Bench.run { bench in
             let (ws, peer) = await bench.connect()

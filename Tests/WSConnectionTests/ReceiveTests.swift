@@ -2,7 +2,7 @@ import HansomTesting
 import Testing
 import WSConnection
 
-@Suite(.timeLimit(.minutes(1))) struct ReceiveTests {
+@Suite(.timeLimit(.minutes(5))) struct ReceiveTests {
     @Test func `recv returns the messages in the order in which they came (W1)`() async throws {
         try await Bench.run { bench in
             let (ws, peer) = await bench.connect()

@@ -16,6 +16,7 @@ extension WebSocket: ProcessHost {
         failReceivers(error)
         failSenders()
         failPings(error)
+        streamed?.wake()
         pumpEvents()
     }
 

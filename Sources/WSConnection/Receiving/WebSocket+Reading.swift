@@ -44,7 +44,11 @@ extension WebSocket: StreamObserver {
         while canTake, let event = machine.nextEvent(&window) { handle(event) }
     }
 
-    private var canTake: Bool { phase != .open || inbound.hasRoom(options.limits) }
+    private var canTake: Bool {
+        if phase != .open { return true }
+        if let streamed, streamed.byteCount >= options.limits.inboundBytes { return false }
+        return inbound.hasRoom(options.limits)
+    }
 
     /// Goes on decoding when there is room again, and with reading when all is decoded.
     func refill() {
@@ -76,12 +80,13 @@ extension WebSocket: StreamObserver {
             if phase == .open { deliverControl(.pong(payload)) }
         case .close(let frame): peerClosed(Close(code: frame.code, reason: frame.reason))
         case .failure(let failure): violated(failure)
-        case .fragment: break
+        case .fragment(let fragment): deliver(fragment)
         }
     }
 
     private func deliver(_ frame: Frame) {
         if let messageHandler, let message = frame.message { return call(messageHandler, with: message) }
+        if streamed != nil, let message = frame.message, deliverToStream(message) { return }
         if let receiver = receivers.popFirst() { return resume(receiver, with: .success(frame)) }
         inbound.append(frame)
         if subscriber != nil { pumpEvents() }

@@ -20,6 +20,13 @@ extension WebSocket {
 
         public init() {}
 
+        /// A low-water mark above the high one would wake senders that then have to wait again.
+        var withWaterMarksInOrder: Limits {
+            var limits = self
+            limits.outboundLowWater = min(outboundLowWater, outboundHighWater)
+            return limits
+        }
+
         var ofProtocol: WSProtocol.Limits {
             WSProtocol.Limits(maxMessageSize: messageSize, maxFrameSize: frameSize, maxFragments: fragments)
         }
@@ -40,7 +47,7 @@ package final class ConnectionOptions: Sendable {
         limits: WebSocket.Limits = .init(), recvTimeout: Duration? = nil, closeTimeout: Duration = .seconds(10),
         active: WebSocket.ActiveMode = .off
     ) {
-        self.limits = limits
+        self.limits = limits.withWaterMarksInOrder
         recvPatience = Patience(recvTimeout)
         self.closeTimeout = closeTimeout
         self.active = active

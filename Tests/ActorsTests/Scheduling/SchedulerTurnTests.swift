@@ -44,6 +44,7 @@ import Testing
         driven.turn(maySleep: true)
         #expect(driven.poller.waits == [0, 0, 0], "with jobs waiting it must not sleep")
         scheduler.unwatch(watch)
+        driven.settle()
     }
 
     @Test func `many posts wake a parked scheduler once`() {

@@ -5,12 +5,23 @@ import Testing
 
 @testable import Actors
 
-@Suite struct PipeStreamTests {
+@Suite final class PipeStreamTests {
     let driven = HandDriven()
+    private var ends: [StreamEnd] = []
+
+    deinit {
+        for end in ends {
+            (end.onReadable, end.onWritable) = ({}, {})
+            driven.run { end.stream.close() }
+        }
+        driven.settle()
+    }
 
     private func pair(capacity: Int = 16) -> (a: StreamEnd, b: StreamEnd) {
-        let ends = PipeStream.pair(driven.scheduler, driven.scheduler, capacity: capacity)
-        return (StreamEnd(ends.0), StreamEnd(ends.1))
+        let pair = PipeStream.pair(driven.scheduler, driven.scheduler, capacity: capacity)
+        let (a, b) = (StreamEnd(pair.0), StreamEnd(pair.1))
+        ends += [a, b]
+        return (a, b)
     }
 
     @Test func `bytes go both ways, in order, from several pieces`() {
@@ -123,6 +134,7 @@ import Testing
             #expect(b.read() == .bytes([1]))
             #expect(b.read() == .endOfStream)
             b.stream.close()
+            driven.settle()
         }
     }
 
@@ -139,6 +151,7 @@ import Testing
             #expect(b.read() == .system("recv", ECONNRESET))
             #expect(b.write([1]) == .system("send", EPIPE))
             b.stream.close()
+            driven.settle()
         }
     }
 

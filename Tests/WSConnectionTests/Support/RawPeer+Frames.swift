@@ -8,10 +8,10 @@ extension RawPeer {
         guard start.count == 2 else { return nil }
         let short = Int(start[1] & 0x7F)
         let count = short < 126 ? short : try await receive(short == 126 ? 2 : 8).reduce(0) { $0 << 8 | Int($1) }
-        let mask = start[1] & 0x80 == 0 ? [0, 0, 0, 0] : try await receive(4)
+        let mask = start[1] & 0x80 == 0 ? [] : try await receive(4)
         let payload = try await receive(count)
         return Wire.Frame(
-            opcode: start[0] & 0x0F, payload: payload.enumerated().map { $1 ^ mask[$0 % 4] },
+            opcode: start[0] & 0x0F, payload: mask.isEmpty ? payload : payload.enumerated().map { $1 ^ mask[$0 % 4] },
             isFinal: start[0] & 0x80 != 0)
     }
 
