@@ -23,7 +23,7 @@ extension WebSocket {
         /// A low-water mark above the high one would wake senders that then have to wait again.
         var withWaterMarksInOrder: Limits {
             var limits = self
-            limits.outboundLowWater = min(outboundLowWater, outboundHighWater)
+            limits.outboundLowWater = Swift.min(outboundLowWater, outboundHighWater)
             return limits
         }
 
