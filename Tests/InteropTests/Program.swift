@@ -132,7 +132,7 @@ final class Program: @unchecked Sendable {
         unsafe posix_spawnattr_setsigdefault(&attributes, &pipes)
         unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
         var words: [UnsafeMutablePointer<CChar>?] = unsafe ([executable] + arguments).map { unsafe strdup($0) }
-        defer { while let word = unsafe words.popLast() { unsafe free(word) } }
+        defer { unsafe words.forEach { unsafe free($0) } }
         unsafe words.append(nil)
         var id = pid_t()
         return unsafe posix_spawn(&id, executable, &actions, &attributes, words, environ) == 0 ? id : nil
