@@ -88,6 +88,17 @@ func receiveFrames(_ ws: WebSocket) async throws {
     // end
 }
 
+func receivePieces(_ ws: WebSocket) async throws -> Int {
+    // guide: pieces
+    var total = 0
+    for try await piece in try await ws.recvStream() {
+        if case .binary(let bytes) = piece { total += bytes.count }
+    }
+    print("\(total) bytes in one message")
+    // end
+    return total
+}
+
 func send(on ws: WebSocket) async throws {
     // guide: send
     try await ws.send(.text("Hello"))
