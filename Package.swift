@@ -54,7 +54,7 @@ let package = Package(
         library("HansomTesting", ["Actors", "HansomTransport", "WSProtocol", "WSConnection"]),
 
         .executableTarget(
-            name: "hansom", dependencies: ["WSClient", "WSServer", "Actors", argumentParser], swiftSettings: strict),
+            name: "hansom", dependencies: ["WSClient", "WSServer", "WSConnection", "Actors", httpTypes, argumentParser], swiftSettings: strict),
 
         tests("ActorsTests", ["Actors", "HansomTesting"]),
         tests("WSProtocolTests", ["WSProtocol", httpTypes]),

@@ -185,7 +185,7 @@ import Testing
                 await bench.settle()
                 if isLost { await peer.reset() } else { try await peer.send(Wire.close(1000)) }
                 #expect(await down.value.kind == (isLost ? .error : .normal))
-                #expect(await ws.pid.down().kind == .noProcess)
+                #expect(await ws.pid.down().kind == (isLost ? .error : .normal))
             }
         }
     }

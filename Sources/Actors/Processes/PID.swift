@@ -27,13 +27,17 @@ public struct PID: Sendable, Hashable, CustomStringConvertible {
         core.scheduler.run { core.receiveExit(reason, isOwn: isOwn) }
     }
 
-    /// Waits for the end of the process and returns its reason; `.noProcess` if it has ended already.
+    /// Waits for the end of the process and returns its reason: at once if it has ended already.
     ///
-    /// Cancelling the waiting task does not shorten the wait.
+    /// (A monitor of a process that has ended tells `.noProcess`, as in Erlang; whoever holds a `PID` and asks from
+    /// outside is told what happened.) Cancelling the waiting task does not shorten the wait.
     public func down() async -> ExitReason {
         let core = core
         return await withCheckedContinuation { continuation in
-            core.scheduler.run { core.addObserver { continuation.resume(returning: $0) } }
+            core.scheduler.run {
+                if let reason = core.endReason { return continuation.resume(returning: reason) }
+                core.addObserver { continuation.resume(returning: $0) }
+            }
         }
     }
 }

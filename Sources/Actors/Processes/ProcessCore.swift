@@ -65,6 +65,11 @@ package final class ProcessCore: @unchecked Sendable {
         }
     }
 
+    /// The reason it has ended with, if it has.
+    package var endReason: ExitReason? {
+        if case .dead(let reason) = life { reason } else { nil }
+    }
+
     /// Calls `tell` once when the process has ended: at once, with `.noProcess`, if it has already.
     ///
     /// - Parameter id: what `removeObserver` takes; a number of its own from `nextID`.

@@ -60,7 +60,7 @@ func withGroup<R>(
                 for number in 0..<each { process.send((sender, number)) }
             }
             let kind = await reason.kind
-            #expect(kind == .normal || kind == .noProcess)
+            #expect(kind == .normal)
             #expect(!process.pid.isAlive)
         }
     }
@@ -372,7 +372,7 @@ func withGroup<R>(
         #expect(end.count == 1)
     }
 
-    @Test func `a dead process tells its end as no process (P7)`() async throws {
+    @Test func `down tells every asker the reason, before and after the end (P7, P24)`() async throws {
         try await withGroup { group in
             let process = Process<Int>.spawn(on: group.next()) { me in _ = await me.receive() }
             async let first = process.down()
@@ -380,7 +380,7 @@ func withGroup<R>(
             while await process.core.scheduler.ask({ _ in process.core.observerCount }) < 2 { await Task.yield() }
             process.send(1)
             #expect(await [first.kind, second.kind] == [.normal, .normal])
-            #expect(await process.down().kind == .noProcess)
+            #expect(await process.down().kind == .normal)
         }
     }
 

@@ -63,7 +63,7 @@ import Testing
             probe.record(Task.isCancelled)
         }
         process.send(1)
-        #expect(await process.down().kind == .noProcess)
+        #expect(await process.down().kind == .shutdown)
         #expect(probe.values == [true])
         #expect(!Task.isCancelled, "running another task inside this one leaves this one current")
     }
