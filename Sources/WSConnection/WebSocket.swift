@@ -30,6 +30,7 @@ public import WSProtocol
     var inbound = InboundQueue()
     var backlog = Backlog()
     var isReadPaused = false
+    var isInputOver = false
     var receivers = Receivers()
     var messageHandler: MessageHandler?
     var streamed: IncomingPieces?

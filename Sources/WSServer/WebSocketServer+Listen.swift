@@ -45,6 +45,22 @@ extension WebSocketServer {
         try start(.unix(path: unixPath), options, .perMessage(handler))
     }
 
+    /// Starts a server on a socket that is bound and listens already: inherited from a service manager (as file
+    /// descriptor 3, say) or handed over by the process before. The server owns it from then on.
+    ///
+    /// - Throws: `.invalidConfiguration` when the descriptor is no listening socket; otherwise as `listen(host:)`.
+    public static func listen(
+        descriptor: Int32, options: ServerOptions = .init(), handler: @escaping WebSocket.Handler
+    ) async throws(WebSocketError) -> WebSocketServer {
+        let settings = try prepare(options, .perConnection(handler))
+        do {
+            return WebSocketServer(try ListeningSocket(inherited: descriptor), settings, on: options.schedulers)
+        } catch {
+            throw WebSocketError(
+                .invalidConfiguration, "descriptor \(descriptor) is no socket that listens: \(error)")
+        }
+    }
+
     /// Runs a server until it has ended. Cancelling the task shuts it down.
     ///
     /// - Parameters: as for `listen`.
@@ -83,19 +99,24 @@ extension WebSocketServer {
                 .invalidConfiguration,
                 "Unix socket path of \(path.utf8.count) bytes; 1 to \(SocketAddress.longestUnixPath) are allowed")
         }
-        try options.check()
-        let settings: ServerSettings
-        do {
-            settings = try ServerSettings(options, handler: handler)
-        } catch {
-            throw WebSocketError(.tls, error.message, phase: .tls)
-        }
+        let settings = try prepare(options, handler)
         do {
             let socket = ListeningSocket.Options(
                 backlog: Int32(clamping: options.backlog), reusePort: options.reusesPort)
             return WebSocketServer(try ListeningSocket(address, options: socket), settings, on: options.schedulers)
         } catch {
             throw failure(error, address)
+        }
+    }
+
+    private static func prepare(
+        _ options: ServerOptions, _ handler: ServerSettings.Handling
+    ) throws(WebSocketError) -> ServerSettings {
+        try options.check()
+        do {
+            return try ServerSettings(options, handler: handler)
+        } catch {
+            throw WebSocketError(.tls, error.message, phase: .tls)
         }
     }
 

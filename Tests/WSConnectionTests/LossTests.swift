@@ -58,6 +58,21 @@ import WSConnection
         }
     }
 
+    @Test func `a peer that shuts its side after its close still gets the answer, however long it takes (W9)`() async throws {
+        try await Bench.run { bench in
+            let (ws, peer) = await bench.connect(capacity: 64)
+            try await ws.send(.binary([UInt8](repeating: 7, count: 1000)))
+            try await peer.send(Wire.close(3002))
+            await peer.finish()
+            await bench.settle()
+            let all = try await peer.receiveAll()
+            #expect(all.count == 4 + 1000 + 4)
+            #expect(Array(all.suffix(4)) == [0x88, 2, 0x0B, 0xBA] as [UInt8])
+            await bench.until("it is not released") { ws.state == .closed }
+            await peer.close()
+        }
+    }
+
     @Test func `a reset is told of as lost, after the messages before it (W3, W4)`() async throws {
         try await Bench.run { bench in
             let (ws, peer) = await bench.connect()

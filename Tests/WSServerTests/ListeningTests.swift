@@ -81,6 +81,23 @@ import WSServer
         try FileManager.default.removeItem(atPath: path)
     }
 
+    @Test func `serves on a socket that it inherits, and on no other descriptor (S1)`() async throws {
+        let made = try ListeningSocket(try #require(SocketAddress(numeric: "127.0.0.1", port: 0)))
+        let inherited = dup(made.descriptor)
+        made.close()
+        let server = try await WebSocketServer.listen(descriptor: inherited, handler: ServerHarness.echo)
+        #expect(server.address == made.address)
+        try await expectEcho("ws://\(server.address)/")
+        await server.forceClose()
+        for wrong in [-1, Int32(9_999_999)] {
+            let error = await failure {
+                _ = try await WebSocketServer.listen(descriptor: wrong, handler: ServerHarness.echo)
+            }
+            #expect(error?.code == .invalidConfiguration)
+            #expect(error?.message.contains("\(wrong)") == true)
+        }
+    }
+
     @Test(arguments: ["", String(repeating: "x", count: 108)])
     func `refuses a path that no address can hold (S1)`(path: String) async throws {
         let error = await failure { _ = try await WebSocketServer.listen(unixPath: path, handler: ServerHarness.echo) }

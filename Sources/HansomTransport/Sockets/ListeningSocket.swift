@@ -60,6 +60,19 @@ package final class ListeningSocket: Sendable {
         file = address.isUnix ? File(socketAt: address.host) : nil
     }
 
+    /// Takes over a socket that is bound and listens already: from a service manager, or from the process before.
+    package init(inherited descriptor: Int32) throws(SystemError) {
+        guard Socket.option(SO_ACCEPTCONN, level: SOL_SOCKET, of: descriptor) == 1,
+            let address = Socket.localAddress(descriptor)
+        else { throw SystemError(call: "getsockopt", errno: fcntl(descriptor, F_GETFD) == -1 ? EBADF : EINVAL) }
+        _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK)
+        _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+        self.descriptor = descriptor
+        self.address = address
+        // Whoever made the file keeps it.
+        file = nil
+    }
+
     deinit { close() }
 
     /// Closes the socket; harmless when repeated. A Unix-domain socket's file is removed, unless another server has put

@@ -85,7 +85,7 @@ extension WebSocket {
             stream?.closeWrite()
             return
         }
-        if machine.isServer { release() } else { phase = .draining }
+        if machine.isServer || isInputOver { release() } else { phase = .draining }
     }
 
     /// The stream gave its last byte, or broke.
@@ -94,7 +94,13 @@ extension WebSocket {
             let what = error.map { "the connection broke: \($0)" } ?? "the peer ended the connection without a close"
             conclude(.failed(WebSocketError(.connectionLost, what, close: Close(code: .abnormal))))
         }
-        release()
+        if error == nil && phase == .finishing && !isWriteBroken && !machine.output.isEmpty {
+            // The peer has shut its own side only: our last frame is still on its way, until the deadline.
+            isInputOver = true
+            stream?.setWantsRead(false)
+        } else {
+            release()
+        }
     }
 
     /// The peer has until then to end the connection; nothing that it sends puts that off.
