@@ -46,11 +46,12 @@ extension WebSocket {
         try subscribe(.sink(sink), active) { sink.begin(self) }
     }
 
-    /// Changes the mode. Turning it on or off loses nothing and keeps the order.
+    /// Changes the mode. Turning it on or off loses nothing and keeps the order. Once the end has been told it does
+    /// nothing.
     ///
     /// - Throws: `.noSubscriber` when an active mode is asked for and nobody is subscribed.
     public func setActive(_ mode: ActiveMode) throws(WebSocketError) {
-        // One who asks for more just after the end was told has missed nothing.
+        // Who asks for more just then cannot know it yet, and has missed nothing.
         if isEndTold { return }
         if mode != .off && subscriber?.sink == nil {
             throw WebSocketError(.noSubscriber, "an active mode needs a subscriber; subscribe first")

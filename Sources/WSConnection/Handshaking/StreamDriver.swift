@@ -5,8 +5,8 @@ package import HansomTransport
 ///
 /// Confined to the stream's scheduler, like the stream; one task uses it.
 @safe package final class StreamDriver: StreamObserver, @unchecked Sendable {
-    // Safety (@unchecked Sendable): only the scheduler's thread touches it; the task that drives it prefers that
-    // scheduler, and whoever aborts it does so there.
+    // Safety (@unchecked Sendable): only the scheduler's thread touches it; the task that drives it runs there, as one of
+    // its actors or by preference, and whoever aborts it does so there.
     package private(set) var stream: any ByteStream
     private let buffer: UnsafeMutableRawBufferPointer
     private var waiter: UnsafeContinuation<Void, Never>?
