@@ -134,7 +134,7 @@ def cell(values):
 
 
 def spawned(options):
-    """Shows the memory after each hundred thousand processes, and fails when the heap grew by a byte for each."""
+    """Shows the memory after each hundred thousand processes, and fails when the heap grew by more than the bound for each."""
     output = command([build_swift(), "spawned"], timeout=600)
     print("| processes started and ended | resident | heap in use |\n|---|---|---|")
     for count, resident, heap in re.findall(r"^(\d+) resident (\d+) heap (\d+)$", output, re.MULTILINE):

@@ -40,8 +40,7 @@ as_process(Scheduler, Fun) -> await(start(Scheduler, Fun, [])).
 
 start(Scheduler, Fun, Options) ->
     Self = self(),
-    {Pid, Monitor} = spawn_opt(fun() -> Self ! {self(), Fun()} end, [monitor | placed(Scheduler) ++ Options]),
-    {Pid, Monitor}.
+    spawn_opt(fun() -> Self ! {self(), Fun()} end, [monitor | placed(Scheduler) ++ Options]).
 
 await({Pid, Monitor}) ->
     receive
@@ -59,14 +58,13 @@ placed(Scheduler) ->
 spawn_on(Scheduler, Fun) -> spawn_opt(Fun, placed(Scheduler)).
 
 %% The same work on each scheduler at the same time, Count operations in all: from the first begin to the last end.
-on_each(Count, Work) -> on_each(Count, Work, []).
+on_each(Count, Work) -> merge(collect(Count, Work, [])).
 
-on_each(Count, Work, Options) ->
+collect(Count, Work, Options) ->
     Schedulers = erlang:system_info(schedulers),
     Share = max(1, Count div Schedulers),
     Started = [start(Number, fun() -> Work(Share, Number) end, Options) || Number <- lists:seq(1, Schedulers)],
-    Samples = [await(Process) || Process <- Started],
-    merge(Samples).
+    [await(Process) || Process <- Started].
 
 merge(Samples) ->
     {Operations, Begins, Ends} = lists:unzip3(Samples),
@@ -209,20 +207,56 @@ handle_call({add, Number}, _From, Total) -> {reply, Total + Number, Total + Numb
 
 handle_cast(_, Total) -> {noreply, Total}.
 
-%% A million timers: set, cancelled, and rung when their time has come. On several schedulers: a part on each.
+%% A million timers: set, then cancelled; and once more, rung when their time has come. On several schedulers: a share on each.
 
 timers(Count) ->
     _ = timer_samples(Count div 10),
-    [{Name, each(Sample)} || {Name, Sample} <- timer_samples(Count)].
+    timer_samples(Count).
 
-%% The references need room: without it the collector's work would count as the timers'.
 timer_samples(Count) ->
-    Set = on_each(Count, fun set_and_cancel/2, [{min_heap_size, 20000000}]),
-    Fired = on_each(Count, fun let_ring/2, [{min_heap_size, 20000000}]),
-    [{"timer set", Set}, {"timer fire", Fired}].
+    {Set, Cancelled} = lists:unzip(collect(Count, fun(Share, _) -> set_and_cancel(Share) end, room_for(Count))),
+    {_, Begin, End} = merge(Set),
+    Enough = (End - Begin) * 3 div 2000000 + 100,
+    Fired = merge(collect(Count, fun(Share, _) -> fire(Share, Enough) end, room_for(Count))),
+    [{"timer set", each(merge(Set))}, {"timer cancel", each(merge(Cancelled))}, {"timer fire", each(Fired)}].
 
-set_and_cancel(_, _) -> {1, 0, 0}.
-let_ring(_, _) -> {1, 0, 0}.
+%% Words for all references, so that what the collector does with them does not count as the timers' work.
+room_for(Count) -> [{min_heap_size, 12 * Count div erlang:system_info(schedulers) + 10000}].
+
+set_and_cancel(Count) ->
+    Begin = now_ns(),
+    Timers = set_all(Count, []),
+    Between = now_ns(),
+    cancel_all(Timers),
+    {{Count, Begin, Between}, {Count, Between, now_ns()}}.
+
+%% From one to two minutes away, in no order.
+set_all(0, Timers) -> Timers;
+set_all(Left, Timers) ->
+    Timer = erlang:send_after(60000 + Left * 7919 rem 60000, self(), tick),
+    set_all(Left - 1, [Timer | Timers]).
+
+cancel_all([]) -> ok;
+cancel_all([Timer | Timers]) ->
+    _ = erlang:cancel_timer(Timer),
+    cancel_all(Timers).
+
+%% All come due within ten milliseconds, after the last has been set: from the first's time to the last's arrival.
+fire(Count, Milliseconds) ->
+    Due = erlang:monotonic_time(millisecond) + Milliseconds,
+    set_due(Count, Due),
+    Late = erlang:monotonic_time(millisecond) >= Due,
+    take(Count),
+    End = now_ns(),
+    if
+        Late -> fire(Count, Milliseconds * 2);
+        true -> {Count, Due * 1000000, End}
+    end.
+
+set_due(0, _) -> ok;
+set_due(Left, Due) ->
+    _ = erlang:send_after(Due + Left rem 10, self(), tick, [{abs, true}]),
+    set_due(Left - 1, Due).
 
 %% What a process holds that waits in receive after its first message.
 

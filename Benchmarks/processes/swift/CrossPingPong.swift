@@ -4,8 +4,8 @@ import Actors
 struct CrossPingPong: Workload {
     let name = "cross ping-pong"
 
-    func sample(_ count: Int, on schedulers: [Scheduler]) async -> Sample {
+    func sample(_ count: Int, on schedulers: [Scheduler]) async throws -> Sample {
         precondition(schedulers.count > 1, "takes two schedulers")
-        return await run(on: schedulers[0]) { await PingPong.play($0, trips: count, partner: schedulers[1]) }
+        return try await run(on: schedulers[0]) { await PingPong.play($0, trips: count, partner: schedulers[1]) }
     }
 }

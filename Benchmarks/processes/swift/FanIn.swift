@@ -8,8 +8,8 @@ struct FanIn: Workload {
     private let senders = 8
     private let burst = 1_000
 
-    func sample(_ count: Int, on schedulers: [Scheduler]) async -> Sample {
-        await run(on: schedulers[0]) { me in
+    func sample(_ count: Int, on schedulers: [Scheduler]) async throws -> Sample {
+        try await run(on: schedulers[0]) { me in
             let senders = (0..<senders).map { sender(to: me, on: schedulers[$0 % schedulers.count]) }
             await round(me, senders)
             let rounds = max(1, count / (burst * senders.count))

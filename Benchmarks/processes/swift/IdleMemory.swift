@@ -4,8 +4,8 @@ import Actors
 struct IdleMemory: Measure {
     private let count = 100_000
 
-    func figures(_ bench: Bench) async -> [Figure] {
-        await run(on: bench.schedulers[0]) { me in
+    func figures(_ bench: Bench) async throws -> [Figure] {
+        try await run(on: bench.schedulers[0]) { me in
             var idle = await spawnIdle(1_000, me)
             idle.reserveCapacity(count + idle.count)
             let before = Memory.now

@@ -5,9 +5,9 @@ struct PingPong: Workload {
     let name = "ping-pong"
     static let end = -1
 
-    func sample(_ count: Int, on schedulers: [Scheduler]) async -> Sample {
-        await .onEach(schedulers, count) { trips, scheduler in
-            await run(on: scheduler) { await PingPong.play($0, trips: trips, partner: scheduler) }
+    func sample(_ count: Int, on schedulers: [Scheduler]) async throws -> Sample {
+        try await .onEach(schedulers, count) { trips, scheduler in
+            try await run(on: scheduler) { await PingPong.play($0, trips: trips, partner: scheduler) }
         }
     }
 

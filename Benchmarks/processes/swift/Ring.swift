@@ -6,9 +6,9 @@ struct Ring: Workload {
     private let size = 1_000
     private static let end = -1
 
-    func sample(_ count: Int, on schedulers: [Scheduler]) async -> Sample {
-        await .onEach(schedulers, count) { hops, scheduler in
-            await run(on: scheduler) { await around($0, laps: max(1, hops / size)) }
+    func sample(_ count: Int, on schedulers: [Scheduler]) async throws -> Sample {
+        try await .onEach(schedulers, count) { hops, scheduler in
+            try await run(on: scheduler) { await around($0, laps: max(1, hops / size)) }
         }
     }
 

@@ -2,9 +2,9 @@ import Actors
 
 /// So many operations between two moments.
 struct Sample: Sendable {
-    var operations: Int
-    var begin: ContinuousClock.Instant
-    var end: ContinuousClock.Instant
+    private(set) var operations: Int
+    private(set) var begin: ContinuousClock.Instant
+    private(set) var end: ContinuousClock.Instant
 
     init(operations: Int, since begin: ContinuousClock.Instant, until end: ContinuousClock.Instant = .now) {
         self.operations = operations
@@ -12,21 +12,21 @@ struct Sample: Sendable {
         self.end = end
     }
 
-    /// The same work done on each scheduler at the same time, `count` operations in all: from the first begin to the last end.
-    static func onEach(
-        _ schedulers: [Scheduler], _ count: Int, _ work: @escaping @Sendable (Int, Scheduler) async -> Sample
-    ) async -> Sample {
-        let share = max(1, count / schedulers.count)
-        return await withTaskGroup { group in
-            for scheduler in schedulers { group.addTask { await work(share, scheduler) } }
-            var whole: Sample?
-            for await sample in group { whole = whole?.merged(with: sample) ?? sample }
-            return whole ?? Sample(operations: 1, since: .now)
+    /// What was done at the same time: from the first begin to the last end.
+    init(merging samples: [Sample]) {
+        self = samples[0]
+        for other in samples.dropFirst() {
+            operations += other.operations
+            begin = min(begin, other.begin)
+            end = max(end, other.end)
         }
     }
 
-    private func merged(with other: Sample) -> Sample {
-        Sample(operations: operations + other.operations, since: min(begin, other.begin), until: max(end, other.end))
+    /// The same work on each scheduler at the same time, `count` operations in all.
+    static func onEach(
+        _ schedulers: [Scheduler], _ count: Int, _ work: @escaping @Sendable (Int, Scheduler) async throws -> Sample
+    ) async throws -> Sample {
+        Sample(merging: try await processes.onEach(schedulers, count, work))
     }
 
     var seconds: Double { (end - begin) / .seconds(1) }

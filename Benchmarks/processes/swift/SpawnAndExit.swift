@@ -6,9 +6,9 @@ import Actors
 struct SpawnAndExit: Workload {
     let name = "spawn and exit"
 
-    func sample(_ count: Int, on schedulers: [Scheduler]) async -> Sample {
-        await .onEach(schedulers, count) { count, scheduler in
-            await run(on: scheduler) { me in
+    func sample(_ count: Int, on schedulers: [Scheduler]) async throws -> Sample {
+        try await .onEach(schedulers, count) { count, scheduler in
+            try await run(on: scheduler) { me in
                 let begin = ContinuousClock.now
                 SpawnAndExit.spawn(count, last: me)
                 _ = await me.receive()

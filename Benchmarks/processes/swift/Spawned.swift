@@ -12,11 +12,11 @@ struct Spawned: Measure {
         case down(Down)
     }
 
-    func figures(_ bench: Bench) async -> [Figure] {
+    func figures(_ bench: Bench) async throws -> [Figure] {
         let schedulers = bench.schedulers
         var seen: [Memory] = []
         for done in stride(from: step, through: total, by: step) {
-            await run(on: schedulers[0]) { me in
+            try await run(on: schedulers[0]) { me in
                 for _ in 0..<step / batch { await spawnBatch(me, on: schedulers) }
             }
             let memory = Memory.now

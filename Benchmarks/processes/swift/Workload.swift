@@ -5,19 +5,19 @@ protocol Workload: Measure {
     /// What its figure is called.
     var name: String { get }
     /// Performs about `count` operations, on one scheduler or on each of several.
-    func sample(_ count: Int, on schedulers: [Scheduler]) async -> Sample
+    func sample(_ count: Int, on schedulers: [Scheduler]) async throws -> Sample
 }
 
 extension Workload {
     /// Warms up until a run takes a fifth of the time, then measures one run that takes all of it.
-    func figures(_ bench: Bench) async -> [Figure] {
+    func figures(_ bench: Bench) async throws -> [Figure] {
         var count = 1_000
-        var sample = await sample(count, on: bench.schedulers)
+        var sample = try await sample(count, on: bench.schedulers)
         while sample.seconds < bench.seconds / 5 {
             count *= 2
-            sample = await self.sample(count, on: bench.schedulers)
+            sample = try await self.sample(count, on: bench.schedulers)
         }
         count = Int(Double(count) * bench.seconds / sample.seconds)
-        return [Figure(name: name, value: await self.sample(count, on: bench.schedulers).nanosecondsEach)]
+        return [Figure(name: name, value: try await self.sample(count, on: bench.schedulers).nanosecondsEach)]
     }
 }
