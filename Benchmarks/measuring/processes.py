@@ -25,6 +25,7 @@ MEASURES = [
     Measure("spawn", ANY),
     Measure("fanin", ANY),
     Measure("timers", ANY),
+    Measure("timers", ANY),
     Measure("cross", range(2, 1 << 16)),
     Measure("idle", range(1, 2)),
 ]
