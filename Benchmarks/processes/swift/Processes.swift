@@ -8,7 +8,7 @@ import Actors
 struct Processes {
     static let measures: [String: any Measure] = [
         "ring": Ring(), "pingpong": PingPong(), "spawn": SpawnAndExit(), "fanin": FanIn(), "idle": IdleMemory(),
-        "cross": CrossPingPong(), "spawned": Spawned(), "timers": Timers(),
+        "cross": CrossPingPong(), "spawned": Spawned(), "call": Calls(), "timers": Timers(),
     ]
 
     static func main() async {
