@@ -1,4 +1,5 @@
 package import Actors
+internal import DequeModule
 package import HansomTransport
 public import WSProtocol
 
@@ -9,7 +10,7 @@ public import WSProtocol
 /// alike.
 ///
 /// Here stands what a connection consists of. What it does is told folder by folder: `Receiving`, `Sending`, `Active`,
-/// `Closing`, `Lifetime`.
+/// `Closing`, `Timing`, `Lifetime`.
 @safe public actor WebSocket {
     public typealias CloseCode = WSProtocol.CloseCode
 
@@ -24,7 +25,8 @@ public import WSProtocol
     var stream: (any ByteStream)?
     var machine: ProtocolMachine
     var phase = Phase.open
-    var deadline: Alarm?
+    var deadlines = Deadlines()
+    var alarm: Alarm?
 
     // What has arrived.
     var inbound = InboundQueue()
@@ -39,7 +41,7 @@ public import WSProtocol
     var isFlushPending = false
     var isWriteWanted = false
     var isWriteBroken = false
-    var sendersWaiting: [SendWaiter] = []
+    var sendersWaiting = Deque<SendWaiter>()
     var isFragmentedSendOpen = false
     var pings: [PendingPing] = []
     var lastLatency: Duration?

@@ -28,7 +28,7 @@ extension WebSocket: ProcessHost {
         stream?.close()
         stream = nil
         isReadPaused = false
-        disarmDeadline()
+        disarmDeadlines()
         releaseOutput()
         published.publish(.closed)
         let waiters = unsafe endWaiters
@@ -50,11 +50,6 @@ extension WebSocket: ProcessHost {
         core.finish(core.exitReason ?? reason)
     }
 
-    private func disarmDeadline() {
-        if let deadline { scheduler.disarm(deadline) }
-        deadline = nil
-    }
-
     private func releaseOutput() {
         machine.output.consume(machine.output.count)
         if let storage = unsafe machine.output.reclaim() { unsafe resources.take(back: storage) }
@@ -64,7 +59,7 @@ extension WebSocket: ProcessHost {
     func receiveExit(_ reason: ExitReason) {
         handlerTask?.cancel()
         cancelHandlerReceivers()
-        guard reason.kind == .killed else { return beginClose(code: .goingAway) }
+        guard reason.kind == .killed else { return beginClose(.goingAway) }
         handlerReason = reason
         drop()
     }
@@ -72,7 +67,7 @@ extension WebSocket: ProcessHost {
     /// The last reference is gone. Whoever is on the other end is told 1001, by an object that outlives this one.
     func abandon() {
         if isFlushPending { scheduler.cancelFlush(self) }
-        disarmDeadline()
+        disarmDeadlines()
         if let stream {
             stream.observer = nil
             if machine.state == .open { try? machine.close(code: .goingAway) }

@@ -23,7 +23,7 @@ extension WebSocket {
     }
 
     private func handlerEnded(_ reason: ExitReason) {
-        beginClose(code: Task.isCancelled ? .goingAway : reason.kind == .normal ? .normal : .internalError)
+        beginClose(Task.isCancelled ? .goingAway : reason.kind == .normal ? .normal : .internalError)
         isHandlerRunning = false
         unsafe handlerIdentity = nil
         handlerTask = nil
