@@ -53,14 +53,13 @@ public import WSProtocol
     var isEndTold = false
 
     // The end.
-    var outcome: Outcome?
     var endWaiters = unsafe [UnsafeContinuation<Void, Never>]()
     var handlerTask: Task<Void, Never>?
     var handlerIdentity: UnsafeCurrentTask?
     var isHandlerRunning = false
     let handlerGate = Gate()
     var handlerResult: Result<Frame, WebSocketError>?
-    var handlerReason: ExitReason?
+    var handlerReason: Boxed<ExitReason>?
     var owner: Ownership?
 
     /// Runs as the connection, for each connection of a server.
@@ -89,6 +88,9 @@ public import WSProtocol
 
     nonisolated var scheduler: Scheduler { core.scheduler }
 
+    /// How it ended for the application, once it has.
+    var outcome: Outcome? { published.outcome }
+
     /// Where the connection stands on the wire.
     enum Phase {
         /// Messages flow.
@@ -104,7 +106,7 @@ public import WSProtocol
     }
 
     /// How it ended for the application.
-    enum Outcome {
+    enum Outcome: Sendable {
         case closed(Close)
         case failed(WebSocketError)
 

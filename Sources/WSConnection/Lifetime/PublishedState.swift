@@ -8,17 +8,17 @@ struct PublishedState: ~Copyable, Sendable {
 
     /// How it ended. Most connections have not, and hold none.
     private final class End: Sendable {
-        let close: WebSocket.Close
+        let outcome: WebSocket.Outcome
 
-        init(_ close: WebSocket.Close) { self.close = close }
+        init(_ outcome: WebSocket.Outcome) { self.outcome = outcome }
     }
 
     var current: WebSocket.State { WebSocket.State(rawValue: state.load(ordering: .acquiring)) ?? .closed }
 
-    var close: WebSocket.Close? { end.load()?.close }
+    var outcome: WebSocket.Outcome? { end.load()?.outcome }
 
     func publish(_ new: WebSocket.State) { state.store(new.rawValue, ordering: .releasing) }
 
     /// The first is kept.
-    func publish(_ close: WebSocket.Close) { _ = end.storeIfNil(End(close)) }
+    func publish(_ outcome: WebSocket.Outcome) { _ = end.storeIfNil(End(outcome)) }
 }

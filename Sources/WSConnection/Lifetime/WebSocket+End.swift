@@ -9,8 +9,7 @@ extension WebSocket: ProcessHost {
     /// How the connection ended is known; everyone who waits for something is told.
     func conclude(_ end: Outcome) {
         guard outcome == nil else { return }
-        outcome = end
-        published.publish(end.close)
+        published.publish(end)
         published.publish(.closing)
         let error = end.error
         failReceivers(error)
@@ -34,7 +33,7 @@ extension WebSocket: ProcessHost {
         let waiters = unsafe endWaiters
         unsafe endWaiters = []
         for unsafe waiter in unsafe waiters { unsafe waiter.resume() }
-        if !isHandlerRunning { finishProcess(handlerReason ?? exitReason) }
+        if !isHandlerRunning { finishProcess(handlerReason?.value ?? exitReason) }
     }
 
     private var exitReason: ExitReason {
@@ -60,7 +59,7 @@ extension WebSocket: ProcessHost {
         handlerTask?.cancel()
         cancelHandlerReceivers()
         guard reason.kind == .killed else { return beginClose(.goingAway) }
-        handlerReason = reason
+        handlerReason = Boxed(reason)
         drop()
     }
 

@@ -27,7 +27,7 @@ extension WebSocket {
         isHandlerRunning = false
         unsafe handlerIdentity = nil
         handlerTask = nil
-        if phase == .released { finishProcess(reason) } else { handlerReason = reason }
+        if phase == .released { finishProcess(reason) } else { handlerReason = Boxed(reason) }
     }
 
     /// Calls `handler` for each message from now on. For a connection whose reads have not begun.

@@ -114,6 +114,8 @@ extension WebSocket: StreamObserver {
     private func deliverControl(_ frame: Frame) {
         if messageHandler != nil { return }
         if let receiver = receivers.popFirst(wanting: frame) { return resume(receiver, with: .success(frame)) }
+        // A `recv` that waits passes it over: or the peer's keepalive would fill the memory of an idle connection.
+        if !receivers.isEmpty { return }
         inbound.append(frame)
         if subscriber != nil { pumpEvents() }
     }
