@@ -26,7 +26,8 @@ extension WebSocket {
     /// waits until the sequence has ended; pings and pongs do not.
     ///
     /// - Returns: the payload bytes sent.
-    /// - Throws: what the sequence throws, otherwise as `send(_:)`. If a part of the message is out by then, it cannot
+    /// - Throws: what the sequence throws, otherwise as `send(_:)`; `.cancelled` also when the task was cancelled by the
+    ///   time the sequence ended, since that may be why it did. If a part of the message is out by then, it cannot
     ///   be finished, and the connection is closed with 1011.
     @discardableResult
     public func send<S: AsyncSequence & Sendable>(fragments: S) async throws -> Int where S.Element == String {
@@ -67,6 +68,8 @@ extension WebSocket {
             if let held { total += try await sendWhenRoom(.fragment(held, isFinal: false)) }
             held = message(fragment)
         }
+        // A sequence may end because its task was cancelled: half a message must not pass for a whole.
+        if Task.isCancelled { throw WebSocketError.cancelled }
         return try await total + sendWhenRoom(.fragment(held ?? .text(""), isFinal: true))
     }
 
