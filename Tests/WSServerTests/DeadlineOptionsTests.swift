@@ -36,7 +36,9 @@ import WSServer
         var connect = ConnectOptions()
         connect.writeTimeout = .zero
         let bad = connect
-        #expect(await failure { _ = try await WebSocket.connect(to: "ws://[::1]:1/", options: bad) }?.code == .invalidConfiguration)
+        #expect(
+            await failure { _ = try await WebSocket.connect(to: "ws://[::1]:1/", options: bad) }?.code
+                == .invalidConfiguration)
     }
 
     @Test func `a server pings, and drops who does not answer (W13, T29)`() async throws {
