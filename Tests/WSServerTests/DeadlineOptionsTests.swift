@@ -45,9 +45,10 @@ import WSServer
         let time = ManualTime()
         try await ServerHarness.with(time: time) { harness in
             let socket = try await harness.rawUpgraded()
+            // The answer may be here before the connection has begun there.
+            #expect(await eventually { harness.server.connectionCount == 1 })
             time.advance(by: .seconds(20))
             #expect(try await socket.receiveFrame()?.opcode == 9)
-            #expect(harness.server.connectionCount == 1)
             time.advance(by: .seconds(20))
             _ = await socket.end()
             await socket.close()
