@@ -18,13 +18,43 @@ extension WebSocket {
     public static func connect(
         to url: String, options: ConnectOptions = .init()
     ) async throws(WebSocketError) -> WebSocket {
+        let target = try parse(url)
+        return try await attempt(options) { (scheduler) throws(WebSocketError) in
+            try Dialer(Hop(target, headers: options.headers, tls: options.tls), options, on: scheduler)
+        }
+    }
+
+    /// Opens a WebSocket over a stream socket that is connected already: a descriptor that was inherited, or made in
+    /// some way of one's own.
+    ///
+    /// Nothing is resolved or dialled: proxy, socket options and redirects do not apply, and an answer that is a
+    /// redirect is thrown as `.http`. For `wss` and `https` TLS is spoken over the socket.
+    ///
+    /// - Parameters:
+    ///   - descriptor: a connected stream socket. It becomes the connection's when this returns, and stays the caller's,
+    ///     open, when this throws; what was sent and received by then is lost. It is made non-blocking.
+    ///   - url: whom it leads to and what to ask for; its host is what `Host` says and TLS verifies.
+    ///   - options: as for `connect(to:options:)`.
+    /// - Throws: as `connect(to:options:)`.
+    public static func connect(
+        over descriptor: Int32, to url: String, options: ConnectOptions = .init()
+    ) async throws(WebSocketError) -> WebSocket {
+        let target = try parse(url)
+        return try await attempt(options) { (scheduler) throws(WebSocketError) in
+            let hop = Hop(target, headers: options.headers, tls: options.tls)
+            return try Dialer(hop, options, over: try borrow(descriptor, on: scheduler), on: scheduler)
+        }
+    }
+
+    /// Carries an attempt through, for the process that it belongs to.
+    private static func attempt(
+        _ options: ConnectOptions, _ make: (Scheduler) throws(WebSocketError) -> Dialer
+    ) async throws(WebSocketError) -> WebSocket {
         let owner = options.owner?.core ?? ProcessCore.current
         if let owner, !owner.isAlive { throw .ownerEnded }
         if Task.isCancelled { throw .connectCancelled }
-        let target = try parse(url)
-        let handshake = try ClientHandshake(target, options)
         let scheduler = options.scheduler ?? Scheduler.current ?? SchedulerGroup.shared.next()
-        let dialer = Dialer(target, handshake, options, on: scheduler)
+        let dialer = try make(scheduler)
         let task = Task(executorPreference: scheduler) { () async -> Result<WebSocket, WebSocketError> in
             do throws(WebSocketError) { return .success(try await dialer.dial()) } catch { return .failure(error) }
         }
@@ -64,6 +94,16 @@ extension WebSocket {
         return result
     }
 
+    private static func borrow(
+        _ descriptor: Int32, on scheduler: Scheduler
+    ) throws(WebSocketError) -> SocketStream {
+        do {
+            return try SocketStream(borrowing: descriptor, scheduler: scheduler)
+        } catch {
+            throw WebSocketError(.invalidConfiguration, "descriptor \(descriptor) is no connected stream socket: \(error)")
+        }
+    }
+
     private static func parse(_ url: String) throws(WebSocketError) -> WebSocketURL {
         let target: WebSocketURL
         do {
@@ -82,46 +122,6 @@ extension WebSocket {
 }
 
 extension WebSocketError {
-    fileprivate static let ownerEnded = WebSocketError(.ownerEnded, "the process that connects has ended")
-    fileprivate static let connectCancelled = WebSocketError(.cancelled, "the task that connected was cancelled")
-}
-
-/// What ends an attempt to connect when the process that it is made for ends.
-private final class DialBond: @unchecked Sendable {
-    // Safety: both vars are touched on the owner's scheduler only.
-    private let owner: ProcessCore
-    private var observer: UInt64?
-    private var isOver = false
-
-    init(_ owner: ProcessCore, _ dialer: Dialer, _ scheduler: Scheduler) {
-        self.owner = owner
-        owner.scheduler.run { [self] in
-            guard !isOver else { return }
-            observer = owner.addObserver { _ in scheduler.run { dialer.abort(.ownerEnded) } }
-        }
-    }
-
-    func end() {
-        owner.scheduler.run { [self] in
-            isOver = true
-            if let observer { owner.removeObserver(observer) }
-        }
-    }
-}
-
-extension ClientHandshake {
-    /// The request that `options` ask for, checked before anything is sent.
-    fileprivate init(_ url: WebSocketURL, _ options: ConnectOptions) throws(WebSocketError) {
-        var headers = options.headers
-        if let userinfo = url.userinfo, headers[.authorization] == nil {
-            headers[.authorization] = userinfo.basicAuthorization
-        }
-        do {
-            self = try ClientHandshake(
-                target: url.target, host: url.hostHeader, fields: headers, protocols: options.protocols,
-                key: Random.bytes(16))
-        } catch {
-            throw WebSocketError(.invalidConfiguration, "\(error)")
-        }
-    }
+    static let ownerEnded = WebSocketError(.ownerEnded, "the process that connects has ended")
+    static let connectCancelled = WebSocketError(.cancelled, "the task that connected was cancelled")
 }
