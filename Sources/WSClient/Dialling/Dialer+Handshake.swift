@@ -18,18 +18,24 @@ extension Dialer {
 
     /// The request of a hop, with a key of its own, checked before anything is sent.
     static func handshake(for hop: Hop, _ options: ConnectOptions) throws(WebSocketError) -> ClientHandshake {
-        var headers = hop.headers
-        if let cookies = options.cookies?.field(for: hop.url) {
-            // One field for all of them (RFC 6265 section 5.4).
-            headers[.cookie] = (headers[values: .cookie] + [cookies]).joined(separator: "; ")
-        }
+        let fields = joinCookies(of: hop.headers, with: options.cookies?.field(for: hop.url))
         do {
             return try ClientHandshake(
-                target: hop.url.target, host: hop.url.hostHeader, fields: headers, protocols: options.protocols,
+                target: hop.url.target, host: hop.url.hostHeader, fields: fields, protocols: options.protocols,
                 key: Random.bytes(16))
         } catch {
             throw WebSocketError(.invalidConfiguration, "\(error)")
         }
+    }
+
+    /// One field for all cookies (RFC 6265 section 5.4): the type library makes one of each, as later versions of HTTP
+    /// want it.
+    private static func joinCookies(of headers: HTTPFields, with more: String?) -> HTTPFields {
+        let values = headers[values: .cookie] + (more.map { [$0] } ?? [])
+        guard !values.isEmpty else { return headers }
+        var joined = headers.filter { $0.name != .cookie }
+        joined.append(HTTPField(name: .cookie, value: values.joined(separator: "; ")))
+        return joined
     }
 
     /// Asks for the upgrade, and makes a connection of the answer, or the next hop.

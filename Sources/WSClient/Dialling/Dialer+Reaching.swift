@@ -7,7 +7,7 @@ internal import WSConnection
 extension Dialer {
     /// Connects to the server, or to the proxy and through it.
     func reach() async throws(WebSocketError) {
-        let proxy = try options.proxy.proxy(for: hop.url)
+        proxy = try options.proxy.proxy(for: hop.url)
         let place = proxy?.place ?? hop.place
         let who = proxy.map { "proxy \($0)" } ?? "\(place)"
         try await connectSocket(to: try await addresses(of: place, who), place, who)

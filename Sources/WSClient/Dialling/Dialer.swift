@@ -19,6 +19,8 @@ internal import WSProtocol
     private(set) var phase = WebSocketError.Phase.resolution
     /// Whom the present phase is about: the server, or the proxy.
     var counterpart: WebSocketError.Place
+    /// What is gone through, if anything.
+    var proxy: Proxy?
     var race: SocketRace?
     var socket: SocketStream?
     var driver: StreamDriver?
@@ -161,7 +163,9 @@ extension Dialer {
     private func named(_ error: WebSocketError) -> WebSocketError {
         guard error.code == .connectionLost, error.host == nil else { return error }
         switch phase {
-        case .proxy: return fault(.proxy, "proxy \(counterpart), on the way to \(hop.place): \(error.message)")
+        case .proxy:
+            let who = proxy.map { "\($0)" } ?? "\(counterpart)"
+            return fault(.proxy, "proxy \(who), on the way to \(hop.place): \(error.message)")
         case .handshake: return fault(.connectionLost, "\(counterpart), in the opening handshake: \(error.message)")
         default: return fault(.connectionLost, "\(counterpart): \(error.message)")
         }

@@ -10,7 +10,7 @@ import WSClient
 /// Walks every step of connecting, stops there, and ends the attempt in every way: nothing of it may be left.
 @Suite(.timeLimit(.minutes(2))) struct StoppedConnectTests {
     /// The error of an attempt that stops at `stop` and is ended by `ending`.
-    private func error(at stop: StopScene.Stop, by ending: StopScene.Ending) async throws -> WebSocketError {
+    private func failed(at stop: StopScene.Stop, by ending: StopScene.Ending) async throws -> WebSocketError {
         let time = ManualTime()
         return try await withSchedulers(time: time) { schedulers in
             let scene = try await StopScene(stop)
@@ -60,7 +60,7 @@ import WSClient
     func `stops at the deadline in each phase, names it and leaves nothing (C2) (C3) (W20) (T28)`(
         stop: StopScene.Stop
     ) async throws {
-        let error = try await error(at: stop, by: .deadline)
+        let error = try await failed(at: stop, by: .deadline)
         if stop == .refusalBody { return #expect(error.response?.body == Array("ha".utf8)) }
         #expect(error.code == .timeout)
         #expect(error.phase == stop.phase)
@@ -73,7 +73,7 @@ import WSClient
     func `stops at the phase's own deadline, names it and leaves nothing (C2) (C3) (W20) (T28)`(
         stop: StopScene.Stop
     ) async throws {
-        let error = try await error(at: stop, by: .phaseDeadline)
+        let error = try await failed(at: stop, by: .phaseDeadline)
         if stop == .refusalBody { return #expect(error.code == .http) }
         #expect(error.code == .timeout)
         #expect(error.phase == stop.phase)
@@ -84,12 +84,12 @@ import WSClient
     func `stops when its task is cancelled in each phase, and leaves nothing (W12) (W20)`(
         stop: StopScene.Stop
     ) async throws {
-        #expect(try await error(at: stop, by: .cancellation).code == .cancelled)
+        #expect(try await failed(at: stop, by: .cancellation).code == .cancelled)
     }
 
     @Test(arguments: StopScene.Stop.allCases)
     func `stops when its owner ends in each phase, and leaves nothing (W12) (W20)`(stop: StopScene.Stop) async throws {
-        #expect(try await error(at: stop, by: .ownerEnd).code == .ownerEnded)
+        #expect(try await failed(at: stop, by: .ownerEnd).code == .ownerEnded)
     }
 
     // MARK: Deadlines within the handshake

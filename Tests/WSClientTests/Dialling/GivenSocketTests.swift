@@ -1,0 +1,92 @@
+import Actors
+import Glibc
+import HansomTransport
+import SocketTesting
+import Testing
+import WSClient
+
+/// A WebSocket over a socket that was connected in some other way.
+@Suite(.timeLimit(.minutes(1))) struct GivenSocketTests {
+    /// Two sockets that are connected to each other.
+    private func pair() throws -> (Int32, Int32) {
+        var ends: [Int32] = [-1, -1]
+        try #require(unsafe socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &ends) == 0)
+        return (ends[0], ends[1])
+    }
+
+    private func serve(
+        _ descriptor: Int32, _ script: @escaping @Sendable (RawSocket) async throws -> Void
+    ) async -> Task<Void, any Error> {
+        _ = fcntl(descriptor, F_SETFL, O_NONBLOCK)
+        let socket = await SchedulerGroup.shared.next().ask { RawSocket(descriptor: descriptor, on: $0) }
+        return Task { try await script(socket) }
+    }
+
+    @Test func `connects over a socket that it is given, and ends it (C10)`() async throws {
+        let (ours, theirs) = try pair()
+        let serving = await serve(theirs) { socket in
+            let request = try await socket.receiveHead()
+            #expect(request.hasPrefix("GET /chat HTTP/1.1\r\nHost: inner.example\r\n"))
+            try await socket.send(Array(Handshakes.response(to: request).utf8) + Frames.text("over it"))
+            try await socket.answerClose()
+        }
+        let ws = try await WebSocket.connect(over: ours, to: "ws://inner.example/chat")
+        #expect(try await ws.recv() == .text("over it"))
+        try await ws.close()
+        try await serving.value
+        #expect(fcntl(ours, F_GETFD) == -1)
+    }
+
+    @Test(arguments: [
+        "HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n", "HTTP/1.1 302 On\r\nLocation: /next\r\nContent-Length: 0\r\n\r\n",
+    ])
+    func `leaves the socket its owner's, open and as it was, when there is no connection (C10)`(
+        answer: String
+    ) async throws {
+        let (ours, theirs) = try pair()
+        let serving = await serve(theirs) { socket in
+            _ = try await socket.receiveHead()
+            try await socket.send(answer)
+            // It is still of use.
+            #expect(try await socket.receive(5) == Array("hello".utf8))
+        }
+        let error = await failure { _ = try await WebSocket.connect(over: ours, to: "ws://inner.example/chat") }
+        #expect(error?.code == .http)
+        #expect(error?.host == "inner.example")
+        #expect(fcntl(ours, F_GETFL) & O_NONBLOCK == 0)
+        let hello = Array("hello".utf8)
+        #expect(unsafe write(ours, hello, hello.count) == 5)
+        try await serving.value
+        Socket.close(ours)
+    }
+
+    @Test func `leaves the socket its owner's when TLS cannot be spoken over it (C10)`() async throws {
+        let (ours, theirs) = try pair()
+        let serving = await serve(theirs) { socket in
+            _ = try await socket.receive(5)
+            try await socket.send("I speak no TLS\r\n")
+            _ = await socket.end()
+        }
+        let error = await failure { _ = try await WebSocket.connect(over: ours, to: "wss://inner.example/") }
+        #expect(error?.code == .tls)
+        #expect(error?.message.contains("inner.example:443") == true)
+        #expect(fcntl(ours, F_GETFD) != -1)
+        Socket.close(ours)
+        try await serving.value
+    }
+
+    @Test func `refuses what is no connected stream socket (C10)`() async throws {
+        var pipe: [Int32] = [-1, -1]
+        try #require(unsafe Glibc.pipe(&pipe) == 0)
+        let unconnected = try Socket.open(family: AF_INET)
+        let datagrams = socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0)
+        for descriptor in [-1, pipe[0], unconnected, datagrams] {
+            let error = await failure { _ = try await WebSocket.connect(over: descriptor, to: "ws://inner.example/") }
+            #expect(error?.code == .invalidConfiguration, "\(String(describing: error))")
+        }
+        for descriptor in pipe + [unconnected, datagrams] {
+            #expect(fcntl(descriptor, F_GETFD) != -1)
+            Socket.close(descriptor)
+        }
+    }
+}
