@@ -52,7 +52,8 @@ public struct ConnectOptions: Sendable {
     public init(
         connectTimeout: Duration? = .seconds(8), recvTimeout: Duration? = nil, headers: HTTPFields = [:],
         protocols: [String] = [], active: WebSocket.ActiveMode = .off, tls: TLSClientOptions = .init(),
-        closeTimeout: Duration = .seconds(10), limits: WebSocket.Limits = .init(), owner: PID? = nil, scheduler: Scheduler? = nil
+        closeTimeout: Duration = .seconds(10), limits: WebSocket.Limits = .init(), owner: PID? = nil,
+        scheduler: Scheduler? = nil
     ) {
         self.connectTimeout = connectTimeout
         self.recvTimeout = recvTimeout

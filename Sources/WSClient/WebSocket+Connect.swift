@@ -24,30 +24,8 @@ extension WebSocket {
         }
     }
 
-    /// Opens a WebSocket over a stream socket that is connected already: a descriptor that was inherited, or made in
-    /// some way of one's own.
-    ///
-    /// Nothing is resolved or dialled: proxy, socket options and redirects do not apply, and an answer that is a
-    /// redirect is thrown as `.http`. For `wss` and `https` TLS is spoken over the socket.
-    ///
-    /// - Parameters:
-    ///   - descriptor: a connected stream socket. It becomes the connection's when this returns, and stays the caller's,
-    ///     open, when this throws; what was sent and received by then is lost. It is made non-blocking.
-    ///   - url: whom it leads to and what to ask for; its host is what `Host` says and TLS verifies.
-    ///   - options: as for `connect(to:options:)`.
-    /// - Throws: as `connect(to:options:)`.
-    public static func connect(
-        over descriptor: Int32, to url: String, options: ConnectOptions = .init()
-    ) async throws(WebSocketError) -> WebSocket {
-        let target = try parse(url)
-        return try await attempt(options) { (scheduler) throws(WebSocketError) in
-            let hop = Hop(target, headers: options.headers, tls: options.tls)
-            return try Dialer(hop, options, over: try borrow(descriptor, on: scheduler), on: scheduler)
-        }
-    }
-
     /// Carries an attempt through, for the process that it belongs to.
-    private static func attempt(
+    static func attempt(
         _ options: ConnectOptions, _ make: (Scheduler) throws(WebSocketError) -> Dialer
     ) async throws(WebSocketError) -> WebSocket {
         let owner = options.owner?.core ?? ProcessCore.current
@@ -94,17 +72,7 @@ extension WebSocket {
         return result
     }
 
-    private static func borrow(
-        _ descriptor: Int32, on scheduler: Scheduler
-    ) throws(WebSocketError) -> SocketStream {
-        do {
-            return try SocketStream(borrowing: descriptor, scheduler: scheduler)
-        } catch {
-            throw WebSocketError(.invalidConfiguration, "descriptor \(descriptor) is no connected stream socket: \(error)")
-        }
-    }
-
-    private static func parse(_ url: String) throws(WebSocketError) -> WebSocketURL {
+    static func parse(_ url: String) throws(WebSocketError) -> WebSocketURL {
         let target: WebSocketURL
         do {
             target = try WebSocketURL(url)

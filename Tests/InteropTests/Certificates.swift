@@ -26,7 +26,9 @@ struct Certificates: Sendable {
                 ["req", "-x509", "-days", "2", "-subj", "/CN=\(name)", "-keyout", "\(name).key", "-out", "\(name).pem"]
                     + key)
         }
-        for (name, names) in [("server", here), ("client", here), ("other", "subjectAltName=DNS:other.example"), ("expired", here)] {
+        for (name, names) in [
+            ("server", here), ("client", here), ("other", "subjectAltName=DNS:other.example"), ("expired", here),
+        ] {
             try await openssl(
                 ["req", "-new", "-subj", "/CN=\(name)", "-keyout", "\(name).key", "-out", "\(name).csr"] + key)
             try names.write(toFile: "\(directory)/\(name).ext", atomically: true, encoding: .utf8)

@@ -43,7 +43,9 @@ import WSServer
     }
 
     @Test func `shows its certificate to a server that requires one (C8)`() async throws {
-        try await withServer { $0.clientCertificates = .required(.file($1.path("ca.pem"))) } _: { url, tls, certificates in
+        try await withServer {
+            $0.clientCertificates = .required(.file($1.path("ca.pem")))
+        } _: { url, tls, certificates in
             var own = tls
             own.identity = certificates.identity("client")
             try await echo(url, own)
@@ -80,14 +82,17 @@ import WSServer
     }
 
     @Test func `asks for another name, and finds that one in the certificate (C8)`() async throws {
-        try await withServer { $0.identitiesByServerName = ["other.example": $1.identity("other")] } _: { url, tls, _ in
+        try await withServer {
+            $0.identitiesByServerName = ["other.example": $1.identity("other")]
+        } _: { url, tls, _ in
             var other = tls
             other.serverName = "other.example"
             let details = try await echo(url, other)
             #expect(details?.peerSubject?.contains("CN=other") == true)
             other.serverName = "third.example"
             let error = await failure { try await echo(url, other) }
-            #expect(error?.message.contains("not valid for host 'third.example'") == true, "\(String(describing: error))")
+            #expect(
+                error?.message.contains("not valid for host 'third.example'") == true, "\(String(describing: error))")
         }
     }
 
@@ -108,7 +113,9 @@ import WSServer
     }
 
     @Test func `offers the ciphers that it is told to (C8)`() async throws {
-        try await withServer { tls, _ in tls.cipherSuites = "TLS_AES_128_GCM_SHA256" } _: { url, tls, _ in
+        try await withServer { tls, _ in
+            tls.cipherSuites = "TLS_AES_128_GCM_SHA256"
+        } _: { url, tls, _ in
             var own = tls
             own.cipherSuites = "TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256"
             let details = try await echo(url, own)
@@ -123,7 +130,9 @@ import WSServer
     }
 
     @Test func `agrees on an application protocol, or says that there is none (C8)`() async throws {
-        try await withServer { tls, _ in tls.alpn = ["chat/2"] } _: { url, tls, _ in
+        try await withServer { tls, _ in
+            tls.alpn = ["chat/2"]
+        } _: { url, tls, _ in
             var own = tls
             own.alpn = ["chat/3", "chat/2"]
             let details = try await echo(url, own)
@@ -173,7 +182,9 @@ import WSServer
             } _: { proxyURL in
                 var options = ConnectOptions(connectTimeout: .seconds(50))
                 options.proxy = .through(try Proxy("http" + proxyURL.dropFirst(2)))
-                let error = await failure { _ = try await WebSocket.connect(to: "wss://far.example/", options: options) }
+                let error = await failure {
+                    _ = try await WebSocket.connect(to: "wss://far.example/", options: options)
+                }
                 #expect(error?.code == .tls)
                 #expect(error?.phase == .tls)
                 #expect(error?.host == "far.example")

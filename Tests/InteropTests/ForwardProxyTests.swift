@@ -56,7 +56,8 @@ import WSClient
         let certificates = try await Certificates.shared
         try await EchoServer.run(isSecure: true) { port in
             try await RealPart.tinyproxy(credentials: Self.own) { inner in
-                try await RealPart.haproxy(to: inner.port, mode: "tcp", identity: certificates.path("server")) { outer in
+                try await RealPart.haproxy(to: inner.port, mode: "tcp", identity: certificates.path("server")) {
+                    outer in
                     var proxy = proxy(.https, outer, isKnown: true)
                     var error = await failure {
                         _ = try await WebSocket.connect(
@@ -130,7 +131,8 @@ import WSClient
         try await RealPart.tinyproxy { part in
             let error = await failure {
                 _ = try await WebSocket.connect(
-                    to: "ws://127.0.0.1:\(gone)/", options: options(proxy(.http, part, isKnown: false), isSecure: false))
+                    to: "ws://127.0.0.1:\(gone)/", options: options(proxy(.http, part, isKnown: false), isSecure: false)
+                )
             }
             #expect(error?.code == .proxy)
             #expect((500...599).contains(error?.response?.status ?? 0), "\(String(describing: error))")
@@ -139,7 +141,8 @@ import WSClient
         try await RealPart.microsocks { part in
             let error = await failure {
                 _ = try await WebSocket.connect(
-                    to: "ws://127.0.0.1:\(gone)/", options: options(proxy(.socks5, part, isKnown: false), isSecure: false))
+                    to: "ws://127.0.0.1:\(gone)/",
+                    options: options(proxy(.socks5, part, isKnown: false), isSecure: false))
             }
             #expect(error?.code == .proxy)
             #expect(error?.message.contains("connection refused") == true, "\(String(describing: error))")

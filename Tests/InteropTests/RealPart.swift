@@ -75,22 +75,23 @@ struct RealPart: Sendable {
         _ server: String, identity: String? = nil, _ body: (RealPart) async throws -> R
     ) async throws -> R {
         let tls = identity.map { "ssl_certificate \($0).pem; ssl_certificate_key \($0).key;" } ?? ""
-        return try await run({ directory, port in
-            let options = identity == nil ? "" : " ssl"
-            let kinds = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-            let scratch = kinds.map { "\($0)_temp_path \(directory)/\($0);" }.joined(separator: " ")
-            let configuration = """
-                daemon off; master_process off; pid \(directory)/pid; error_log stderr warn;
-                events { worker_connections 64; }
-                http {
-                    access_log off; \(scratch)
-                    map $http_upgrade $connection_upgrade { default upgrade; '' close; }
-                    server { listen 127.0.0.1:\(port)\(options); listen [::1]:\(port)\(options); \(tls) \(server) }
-                }
-                """
-            let file = try write(configuration, to: "\(directory)/nginx.conf")
-            return try Program(executable("nginx"), ["-p", directory, "-e", "stderr", "-c", file])
-        }, body)
+        return try await run(
+            { directory, port in
+                let options = identity == nil ? "" : " ssl"
+                let kinds = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+                let scratch = kinds.map { "\($0)_temp_path \(directory)/\($0);" }.joined(separator: " ")
+                let configuration = """
+                    daemon off; master_process off; pid \(directory)/pid; error_log stderr warn;
+                    events { worker_connections 64; }
+                    http {
+                        access_log off; \(scratch)
+                        map $http_upgrade $connection_upgrade { default upgrade; '' close; }
+                        server { listen 127.0.0.1:\(port)\(options); listen [::1]:\(port)\(options); \(tls) \(server) }
+                    }
+                    """
+                let file = try write(configuration, to: "\(directory)/nginx.conf")
+                return try Program(executable("nginx"), ["-p", directory, "-e", "stderr", "-c", file])
+            }, body)
     }
 
     /// What makes nginx pass upgrades on to a server of this machine.
@@ -108,51 +109,57 @@ struct RealPart: Sendable {
     static func haproxy<R>(
         to port: Int, mode: String = "http", identity: String? = nil, _ body: (RealPart) async throws -> R
     ) async throws -> R {
-        try await run({ directory, own in
-            var tls = ""
-            if let identity {
-                // It wants certificate and key in one file.
-                let parts = try ["pem", "key"].map { try String(contentsOfFile: "\(identity).\($0)", encoding: .utf8) }
-                tls = " ssl crt \(try write(parts.joined(), to: "\(directory)/identity.pem"))"
-            }
-            let configuration = """
-                defaults
-                    mode \(mode)
-                    timeout connect 5s
-                    timeout client 60s
-                    timeout server 60s
-                    timeout tunnel 60s
-                frontend f
-                    bind 127.0.0.1:\(own)\(tls)
-                    default_backend b
-                backend b
-                    server s 127.0.0.1:\(port)
+        try await run(
+            { directory, own in
+                var tls = ""
+                if let identity {
+                    // It wants certificate and key in one file.
+                    let parts = try ["pem", "key"].map {
+                        try String(contentsOfFile: "\(identity).\($0)", encoding: .utf8)
+                    }
+                    tls = " ssl crt \(try write(parts.joined(), to: "\(directory)/identity.pem"))"
+                }
+                let configuration = """
+                    defaults
+                        mode \(mode)
+                        timeout connect 5s
+                        timeout client 60s
+                        timeout server 60s
+                        timeout tunnel 60s
+                    frontend f
+                        bind 127.0.0.1:\(own)\(tls)
+                        default_backend b
+                    backend b
+                        server s 127.0.0.1:\(port)
 
-                """
-            let file = try write(configuration, to: "\(directory)/haproxy.cfg")
-            return try Program(executable("haproxy"), ["-db", "-f", file])
-        }, body)
+                    """
+                let file = try write(configuration, to: "\(directory)/haproxy.cfg")
+                return try Program(executable("haproxy"), ["-db", "-f", file])
+            }, body)
     }
 
     /// tinyproxy, an HTTP proxy.
     static func tinyproxy<R>(
         credentials: (user: String, password: String)? = nil, _ body: (RealPart) async throws -> R
     ) async throws -> R {
-        try await run({ directory, port in
-            let auth = credentials.map { "BasicAuth \($0.user) \($0.password)\n" } ?? ""
-            let configuration = "Port \(port)\nListen 127.0.0.1\nTimeout 60\nLogLevel Critical\nMaxClients 20\n" + auth
-            let file = try write(configuration, to: "\(directory)/tinyproxy.conf")
-            return try Program(executable("tinyproxy"), ["-d", "-c", file])
-        }, body)
+        try await run(
+            { directory, port in
+                let auth = credentials.map { "BasicAuth \($0.user) \($0.password)\n" } ?? ""
+                let configuration =
+                    "Port \(port)\nListen 127.0.0.1\nTimeout 60\nLogLevel Critical\nMaxClients 20\n" + auth
+                let file = try write(configuration, to: "\(directory)/tinyproxy.conf")
+                return try Program(executable("tinyproxy"), ["-d", "-c", file])
+            }, body)
     }
 
     /// microsocks, a SOCKS5 proxy.
     static func microsocks<R>(
         credentials: (user: String, password: String)? = nil, _ body: (RealPart) async throws -> R
     ) async throws -> R {
-        try await run({ _, port in
-            let auth = credentials.map { ["-u", $0.user, "-P", $0.password] } ?? []
-            return try Program(executable("microsocks"), ["-i", "127.0.0.1", "-p", "\(port)"] + auth)
-        }, body)
+        try await run(
+            { _, port in
+                let auth = credentials.map { ["-u", $0.user, "-P", $0.password] } ?? []
+                return try Program(executable("microsocks"), ["-i", "127.0.0.1", "-p", "\(port)"] + auth)
+            }, body)
     }
 }

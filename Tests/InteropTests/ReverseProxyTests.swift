@@ -66,7 +66,8 @@ import WSClient
         let gone = try await RealPart.freePort()
         try await RealPart.nginx(RealPart.passing(to: gone)) { nginx in
             let error = await failure {
-                _ = try await WebSocket.connect(to: "ws://127.0.0.1:\(nginx.port)/", options: Self.options(isSecure: false))
+                _ = try await WebSocket.connect(
+                    to: "ws://127.0.0.1:\(nginx.port)/", options: Self.options(isSecure: false))
             }
             #expect(error?.response?.status == 502, "\(String(describing: error))")
             #expect(error?.response?.headers[.server]?.hasPrefix("nginx") == true)

@@ -1,6 +1,6 @@
+package import Actors
 internal import CHansomSystem
 internal import Glibc
-package import Actors
 
 /// What a TCP socket is told before it connects.
 public struct SocketOptions: Sendable, Hashable {
@@ -22,7 +22,9 @@ public struct SocketOptions: Sendable, Hashable {
     package func apply(to descriptor: Int32) throws(SystemError) {
         if noDelay { Socket.setNoDelay(descriptor) }
         if let keepAlive { SocketOptions.keepAlive(descriptor, after: keepAlive) }
-        if let sendBuffer { Socket.setOption(SO_SNDBUF, level: SOL_SOCKET, of: descriptor, to: Int32(clamping: sendBuffer)) }
+        if let sendBuffer {
+            Socket.setOption(SO_SNDBUF, level: SOL_SOCKET, of: descriptor, to: Int32(clamping: sendBuffer))
+        }
         if let receiveBuffer {
             Socket.setOption(SO_RCVBUF, level: SOL_SOCKET, of: descriptor, to: Int32(clamping: receiveBuffer))
         }

@@ -2,7 +2,7 @@ package import Actors
 package import Glibc
 
 /// A connected socket, TCP or Unix-domain, as a byte stream of one scheduler.
-package final class SocketStream: ByteStream, DescriptorObserver {
+package final class SocketStream: LentStream, DescriptorObserver {
     // Safety: whoever observes clears this before it goes (see `ByteStream.observer`).
     private unowned(unsafe) var unownedObserver: (any StreamObserver)?
     private let scheduler: Scheduler

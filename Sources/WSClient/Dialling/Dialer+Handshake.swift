@@ -91,7 +91,7 @@ extension Dialer {
     private func connection(
         _ negotiated: Negotiated, _ answer: Answer, _ tls: TLSDetails?, _ driver: StreamDriver
     ) -> WebSocket {
-        socket?.keep()
+        keepGiven()
         let description = ConnectionDescription(
             peerAddress: socket?.peerAddress, localAddress: socket?.localAddress, subprotocol: negotiated.subprotocol,
             tls: tls, head: answer.bytes)
@@ -171,7 +171,8 @@ extension Dialer {
             return try hop.following(location, options.redirects)
         } catch {
             switch error {
-            case .unusable(let why): throw fault(.badRedirect, "\(what) with a Location that cannot be used: \(why)", response)
+            case .unusable(let why):
+                throw fault(.badRedirect, "\(what) with a Location that cannot be used: \(why)", response)
             case .localSocket: throw fault(.badRedirect, "\(what), which leads to a socket of this machine", response)
             case .insecure:
                 throw fault(

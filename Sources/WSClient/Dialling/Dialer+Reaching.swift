@@ -16,7 +16,9 @@ extension Dialer {
 
     // MARK: Name
 
-    private func addresses(of place: WebSocketError.Place, _ who: String) async throws(WebSocketError) -> [SocketAddress] {
+    private func addresses(of place: WebSocketError.Place, _ who: String) async throws(WebSocketError)
+        -> [SocketAddress]
+    {
         guard let number = place.port else { return [.unix(path: place.host)] }
         let port = UInt16(clamping: number)
         if let literal = SocketAddress(numeric: place.host, port: port) { return try local([literal], who) }

@@ -22,7 +22,10 @@ internal import WSProtocol
     /// What is gone through, if anything.
     var proxy: Proxy?
     var race: SocketRace?
+    /// What the stream stands on, if that is a socket.
     var socket: SocketStream?
+    /// What is not dialled: the first hop is made over it.
+    private var given: (any LentStream)?
     var driver: StreamDriver?
     /// Why the attempt ends, once it has been told to.
     private(set) var failure: WebSocketError?
@@ -35,17 +38,17 @@ internal import WSProtocol
         case redirected(Hop)
     }
 
-    /// - Parameter socket: what to connect over, without dialling: then no redirect is followed.
+    /// - Parameter given: what to connect over, without dialling: then no redirect is followed.
     /// - Throws: `.invalidConfiguration` for what must not be sent.
     init(
-        _ hop: Hop, _ options: ConnectOptions, over socket: SocketStream? = nil, on scheduler: Scheduler
+        _ hop: Hop, _ options: ConnectOptions, over given: (any LentStream)? = nil, on scheduler: Scheduler
     ) throws(WebSocketError) {
         handshake = try Dialer.handshake(for: hop, options)
         self.hop = hop
         self.options = options
         self.scheduler = scheduler
-        self.socket = socket
-        followsRedirects = socket == nil && options.redirects.limit > 0
+        self.given = given
+        followsRedirects = given == nil && options.redirects.limit > 0
         hopsLeft = options.redirects.limit
         counterpart = hop.place
         deadlines = Deadlines(on: scheduler)
@@ -74,7 +77,7 @@ internal import WSProtocol
             case .connected(let connection): return connection
             case .redirected(let next):
                 driver?.stream.close()
-                (hop, driver, socket) = (next, nil, nil)
+                (hop, driver) = (next, nil)
                 handshake = try Dialer.handshake(for: next, options)
             }
         }
@@ -83,8 +86,8 @@ internal import WSProtocol
     private func attempt() async throws(WebSocketError) -> Outcome {
         do {
             try check()
-            if let socket {
-                drive(socket)
+            if let given {
+                drive(given)
             } else {
                 try await reach()
             }
@@ -106,9 +109,12 @@ internal import WSProtocol
         }
     }
 
-    /// Begins to read and write a socket that is connected.
-    func drive(_ stream: SocketStream) {
-        socket = stream
+    /// The first hop has become a connection: what it was given is its own now.
+    func keepGiven() { given?.keep() }
+
+    /// Begins to read and write a stream that leads somewhere.
+    func drive(_ stream: any ByteStream) {
+        socket = stream as? SocketStream
         driver = unsafe StreamDriver(stream, buffer: TransportResources.of(scheduler).readBuffer, phase: phase)
     }
 

@@ -44,7 +44,8 @@ struct HTTPTunnel: Tunnel {
             if (100...199).contains(head.status) {
                 interimAnswers += 1
                 guard interimAnswers < HTTPTunnel.mostInterimAnswers else {
-                    return .refused(TunnelFailure(reason: "sent \(interimAnswers) interim answers (RFC 9110 section 15.2)"))
+                    return .refused(
+                        TunnelFailure(reason: "sent \(interimAnswers) interim answers (RFC 9110 section 15.2)"))
                 }
                 if rest.isEmpty { return .more }
                 continue
@@ -59,7 +60,8 @@ struct HTTPTunnel: Tunnel {
     private func opened(_ rest: [UInt8]) -> TunnelStep {
         if rest.isEmpty { return .open }
         return .refused(
-            TunnelFailure(reason: "sent \(rest.count) bytes behind its answer to CONNECT, which no server can have sent yet"))
+            TunnelFailure(
+                reason: "sent \(rest.count) bytes behind its answer to CONNECT, which no server can have sent yet"))
     }
 
     private mutating func receiveBody(_ bytes: [UInt8]) -> TunnelStep {

@@ -97,7 +97,8 @@ public struct Proxy: Sendable, Hashable {
         guard let authority = Authority(Authority.bracketed(host)), authority.port == nil, !host.hasPrefix("["),
             !host.hasSuffix(":"), (1...65535).contains(port)
         else {
-            throw Proxy.misuse("host \(host.debugDescription) and port \(port); allowed are a name or an address, and 1 to 65535")
+            throw Proxy.misuse(
+                "host \(host.debugDescription) and port \(port); allowed are a name or an address, and 1 to 65535")
         }
         let owned: Set<HTTPField.Name> = [.hostField, .contentLength, .transferEncoding]
         if let name = headers.first(where: { owned.contains($0.name) })?.name {

@@ -71,7 +71,9 @@ struct SOCKSTunnel: Tunnel {
     /// Whether it liked user and password (RFC 1929 section 2).
     private mutating func authentication() -> TunnelStep {
         guard held.count >= 2 else { return .more }
-        guard held[0] == 1, held[1] == 0 else { return refused("does not accept user and password (RFC 1929 section 2)") }
+        guard held[0] == 1, held[1] == 0 else {
+            return refused("does not accept user and password (RFC 1929 section 2)")
+        }
         guard held.count == 2 else { return tooMuch(2) }
         held = []
         expectation = .reply

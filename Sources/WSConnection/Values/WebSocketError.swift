@@ -113,7 +113,8 @@ public struct WebSocketError: Error, Sendable, CustomStringConvertible {
         let place: Place?
 
         init(
-            _ code: Code, _ message: String, _ close: WebSocket.Close?, _ phase: Phase?, _ response: Response?, _ place: Place?
+            _ code: Code, _ message: String, _ close: WebSocket.Close?, _ phase: Phase?, _ response: Response?,
+            _ place: Place?
         ) {
             self.code = code
             self.message = message

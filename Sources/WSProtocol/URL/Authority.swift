@@ -24,7 +24,9 @@ package struct Authority: Hashable, Sendable {
     }
 
     /// A host as it stands in a URL: an IPv6 literal in brackets.
-    package static func bracketed(_ host: String) -> String { host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]" : host }
+    package static func bracketed(_ host: String) -> String {
+        host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]" : host
+    }
 
     private static func isHostByte(_ byte: UInt8) -> Bool {
         byte.isASCIILetter || byte.isDigit || [UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_")].contains(byte)

@@ -13,14 +13,16 @@ extension WebSocketURL {
         if reference.hasPrefix("/") { return WebSocketURL(self, target: Self.withoutDots(relative)) }
         let path = target.prefix { $0 != "?" }
         if reference.hasPrefix("?") { return WebSocketURL(self, target: path + reference) }
-        let directory = path.lastIndex(of: "/").map { path[...$0] } ?? "/"
+        let directory = path[...(path.lastIndex(of: "/") ?? path.startIndex)]
         return WebSocketURL(self, target: Self.withoutDots(String(directory) + relative.dropFirst()))
     }
 
     /// Whether a colon ends a scheme, and is not a part of a path (RFC 3986 section 4.2).
     private static func hasScheme(_ reference: String) -> Bool {
         guard let first = reference.utf8.first, first.isASCIILetter,
-            let end = reference.utf8.first(where: { [UInt8(ascii: ":"), UInt8(ascii: "/"), UInt8(ascii: "?")].contains($0) })
+            let end = reference.utf8.first(where: {
+                [UInt8(ascii: ":"), UInt8(ascii: "/"), UInt8(ascii: "?")].contains($0)
+            })
         else { return false }
         return end == UInt8(ascii: ":")
     }

@@ -1,5 +1,6 @@
 import Actors
 import Glibc
+import HansomTesting
 import HansomTransport
 import SocketTesting
 import Testing
@@ -38,7 +39,8 @@ import WSClient
     }
 
     @Test(arguments: [
-        "HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n", "HTTP/1.1 302 On\r\nLocation: /next\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 302 On\r\nLocation: /next\r\nContent-Length: 0\r\n\r\n",
     ])
     func `leaves the socket its owner's, open and as it was, when there is no connection (C10)`(
         answer: String
@@ -88,5 +90,83 @@ import WSClient
             #expect(fcntl(descriptor, F_GETFD) != -1)
             Socket.close(descriptor)
         }
+    }
+
+    // MARK: A pipe
+
+    /// The head of the request that comes out of a pipe.
+    private func head(_ pipe: BytePipe) async throws -> String {
+        var text = ""
+        while !text.hasSuffix("\r\n\r\n") { text += String(decoding: try await pipe.read(), as: UTF8.self) }
+        return text
+    }
+
+    @Test func `connects over a pipe whose other end the program carries (C10)`() async throws {
+        let pipe = BytePipe(capacity: 1000)
+        let carrying = Task {
+            let request = try await head(pipe)
+            #expect(request.hasPrefix("GET /chat HTTP/1.1\r\nHost: inner.example\r\n"))
+            // More than it holds: both directions at once.
+            let big = String(repeating: "x", count: 5000)
+            try await pipe.write(Array(Handshakes.response(to: request).utf8) + Frames.text(big))
+            var echo: [UInt8] = []
+            while echo.count < 5008 { echo += try await pipe.read() }
+            try await pipe.write(Frames.close(1000))
+            #expect(try await pipe.read().first == 0x88)
+            await pipe.finish()
+            return try await pipe.read()
+        }
+        let ws = try await WebSocket.connect(over: pipe, to: "ws://inner.example/chat", options: .patient)
+        let message = try await ws.recv()
+        try await ws.send(message)
+        let error = await failure { _ = try await ws.recv() }
+        #expect(error?.close?.code == .normal)
+        let taken = await failure { _ = try await WebSocket.connect(over: pipe, to: "ws://inner.example/") }
+        #expect(taken?.code == .invalidConfiguration)
+        #expect(try await carrying.value == [])
+        try await ws.close()
+        let late = await failure { try await pipe.write([1]) }
+        #expect(late?.code == .connectionLost)
+    }
+
+    @Test func `can use a pipe again after a refusal, and ends at its deadline in memory too (C2) (C10)`() async throws
+    {
+        let time = ManualTime()
+        try await withSchedulers(time: time) { schedulers in
+            let pipe = BytePipe(scheduler: schedulers.schedulers[0])
+            for answer in ["HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n", "HTTP/1.1 10"] {
+                let connecting = Task { try await WebSocket.connect(over: pipe, to: "ws://inner.example/") }
+                _ = try await head(pipe)
+                try await pipe.write(Array(answer.utf8))
+                await turns(of: schedulers)
+                if !answer.contains("401") { time.advance(by: .seconds(8)) }
+                let error = await failure { _ = try await connecting.value }
+                #expect(error?.code == (answer.contains("401") ? .http : .timeout), "\(String(describing: error))")
+                #expect(await eventually { await Remains.count(schedulers) == Remains() })
+            }
+            let connecting = Task { try await WebSocket.connect(over: pipe, to: "ws://inner.example/") }
+            let request = try await head(pipe)
+            try await pipe.write(Array(Handshakes.response(to: request).utf8))
+            #expect(try await connecting.value.state == .open)
+            await pipe.close()
+        }
+    }
+
+    @Test func `lets who waits at a pipe be cancelled, or see it closed (C10)`() async throws {
+        let pipe = BytePipe(capacity: 1)
+        try await pipe.write([1])
+        let reading = Task { try await pipe.read() }
+        let writing = Task { try await pipe.write([2]) }
+        reading.cancel()
+        writing.cancel()
+        let read = await failure { _ = try await reading.value }
+        let written = await failure { try await writing.value }
+        #expect(read?.code == .cancelled)
+        #expect(written?.code == .cancelled)
+        let other = Task { try await pipe.read() }
+        await turns(of: .shared)
+        await pipe.close()
+        let closed = await failure { _ = try await other.value }
+        #expect(closed?.code == .connectionLost)
     }
 }

@@ -89,7 +89,11 @@ struct StopScene: Sendable {
     /// Waits until it is cancelled.
     private static func forEver() async throws -> [SocketAddress] {
         let end = Handover<Bool>()
-        _ = await withTaskCancellationHandler { await end.take() } onCancel: { end.give() }
+        _ = await withTaskCancellationHandler {
+            await end.take()
+        } onCancel: {
+            end.give()
+        }
         throw CancellationError()
     }
 

@@ -151,7 +151,8 @@ import WSClient
                 })
             let error = await failure { _ = try await connecting.value }
             #expect(error?.code == .timeout)
-            #expect(error?.message.contains("took nothing of the request for 3") == true, "\(String(describing: error))")
+            #expect(
+                error?.message.contains("took nothing of the request for 3") == true, "\(String(describing: error))")
             await socket?.close()
             await listener.close()
         }

@@ -102,7 +102,9 @@ import WSClient
         #expect(try await failed(.http, [Array(answer.utf8)]).code == .proxy)
     }
 
-    @Test(arguments: [[[5, 255]], [[5, 2]], [[5, 0], [5, 5, 0, 1, 0, 0, 0, 0, 0, 0]], [[72, 84, 84, 80]], [[5]], [[]]])
+    @Test(arguments: [
+        [[5, 255]], [[5, 2]], [[5, 0], [5, 5, 0, 1, 0, 0, 0, 0, 0, 0]], [[72, 84, 84, 80]], [[5]], [[]],
+    ])
     func `refuses a SOCKS5 proxy that answers no, garbage or nothing (C3) (C6) (T28)`(words: [[UInt8]]) async throws {
         #expect(try await failed(.socks5, words).code == .proxy)
     }

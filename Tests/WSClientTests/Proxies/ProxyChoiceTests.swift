@@ -30,7 +30,8 @@ struct ProxyChoiceTests {
             ("wss://a.example/", ["HTTPS_PROXY": "http://p:1", "NO_PROXY": "b.example, a.example"], nil),
             ("wss://a.example/", ["HTTPS_PROXY": "http://p:1", "no_proxy": "*"], nil),
             ("ws://localhost:8080/", ["ALL_PROXY": "http://p:1"], nil),
-            ("ws://app.localhost/", ["ALL_PROXY": "http://p:1"], nil), ("ws://127.1.2.3/", ["ALL_PROXY": "http://p:1"], nil),
+            ("ws://app.localhost/", ["ALL_PROXY": "http://p:1"], nil),
+            ("ws://127.1.2.3/", ["ALL_PROXY": "http://p:1"], nil),
             ("ws://[::1]/", ["ALL_PROXY": "http://p:1"], nil),
             ("ws+unix:///run/a.sock:/", ["ALL_PROXY": "http://p:1"], nil), ("wss://a.example/", [:], nil),
         ] as [(String, [String: String], String?)])
@@ -67,7 +68,8 @@ struct ProxyChoiceTests {
             ("192.0.2.1:81", "192.0.2.1", 80, false), ("192.0.2.1/32", "192.0.2.2", 80, false),
             ("2001:db8::/33", "2001:db8:7fff::1", 80, true), ("2001:db8::/33", "2001:db8:8000::1", 80, false),
             ("[2001:db8::1]:443", "2001:db8::1", 443, true), ("2001:db8::1", "2001:db8:0::1", 443, true),
-            ("10.0.0.0/33", "10.0.0.0", 80, false), ("10.0.0.0/-1", "10.0.0.0", 80, false), ("0.2.1", "192.0.2.1", 80, false),
+            ("10.0.0.0/33", "10.0.0.0", 80, false), ("10.0.0.0/-1", "10.0.0.0", 80, false),
+            ("0.2.1", "192.0.2.1", 80, false),
             ("2.1", "192.0.2.1", 80, false), ("10.0.0.0/8", "10.example.com", 80, false),
         ] as [(String, String, Int, Bool)])
     func `reads NO_PROXY by names, suffixes and networks (C6)`(list: String, host: String, port: Int, isListed: Bool) {
@@ -85,7 +87,9 @@ struct ProxyChoiceTests {
         #expect(proxy.description == "https://[2001:db8::1]:3128")
     }
 
-    @Test(arguments: ["http://p\r\nX: y", "http://p\0", "http://a:b%0D%0A@p", "ftp://user:secret@p", "http://us:er:secret@"])
+    @Test(arguments: [
+        "http://p\r\nX: y", "http://p\0", "http://a:b%0D%0A@p", "ftp://user:secret@p", "http://us:er:secret@",
+    ])
     func `refuses a proxy's URL that cannot be used, without its password (C6) (T18)`(url: String) {
         let error = #expect(throws: WebSocketError.self) { try Proxy(url) }
         #expect(error?.code == .invalidConfiguration)

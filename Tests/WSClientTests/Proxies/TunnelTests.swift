@@ -120,13 +120,15 @@ struct TunnelTests {
         #expect(outcomes(SOCKSTunnel(to: server, credentials: nil), [[5, 0], reply]) == [.open, .open])
     }
 
-    @Test(arguments: [
-        ([[72, 84]], "first byte is 72"), ([[4, 0]], "first byte is 4"), ([[5, 255]], "wants credentials"),
-        ([[5, 2]], "not offered"), ([[5, 0, 5]], "3 bytes where SOCKS5 has 2"), ([[5, 0], [4, 0, 0, 1]], "first byte is 4"),
-        ([[5, 0], [5, 5]], "connection refused"), ([[5, 0], [5, 2, 0, 1]], "not allowed by its rules"),
-        ([[5, 0], [5, 99]], "unknown reason (reply 99"), ([[5, 0], [5, 0, 0, 9, 0]], "type 9"),
-        ([[5, 0], [5, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1]], "11 bytes where SOCKS5 has 10"),
-    ] as [([[UInt8]], String)])
+    @Test(
+        arguments: [
+            ([[72, 84]], "first byte is 72"), ([[4, 0]], "first byte is 4"), ([[5, 255]], "wants credentials"),
+            ([[5, 2]], "not offered"), ([[5, 0, 5]], "3 bytes where SOCKS5 has 2"),
+            ([[5, 0], [4, 0, 0, 1]], "first byte is 4"),
+            ([[5, 0], [5, 5]], "connection refused"), ([[5, 0], [5, 2, 0, 1]], "not allowed by its rules"),
+            ([[5, 0], [5, 99]], "unknown reason (reply 99"), ([[5, 0], [5, 0, 0, 9, 0]], "type 9"),
+            ([[5, 0], [5, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1]], "11 bytes where SOCKS5 has 10"),
+        ] as [([[UInt8]], String)])
     func `refuses what is no SOCKS5, and says what a reply means (C6) (T28)`(answers: [[UInt8]], word: String) {
         let tunnel = Talk(SOCKSTunnel(to: server, credentials: nil))
         var step = TunnelStep.more

@@ -32,7 +32,8 @@ struct HopTests {
     }
 
     @Test(arguments: [
-        "ftp://b.example/", "javascript:alert(1)", "wss://", "wss://b.example/\r\nX: y", "/a b", "/ä", "wss://ä.example/",
+        "ftp://b.example/", "javascript:alert(1)", "wss://", "wss://b.example/\r\nX: y", "/a b", "/ä",
+        "wss://ä.example/",
         "wss://b.example:0/", "mailto:x",
     ])
     func `refuses a Location that no WebSocket can be opened at (C5) (T18)`(location: String) {
@@ -50,7 +51,8 @@ struct HopTests {
     }
 
     @Test(arguments: ["wss://b.example/", "wss://a.example:8443/", "//sub.a.example/", "wss://a.example.evil/"])
-    func `leaves what proves who one is behind when it leaves the origin, for good (C5) (T22)`(location: String) throws {
+    func `leaves what proves who one is behind when it leaves the origin, for good (C5) (T22)`(location: String) throws
+    {
         let hop = try follow(location)
         let back = try hop.following("wss://a.example/", .init())
         for hop in [hop, back] {
@@ -67,7 +69,8 @@ struct HopTests {
     @Test func `leaves the header fields behind that one calls private (C5) (T22)`() throws {
         var rules = Redirects()
         rules.privateHeaders = [HTTPField.Name("x-key")!]
-        #expect(try follow("wss://b.example/", from: "wss://a.example/", rules).headers[HTTPField.Name("X-Key")!] == nil)
+        #expect(
+            try follow("wss://b.example/", from: "wss://a.example/", rules).headers[HTTPField.Name("X-Key")!] == nil)
         #expect(try follow("/z", from: "wss://a.example/", rules).headers[HTTPField.Name("X-Key")!] == "mine")
     }
 
@@ -98,7 +101,9 @@ struct HopTests {
         #expect(try follow("ws://localhost/", from: "ws+unix:///run/a.sock:/x").headers[.authorization] == nil)
     }
 
-    @Test(arguments: [(301, true), (302, true), (303, true), (307, true), (308, true), (300, false), (304, false), (401, false)])
+    @Test(arguments: [
+        (301, true), (302, true), (303, true), (307, true), (308, true), (300, false), (304, false), (401, false),
+    ])
     func `knows a redirect by its status (C5)`(status: Int, isRedirect: Bool) {
         let head = ResponseHead(status: status, fields: [.location: "/z"])
         #expect((Hop.location(of: head) != nil) == isRedirect)

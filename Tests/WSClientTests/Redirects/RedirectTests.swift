@@ -24,7 +24,9 @@ import WSClient
             let fields = (["Location: \(target)", "Content-Length: 0"] + extra).map { $0 + "\r\n" }.joined()
             try await socket.send("HTTP/1.1 302 Found\r\n\(fields)\r\n")
             _ = await socket.end()
-        } _: { try await body($0) }
+        } _: {
+            try await body($0)
+        }
     }
 
     @Test(arguments: ["/next", "next?x=1", "ws://HOST/next", "http://HOST/next", "//HOST/next#part"])
@@ -115,7 +117,9 @@ import WSClient
         var options = ConnectOptions.patient
         options.cookies = jar
         let asked = options
-        try await withRedirects("/next", extra: ["Set-Cookie: a=1; Path=/", "Set-Cookie: b=2; Path=/other"], heads: heads) {
+        try await withRedirects(
+            "/next", extra: ["Set-Cookie: a=1; Path=/", "Set-Cookie: b=2; Path=/other"], heads: heads
+        ) {
             url in
             try await WebSocket.withConnection(to: url, options: asked) { #expect($0.state == .open) }
             try await WebSocket.withConnection(to: url + "/other", options: asked) { #expect($0.state == .open) }
@@ -124,13 +128,17 @@ import WSClient
         #expect(jar.cookies.map(\.name) == ["a", "b"])
     }
 
-    @Test(arguments: ["101", "401"]) func `keeps the cookies of an upgrade and of a refusal (C5)`(status: String) async throws {
+    @Test(arguments: ["101", "401"]) func `keeps the cookies of an upgrade and of a refusal (C5)`(status: String)
+        async throws
+    {
         var options = ConnectOptions.patient
         options.cookies = CookieJar()
         let asked = options
         try await withScriptedServer { socket in
             let request = try await socket.receiveHead()
-            if status == "401" { return try await socket.send("HTTP/1.1 401 No\r\nSet-Cookie: a=1\r\nContent-Length: 0\r\n\r\n") }
+            if status == "401" {
+                return try await socket.send("HTTP/1.1 401 No\r\nSet-Cookie: a=1\r\nContent-Length: 0\r\n\r\n")
+            }
             try await socket.send(Handshakes.response(to: request, extra: ["Set-Cookie: a=1"]))
             try await socket.answerClose()
         } _: { url in
