@@ -15,7 +15,7 @@ internal import WSProtocol
     var handshake: ClientHandshake
     let followsRedirects: Bool
     var hopsLeft: Int
-    var deadlines: Deadlines
+    var deadlines: DialDeadlines
     private(set) var phase = WebSocketError.Phase.resolution
     /// Whom the present phase is about: the server, or the proxy.
     var counterpart: WebSocketError.Place
@@ -51,7 +51,7 @@ internal import WSProtocol
         followsRedirects = given == nil && options.redirects.limit > 0
         hopsLeft = options.redirects.limit
         counterpart = hop.place
-        deadlines = Deadlines(on: scheduler)
+        deadlines = DialDeadlines(on: scheduler)
     }
 
     /// Ends the attempt, whatever it waits for. On the scheduler.

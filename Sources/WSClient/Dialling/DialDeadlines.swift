@@ -1,7 +1,7 @@
 internal import Actors
 
 /// The alarms of one attempt to connect, one of a kind. Confined to the scheduler.
-struct Deadlines {
+struct DialDeadlines {
     enum Kind: Hashable {
         case attempt, phase, responseHead, readIdle, writeIdle
     }
