@@ -1,4 +1,6 @@
 import Foundation
+import Glibc
+import HansomTransport
 import SocketTesting
 import Testing
 import WSClient
@@ -140,6 +142,31 @@ import WSServer
             own.alpn = ["chat/1"]
             let error = await failure { try await echo(url, own) }
             #expect(error?.message.contains("no application protocol") == true, "\(String(describing: error))")
+        }
+    }
+
+    @Test func `speaks TLS over a socket that it is given (C8) (C10)`() async throws {
+        try await withServer { url, tls, _ in
+            let port = try #require(url.split(separator: ":").last?.split(separator: "/").first.flatMap { UInt16($0) })
+            let descriptor = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+            let address = try #require(SocketAddress(numeric: "127.0.0.1", port: port))
+            _ = try Socket.connect(descriptor, to: address)
+            var options = ConnectOptions(connectTimeout: .seconds(50), tls: tls)
+            options.tls.trustRoots = .system
+            let error = await failure {
+                _ = try await WebSocket.connect(over: descriptor, to: "wss://localhost/", options: options)
+            }
+            #expect(error?.message.contains("unknown authority") == true, "\(String(describing: error))")
+            Socket.close(descriptor)
+
+            let second = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+            _ = try Socket.connect(second, to: address)
+            options.tls = tls
+            let ws = try await WebSocket.connect(over: second, to: "wss://localhost/", options: options)
+            #expect(ws.peerAddress == address)
+            try await ws.send(.text("hello"))
+            #expect(try await ws.recv(timeout: .seconds(30)) == .text("hello"))
+            try await ws.close()
         }
     }
 

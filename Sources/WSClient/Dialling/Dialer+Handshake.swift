@@ -76,7 +76,8 @@ extension Dialer {
 
     /// Arms a deadline that every byte puts off.
     private func watchProgress(
-        of driver: StreamDriver, _ kind: DialDeadlines.Kind, _ timeout: Duration?, _ what: @escaping (Duration) -> String
+        of driver: StreamDriver, _ kind: DialDeadlines.Kind, _ timeout: Duration?,
+        _ what: @escaping (Duration) -> String
     ) {
         guard timeout != nil else { return driver.onProgress = nil }
         let rearm = { [unowned self] in

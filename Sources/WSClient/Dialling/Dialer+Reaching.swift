@@ -82,13 +82,14 @@ extension Dialer {
     }
 
     private static func words(_ error: SystemError) -> String {
-        let text = SystemError.text(of: error.errno)
+        let text = error.errno == EAGAIN ? "its backlog is full" : SystemError.text(of: error.errno)
         return error.call == "connect" ? text : "\(error.call): \(text)"
     }
 
     private static func code(of error: SystemError) -> WebSocketError.Code {
         switch error.errno {
-        case ECONNREFUSED, ENOENT: .refused
+        // The last is a Unix-domain socket's full backlog.
+        case ECONNREFUSED, ENOENT, EAGAIN: .refused
         case ENETUNREACH, EHOSTUNREACH, ENETDOWN, EADDRNOTAVAIL, EAFNOSUPPORT: .unreachable
         case ETIMEDOUT: .timeout
         case EADDRINUSE: .addressInUse

@@ -89,10 +89,10 @@ public struct Proxy: Sendable, Hashable {
         }
     }
 
-    /// Checks all that would go on the wire.
+    /// Checks all that would go on the wire to have a way to `server` made.
     ///
     /// - Throws: `.invalidConfiguration`, without a password.
-    func check() throws(WebSocketError) {
+    func check(reaching server: String) throws(WebSocketError) {
         // Brackets and a port of its own would make two of one.
         guard let authority = Authority(Authority.bracketed(host)), authority.port == nil, !host.hasPrefix("["),
             !host.hasSuffix(":"), (1...65535).contains(port)
@@ -103,6 +103,10 @@ public struct Proxy: Sendable, Hashable {
         let owned: Set<HTTPField.Name> = [.hostField, .contentLength, .transferEncoding]
         if let name = headers.first(where: { owned.contains($0.name) })?.name {
             throw Proxy.misuse("field \(name) is CONNECT's own")
+        }
+        if kind == .socks5, server.utf8.count > 255 {
+            throw Proxy.misuse(
+                "a server's name of \(server.utf8.count) bytes; SOCKS5 has room for 255 (RFC 1928 section 5)")
         }
         guard let credentials else { return }
         switch kind {

@@ -22,7 +22,7 @@ public enum ProxyChoice: Sendable, Hashable {
             case .through(let proxy): proxy
             case .environment: try environment.proxy(for: url)
             }
-        try proxy?.check()
+        try proxy?.check(reaching: url.host)
         return proxy
     }
 }

@@ -54,6 +54,17 @@ import WSClient
         try FileManager.default.removeItem(atPath: path + ".kept")
     }
 
+    @Test func `says that a Unix-domain socket's backlog is full (C3)`() async throws {
+        let path = NSTemporaryDirectory() + "hansom-full-\(UUID()).sock"
+        let listener = try await RawListener.listen(on: .unix(path: path), backlog: 0)
+        let occupant = try await RawSocket.connect(to: listener.address)
+        let error = await failure { _ = try await WebSocket.connect(to: "ws+unix://\(path):/") }
+        #expect(error?.code == .refused)
+        #expect(error?.message.contains("backlog is full") == true, "\(String(describing: error))")
+        await occupant.close()
+        await listener.close()
+    }
+
     @Test(arguments: ["255.255.255.255", "224.0.0.1"])
     func `says that there is no way to an address that none leads to (C3)`(host: String) async throws {
         let error = await failure { _ = try await WebSocket.connect(to: "ws://\(host):9/") }

@@ -96,6 +96,12 @@ struct ProxyChoiceTests {
         #expect(error?.message.contains("secret") == false)
     }
 
+    @Test func `refuses a name that SOCKS5 has no room for (C6)`() throws {
+        let url = try WebSocketURL("ws://\(String(repeating: "a", count: 256))/")
+        #expect(throws: WebSocketError.self) { try ProxyChoice.through(Proxy(.socks5, host: "p")).proxy(for: url) }
+        #expect(try ProxyChoice.through(Proxy(.http, host: "p")).proxy(for: url) != nil)
+    }
+
     @Test(arguments: [
         Proxy(.http, host: "p\r\nX: y"), Proxy(.http, host: "p\0"), Proxy(.http, host: ""), Proxy(.http, host: "p:81"),
         Proxy(.http, host: "[::1]"), Proxy(.http, host: "p", port: 0), Proxy(.http, host: "p", port: 65536),
