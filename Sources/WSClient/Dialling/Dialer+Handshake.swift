@@ -39,9 +39,8 @@ extension Dialer {
     }
 
     /// Asks for the upgrade, and makes a connection of the answer, or the next hop.
-    func shakeHands(_ tls: TLSDetails?) async throws(WebSocketError) -> Outcome {
+    func shakeHands(_ driver: StreamDriver, _ tls: TLSDetails?) async throws(WebSocketError) -> Outcome {
         enter(.handshake, with: hop.place, within: options.timeouts.handshake)
-        guard let driver else { throw fault(.connectionLost, "no stream") }
         try await sendRequest(driver)
         let answer = try await readAnswer(driver)
         options.cookies?.take(answer.head.fields, from: hop.url)

@@ -6,12 +6,14 @@ internal import WSConnection
 /// From a name to a stream that leads to the server.
 extension Dialer {
     /// Connects to the server, or to the proxy and through it.
-    func reach() async throws(WebSocketError) {
+    func reach() async throws(WebSocketError) -> StreamDriver {
         proxy = try options.proxy.proxy(for: hop.url)
         let place = proxy?.place ?? hop.place
         let who = proxy.map { "proxy \($0)" } ?? "\(place)"
-        try await connectSocket(to: try await addresses(of: place, who), place, who)
-        if let proxy { try await openTunnel(proxy) }
+        let stream = try await connectSocket(to: try await addresses(of: place, who), place, who)
+        let driver = drive(stream)
+        if let proxy { try await openTunnel(proxy, driver) }
+        return driver
     }
 
     // MARK: Name
@@ -60,7 +62,7 @@ extension Dialer {
 
     private func connectSocket(
         to addresses: [SocketAddress], _ place: WebSocketError.Place, _ who: String
-    ) async throws(WebSocketError) {
+    ) async throws(WebSocketError) -> SocketStream {
         try check()
         enter(.connect, with: place, within: options.timeouts.tcp)
         let race = SocketRace(addresses, options.socket, delay: options.attemptDelay, on: scheduler)
@@ -69,7 +71,7 @@ extension Dialer {
         self.race = nil
         try check()
         guard let winner else { throw refusal(race.failures, who) }
-        drive(winner.stream)
+        return winner.stream
     }
 
     /// Tells of all addresses, and takes its code from the one that was heard from most.

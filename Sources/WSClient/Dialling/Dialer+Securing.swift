@@ -5,16 +5,17 @@ internal import WSConnection
 /// TLS, over whatever stream there is by then.
 extension Dialer {
     /// With the server.
-    func startTLS() async throws(WebSocketError) -> TLSDetails {
+    func startTLS(_ driver: StreamDriver) async throws(WebSocketError) -> TLSDetails {
         enter(.tls, with: hop.place, within: options.timeouts.tls)
-        return try await startTLS(hop.tls, host: hop.url.host, "\(hop.place)")
+        return try await startTLS(driver, hop.tls, host: hop.url.host, "\(hop.place)")
     }
 
     /// With the server, or with a proxy.
     @discardableResult
-    func startTLS(_ options: TLSClientOptions, host: String, _ who: String) async throws(WebSocketError) -> TLSDetails {
+    func startTLS(
+        _ driver: StreamDriver, _ options: TLSClientOptions, host: String, _ who: String
+    ) async throws(WebSocketError) -> TLSDetails {
         let context = try await context(for: options)
-        guard let driver else { throw fault(.connectionLost, "no stream") }
         let scheduler = scheduler
         let stream = TLSStream(client: context, host: host, over: driver.stream) { scheduler.deferAction($0) }
         do {

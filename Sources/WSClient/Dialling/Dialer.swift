@@ -26,7 +26,7 @@ internal import WSProtocol
     var socket: SocketStream?
     /// What is not dialled: the first hop is made over it.
     private var given: (any LentStream)?
-    var driver: StreamDriver?
+    private(set) var driver: StreamDriver?
     /// Why the attempt ends, once it has been told to.
     private(set) var failure: WebSocketError?
     private var elsewhereTask: Task<Void, Never>?
@@ -86,13 +86,9 @@ internal import WSProtocol
     private func attempt() async throws(WebSocketError) -> Outcome {
         do {
             try check()
-            if let given {
-                drive(given)
-            } else {
-                try await reach()
-            }
-            let tls = hop.url.isSecure ? try await startTLS() : nil
-            return try await shakeHands(tls)
+            let driver = if let given { drive(given) } else { try await reach() }
+            let tls = hop.url.isSecure ? try await startTLS(driver) : nil
+            return try await shakeHands(driver, tls)
         } catch {
             driver?.stream.close()
             throw named(error)
@@ -113,9 +109,11 @@ internal import WSProtocol
     func keepGiven() { given?.keep() }
 
     /// Begins to read and write a stream that leads somewhere.
-    func drive(_ stream: any ByteStream) {
+    func drive(_ stream: any ByteStream) -> StreamDriver {
+        let driver = unsafe StreamDriver(stream, buffer: TransportResources.of(scheduler).readBuffer, phase: phase)
+        self.driver = driver
         socket = stream as? SocketStream
-        driver = unsafe StreamDriver(stream, buffer: TransportResources.of(scheduler).readBuffer, phase: phase)
+        return driver
     }
 
     func check() throws(WebSocketError) {

@@ -2,10 +2,9 @@ internal import WSConnection
 
 extension Dialer {
     /// Has a proxy, which the stream leads to, make the way to the server.
-    func openTunnel(_ proxy: Proxy) async throws(WebSocketError) {
+    func openTunnel(_ proxy: Proxy, _ driver: StreamDriver) async throws(WebSocketError) {
         enter(.proxy, with: proxy.place, within: options.timeouts.proxy)
-        if proxy.kind == .https { try await startTLS(proxy.tls, host: proxy.host, "proxy \(proxy)") }
-        guard let driver else { throw fault(.connectionLost, "no stream") }
+        if proxy.kind == .https { try await startTLS(driver, proxy.tls, host: proxy.host, "proxy \(proxy)") }
         driver.phase = .proxy
         var tunnel = proxy.tunnel(to: hop.place)
         try await driver.write(tunnel.greeting)

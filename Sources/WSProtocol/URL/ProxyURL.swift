@@ -9,7 +9,7 @@ package struct ProxyURL: Hashable, Sendable {
 
     /// - Throws: `ParseError` saying what came and what is allowed, without a password.
     package init(_ text: String) throws(WebSocketURL.ParseError) {
-        var parts = (scheme: "http", rest: text[...])
+        var parts = (scheme: "http", rest: Substring(text))
         if let slashes = text.firstRange(of: "://") {
             parts = (text[..<slashes.lowerBound].lowercased(), text[slashes.upperBound...])
         }

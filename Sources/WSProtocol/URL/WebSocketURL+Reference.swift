@@ -13,7 +13,7 @@ extension WebSocketURL {
         if reference.hasPrefix("/") { return WebSocketURL(self, target: Self.withoutDots(relative)) }
         let path = target.prefix { $0 != "?" }
         if reference.hasPrefix("?") { return WebSocketURL(self, target: path + reference) }
-        let directory = path[...(path.lastIndex(of: "/") ?? path.startIndex)]
+        let directory = path.dropLast(path.reversed().prefix { $0 != "/" }.count)
         return WebSocketURL(self, target: Self.withoutDots(String(directory) + relative.dropFirst()))
     }
 

@@ -157,6 +157,7 @@ import WSClient
         try await pipe.write([1])
         let reading = Task { try await pipe.read() }
         let writing = Task { try await pipe.write([2]) }
+        await turns(of: .shared)
         reading.cancel()
         writing.cancel()
         let read = await failure { _ = try await reading.value }
