@@ -31,6 +31,7 @@ extension WebSocket {
         let owner = options.owner?.core ?? ProcessCore.current
         if let owner, !owner.isAlive { throw .ownerEnded }
         if Task.isCancelled { throw .connectCancelled }
+        try options.timing.check()
         let scheduler = options.scheduler ?? Scheduler.current ?? SchedulerGroup.shared.next()
         let dialer = try make(scheduler)
         let task = Task(executorPreference: scheduler) { () async -> Result<WebSocket, WebSocketError> in

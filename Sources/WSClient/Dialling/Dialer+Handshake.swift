@@ -100,7 +100,7 @@ extension Dialer {
             role: .client(maskKeys: TransportResources.of(scheduler).maskKeys),
             options: ConnectionOptions(
                 limits: options.limits, recvTimeout: options.recvTimeout, closeTimeout: options.closeTimeout,
-                active: options.active),
+                active: options.active, timing: options.timing),
             description: description)
         connection.onOwnThread { $0.begin(leftover: answer.rest) }
         return connection

@@ -54,7 +54,7 @@ actor ConnectionSupervisor {
         connection.core.addObserver { [self] _ in
             onOwnThread { $0.connectionEnded(pid) }
         }
-        if isStopping { connection.onOwnThread { $0.beginClose(code: .goingAway) } }
+        if isStopping { connection.onOwnThread { $0.beginClose(.goingAway) } }
     }
 
     private func connectionEnded(_ pid: PID) {
@@ -81,7 +81,7 @@ actor ConnectionSupervisor {
     private func beginShutdown() {
         isStopping = true
         for handshaking in handshakes.values { handshaking.abort() }
-        for connection in connections.values { connection.onOwnThread { $0.beginClose(code: .goingAway) } }
+        for connection in connections.values { connection.onOwnThread { $0.beginClose(.goingAway) } }
     }
 
     /// Kills what is left: connections are dropped, and handlers cancelled but not waited for.

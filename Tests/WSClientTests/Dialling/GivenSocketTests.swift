@@ -152,6 +152,25 @@ import WSClient
         }
     }
 
+    @Test func `bounds the silence after the upgrade as it does before it (C2)`() async throws {
+        let time = ManualTime()
+        try await withSchedulers(time: time) { schedulers in
+            let pipe = BytePipe(scheduler: schedulers.schedulers[0])
+            var options = ConnectOptions()
+            options.readIdleTimeout = .seconds(3)
+            options.pingInterval = nil
+            let asked = options
+            let connecting = Task { try await WebSocket.connect(over: pipe, to: "ws://inner.example/", options: asked) }
+            try await pipe.write(Array(Handshakes.response(to: try await head(pipe)).utf8))
+            let ws = try await connecting.value
+            #expect(await eventually { await Remains.count(schedulers).alarms == 1 })
+            time.advance(by: .seconds(3))
+            let error = await failure { _ = try await ws.recv() }
+            #expect(error?.phase == .idle, "\(String(describing: error))")
+            await pipe.close()
+        }
+    }
+
     @Test func `lets who waits at a pipe be cancelled, or see it closed (C10)`() async throws {
         let pipe = BytePipe(capacity: 1)
         try await pipe.write([1])

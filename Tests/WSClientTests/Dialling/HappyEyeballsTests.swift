@@ -11,6 +11,8 @@ import WSClient
     private func options(_ addresses: [SocketAddress], on schedulers: SchedulerGroup) -> ConnectOptions {
         var options = ConnectOptions(scheduler: schedulers.schedulers[0])
         options.resolver = { _, _ in addresses }
+        // Alarms are counted, and those of a connection are not meant.
+        options.pingInterval = nil
         return options
     }
 
