@@ -21,7 +21,9 @@ import WSClient
         "permessage-deflate; server_max_window_bits=8; server_max_window_bits=9",
         "permessage-deflate; unknown=1", "permessage-deflate, permessage-deflate", "x-unheard-of; a=\"b", "\"", "=;,",
     ])
-    func `refuses an extension that was not offered, whatever its parameters (T13) (C4)`(extensions: String) async throws {
+    func `refuses an extension that was not offered, whatever its parameters (T13) (C4)`(extensions: String)
+        async throws
+    {
         let error = try await connectError("Sec-WebSocket-Extensions: \(extensions)")
         #expect(error?.code == .badHandshake, "\(String(describing: error))")
         #expect(error?.phase == .handshake)
@@ -40,12 +42,13 @@ import WSClient
         #expect(error == nil || error?.code == .badHandshake, "\(String(describing: error))")
     }
 
-    @Test(arguments: [
-        // A masked frame.
-        Frames.maskedText("hi"),
-        // Compressed without agreement: a block of type 3, a stream cut short, noise.
-        [0xC1, 0x01, 0x07], [0xC1, 0x05, 0xF2, 0x48, 0xCD, 0xC9, 0xC9], [0xC2, 0x03, 0xFF, 0xFF, 0xFF],
-    ] as [[UInt8]])
+    @Test(
+        arguments: [
+            // A masked frame.
+            Frames.maskedText("hi"),
+            // Compressed without agreement: a block of type 3, a stream cut short, noise.
+            [0xC1, 0x01, 0x07], [0xC1, 0x05, 0xF2, 0x48, 0xCD, 0xC9, 0xC9], [0xC2, 0x03, 0xFF, 0xFF, 0xFF],
+        ] as [[UInt8]])
     func `closes with 1002 for what was not agreed on, and the next connection is fine (T9) (T14) (W10)`(
         frame: [UInt8]
     ) async throws {

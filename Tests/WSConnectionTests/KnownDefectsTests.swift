@@ -38,7 +38,9 @@ import WSConnection
         }
     }
 
-    @Test func `known defect 2: a frame bundled with the 101 was lost, or never told of in active mode (W3)`() async throws {
+    @Test func `known defect 2: a frame bundled with the 101 was lost, or never told of in active mode (W3)`()
+        async throws
+    {
         try await Bench.run { bench in
             for isActive in [false, true] {
                 let (ws, peer) = await bench.connect(isServer: false, leftover: Wire.text("early", masked: false))
@@ -168,11 +170,12 @@ import WSConnection
         }
     }
 
-    @Test(arguments: [
-        (Wire.frame(3, [], masked: false), 1002), (Wire.text("masked", masked: true), 1002),
-        (Wire.frame(1, [0xFF], masked: false), 1007), (Wire.header(2, 2 << 20, masked: false), 1009),
-        (Wire.more("nothing begun", isFinal: true, masked: false), 1002), (Wire.frame(8, [3], masked: false), 1002),
-    ] as [([UInt8], UInt16)])
+    @Test(
+        arguments: [
+            (Wire.frame(3, [], masked: false), 1002), (Wire.text("masked", masked: true), 1002),
+            (Wire.frame(1, [0xFF], masked: false), 1007), (Wire.header(2, 2 << 20, masked: false), 1009),
+            (Wire.more("nothing begun", isFinal: true, masked: false), 1002), (Wire.frame(8, [3], masked: false), 1002),
+        ] as [([UInt8], UInt16)])
     func `known defect 10: a protocol error ended the connection without a close frame (W10)`(
         bad: [UInt8], code: UInt16
     ) async throws {

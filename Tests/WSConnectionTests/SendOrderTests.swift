@@ -36,7 +36,8 @@ import WSConnection
         }
     }
 
-    @Test func `nothing comes between the messages of a batch that waits, nor is a part of it sent when cancelled (W16)`()
+    @Test
+    func `nothing comes between the messages of a batch that waits, nor is a part of it sent when cancelled (W16)`()
         async throws
     {
         try await Bench.run { bench in

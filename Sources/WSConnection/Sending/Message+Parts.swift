@@ -5,7 +5,9 @@ extension WebSocket.Message {
         guard byteCount > size else { return [self] }
         return switch self {
         case .binary(let bytes):
-            stride(from: 0, to: bytes.count, by: size).map { .binary(Array(bytes[$0..<Swift.min($0 + size, bytes.count)])) }
+            stride(from: 0, to: bytes.count, by: size).map { start in
+                .binary(Array(bytes[start..<Swift.min(start + size, bytes.count)]))
+            }
         case .text(let text): WebSocket.Message.parts(of: text, size)
         }
     }

@@ -26,6 +26,11 @@ import Testing
 
     private func time(_ seconds: UInt64) -> UInt64 { seconds * DeadlinesTests.second }
 
+    @Test func `what each connection holds for it stays small (W13, W20)`() {
+        #expect(MemoryLayout<Deadlines>.size <= 56)
+        #expect(MemoryLayout<PublishedState>.size <= 16)
+    }
+
     @Test func `nothing is due where nothing is asked for (W13, W14)`() {
         var deadlines = begun(Timing())
         expect(deadlines, Timing(), nil)
