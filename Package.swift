@@ -71,7 +71,7 @@ let package = Package(
         .target(
             name: "SocketTesting", dependencies: ["Actors", "HansomTransport", "WSConnection", "WSProtocol"], path: "Tests/SocketTesting",
             swiftSettings: strict),
-        tests("WSClientTests", ["WSClient", "WSServer", "Actors", "HansomTransport", "HansomTesting", "SocketTesting", httpTypes]),
+        tests("WSClientTests", ["WSClient", "WSServer", "WSConnection", "WSProtocol", "Actors", "HansomTransport", "HansomTesting", "SocketTesting", httpTypes]),
         tests("WSServerTests", ["WSServer", "WSClient", "Actors", "HansomTransport", "HansomTesting", "SocketTesting", httpTypes]),
         tests("InteropTests", ["WSClient", "WSServer", "Actors", "HansomTransport", "SocketTesting", httpTypes]),
         tests("WSConnectionTests", ["WSConnection", "HansomTesting", "Actors", "HansomTransport", "WSProtocol"]),

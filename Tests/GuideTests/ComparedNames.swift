@@ -15,8 +15,10 @@ enum ComparedNames {
     static func clientOptions() -> [AnyKeyPath] {
         [
             \ConnectOptions.connectTimeout, \ConnectOptions.recvTimeout, \ConnectOptions.headers,
-            \ConnectOptions.protocols, \ConnectOptions.active, \ConnectOptions.tls, \ConnectOptions.idleTimeout,
-            \ConnectOptions.writeTimeout, \WebSocket.Limits.frameSize, \WebSocket.Limits.fragments,
+            \ConnectOptions.protocols, \ConnectOptions.active, \ConnectOptions.tls, \ConnectOptions.redirects,
+            \ConnectOptions.cookies, \ConnectOptions.proxy, \ConnectTimeouts.responseHead,
+            \ConnectOptions.readIdleTimeout, \ConnectOptions.writeIdleTimeout, \WebSocket.Limits.frameSize,
+            \WebSocket.Limits.fragments,
             \TLSClientOptions.verification,
         ]
     }
