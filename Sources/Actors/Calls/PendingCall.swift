@@ -46,6 +46,15 @@ final class PendingCall<Value: Sendable>: @unchecked Sendable {
         if home.isCurrent { conclude(result) } else { home.post(.action { [self] in conclude(result) }) }
     }
 
+    /// The reply token is gone. If that is because the callee ends, its end is what the caller hears of.
+    func replyDropped() {
+        guard !isSettled.load(ordering: .relaxed) else { return }
+        // Later, also when this is the callee's thread: it may be about to end.
+        callee.scheduler.runLater { [self] in
+            if callee.machine.isRunning { settle(.failure(.dropped)) }
+        }
+    }
+
     private func conclude(_ result: Result<Value, Failure>) {
         outcome = result
         if let alarm { home.disarm(alarm) }

@@ -15,12 +15,19 @@ extension Process {
     public nonisolated func call<Value: Sendable>(
         timeout: Duration? = .seconds(5), _ request: (Reply<Value>) -> Message
     ) async throws -> Value {
+        try await begin(timeout, request).value()
+    }
+
+    /// Makes the call. It does not suspend, so that nothing of the caller's holds the token meanwhile.
+    private nonisolated func begin<Value: Sendable>(
+        _ timeout: Duration?, _ request: (Reply<Value>) -> Message
+    ) throws(CallError) -> PendingCall<Value> {
         let (pending, message) = try core.prepareCall(timeout, request)
         core.scheduler.run { [self] in
             pending.begin()
             onOwnThread { $0.deliver(message) }
         }
-        return try await pending.value()
+        return pending
     }
 }
 
@@ -29,12 +36,18 @@ extension Address {
     public func call<Value: Sendable>(
         timeout: Duration? = .seconds(5), _ request: (Reply<Value>) -> Message
     ) async throws -> Value {
+        try await begin(timeout, request).value()
+    }
+
+    private func begin<Value: Sendable>(
+        _ timeout: Duration?, _ request: (Reply<Value>) -> Message
+    ) throws(CallError) -> PendingCall<Value> {
         let (pending, message) = try core.prepareCall(timeout, request)
         core.scheduler.run { [core] in
             pending.begin()
             if let process = process(of: core) { process.onOwnThread { $0.deliver(message) } }
         }
-        return try await pending.value()
+        return pending
     }
 }
 
