@@ -1,0 +1,118 @@
+internal import Actors
+
+/// Carries out the steps of one scenario, each only when everything that the one before caused has happened. It waits
+/// by asking, never by time: see `settle`.
+struct Controller {
+    private let stage: Stage
+    private let trees: Trees
+    /// Who does something that takes until something else has happened, and what tells that it is done.
+    private var begun: [String: Completion] = [:]
+
+    init(_ stage: Stage) {
+        self.stage = stage
+        trees = Trees(stage: stage)
+    }
+
+    mutating func run(_ steps: [Scenario.Step]) async {
+        for step in steps {
+            await carryOut(step)
+            await settle()
+        }
+    }
+
+    private mutating func carryOut(_ step: Scenario.Step) async {
+        let words = step.words
+        switch words[0] {
+        case "spawn": await spawn(words[1], Array(words[2...]))
+        case "server": await startServer(words[1], Array(words[2...]))
+        case "supervisor", "pool": await trees.start(step)
+        case "exit": stage.cast[words[1]].pid.exit(ExitReason(word: words[2]))
+        case "stop": await stop(words[1]).wait()
+        case "begin" where words[1] == "stop": begun[words[2]] = stop(words[2])
+        case "begin": begin(words[1], Array(words[2...]))
+        case "finish": await begun.removeValue(forKey: words[1])?.wait()
+        case "release": stage.cast.latch(words[1]).complete()
+        case "until": await wait(until: words[1], sees: Array(words[3...]))
+        case "time": stage.time.advance(by: Duration(word: words[2]))
+        case "on": await order(words[2], ["plans", words[1]] + words[3...])
+        default: await tell(words[0], Array(words[1...]))
+        }
+    }
+
+    private mutating func tell(_ name: String, _ words: [String]) async {
+        switch (words[0], words[1]) {
+        case ("is", "busy"): begun[name] = Completion()
+        case ("is", "free"): begun[name] = nil
+        default:
+            if case .process = stage.cast[name] { await order(name, words) } else { await trees.manage(name, words) }
+        }
+    }
+
+    private func spawn(_ name: String, _ options: [String]) async {
+        let process = Process<Input>.spawn(on: stage.scheduler, label: name, Script.body(name, options, stage))
+        stage.cast.add(name, .process(process))
+        await stage.watch(name, process.pid)
+    }
+
+    private func startServer(_ name: String, _ options: [String]) async {
+        do {
+            let server = try await ScriptedServer(name, options, stage).started(on: stage.scheduler, label: name)
+            stage.cast.add(name, .server(server))
+            stage.record.saw("outside", [name, "starts"])
+        } catch {
+            stage.record.saw("outside", [name, "cannot", "start", ExitReason(thrownWord: error)])
+        }
+    }
+
+    // MARK: What takes until something else has happened
+
+    private mutating func begin(_ name: String, _ words: [String]) {
+        let completion = Completion()
+        let process = stage.cast.process(name)
+        process.send(.order(words, completion))
+        Task {
+            _ = await process.down()
+            completion.complete()
+        }
+        begun[name] = completion
+    }
+
+    private mutating func order(_ name: String, _ words: [String]) async {
+        begin(name, words)
+        await begun.removeValue(forKey: name)?.wait()
+    }
+
+    private func stop(_ name: String) -> Completion {
+        let completion = Completion()
+        let role = stage.cast[name]
+        Task {
+            await role.stop()
+            completion.complete()
+        }
+        return completion
+    }
+
+    private func wait(until name: String, sees words: [String]) async {
+        for _ in 0..<1000 where !stage.record.has(name, words) { await askEveryone() }
+        if !stage.record.has(name, words) {
+            stage.record.saw("outside", ["waits", "for", name, "to", "see"] + words + ["in", "vain"])
+        }
+    }
+
+    // MARK: Settling
+
+    /// Asks everyone who is not busy for a sign of life, again and again, until two rounds on end have changed nothing.
+    private func settle() async {
+        var quietRounds = 0
+        while quietRounds < 2 {
+            let before = stage.record.count
+            await askEveryone()
+            quietRounds = stage.record.count == before ? quietRounds + 1 : 0
+        }
+    }
+
+    private func askEveryone() async {
+        for (name, role) in stage.cast.all where begun[name] == nil { await role.giveSignOfLife() }
+        try? await stage.witness.call(timeout: nil) { .ping($0) }
+    }
+}

@@ -1,0 +1,102 @@
+internal import Actors
+
+/// The scripted server. What it does is in the requests: `stop:R`, `fail:R`, `later`, `answer:X`, `continue:X`, `ask:P`;
+/// any other call is answered with itself.
+struct ScriptedServer: Server {
+    enum Call: Sendable {
+        case ask(from: String, String, Reply<String>)
+        case ping(Reply<Void>)
+    }
+
+    struct Cast: Sendable {
+        let from: String
+        let word: String
+    }
+
+    enum Info: Sendable {
+        case mail(from: String, String)
+        case exit(ExitSignal)
+    }
+
+    typealias Continue = String
+
+    let name: String
+    let options: [String]
+    let stage: Stage
+    var held: Reply<String>?
+
+    init(_ name: String, _ options: [String], _ stage: Stage) {
+        self.name = name
+        self.options = options
+        self.stage = stage
+    }
+
+    private var next: Next { options.value(of: "idle").map { .receive(timeout: Duration(word: $0)) } ?? .receive }
+
+    private func saw(_ words: String...) { stage.record.saw(name, words) }
+
+    mutating func start(_ me: isolated Me) async throws -> Next {
+        await stage.watch(name, me.pid)
+        if options.contains("trapping") { me.trapExits { .info(.exit($0)) } }
+        saw("init")
+        if let reason = options.value(of: "failing") { throw ExitReason(word: reason) }
+        return options.value(of: "continuing").map { .continue($0) } ?? next
+    }
+
+    mutating func handle(call: Call, _ me: isolated Me) async throws -> Next {
+        guard case .ask(let caller, let request, let reply) = call else { return pong(call) }
+        saw("call", request, "from", caller)
+        let (verb, object) = request.verbAndObject
+        switch verb {
+        case "stop":
+            reply("stopping")
+            return .stop(ExitReason(word: object))
+        case "fail": throw ExitReason(word: object)
+        case "later": held = reply
+        case "continue":
+            reply(request)
+            return .continue(object)
+        case "ask": reply(try await stage.cast[object].call(from: name, "question", .seconds(5)))
+        default: reply(request)
+        }
+        return next
+    }
+
+    private func pong(_ call: Call) -> Next {
+        if case .ping(let reply) = call { reply() }
+        return next
+    }
+
+    mutating func handle(cast: Cast, _ me: isolated Me) async throws -> Next {
+        saw("cast", cast.word, "from", cast.from)
+        let (verb, object) = cast.word.verbAndObject
+        switch verb {
+        case "stop": return .stop(ExitReason(word: object))
+        case "fail": throw ExitReason(word: object)
+        case "answer": held?(object)
+        case "continue": return .continue(object)
+        default: break
+        }
+        return next
+    }
+
+    mutating func handle(info: Info, _ me: isolated Me) async throws -> Next {
+        switch info {
+        case .mail(let sender, let word): saw("info", word, "from", sender)
+        case .exit(let signal): saw("exit", "from", stage.cast.name(of: signal.from), signal.reason.word)
+        }
+        return next
+    }
+
+    mutating func handle(continue word: String, _ me: isolated Me) async throws -> Next {
+        saw("continue", word)
+        return next
+    }
+
+    mutating func handleTimeout(_ me: isolated Me) async throws -> Next {
+        saw("timeout")
+        return .receive
+    }
+
+    mutating func terminate(_ reason: ExitReason, _ me: isolated Me) async { saw("terminate", reason.word) }
+}

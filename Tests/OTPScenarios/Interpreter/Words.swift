@@ -1,0 +1,75 @@
+internal import Actors
+
+/// Why a scripted process fails: a word of the scenario.
+struct Failure: Error, CustomStringConvertible {
+    let description: String
+}
+
+extension ExitReason {
+    init(word: String) {
+        switch word {
+        case "normal": self = .normal
+        case "shutdown": self = .shutdown
+        case "kill": self = .kill
+        case "killed": self = .killed
+        case "noproc": self = .noProcess
+        case _ where word.hasPrefix("shutdown("): self = .shutdown(String(word.dropFirst(9).dropLast()))
+        default: self = .error(Failure(description: word))
+        }
+    }
+
+    /// As Erlang says it.
+    var word: String {
+        switch kind {
+        case .noProcess: "noproc"
+        case .error: error.map { "\($0)" } ?? "error"
+        default: description
+        }
+    }
+}
+
+extension CallError {
+    /// As Erlang says it, where it does.
+    var word: String {
+        switch code {
+        case .timeout: "timeout"
+        case .noProcess: "noproc"
+        case .calledSelf: "calling_self"
+        case .exited: "exited:\(reason?.word ?? "unknown")"
+        case .replyDropped: "dropped"
+        case .cancelled: "cancelled"
+        }
+    }
+}
+
+extension Duration {
+    /// `30ms`, `5s` or `1h`.
+    init(word: String) {
+        let number = Int(word.prefix { $0.isNumber }) ?? 0
+        switch word.drop(while: \.isNumber) {
+        case "ms": self = .milliseconds(number)
+        case "s": self = .seconds(number)
+        case "h": self = .seconds(3600 * number)
+        default: preconditionFailure("\(word) is no duration")
+        }
+    }
+}
+
+extension [String] {
+    /// The word behind `key`.
+    func value(of key: String) -> String? {
+        guard let index = firstIndex(of: key), index + 1 < count else { return nil }
+        return self[index + 1]
+    }
+
+    /// What follows `within`.
+    var patience: Duration? { value(of: "within").map { Duration(word: $0) } }
+}
+
+extension String {
+    /// `stop:shutdown` is the verb and its object; `hello` has none.
+    var verbAndObject: (verb: String, object: String) {
+        let parts = split(separator: ":", maxSplits: 1).map(String.init)
+        return parts.count == 2 ? (parts[0], parts[1]) : (self, "")
+    }
+}
