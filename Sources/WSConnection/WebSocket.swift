@@ -31,6 +31,8 @@ public import WSProtocol
     var backlog = Backlog()
     var isReadPaused = false
     var isInputOver = false
+    /// Whether introspection has asked it to read no more for now.
+    var isSuspended = false
     var receivers = Receivers()
     var messageHandler: MessageHandler?
     var streamed: IncomingPieces?

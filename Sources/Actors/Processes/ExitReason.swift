@@ -1,5 +1,7 @@
 /// Why a process ended. (OTP: exit reasons.)
-public struct ExitReason: Sendable, CustomStringConvertible {
+///
+/// A body that throws one ends for that reason: `throw ExitReason.shutdown("nothing left to do")`.
+public struct ExitReason: Error, CustomStringConvertible {
     /// What sort of end it was. More may be added.
     public enum Kind: Sendable, Hashable {
         case normal, shutdown, kill, killed, noProcess, error
@@ -33,6 +35,13 @@ public struct ExitReason: Sendable, CustomStringConvertible {
 
     /// The body threw `error`.
     public static func error(_ error: any Error) -> ExitReason { ExitReason(.error, error: error) }
+
+    /// Whether it is an end in good order: `.normal`, `.shutdown` or `.shutdown(detail)`. A transient child is not started
+    /// again after it.
+    public var isOrderly: Bool { kind == .normal || kind == .shutdown }
+
+    /// Whether the process failed by itself: what is reported as a crash.
+    var isCrash: Bool { kind == .error }
 
     public var description: String {
         switch kind {

@@ -1,6 +1,6 @@
 /// Which process: a small value that outlives it.
 ///
-/// Enough to ask a process to end and to hear of its end; messages go through `Process` itself.
+/// Enough to ask a process to end, to link and to hear of its end; messages go through `Process` itself or an `Address`.
 public struct PID: Sendable, Hashable, CustomStringConvertible {
     package let core: ProcessCore
 
@@ -10,6 +10,12 @@ public struct PID: Sendable, Hashable, CustomStringConvertible {
 
     public func hash(into hasher: inout Hasher) { hasher.combine(core.id) }
 
+    /// The process whose body the calling task runs, if it is one's. Child tasks and `Task {}` inherit it. (OTP: `self/0`.)
+    public static var current: PID? { ProcessCore.current?.pid }
+
+    /// Its number: no other process of this program has it, before or after.
+    public var id: UInt64 { core.id }
+
     /// The scheduler's index and the process's number, as in `<1.42>`.
     public var description: String { "<\(core.scheduler.index).\(core.id)>" }
 
@@ -18,14 +24,11 @@ public struct PID: Sendable, Hashable, CustomStringConvertible {
 
     /// Sends an exit signal: the process is to end, for `reason`.
     ///
-    /// Its mailbox closes and its task is cancelled; it has ended when its body has returned. `.kill` marks it dead at
-    /// once. `.normal` has no effect on another process, as in Erlang; a process that sends it to itself ends. To a
-    /// process that has ended this does nothing.
-    public func exit(_ reason: ExitReason) {
-        let core = core
-        let isOwn = ProcessCore.current === core
-        core.scheduler.run { core.receiveExit(reason, isOwn: isOwn) }
-    }
+    /// Its mailbox closes and its task is cancelled; it has ended when its body has returned, or when 5 s have passed. A
+    /// process that traps exits gets a message instead. `.kill` cannot be trapped and marks it dead at once. `.normal`
+    /// has no effect on another process that does not trap, as in Erlang; a process that sends it to itself ends. To a
+    /// process that has ended this does nothing. (OTP: `exit/2`.)
+    public func exit(_ reason: ExitReason) { core.sendExit(reason) }
 
     /// Waits for the end of the process and returns its reason: at once if it has ended already.
     ///

@@ -1,5 +1,3 @@
-internal import DequeModule
-
 /// A process: an actor with a mailbox of its own and a body that reads it, in the manner of Erlang.
 ///
 ///     let counter = Process<Int>.spawn { me in
@@ -12,18 +10,35 @@ internal import DequeModule
 /// It handles one message at a time: what its body awaits lets no other message in. It lives on one scheduler, and
 /// ends when its body returns or throws.
 public actor Process<Message: Sendable> {
-    package nonisolated let core: ProcessCore
-    private var waiting = Deque<Message>()
-    private let gate = Gate()
-    private var isReceiving = false
-    private var received: Message?
-    private var receiveAlarm: Alarm?
-    private var isOpen = true
-    private var task: Task<Void, Never>?
-
+    /// What a process does. It runs as the process, on its scheduler's thread.
     public typealias Body = @Sendable (isolated Process<Message>) async throws -> Void
 
-    private init(core: ProcessCore) { self.core = core }
+    @usableFromInline package nonisolated let core: ProcessCore
+    @usableFromInline let gate = Gate()
+    /// The places of the mailbox, if it is bounded.
+    @usableFromInline nonisolated let bound: MailboxBound<Message>?
+
+    // The mailbox: see Process+Mailbox.swift and Process+Receive.swift.
+    @usableFromInline var queue = MessageQueue<Message>()
+    /// Whether the mailbox is open, unbounded, not suspended and not traced, and nobody waits in it for anything but the
+    /// next message, whenever it comes: then a message needs no more than a place.
+    @usableFromInline var isPlain: Bool
+    /// Whether the body waits for a message.
+    @usableFromInline var isWaiting = false
+    @usableFromInline var handled: UInt64 = 0
+    var isOpen = true
+    /// Few have more of it than this.
+    @usableFromInline var special: Special?
+
+    var task: Task<Void, Never>?
+
+    /// A process that has not begun. Whoever starts it does so on its thread.
+    init(on scheduler: Scheduler?, _ mailbox: MailboxOptions = .unbounded, parent: ProcessCore? = ProcessCore.current) {
+        let scheduler = scheduler ?? Scheduler.current ?? SchedulerGroup.shared.next()
+        core = ProcessCore(on: scheduler, messageType: Message.self, parent: parent)
+        bound = mailbox.bound.map { MailboxBound($0) }
+        isPlain = bound == nil
+    }
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor {
         unsafe core.scheduler.asUnownedSerialExecutor()
@@ -32,25 +47,8 @@ public actor Process<Message: Sendable> {
     /// Which process this is.
     public nonisolated var pid: PID { core.pid }
 
-    /// Starts a process. Never fails.
-    ///
-    /// - Parameters:
-    ///   - scheduler: where it lives; default: the caller's scheduler, or from outside one of the shared group's in
-    ///     turn.
-    ///   - body: what it does. It runs as the process, on its thread.
-    @discardableResult
-    public static func spawn(on scheduler: Scheduler? = nil, _ body: @escaping Body) -> Process<Message> {
-        let process = Process(core: ProcessCore(on: scheduler ?? Scheduler.current ?? SchedulerGroup.shared.next()))
-        process.core.scheduler.run { process.onOwnThread { $0.start(body) } }
-        return process
-    }
-
-    /// Sends a message. Never suspends and never fails; messages of one sender arrive in order.
-    ///
-    /// To a process that has ended it does nothing.
-    public nonisolated func send(_ message: Message) {
-        core.scheduler.run { self.onOwnThread { $0.deliver(message) } }
-    }
+    /// Where to send messages to it, without keeping it.
+    public nonisolated var address: Address<Message> { Address(core) }
 
     /// Asks the process to end, as `PID.exit(_:)` does.
     public nonisolated func exit(_ reason: ExitReason) { pid.exit(reason) }
@@ -61,139 +59,44 @@ public actor Process<Message: Sendable> {
     /// The messages, in order of arrival. Ends when the process is asked to end.
     public nonisolated var mailbox: Mailbox<Message> { Mailbox(process: self) }
 
-    /// Takes the next message, waiting for one if there is none; `nil` once the process is asked to end.
-    public func receive() async -> Message? {
-        if let message = waiting.popFirst() { return message }
-        guard isOpen else { return nil }
-        return await wait(timeout: nil)
-    }
+    /// What a process has once it uses more of its mailbox than most: adapters for signals, filters, timers.
+    @usableFromInline
+    final class Special {
+        /// What the waiting body wants; `nil` for anything.
+        var filter: ((Message) -> Bool)?
+        /// Rings when the body has waited long enough.
+        var patience: Alarm?
+        var isPatienceOver = false
+        var isSuspended = false
+        var exitAdapter: (@Sendable (ExitSignal) -> Message)?
+        var monitors: Set<MonitorReference> = []
+        /// At which places of the queue the messages stand that signals have become, by the numbers of the signals. Some
+        /// may have been taken since, when the mailbox was plain: their places are before the queue's head.
+        var signalPlaces: [UInt64: Int] = [:]
+        var timers = TimerList()
+        var tracer: (@Sendable (TraceEvent) -> Void)?
+        /// What is asked of the process between two messages.
+        var systemRequests: [SystemRequest] = []
 
-    /// Takes the next message, waiting at most `timeout` for one; `nil` after that, or once it is asked to end.
-    public func receive(timeout: Duration) async -> Message? {
-        if let message = waiting.popFirst() { return message }
-        guard isOpen else { return nil }
-        return await wait(timeout: timeout)
-    }
+        init() {}
 
-    /// Hears of the end of another process, once, as a message.
-    ///
-    /// - Parameters:
-    ///   - target: the process to hear of; if it has ended already the message comes at once, with `.noProcess`.
-    ///   - adapter: makes a message of this process's kind out of it.
-    /// - Returns: a reference that the message carries, and that `demonitor` takes.
-    @discardableResult
-    public func monitor(_ target: PID, _ adapter: @escaping @Sendable (Down) -> Message) -> MonitorReference {
-        let reference = MonitorReference(id: ProcessCore.nextID(), target: target)
-        guard isOpen else { return reference }
-        monitors.insert(reference)
-        target.core.scheduler.run { [self] in
-            target.core.addObserver(reference.id) { reason in
-                self.core.scheduler.run {
-                    self.onOwnThread { $0.deliver(Down(monitor: reference, pid: target, reason: reason), adapter) }
-                }
-            }
-        }
-        return reference
-    }
-
-    /// Stops hearing of it: no message arrives after this. One that has arrived stays in the mailbox.
-    public func demonitor(_ reference: MonitorReference) {
-        if monitors.remove(reference) != nil { Process.release(reference) }
-    }
-
-    /// Takes the observer back from the process it stands at, which may live long and must not keep this one.
-    private static func release(_ monitor: MonitorReference) {
-        let core = monitor.target.core
-        core.scheduler.run { core.removeObserver(monitor.id) }
-    }
-
-    private func releaseMonitors() {
-        let released = monitors
-        monitors = []
-        for monitor in released { Process.release(monitor) }
-    }
-
-    private var monitors: Set<MonitorReference> = []
-
-    // MARK: Life
-
-    private func start(_ body: @escaping Body) {
-        core.enlist(self)
-        task = ProcessCore.$current.withValue(core) {
-            Task { end(await ExitReason(of: body, as: self)) }
+        var isPlain: Bool {
+            !isSuspended && filter == nil && patience == nil && tracer == nil && systemRequests.isEmpty
         }
     }
 
-    private func beExiting() {
-        isOpen = false
-        waiting.removeAll()
-        releaseMonitors()
-        resumeReceiver(with: nil)
-        task?.cancel()
+    /// What few processes have, made when it is first asked for.
+    func makeSpecial() -> Special {
+        if let special { return special }
+        let made = Special()
+        special = made
+        return made
     }
 
-    private func end(_ reason: ExitReason) {
-        isOpen = false
-        waiting = []
-        releaseMonitors()
-        task = nil
-        core.finish(core.exitReason ?? reason)
-    }
-
-    // MARK: Messages
-
-    private func deliver(_ message: Message) {
-        guard isOpen else { return }
-        if isReceiving {
-            resumeReceiver(with: message)
-        } else {
-            waiting.append(message)
-        }
-    }
-
-    private func deliver(_ down: Down, _ adapter: @Sendable (Down) -> Message) {
-        if monitors.remove(down.monitor) != nil { deliver(adapter(down)) }
-    }
-
-    private func wait(timeout: Duration?) async -> Message? {
-        precondition(!isReceiving, "a process receives in one place at a time")
-        // A task that prefers an executor comes here in a job of its own: a message may have come since it looked.
-        if let message = waiting.popFirst() { return message }
-        guard isOpen else { return nil }
-        isReceiving = true
-        if let timeout {
-            // Safety: the suspended call holds the process until the alarm has rung or is disarmed.
-            let alarm = Alarm { [unowned(unsafe) self] in unsafe onOwnThread { $0.resumeReceiver(with: nil) } }
-            receiveAlarm = alarm
-            core.scheduler.arm(alarm, after: timeout)
-        }
-        await gate.pass()
-        defer { received = nil }
-        return received
-    }
-
-    private func resumeReceiver(with message: Message?) {
-        guard isReceiving else { return }
-        isReceiving = false
-        if let receiveAlarm { core.scheduler.disarm(receiveAlarm) }
-        receiveAlarm = nil
-        received = message
-        gate.open(on: core.scheduler)
+    /// To be called after whatever `isPlain` stands for has changed.
+    func updatePlainness() {
+        isPlain = isOpen && bound == nil && special?.isPlain != false
     }
 }
 
-extension Process: ProcessHost {
-    package nonisolated func exitSignalArrived(_ reason: ExitReason) { onOwnThread { $0.beExiting() } }
-}
-
-extension ExitReason {
-    /// Runs a body to its end and says how it ended.
-    fileprivate init<Message>(of body: Process<Message>.Body, as process: isolated Process<Message>) async {
-        do {
-            try await body(process)
-            self = .normal
-        } catch {
-            self = .error(error)
-        }
-    }
-}
+extension Process: Supervisable {}

@@ -1,34 +1,44 @@
 internal import Synchronization
 
-/// What every process has, whatever its kind: identity, its way of life, and those who wait for its end.
+/// What every process has, whatever its kind: identity, its way of life, its links, and those who wait for its end.
 ///
 /// `Process` and `WebSocket` each embed one, so that a connection is one actor and not two. It outlives its process
 /// as the tombstone that a `PID` refers to.
+@usableFromInline
 package final class ProcessCore: @unchecked Sendable {
-    // Safety: `id`, `scheduler` and `alive` are made for any thread; the rest belongs to the scheduler's thread.
+    // Safety: the lets and the atomics are made for any thread; the rest belongs to the scheduler's thread.
     package let id: UInt64
-    package let scheduler: Scheduler
+    @usableFromInline package let scheduler: Scheduler
+    /// Who started it, if a process did.
+    package let parent: UInt64?
+    /// When it was made, in the scheduler's nanoseconds.
+    package let startedAt: UInt64
+    /// The type of its messages, if it takes any.
+    let messageType: ObjectIdentifier?
+    /// In which shards of the registry and of the groups it stands: a bit for each.
+    let nameShards = Atomic<UInt64>(0)
+    let groupShards = Atomic<UInt64>(0)
     private let alive = Atomic<Bool>(true)
-    private var life = Life.running
-    /// Most have one observer, which needs no storage of its own.
-    private var observer: Observer?
-    private var moreObservers: [UInt64: Observer] = [:]
+
+    var machine = ExitMachine()
+    var observers = ObserverList<(ExitReason) -> Void>()
+    /// What few processes have.
+    var extras: Extras?
+    /// Which task runs its body, for reports of long jobs.
+    package var taskIdentity: UInt = 0
     private var grace: Alarm?
+    /// Whether its task still runs after it was marked dead.
+    private var isZombie = false
     // Safety: a host that goes has finished its core, which then forgets it.
-    private unowned(unsafe) var host: (any ProcessHost)?
+    unowned(unsafe) var host: (any ProcessHost)?
 
     /// How long a process may take to end after an exit signal before it is marked dead.
     package static let defaultGrace = Duration.seconds(5)
 
-    private struct Observer {
-        let id: UInt64
-        let tell: (ExitReason) -> Void
-    }
-
-    private enum Life {
-        case running
-        case exiting(ExitReason)
-        case dead(ExitReason)
+    /// Links, and what tells people which process this is.
+    final class Extras {
+        var links = LinkTable<PID>()
+        var label: String?
     }
 
     private static let lastID = Atomic<UInt64>(0)
@@ -38,14 +48,17 @@ package final class ProcessCore: @unchecked Sendable {
     /// The process whose body or handler the current task runs.
     @TaskLocal package static var current: ProcessCore?
 
-    package init(on scheduler: Scheduler) {
+    package init(on scheduler: Scheduler, messageType: Any.Type? = nil, parent: ProcessCore? = nil) {
         id = ProcessCore.nextID()
         self.scheduler = scheduler
+        self.messageType = messageType.map { ObjectIdentifier($0) }
+        self.parent = parent?.id
+        startedAt = scheduler.approximateTime
     }
 
     package var pid: PID { PID(self) }
 
-    package var isAlive: Bool { alive.load(ordering: .acquiring) }
+    package var isAlive: Bool { alive.load(ordering: .sequentiallyConsistent) }
 
     // MARK: On the scheduler's thread
 
@@ -57,18 +70,19 @@ package final class ProcessCore: @unchecked Sendable {
         if scheduler.isEnding { scheduler.deferAction { [self] in receiveExit(.shutdown) } }
     }
 
-    /// The reason it is ending or has ended with, if it is or has.
-    package var exitReason: ExitReason? {
-        switch life {
-        case .running: nil
-        case .exiting(let reason), .dead(let reason): reason
-        }
+    /// What few processes have, made when it is first asked for.
+    func makeExtras() -> Extras {
+        if let extras { return extras }
+        let made = Extras()
+        extras = made
+        return made
     }
 
+    /// The reason it is ending or has ended with, if it is or has.
+    package var exitReason: ExitReason? { machine.reason }
+
     /// The reason it has ended with, if it has.
-    package var endReason: ExitReason? {
-        if case .dead(let reason) = life { reason } else { nil }
-    }
+    package var endReason: ExitReason? { machine.isDead ? machine.reason : nil }
 
     /// Calls `tell` once when the process has ended: at once, with `.noProcess`, if it has already.
     ///
@@ -78,66 +92,85 @@ package final class ProcessCore: @unchecked Sendable {
     package func addObserver(
         _ id: UInt64 = ProcessCore.nextID(), _ tell: @escaping (ExitReason) -> Void
     ) -> UInt64 {
-        if case .dead = life {
-            tell(.noProcess)
-        } else if observer == nil {
-            observer = Observer(id: id, tell: tell)
-        } else {
-            moreObservers[id] = Observer(id: id, tell: tell)
-        }
+        if machine.isDead { tell(.noProcess) } else { observers.add(id, tell) }
         return id
     }
 
     /// How many wait for its end.
-    package var observerCount: Int { (observer == nil ? 0 : 1) + moreObservers.count }
+    package var observerCount: Int { observers.count }
 
     /// Takes an observer back. It costs the same however many there are.
-    package func removeObserver(_ id: UInt64) {
-        if observer?.id == id { observer = nil } else { moreObservers[id] = nil }
+    package func removeObserver(_ id: UInt64) { observers.remove(id) }
+
+    // MARK: The end
+
+    /// The process is to end within `grace`.
+    func beginExit(_ reason: ExitReason, grace allowed: Duration?) {
+        limitGrace(to: allowed)
+        unsafe host?.exitSignalArrived(reason)
     }
 
-    /// Takes all observers, in the order in which they asked.
-    private func takeObservers() -> [Observer] {
-        var all = Array(moreObservers.values)
-        if let observer { all.append(observer) }
-        if all.count > 1 { all.sort { $0.id < $1.id } }
-        observer = nil
-        moreObservers = [:]
-        return all
+    /// From now on the process has so long to end before it is marked dead; `nil`: as long as it takes.
+    func limitGrace(to allowed: Duration?) {
+        if let grace { scheduler.disarm(grace) }
+        grace = nil
+        guard let allowed, !machine.isDead else { return }
+        // Safety: `finish` disarms it, and whoever lives here finishes before its core goes.
+        let alarm = Alarm { [unowned(unsafe) self] in unsafe die() }
+        grace = alarm
+        scheduler.arm(alarm, after: allowed)
     }
 
-    /// An exit signal arrived.
+    /// The process counts as dead from now on, also if its task still runs.
+    func die() {
+        if machine.isDead { return }
+        // One that is ending already lets go at once of what it still holds.
+        unsafe host?.exitSignalArrived(.killed)
+        if unsafe host?.isRunning == true {
+            isZombie = true
+            scheduler.zombies += 1
+        }
+        end(.killed, isReported: true)
+    }
+
+    /// The process has ended: everyone who waits for it is told, once. Of one that was marked dead before, only its task
+    /// has ended now.
     ///
-    /// - Parameter isOwn: whether the process sent it to itself.
-    package func receiveExit(_ reason: ExitReason, isOwn: Bool = false) {
-        switch (life, reason.kind) {
-        case (.dead, _): return
-        case (.running, .normal) where !isOwn: return
-        case (_, .kill):
-            // One that is ending already lets go at once of what it still holds.
-            unsafe host?.exitSignalArrived(.killed)
-            finish(.killed)
-        case (.exiting, _): return
-        case (.running, _):
-            life = .exiting(reason)
-            let alarm = Alarm { [unowned self] in finish(.killed) }
-            grace = alarm
-            scheduler.arm(alarm, after: ProcessCore.defaultGrace)
-            unsafe host?.exitSignalArrived(reason)
+    /// - Parameter isReported: whether an end by an error is reported as a crash.
+    package func finish(_ reason: ExitReason, isReported: Bool = true) {
+        if isZombie {
+            isZombie = false
+            scheduler.zombies -= 1
+        }
+        end(reason, isReported: isReported)
+    }
+
+    private func end(_ reason: ExitReason, isReported: Bool) {
+        guard machine.end(reason) else { return }
+        if let grace { scheduler.disarm(grace) }
+        grace = nil
+        alive.store(false, ordering: .sequentiallyConsistent)
+        let report = isReported && reason.isCrash ? crashReport(reason) : nil
+        unsafe host = nil
+        Registry.processEnded(self)
+        GroupDirectory.processEnded(self)
+        scheduler.removeProcess(id)
+        if let report { scheduler.report(report) }
+        // A chain of processes that end each other must not end on the stack.
+        scheduler.endsUnderWay += 1
+        defer { scheduler.endsUnderWay -= 1 }
+        if scheduler.endsUnderWay < 16 {
+            tellEveryone(reason)
+        } else {
+            scheduler.deferAction { [self] in tellEveryone(reason) }
         }
     }
 
-    /// The process has ended: everyone who waits for it is told, once. Later calls do nothing.
-    package func finish(_ reason: ExitReason) {
-        if case .dead = life { return }
-        if let grace { scheduler.disarm(grace) }
-        grace = nil
-        life = .dead(reason)
-        alive.store(false, ordering: .releasing)
-        unsafe host = nil
-        let told = takeObservers()
-        scheduler.removeProcess(id)
-        for observer in told { observer.tell(reason) }
+    private func tellEveryone(_ reason: ExitReason) {
+        if observers.count > 0 {
+            for tell in observers.takeAll() { tell(reason) }
+        }
+        if let extras { tellLinked(extras, reason) }
     }
 }
 
@@ -146,4 +179,43 @@ package protocol ProcessHost: AnyObject {
     /// The process is to end: once for a reason, and once more if it is then killed. When it has ended it calls
     /// `finish` on its core.
     func exitSignalArrived(_ reason: ExitReason)
+
+    /// An exit signal that the process traps.
+    func trapped(_ signal: ExitSignal)
+
+    /// Whether a task of its own has not returned.
+    var isRunning: Bool { get }
+
+    /// What introspection shows of it.
+    var activity: ProcessActivity { get }
+
+    /// Stops taking messages, or goes on. What arrives meanwhile waits.
+    func setSuspended(_ isSuspended: Bool)
+}
+
+/// What a process is doing, as introspection sees it.
+package struct ProcessActivity: Sendable {
+    package var state: ProcessState
+    package var waiting: Int
+    package var handled: UInt64
+    package var monitors: Int
+
+    package init(state: ProcessState, waiting: Int, handled: UInt64, monitors: Int) {
+        self.state = state
+        self.waiting = waiting
+        self.handled = handled
+        self.monitors = monitors
+    }
+}
+
+/// What a process does at a moment.
+public enum ProcessState: String, Sendable, Hashable, CaseIterable {
+    /// It has work, or waits for something other than a message.
+    case running
+    /// It waits for a message.
+    case waiting
+    /// It takes no messages until it is resumed.
+    case suspended
+    /// It was asked to end and has not ended yet.
+    case exiting
 }

@@ -2,18 +2,18 @@
 /// allocating again.
 ///
 /// Confined to its scheduler's thread.
-package final class Alarm {
+package class Alarm {
     /// When it rings, in the scheduler's nanoseconds.
-    package fileprivate(set) var deadline: UInt64 = 0
-    fileprivate var position = Alarm.disarmed
+    package fileprivate(set) final var deadline: UInt64 = 0
+    fileprivate final var position = Alarm.disarmed
     /// How many alarms of the heap were armed before it, and it is one of them.
-    fileprivate var ticket: UInt64 = 0
+    fileprivate final var ticket: UInt64 = 0
     fileprivate static let disarmed = -1
-    package var action: () -> Void
+    package final var action: () -> Void
 
     package init(_ action: @escaping () -> Void) { self.action = action }
 
-    package var isArmed: Bool { position != Alarm.disarmed }
+    package final var isArmed: Bool { position != Alarm.disarmed }
 
     /// Whether it rings before `other`: alarms of one moment ring in the order in which they were armed.
     fileprivate func rings(before other: Alarm) -> Bool {

@@ -82,17 +82,27 @@ extension Scheduler {
     private func poll(maySleep: Bool) -> Int {
         guard maySleep else {
             let found = poller.wait(timeout: 0)
+            let before = now
             now = time.nanoseconds
+            busyTime &+= now &- before
             return found
         }
-        if spin() { return poll(maySleep: false) }
+        busyTime &+= time.nanoseconds &- now
+        if spin() { return look() }
         isParked.store(true, ordering: .sequentiallyConsistent)
         guard inbox.isEmpty else {
             isParked.store(false, ordering: .sequentiallyConsistent)
-            return poll(maySleep: false)
+            return look()
         }
         let found = poller.wait(timeout: sleepTime())
         if !isParked.exchange(false, ordering: .sequentiallyConsistent) { spins.wasWokenByPost() }
+        now = time.nanoseconds
+        return found
+    }
+
+    /// Asks what is ready after idle time.
+    private func look() -> Int {
+        let found = poller.wait(timeout: 0)
         now = time.nanoseconds
         return found
     }
@@ -141,8 +151,16 @@ extension Scheduler {
     func runJobs() -> Bool {
         let worked = runDeferred() || !ready.isEmpty
         var left = Scheduler.jobsPerRound
+        var before = time.coarseNanoseconds
         while left > 0, let job = ready.popFirst() {
+            // Safety: a job is one pointer; it is only compared.
+            runningJob = unsafe unsafeBitCast(job, to: UInt.self)
             unsafe job.runSynchronously(on: asUnownedSerialExecutor())
+            let after = time.coarseNanoseconds
+            if after != before {
+                reportLongJob(runningJob, after &- before)
+                before = after
+            }
             left &-= 1
         }
         jobsRun &+= UInt64(Scheduler.jobsPerRound &- left)

@@ -16,6 +16,7 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
     public let index: Int
     package let time: any TimeSource
     let poller: any Poller
+    let settings: SystemSettings
     private let ownBlockingPool: BlockingPool?
 
     // Shared with other threads.
@@ -43,6 +44,23 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
     package var now: UInt64 = 0
     /// What other layers keep for each scheduler: buffers, mask keys.
     package var resources: AnyObject?
+    /// The task whose job runs, as a number.
+    var runningJob: UInt = 0
+    /// The process that runs outside any task, by its number; 0 for none. For reports of long jobs.
+    package var runningProcess: UInt64 = 0
+    let longJobLimit: UInt64
+    /// The longest that one job was seen to take, in nanoseconds.
+    var longestJob: UInt64 = 0
+    /// How long it has worked, in nanoseconds.
+    var busyTime: UInt64 = 0
+    /// Messages to processes that had ended.
+    @usableFromInline var deadLetters: UInt64 = 0
+    /// Messages that full mailboxes have dropped.
+    var messagesDropped: UInt64 = 0
+    /// Tasks of processes that were marked dead and have not returned.
+    var zombies = 0
+    /// How many processes are ending within each other now.
+    var endsUnderWay = 0
     /// The processes that live here and have not ended.
     package var processes: [UInt64: ProcessCore] = [:]
     var whenEmpty: [() -> Void] = []
@@ -54,8 +72,13 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
     }
 
     /// Made by a `SchedulerGroup`, or by a test that turns it by hand.
-    package init(index: Int, poller: any Poller, time: any TimeSource, blockingPool: BlockingPool? = nil) {
+    package init(
+        index: Int, poller: any Poller, time: any TimeSource, blockingPool: BlockingPool? = nil,
+        settings: SystemSettings = SystemSettings()
+    ) {
         self.index = index
+        self.settings = settings
+        longJobLimit = settings.longJob.clampedNanoseconds
         ownBlockingPool = blockingPool
         self.poller = poller
         self.time = time
@@ -73,6 +96,9 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
         guard let pointer = unsafe hansom_current_scheduler() else { return nil }
         return unsafe Unmanaged<Scheduler>.fromOpaque(pointer).takeUnretainedValue()
     }
+
+    /// The time of this turn for its own thread, else the time.
+    var approximateTime: UInt64 { isCurrent ? now : time.nanoseconds }
 
     /// Whether the calling thread is this scheduler's.
     public var isCurrent: Bool {

@@ -19,17 +19,21 @@ public final class SchedulerGroup: Sendable {
         /// Keeps glibc from returning freed memory to the kernel between messages, which costs large messages
         /// up to 40 % of their speed. It holds for the whole process. Default `true`.
         public var retainsFreedMemory: Bool
+        /// What the runtime watches for, and whom it tells.
+        public var system: SystemSettings
         var makePoller: @Sendable () throws(SystemError) -> any Poller
 
         public init(
             count: Int = SchedulerGroup.processorCount, time: any TimeSource = SystemTime.shared,
-            name: String = "hansom", blockingThreads: Int = 8, retainsFreedMemory: Bool = true
+            name: String = "hansom", blockingThreads: Int = 8, retainsFreedMemory: Bool = true,
+            system: SystemSettings = SystemSettings()
         ) {
             self.count = count
             self.time = time
             self.name = name
             self.blockingThreads = blockingThreads
             self.retainsFreedMemory = retainsFreedMemory
+            self.system = system
             makePoller = { () throws(SystemError) in try EpollPoller() }
         }
 
@@ -55,7 +59,10 @@ public final class SchedulerGroup: Sendable {
         let pool = BlockingPool(limit: options.blockingThreads, name: "\(options.name)-b")
         var schedulers: [Scheduler] = []
         for index in 0..<max(options.count, 1) {
-            schedulers.append(Scheduler(index: index, poller: try options.makePoller(), time: options.time, blockingPool: pool))
+            schedulers.append(
+                Scheduler(
+                    index: index, poller: try options.makePoller(), time: options.time, blockingPool: pool,
+                    settings: options.system))
         }
         var threads: [SchedulerThread] = []
         do {

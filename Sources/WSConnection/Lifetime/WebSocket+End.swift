@@ -1,11 +1,9 @@
-package import Actors
+internal import Actors
 internal import HansomTransport
 internal import WSProtocol
 
 /// The end: told once, and nothing left behind.
-extension WebSocket: ProcessHost {
-    package nonisolated func exitSignalArrived(_ reason: ExitReason) { onOwnThread { $0.receiveExit(reason) } }
-
+extension WebSocket {
     /// How the connection ended is known; everyone who waits for something is told.
     func conclude(_ end: Outcome) {
         guard outcome == nil else { return }

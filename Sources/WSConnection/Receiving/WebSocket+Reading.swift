@@ -18,7 +18,7 @@ extension WebSocket: StreamObserver {
     /// One read a turn: what one connection may take of its scheduler before the others have theirs.
     private func read() {
         guard let stream else { return }
-        if !backlog.isEmpty && phase == .open {
+        if (!backlog.isEmpty || isSuspended) && phase == .open {
             isReadPaused = true
             return stream.setWantsRead(false)
         }
@@ -46,6 +46,7 @@ extension WebSocket: StreamObserver {
 
     private var canTake: Bool {
         if phase != .open { return true }
+        if isSuspended { return false }
         if let streamed, streamed.byteCount >= options.limits.inboundBytes { return false }
         return inbound.hasRoom(options.limits)
     }
@@ -62,7 +63,7 @@ extension WebSocket: StreamObserver {
             }
             swap(&taken, &backlog)
         }
-        if backlog.isEmpty && isReadPaused {
+        if backlog.isEmpty && isReadPaused && !isSuspended {
             isReadPaused = false
             stream?.setWantsRead(true)
         }

@@ -295,6 +295,7 @@ func withGroup<R>(
         driven.settle()
         driven.run {
             process.send(1)
+            driven.settle()
             process.send(2)
             process.exit(.shutdown("now"))
             process.send(3)

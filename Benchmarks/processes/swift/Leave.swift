@@ -1,0 +1,4 @@
+import Glibc
+
+/// Ends the program.
+func leave(code: Int32) -> Never { exit(code) }

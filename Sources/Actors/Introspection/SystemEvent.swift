@@ -1,0 +1,80 @@
+/// Something that the runtime reports: a crash, a restart, a job that took too long. (OTP: SASL reports.)
+public enum SystemEvent: Sendable {
+    /// A process ended with an error.
+    case crash(CrashReport)
+    /// A supervisor starts a child again.
+    case restart(RestartReport)
+    /// A supervisor gives up: more restarts than its intensity allows, or a child that cannot be stopped or started.
+    case giveUp(GiveUpReport)
+    /// A job held its scheduler for too long.
+    case longJob(LongJobReport)
+    /// A mailbox has grown long.
+    case longMailbox(LongMailboxReport)
+}
+
+/// Who it was: what reports say of a process.
+public struct ProcessIdentity: Sendable, CustomStringConvertible {
+    public let pid: PID
+    /// The names it had in the registry.
+    public let names: [String]
+    /// What it was called when it was started.
+    public let label: String?
+
+    public var description: String {
+        let called = names.first ?? label
+        return called.map { "\(pid) \"\($0)\"" } ?? "\(pid)"
+    }
+}
+
+/// A process ended with an error.
+public struct CrashReport: Sendable {
+    public let process: ProcessIdentity
+    public let reason: ExitReason
+    /// The number of the process that started it.
+    public let parent: UInt64?
+    /// How many messages waited.
+    public let mailboxLength: Int
+    /// Who was linked to it and will hear of it.
+    public let links: [PID]
+    /// How long it lived.
+    public let age: Duration
+}
+
+/// A supervisor starts a child again.
+public struct RestartReport: Sendable {
+    public let supervisor: ProcessIdentity
+    public let child: String
+    /// Why the child ended.
+    public let reason: ExitReason
+    /// How many restarts the supervisor has made in its period, this one included, and how many it may.
+    public let restarts: Int
+    public let allowed: Int
+    /// How long it waits before it does, if it backs off.
+    public let delay: Duration
+}
+
+/// A supervisor ends because it cannot keep its children running.
+public struct GiveUpReport: Sendable {
+    public let supervisor: ProcessIdentity
+    public let child: String
+    /// Why that child ended or could not be started.
+    public let reason: ExitReason
+    public let allowed: Int
+    public let period: Duration
+}
+
+/// A job held its scheduler for too long: everything else that lives there waited. (OTP: `long_schedule`.)
+public struct LongJobReport: Sendable {
+    /// The scheduler's number in its group.
+    public let scheduler: Int
+    /// Whose body or handler it was; `nil` when it was no process's own task.
+    public let process: ProcessIdentity?
+    /// How long it held the scheduler.
+    public let duration: Duration
+}
+
+/// A mailbox has grown long: its process does not keep up.
+public struct LongMailboxReport: Sendable {
+    public let process: ProcessIdentity
+    public let length: Int
+}

@@ -1,0 +1,20 @@
+/// What introspection asks of a process between two messages.
+enum SystemRequest {
+    /// To describe its state; `nil` if it has none to show.
+    case state(@Sendable (String?) -> Void)
+}
+
+/// What a trace of a process shows.
+public struct TraceEvent: Sendable {
+    public enum Kind: Sendable, Hashable {
+        /// A message came into the mailbox.
+        case arrived
+        /// The body took a message.
+        case taken
+    }
+
+    public let process: PID
+    public let kind: Kind
+    /// The message, as text.
+    public let message: String
+}

@@ -1,0 +1,109 @@
+/// What lives in a scheduler group at about one moment, and how it fares. (OTP: `observer`.)
+///
+///     let snapshot = await SystemSnapshot.take()
+///     for process in snapshot.processes where process.mailboxLength > 100 { print(process) }
+///
+/// It never stops the world: each scheduler is asked for a few hundred processes at a time, between other work, and so
+/// the parts are not of one instant.
+public struct SystemSnapshot: Sendable {
+    /// When it was begun, in the schedulers' nanoseconds: for the time between two snapshots.
+    public let takenAt: UInt64
+    public let schedulers: [SchedulerInfo]
+    /// Those that had not ended, scheduler by scheduler, oldest first.
+    public let processes: [ProcessInfo]
+
+    /// Takes one.
+    ///
+    /// - Parameter group: whose; default: the shared group.
+    public static func take(of group: SchedulerGroup = .shared) async -> SystemSnapshot {
+        var schedulers: [SchedulerInfo] = []
+        var processes: [ProcessInfo] = []
+        let takenAt = group.schedulers[0].time.nanoseconds
+        for scheduler in group.schedulers {
+            let (info, ids) = await scheduler.ask { ($0.info, $0.processes.keys.sorted()) }
+            schedulers.append(info)
+            for start in stride(from: 0, to: ids.count, by: 256) {
+                let part = ids[start..<min(start + 256, ids.count)]
+                processes += await scheduler.ask { scheduler in part.compactMap { scheduler.processes[$0]?.info } }
+            }
+        }
+        return SystemSnapshot(takenAt: takenAt, schedulers: schedulers, processes: processes)
+    }
+}
+
+/// One scheduler at a moment. Counters count from its start.
+public struct SchedulerInfo: Sendable {
+    public let index: Int
+    public let processCount: Int
+    /// How many jobs are ready to run.
+    public let runQueueLength: Int
+    public let jobsRun: UInt64
+    /// How long it has worked, and not slept.
+    public let busyTime: Duration
+    /// The longest that one job has held it, as far as that was noticed: in steps of about 4 ms.
+    public let longestJob: Duration
+    /// Messages to processes that had ended, and those that waited when one ended.
+    public let deadLetters: UInt64
+    /// Messages that full mailboxes have dropped.
+    public let messagesDropped: UInt64
+    /// Tasks of processes that were marked dead and have not returned.
+    public let zombies: Int
+    public let alarmCount: Int
+    /// How many descriptors it watches.
+    public let watchCount: Int
+}
+
+/// One process at a moment.
+public struct ProcessInfo: Sendable, CustomStringConvertible {
+    public let pid: PID
+    /// Its names in the registry, sorted.
+    public let names: [String]
+    /// The groups it is in, sorted.
+    public let groups: [String]
+    /// What it was called when it was started.
+    public let label: String?
+    /// What it is: `Process<Int>`, `WebSocket`.
+    public let kind: String
+    /// The number of the process that started it.
+    public let parent: UInt64?
+    /// The number of the scheduler it lives on.
+    public let scheduler: Int
+    public let state: ProcessState
+    public let mailboxLength: Int
+    /// How many messages its body has taken.
+    public let messagesHandled: UInt64
+    public let links: [PID]
+    /// How many processes it monitors.
+    public let monitors: Int
+    /// How many wait for its end.
+    public let monitoredBy: Int
+    public let age: Duration
+
+    public var description: String {
+        let called = names.first ?? label
+        return "\(pid) \(kind)\(called.map { " \"\($0)\"" } ?? "") \(state.rawValue), \(mailboxLength) waiting"
+    }
+}
+
+extension Scheduler {
+    var info: SchedulerInfo {
+        SchedulerInfo(
+            index: index, processCount: processes.count, runQueueLength: ready.count, jobsRun: jobsRun,
+            busyTime: .nanoseconds(Int64(clamping: busyTime)), longestJob: .nanoseconds(Int64(clamping: longestJob)),
+            deadLetters: deadLetters, messagesDropped: messagesDropped, zombies: zombies, alarmCount: alarmCount,
+            watchCount: watchCount)
+    }
+}
+
+extension ProcessCore {
+    var info: ProcessInfo? {
+        guard let host = unsafe host else { return nil }
+        let activity = host.activity
+        return ProcessInfo(
+            pid: pid, names: Registry.names(of: pid), groups: GroupDirectory.names(of: pid), label: extras?.label,
+            kind: String(describing: type(of: host)), parent: parent, scheduler: scheduler.index,
+            state: machine.isRunning ? activity.state : .exiting, mailboxLength: activity.waiting,
+            messagesHandled: activity.handled, links: extras?.links.peers ?? [], monitors: activity.monitors,
+            monitoredBy: observerCount, age: scheduler.age(since: startedAt))
+    }
+}

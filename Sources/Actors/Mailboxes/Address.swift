@@ -1,0 +1,33 @@
+/// Where to send messages of one kind to a process, without keeping it: what a registry or a group hands out.
+public struct Address<Message: Sendable>: Sendable, Hashable, CustomStringConvertible {
+    let core: ProcessCore
+
+    /// `core` is a process that takes such messages.
+    init(_ core: ProcessCore) { self.core = core }
+
+    public static func == (a: Address, b: Address) -> Bool { a.core === b.core }
+
+    public func hash(into hasher: inout Hasher) { hasher.combine(core.id) }
+
+    public var pid: PID { core.pid }
+
+    public var description: String { pid.description }
+
+    /// Sends a message, as `Process.send(_:)` does.
+    public func send(_ message: Message) {
+        core.scheduler.run { [core] in
+            guard let process = process(of: core) else { return core.scheduler.deadLetters += 1 }
+            process.onOwnThread { $0.deliver(message) }
+        }
+    }
+
+    /// Asks the process to end, as `PID.exit(_:)` does.
+    public func exit(_ reason: ExitReason) { core.sendExit(reason) }
+
+    /// The process, if it has not ended. On its scheduler's thread.
+    func process(of core: ProcessCore) -> Process<Message>? {
+        // Safety: whoever makes an address has compared the type of the messages.
+        guard let host = unsafe core.host else { return nil }
+        return unsafe unsafeDowncast(host, to: Process<Message>.self)
+    }
+}

@@ -1,0 +1,68 @@
+internal import DequeModule
+internal import Synchronization
+
+/// The places of a bounded mailbox, and the senders that wait for one.
+@usableFromInline
+final class MailboxBound<Message: Sendable>: @unchecked Sendable {
+    // Safety: `taken` is an atomic; `waiters` belongs to the process's scheduler.
+    let limit: Int
+    let whenFull: MailboxOptions.Overflow
+    private let taken = Atomic<Int>(0)
+    private var waiters = Deque<Waiter>()
+
+    /// A sender that waits for room. The flag may be raised from any thread.
+    final class Waiter: Sendable {
+        let message: Message
+        let continuation: CheckedContinuation<Bool, any Error>
+        let ticket: Ticket
+
+        init(_ message: Message, _ ticket: Ticket, _ continuation: CheckedContinuation<Bool, any Error>) {
+            self.message = message
+            self.ticket = ticket
+            self.continuation = continuation
+        }
+    }
+
+    /// By which a waiting sender is found when its task is cancelled, maybe before it has begun to wait.
+    final class Ticket: Sendable {
+        let isCancelled = Atomic<Bool>(false)
+    }
+
+    init(_ bound: MailboxOptions.Bound) {
+        limit = bound.limit
+        whenFull = bound.whenFull
+    }
+
+    /// Takes a place if there is one. From any thread.
+    func reserve() -> Bool {
+        var seen = taken.load(ordering: .relaxed)
+        while seen < limit {
+            let result = taken.compareExchange(expected: seen, desired: seen + 1, ordering: .sequentiallyConsistent)
+            if result.exchanged { return true }
+            seen = result.original
+        }
+        return false
+    }
+
+    func release() { taken.subtract(1, ordering: .sequentiallyConsistent) }
+
+    // MARK: On the process's scheduler
+
+    var isAwaited: Bool { !waiters.isEmpty }
+
+    func wait(_ waiter: Waiter) { waiters.append(waiter) }
+
+    /// The sender that has waited longest, which no longer does.
+    func popWaiter() -> Waiter? { waiters.popFirst() }
+
+    /// Takes a waiting sender out.
+    func removeWaiter(_ ticket: Ticket) -> Waiter? {
+        guard let index = waiters.firstIndex(where: { $0.ticket === ticket }) else { return nil }
+        return waiters.remove(at: index)
+    }
+
+    /// The mailbox takes no more: whoever waits is told.
+    func close() {
+        while let waiter = waiters.popFirst() { waiter.continuation.resume(returning: false) }
+    }
+}

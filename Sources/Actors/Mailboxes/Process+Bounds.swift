@@ -1,0 +1,95 @@
+internal import Synchronization
+
+/// Bounded mailboxes.
+extension Process {
+    /// Sends a message if there is room for it, and says what became of it. Never suspends.
+    ///
+    /// An unbounded mailbox always has room.
+    public nonisolated func trySend(_ message: Message) -> SendResult {
+        guard pid.isAlive else { return .dead }
+        guard let bound else {
+            send(message)
+            return .sent
+        }
+        guard bound.reserve() else { return .full }
+        core.scheduler.run { [self] in onOwnThread { $0.deliverReserved(message) } }
+        return .sent
+    }
+
+    /// Sends a message, and waits for room in a bounded mailbox if there is none. Who waits longest is first.
+    ///
+    /// - Throws: `CallError` with `.noProcess` if the process has ended or ends meanwhile; `CancellationError` if the
+    ///   calling task is cancelled meanwhile. Then the message was not sent.
+    public nonisolated func send(waiting message: Message) async throws {
+        switch trySend(message) {
+        case .sent: return
+        case .dead: throw CallError(.noProcess, pid)
+        case .full: try await waitForRoom(message)
+        }
+    }
+
+    private nonisolated func waitForRoom(_ message: Message) async throws {
+        let ticket = MailboxBound<Message>.Ticket()
+        let wasSent = try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                core.scheduler.run { [self] in
+                    onOwnThread { $0.wait(.init(message, ticket, continuation)) }
+                }
+            }
+        } onCancel: {
+            ticket.isCancelled.store(true, ordering: .sequentiallyConsistent)
+            core.scheduler.run { [self] in onOwnThread { $0.cancelWait(ticket) } }
+        }
+        if !wasSent { throw CallError(.noProcess, pid) }
+    }
+
+    private func wait(_ waiter: MailboxBound<Message>.Waiter) {
+        guard isOpen, let bound else { return waiter.continuation.resume(returning: false) }
+        if waiter.ticket.isCancelled.load(ordering: .sequentiallyConsistent) {
+            return waiter.continuation.resume(throwing: CancellationError())
+        }
+        guard !bound.isAwaited, bound.reserve() else { return bound.wait(waiter) }
+        enqueue(waiter.message)
+        waiter.continuation.resume(returning: true)
+    }
+
+    private func cancelWait(_ ticket: MailboxBound<Message>.Ticket) {
+        bound?.removeWaiter(ticket)?.continuation.resume(throwing: CancellationError())
+    }
+
+    /// A message whose sender has reserved a place for it.
+    private func deliverReserved(_ message: Message) {
+        guard isOpen else { return core.scheduler.deadLetters += 1 }
+        enqueue(message)
+    }
+
+    /// Whether a message that comes without a place finds one, and what happens if not.
+    func admit(_ message: Message, _ bound: MailboxBound<Message>) -> Bool {
+        if bound.reserve() { return true }
+        core.scheduler.messagesDropped += 1
+        switch bound.whenFull {
+        case .suspend, .dropNewest, .fail: return false
+        case .dropOldest: return dropOldest()
+        case .kill:
+            core.receiveExit(.error(MailboxOverflow(limit: bound.limit)))
+            return false
+        }
+    }
+
+    /// Drops the oldest message that is no signal; its place is free for another.
+    private func dropOldest() -> Bool {
+        let signals = Set(special?.signalPlaces.values ?? [:].values)
+        // Every place may be reserved for messages that are still on their way here.
+        guard let oldest = (queue.head..<queue.end).first(where: { !signals.contains($0) }) else { return false }
+        _ = queue.remove(at: oldest)
+        _ = special?.forgetPlace(oldest)
+        return true
+    }
+
+    /// A message was taken: its place goes to who waits longest for one.
+    func makeRoom(_ bound: MailboxBound<Message>) {
+        guard let waiter = bound.popWaiter() else { return bound.release() }
+        enqueue(waiter.message)
+        waiter.continuation.resume(returning: true)
+    }
+}

@@ -1,0 +1,154 @@
+/// How the body takes messages out of the mailbox.
+extension Process {
+    /// Takes the next message, waiting for one if there is none; `nil` once the process is asked to end.
+    @inlinable
+    public func receive() async -> Message? {
+        while true {
+            if isPlain, let message = queue.popFirst() {
+                handled &+= 1
+                return message
+            }
+            switch takeSpecially() {
+            case .message(let message): return message
+            case .end: return nil
+            case .nothing: break
+            }
+            beginWaiting()
+            await gate.pass()
+        }
+    }
+
+    /// Takes the next message, waiting at most `timeout` for one; `nil` after that, or once it is asked to end.
+    ///
+    /// - Parameter timeout: zero takes only what is there already.
+    public func receive(timeout: Duration) async -> Message? {
+        await receive(timeout: timeout, matching: nil) { $0 }
+    }
+
+    /// Takes the first message that `isWanted` says yes to, and leaves the others where they are, in their order.
+    ///
+    /// What waits is looked at once, and what arrives later once each. (OTP: selective receive.)
+    ///
+    /// - Parameters:
+    ///   - timeout: how long to wait for it; default: as long as it takes.
+    ///   - isWanted: looks at a message.
+    /// - Returns: the message, or `nil` when the time is over or the process is asked to end.
+    public func receive(timeout: Duration? = nil, where isWanted: @escaping (Message) -> Bool) async -> Message? {
+        await receive(timeout: timeout, matching: isWanted) { $0 }
+    }
+
+    /// Takes the first message that `match` makes something of, and returns that; the others stay in their order.
+    ///
+    ///     let answer = await me.receive { if case .answer(let n) = $0 { n } else { nil } }
+    ///
+    /// - Parameters:
+    ///   - timeout: how long to wait for it; default: as long as it takes.
+    ///   - match: what to make of a message; `nil` leaves it where it is. It may be asked twice about one message.
+    public func receive<T>(timeout: Duration? = nil, matching match: @escaping (Message) -> T?) async -> T? {
+        await receive(timeout: timeout, matching: { match($0) != nil }, match)
+    }
+
+    private func receive<T>(
+        timeout: Duration?, matching isWanted: ((Message) -> Bool)?, _ make: (Message) -> T?
+    ) async -> T? {
+        var seen = queue.head
+        defer { endPatience() }
+        while true {
+            if let found = takeFirst(from: &seen, isWanted) { return make(found) }
+            guard isOpen, special?.isPatienceOver != true, timeout != .zero else { return nil }
+            let special = makeSpecial()
+            special.filter = isWanted
+            if let timeout, special.patience == nil { armPatience(timeout, special) }
+            updatePlainness()
+            beginWaiting()
+            await gate.pass()
+        }
+    }
+
+    // MARK: Taking
+
+    /// What a look into a mailbox that is not plain found.
+    @usableFromInline
+    enum Taken {
+        case message(Message)
+        case nothing
+        case end
+    }
+
+    @usableFromInline
+    func takeSpecially() -> Taken {
+        guard isOpen else { return .end }
+        let place = queue.head
+        guard special?.isSuspended != true, let message = queue.popFirst() else { return .nothing }
+        countTaken(message, from: place)
+        return .message(message)
+    }
+
+    /// Takes the first message from the place `seen` on that is wanted, and remembers how far it has looked.
+    private func takeFirst(from seen: inout Int, _ isWanted: ((Message) -> Bool)?) -> Message? {
+        if special?.isSuspended == true { return nil }
+        seen = max(seen, queue.head)
+        while seen < queue.end {
+            if isWanted == nil || queue.peek(seen, { isWanted?($0) ?? true }) { return take(at: seen) }
+            seen += 1
+        }
+        return nil
+    }
+
+    /// Takes the message out that stands at `place`.
+    func take(at place: Int) -> Message {
+        let message = queue.remove(at: place)
+        countTaken(message, from: place)
+        return message
+    }
+
+    private func countTaken(_ message: Message, from place: Int) {
+        handled &+= 1
+        trace(.taken, message)
+        let isSignal = special?.forgetPlace(place) ?? false
+        if let bound, !isSignal { makeRoom(bound) }
+    }
+
+    // MARK: Waiting
+
+    /// From here to the gate nothing may suspend: see "Ask again at the last moment" in ARCHITECTURE.md.
+    @usableFromInline
+    func beginWaiting() {
+        precondition(!isWaiting, "process \(pid) receives in two tasks at a time: its body alone may")
+        isWaiting = true
+    }
+
+    private func armPatience(_ timeout: Duration, _ special: Special) {
+        // Safety: the suspended call holds the process until the alarm has rung or is disarmed.
+        let alarm = Alarm { [unowned(unsafe) self] in
+            unsafe onOwnThread { me in
+                me.special?.isPatienceOver = true
+                me.resumeReceiver()
+            }
+        }
+        special.patience = alarm
+        core.scheduler.arm(alarm, after: timeout)
+    }
+
+    private func endPatience() {
+        guard let special else { return }
+        if let patience = special.patience { core.scheduler.disarm(patience) }
+        special.patience = nil
+        special.isPatienceOver = false
+        special.filter = nil
+        updatePlainness()
+    }
+}
+
+extension Process.Special {
+    /// The message at `place` was taken out: those before it have moved up by one. Whether it came of a signal.
+    func forgetPlace(_ place: Int) -> Bool {
+        if signalPlaces.isEmpty { return false }
+        var wasSignal = false
+        for (id, at) in signalPlaces where at <= place {
+            if at == place { wasSignal = true }
+            signalPlaces[id] = at == place ? nil : at + 1
+        }
+        return wasSignal
+    }
+}

@@ -1,0 +1,103 @@
+/// Processes that belong together under a name and take messages of one type. (OTP: `pg`.)
+///
+///     let room = ProcessGroup<Note>("room:42")
+///     room.join(member)
+///     room.broadcast(.said("hello"))
+///
+/// A group exists while somebody is in it. A process may be in several, and several times in one; at its death it leaves
+/// all of them. Every function may be called from any thread, and none suspends.
+public struct ProcessGroup<Message: Sendable>: Sendable, Hashable {
+    public let name: String
+
+    /// The group of that name among those whose members take such messages.
+    public init(_ name: String) { self.name = name }
+
+    private var key: GroupDirectory.Key { .init(name: name, messageType: ObjectIdentifier(Message.self)) }
+
+    /// Takes a process in, once more if it is in already. One that has ended is not.
+    public func join(_ process: Process<Message>) { GroupDirectory.join(key, process.pid) }
+
+    /// Takes a process in, once more if it is in already. One that has ended is not.
+    public func join(_ process: Address<Message>) { GroupDirectory.join(key, process.pid) }
+
+    /// Takes a process out once. Whether it was in.
+    @discardableResult
+    public func leave(_ process: Process<Message>) -> Bool { GroupDirectory.leave(key, process.pid) }
+
+    /// Takes a process out once. Whether it was in.
+    @discardableResult
+    public func leave(_ process: Address<Message>) -> Bool { GroupDirectory.leave(key, process.pid) }
+
+    /// Its members in no order, each as often as it has joined.
+    public var members: [Address<Message>] {
+        GroupDirectory.members(of: key).flatMap { Array(repeating: Address($0.core), count: $1) }
+    }
+
+    /// How often processes have joined it and not left.
+    public var count: Int { GroupDirectory.members(of: key).values.reduce(0, +) }
+
+    /// Sends a message to every member, as often as it has joined. It is made once and shared.
+    ///
+    /// Each scheduler is handed its members at once: the cost is one post a scheduler and one delivery a member.
+    public func broadcast(_ message: Message) {
+        var members: [(scheduler: Scheduler, members: [(core: ProcessCore, times: Int)])] = []
+        for (pid, times) in GroupDirectory.members(of: key) {
+            let scheduler = pid.core.scheduler
+            if let index = members.firstIndex(where: { $0.scheduler === scheduler }) {
+                members[index].members.append((pid.core, times))
+            } else {
+                members.append((scheduler, [(pid.core, times)]))
+            }
+        }
+        for (scheduler, members) in members {
+            scheduler.run {
+                for (core, times) in members { for _ in 0..<times { Address(core).send(message) } }
+            }
+        }
+    }
+
+    /// Stops telling a process of changes, which `Process.monitor(_:_:)` asked for.
+    func unwatch(_ reference: UInt64) { GroupDirectory.unwatch(key, reference) }
+
+    func watch(_ watcher: GroupDirectory.Watcher) -> [PID: Int] { GroupDirectory.watch(key, watcher) }
+}
+
+/// What has changed in a group.
+public enum GroupChange: Sendable, Hashable {
+    case joined(PID)
+    /// It has left, or ended: then it has left altogether.
+    case left(PID)
+}
+
+/// One process's watch over one group.
+public struct GroupMonitor: Sendable {
+    let reference: UInt64
+    let end: @Sendable (UInt64) -> Void
+}
+
+extension Process {
+    /// Hears of every change in a group from now on, as messages. (OTP: `pg:monitor/2`.)
+    ///
+    /// - Returns: who is in it at that moment, and what `demonitor` takes.
+    public func monitor<M: Sendable>(
+        _ group: ProcessGroup<M>, _ adapter: @escaping @Sendable (GroupChange) -> Message
+    ) -> (members: [PID: Int], monitor: GroupMonitor) {
+        let reference = ProcessCore.nextID()
+        let address = address
+        let members = group.watch(
+            .init(reference: reference, process: pid) { change in address.sendSignal { adapter(change) } })
+        return (members, GroupMonitor(reference: reference) { group.unwatch($0) })
+    }
+
+    /// Hears no more of a group's changes: no message arrives after this.
+    public func demonitor(_ monitor: GroupMonitor) { monitor.end(monitor.reference) }
+}
+
+extension Address {
+    /// Delivers what a signal becomes: `make` is called on the process's thread if it has not ended.
+    func sendSignal(_ make: @escaping @Sendable () -> Message) {
+        core.scheduler.run { [core] in
+            if let process = process(of: core) { process.onOwnThread { $0.deliverSignal(make()) } }
+        }
+    }
+}

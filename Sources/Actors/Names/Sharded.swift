@@ -1,0 +1,36 @@
+internal import Synchronization
+
+/// Tables that many threads use at once: each key belongs to one of 64 shards, each with a lock of its own, and each
+/// process remembers by a bit in which shards it stands.
+final class Sharded<Table>: @unchecked Sendable {
+    // Safety: a table is touched with its shard's lock held only.
+    private final class Shard {
+        let lock = Lock()
+        var table: Table
+
+        init(_ table: Table) { self.table = table }
+    }
+
+    private let shards: [Shard]
+
+    init(_ make: () -> Table) { shards = (0..<64).map { _ in Shard(make()) } }
+
+    static func index(of key: String) -> Int { key.hashValue & 63 }
+
+    func withTable<R, E: Error>(_ index: Int, _ body: (inout Table) throws(E) -> R) throws(E) -> R {
+        let shard = shards[index]
+        return try shard.lock.withLock { () throws(E) in try body(&shard.table) }
+    }
+
+    /// Does something with each table in which the bits say that a process stands.
+    func withTables(in bits: UInt64, _ body: (inout Table) -> Void) {
+        var left = bits
+        while left != 0 {
+            withTable(left.trailingZeroBitCount, body)
+            left &= left - 1
+        }
+    }
+
+    /// What `look` makes of each table, one after the other.
+    func map<R>(_ look: (Table) -> R) -> [R] { shards.indices.map { withTable($0) { look($0) } } }
+}

@@ -1,0 +1,128 @@
+extension Process {
+    /// Starts a process. Never fails.
+    ///
+    /// - Parameters:
+    ///   - scheduler: where it lives; default: the caller's scheduler, or from outside one of the shared group's in
+    ///     turn.
+    ///   - label: what introspection and reports call it, beside its PID; it need not be unique.
+    ///   - mailbox: how many messages may wait, and what happens to more; default: without bound.
+    ///   - body: what it does. It runs as the process, on its thread.
+    @discardableResult
+    public static func spawn(
+        on scheduler: Scheduler? = nil, label: String? = nil, mailbox: MailboxOptions = .unbounded,
+        _ body: @escaping Body
+    ) -> Process<Message> {
+        let process = Process(on: scheduler, mailbox)
+        process.core.scheduler.run { process.onOwnThread { $0.start(label, body) } }
+        return process
+    }
+
+    /// Starts a process that is linked to this one from its first moment. (OTP: `spawn_link/1`.)
+    ///
+    /// - Parameters:
+    ///   - type: the type of the child's messages, where the body alone does not tell.
+    ///   - scheduler: where it lives; default: here.
+    ///   - label: what introspection and reports call it.
+    ///   - mailbox: how many messages may wait; default: without bound.
+    ///   - body: what it does.
+    @discardableResult
+    public func spawnLink<M: Sendable>(
+        _ type: M.Type = M.self, on scheduler: Scheduler? = nil, label: String? = nil,
+        mailbox: MailboxOptions = .unbounded, _ body: @escaping Process<M>.Body
+    ) -> Process<M> {
+        let child = Process<M>(on: scheduler, mailbox)
+        let number = core.linkBegun(to: child.core)
+        child.core.scheduler.run { [core] in
+            if let number { child.core.linkArrived(from: core, number) }
+            child.onOwnThread { $0.start(label, body) }
+        }
+        return child
+    }
+
+    /// Starts a process that this one monitors from its first moment. (OTP: `spawn_monitor/1`.)
+    ///
+    /// - Parameters:
+    ///   - type: the type of the child's messages, where the body alone does not tell.
+    ///   - scheduler: where it lives; default: here.
+    ///   - label: what introspection and reports call it.
+    ///   - mailbox: how many messages may wait; default: without bound.
+    ///   - body: what it does.
+    ///   - adapter: makes a message of this process's kind out of the down.
+    @discardableResult
+    public func spawnMonitor<M: Sendable>(
+        _ type: M.Type = M.self, on scheduler: Scheduler? = nil, label: String? = nil,
+        mailbox: MailboxOptions = .unbounded, _ body: @escaping Process<M>.Body,
+        down adapter: @escaping @Sendable (Down) -> Message
+    ) -> (process: Process<M>, monitor: MonitorReference) {
+        let child = Process<M>(on: scheduler, mailbox)
+        let reference = monitor(child.pid, adapter)
+        child.core.scheduler.run { child.onOwnThread { $0.start(label, body) } }
+        return (child, reference)
+    }
+
+    // MARK: Life
+
+    func start(_ label: String?, _ body: @escaping Body) {
+        core.enlist(self)
+        if let label { core.makeExtras().label = label }
+        task = ProcessCore.$current.withValue(core) {
+            Task {
+                core.taskIdentity = core.scheduler.runningJob
+                end(await ExitReason(of: body, as: self))
+            }
+        }
+    }
+
+    /// The body has returned.
+    private func end(_ reason: ExitReason) {
+        close()
+        task = nil
+        core.finish(core.exitReason ?? reason)
+        special = nil
+    }
+
+    /// No message is taken any more, and none that waits is kept.
+    private func close() {
+        isOpen = false
+        updatePlainness()
+        if queue.count > 0 { dropWaiting() }
+        bound?.close()
+        guard let special else { return }
+        releaseMonitors(special)
+        special.timers.cancelAll(on: core.scheduler)
+        answerSystemRequests(special)
+    }
+}
+
+extension Process: ProcessHost {
+    package nonisolated func exitSignalArrived(_ reason: ExitReason) {
+        onOwnThread { me in
+            me.close()
+            me.resumeReceiver()
+            me.task?.cancel()
+        }
+    }
+
+    package nonisolated func trapped(_ signal: ExitSignal) {
+        onOwnThread { me in
+            if let adapter = me.special?.exitAdapter { me.deliverSignal(adapter(signal)) }
+        }
+    }
+
+    package nonisolated var isRunning: Bool { onOwnThread { $0.task != nil } }
+}
+
+extension ExitReason {
+    /// Runs a body to its end and says how it ended.
+    fileprivate init<Message>(of body: Process<Message>.Body, as process: isolated Process<Message>) async {
+        do {
+            try await body(process)
+            self = .normal
+        } catch {
+            self.init(thrown: error)
+        }
+    }
+
+    /// What an end by `error` means.
+    init(thrown error: any Error) { self = error as? ExitReason ?? .error(error) }
+}
