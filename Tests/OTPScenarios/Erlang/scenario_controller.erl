@@ -23,11 +23,10 @@ step({[server, Name | Options], _}, State) -> start_server(Name, Options, State)
 step({[supervisor, Name | _], _} = Tree, State) -> scenario_tree:start(Tree), add_tree(Tree, add(supervisor, Name, State));
 step({[pool, Name | _], _} = Tree, State) -> scenario_tree:start(Tree), add(pool, Name, State);
 step({[exit, Name, Reason], _}, State) -> exit(scenario_trace:pid(Name), scenario_options:reason(Reason)), State;
-step({[stop, Name], _}, #{members := Members} = State) ->
-    case maps:get(Name, Members) of
-        server -> gen_server:stop(scenario_trace:pid(Name)), State;
-        _ -> finish(Name, begin_stop(Name, State))
-    end;
+step({[stop, Name], _}, State) -> finish(Name, begin_stop(Name, State));
+step({[stop, Server, Reason], _}, State) ->
+    gen_server:stop(scenario_trace:pid(Server), scenario_options:reason(Reason), infinity),
+    State;
 step({['begin', stop, Name], _}, State) -> begin_stop(Name, State);
 step({['begin', Name | Command], _}, State) -> begin_command(Name, Command, State);
 step({[finish, Name], _}, State) -> finish(Name, State);
@@ -37,6 +36,8 @@ step({[Name, is, free], _}, #{begun := Begun} = State) -> State#{begun := maps:r
 step({[until, Name, sees | Words], _}, State) -> until(Name, Words), State;
 step({[time, passes, Duration], _}, State) -> timer:sleep(scenario_trace:milliseconds(Duration)), State;
 step({[on, Signal, Name | Command], _}, State) -> finish(Name, begin_command(Name, [plans, Signal | Command], State));
+step({[Name, starts, server, Server | _] = [_ | Command], _}, State) ->
+    add(server, Server, finish(Name, begin_command(Name, Command, State)));
 step({[Name, spawns, Child | _] = [_ | Command], _}, State) ->
     add(process, Child, finish(Name, begin_command(Name, Command, State)));
 step({[Name, adds, Child | _] = [_ | Command], _}, #{members := Members} = State) ->
@@ -56,15 +57,10 @@ add_tree({_, Children}, State) ->
 kind(child) -> process;
 kind(supervisor) -> supervisor.
 
+%% A server that did not start is nobody.
 start_server(Name, Options, State) ->
-    case scenario_server:start(Name, Options) of
-        {ok, _} ->
-            scenario_trace:saw(outside, [Name, starts]),
-            add(server, Name, State);
-        {error, Reason} ->
-            scenario_trace:saw(outside, [Name, cannot, start, scenario_trace:reason(Reason)]),
-            State
-    end.
+    scenario_trace:saw(outside, scenario_server:start(Name, Options)),
+    add(server, Name, State).
 
 %% What takes until something else has happened
 

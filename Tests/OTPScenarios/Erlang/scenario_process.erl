@@ -126,6 +126,7 @@ do([works], State) -> receive released -> State end;
 do([holds, its, mail], State) -> State#{holding := true};
 do([reads, on], State) -> State#{holding := false};
 do([takes, What | Within], State) -> receive_only(What, patience(Within), State);
+do([starts, server, Server | Options], State) -> saw(scenario_server:start_link(Server, Options), State);
 do([starts, timer, Timer, Word, 'after', Delay], #{timers := Timers} = State) ->
     State#{timers := Timers#{Timer => erlang:send_after(scenario_trace:milliseconds(Delay), self(), {timer, Word})}};
 do([cancels, Timer], #{timers := Timers} = State) ->

@@ -2,9 +2,21 @@
 %% `ask:P`; any other call is answered with itself.
 -module(scenario_server).
 -behaviour(gen_server).
--export([start/2, init/1, handle_call/3, handle_cast/2, handle_info/2, handle_continue/2, terminate/2]).
+-export([start/2, start_link/2, init/1, handle_call/3, handle_cast/2, handle_info/2, handle_continue/2, terminate/2]).
 
-start(Name, Options) -> gen_server:start(?MODULE, {Name, Options}, []).
+%% From outside, linked to nobody.
+start(Name, Options) ->
+    started(Name, case scenario_options:value(named, Options) of
+        none -> gen_server:start(?MODULE, {Name, Options}, []);
+        Registered -> gen_server:start({local, Registered}, ?MODULE, {Name, Options}, [])
+    end).
+
+start_link(Name, Options) -> started(Name, gen_server:start_link(?MODULE, {Name, Options}, [])).
+
+%% What its starter sees.
+started(Name, {ok, _}) -> [Name, starts];
+started(Name, {error, {already_started, _}}) -> [Name, cannot, start, already_started];
+started(Name, {error, Reason}) -> [Name, cannot, start, scenario_trace:reason(Reason)].
 
 init({Name, Options}) ->
     scenario_trace:name(self(), Name),

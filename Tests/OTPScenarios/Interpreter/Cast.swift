@@ -26,6 +26,9 @@ final class Cast: @unchecked Sendable {
         }
     }
 
+    /// Says who a process is before it can be commanded.
+    func introduce(_ name: String, _ pid: PID) { lock.withLock { names[pid] = name } }
+
     func process(_ name: String) -> Process<Input> {
         guard case .process(let process) = self[name] else { preconditionFailure("\(name) is no plain process") }
         return process

@@ -5,12 +5,14 @@ internal import Actors
 final class Completion: @unchecked Sendable {
     // Safety: touched with `lock` held.
     private let lock = Lock()
-    private var isComplete = false
+    private var isDone = false
     private var waiting: [CheckedContinuation<Void, Never>] = []
+
+    var isComplete: Bool { lock.withLock { isDone } }
 
     func complete() {
         let resumed = lock.withLock {
-            isComplete = true
+            isDone = true
             defer { waiting = [] }
             return waiting
         }
@@ -20,8 +22,8 @@ final class Completion: @unchecked Sendable {
     func wait() async {
         await withCheckedContinuation { continuation in
             let isOver = lock.withLock {
-                if !isComplete { waiting.append(continuation) }
-                return isComplete
+                if !isDone { waiting.append(continuation) }
+                return isDone
             }
             if isOver { continuation.resume() }
         }

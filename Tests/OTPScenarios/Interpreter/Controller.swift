@@ -1,4 +1,5 @@
 internal import Actors
+internal import HansomTesting
 
 /// Carries out the steps of one scenario, each only when everything that the one before caused has happened. It waits
 /// by asking, never by time: see `settle`.
@@ -7,6 +8,8 @@ struct Controller {
     private let trees: Trees
     /// Who does something that takes until something else has happened, and what tells that it is done.
     private var begun: [String: Completion] = [:]
+    /// How often it asks everybody before it gives up waiting for something that must happen by itself.
+    private let patience = 1000
 
     init(_ stage: Stage) {
         self.stage = stage
@@ -27,10 +30,12 @@ struct Controller {
         case "server": await startServer(words[1], Array(words[2...]))
         case "supervisor", "pool": await trees.start(step)
         case "exit": stage.cast[words[1]].pid.exit(ExitReason(word: words[2]))
-        case "stop": await stop(words[1]).wait()
-        case "begin" where words[1] == "stop": begun[words[2]] = stop(words[2])
+        case "stop":
+            begun[words[1]] = stop(words[1], for: words.count > 2 ? words[2] : "shutdown")
+            await finish(words[1])
+        case "begin" where words[1] == "stop": begun[words[2]] = stop(words[2], for: "shutdown")
         case "begin": begin(words[1], Array(words[2...]))
-        case "finish": await begun.removeValue(forKey: words[1])?.wait()
+        case "finish": await finish(words[1])
         case "release": stage.cast.latch(words[1]).complete()
         case "until": await wait(until: words[1], sees: Array(words[3...]))
         case "time": stage.time.advance(by: Duration(word: words[2]))
@@ -40,9 +45,9 @@ struct Controller {
     }
 
     private mutating func tell(_ name: String, _ words: [String]) async {
-        switch (words[0], words[1]) {
-        case ("is", "busy"): begun[name] = Completion()
-        case ("is", "free"): begun[name] = nil
+        switch words {
+        case ["is", "busy"]: begun[name] = Completion()
+        case ["is", "free"]: begun[name] = nil
         default:
             if case .process = stage.cast[name] { await order(name, words) } else { await trees.manage(name, words) }
         }
@@ -55,13 +60,8 @@ struct Controller {
     }
 
     private func startServer(_ name: String, _ options: [String]) async {
-        do {
-            let server = try await ScriptedServer(name, options, stage).started(on: stage.scheduler, label: name)
-            stage.cast.add(name, .server(server))
-            stage.record.saw("outside", [name, "starts"])
-        } catch {
-            stage.record.saw("outside", [name, "cannot", "start", ExitReason(thrownWord: error)])
-        }
+        let outcome = await ScriptedServer.start(name, options, stage, on: stage.scheduler)
+        stage.record.saw("outside", outcome)
     }
 
     // MARK: What takes until something else has happened
@@ -79,21 +79,28 @@ struct Controller {
 
     private mutating func order(_ name: String, _ words: [String]) async {
         begin(name, words)
-        await begun.removeValue(forKey: name)?.wait()
+        await finish(name)
     }
 
-    private func stop(_ name: String) -> Completion {
+    private func stop(_ name: String, for reason: String) -> Completion {
         let completion = Completion()
         let role = stage.cast[name]
         Task {
-            await role.stop()
+            await role.stop(ExitReason(word: reason))
             completion.complete()
         }
         return completion
     }
 
+    private mutating func finish(_ name: String) async {
+        guard let completion = begun[name] else { preconditionFailure("\(name) has begun nothing") }
+        for _ in 0..<patience where !completion.isComplete { await askEveryone() }
+        begun[name] = nil
+        if !completion.isComplete { stage.record.saw("outside", ["waits", "for", name, "in", "vain"]) }
+    }
+
     private func wait(until name: String, sees words: [String]) async {
-        for _ in 0..<1000 where !stage.record.has(name, words) { await askEveryone() }
+        for _ in 0..<patience where !stage.record.has(name, words) { await askEveryone() }
         if !stage.record.has(name, words) {
             stage.record.saw("outside", ["waits", "for", name, "to", "see"] + words + ["in", "vain"])
         }

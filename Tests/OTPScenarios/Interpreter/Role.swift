@@ -37,4 +37,16 @@ enum Role: Sendable {
         case .supervisor, .pool: preconditionFailure("supervisors are not called")
         }
     }
+
+    /// Asks it to end and waits until it has.
+    func stop(_ reason: ExitReason) async {
+        switch self {
+        case .process(let process):
+            process.exit(reason)
+            _ = await process.down()
+        case .server(let server): await server.stop(reason)
+        case .supervisor(let supervisor): await supervisor.stop()
+        case .pool(let pool): await pool.stop()
+        }
+    }
 }

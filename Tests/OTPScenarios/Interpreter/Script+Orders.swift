@@ -15,6 +15,9 @@ extension Script {
         case "calls": await call(words, me)
         case "answers": calls[words[1]]?(words[2])
         case "drops": calls[words[1]] = nil
+        case "starts" where words[1] == "server":
+            let options = Array(words[3...])
+            stage.record.saw(name, await ScriptedServer.start(words[2], options, stage, linkedTo: me.pid, on: stage.scheduler))
         case "starts": timers[words[2]] = me.sendAfter(Duration(word: words[5]), .timer(words[3]))
         case "cancels": saw("cancels", words[1], timers[words[1]].flatMap { me.cancel($0) } == nil ? "too late" : "in time")
         case "registers", "unregisters", "looks": useNames(words, me)

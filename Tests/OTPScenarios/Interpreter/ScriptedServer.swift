@@ -31,11 +31,28 @@ struct ScriptedServer: Server {
         self.stage = stage
     }
 
+    /// Starts one and says what its starter sees.
+    static func start(
+        _ name: String, _ options: [String], _ stage: Stage, linkedTo parent: PID? = nil, on scheduler: Scheduler
+    ) async -> [String] {
+        do {
+            let server = try await ScriptedServer(name, options, stage)
+                .started(linkedTo: parent, name: options.value(of: "named"), on: scheduler, label: name)
+            stage.cast.add(name, .server(server))
+            return [name, "starts"]
+        } catch is RegistryError {
+            return [name, "cannot", "start", "already_started"]
+        } catch {
+            return [name, "cannot", "start", (error as? ExitReason)?.word ?? "\(error)"]
+        }
+    }
+
     private var next: Next { options.value(of: "idle").map { .receive(timeout: Duration(word: $0)) } ?? .receive }
 
     private func saw(_ words: String...) { stage.record.saw(name, words) }
 
     mutating func start(_ me: isolated Me) async throws -> Next {
+        stage.cast.introduce(name, me.pid)
         await stage.watch(name, me.pid)
         if options.contains("trapping") { me.trapExits { .info(.exit($0)) } }
         saw("init")

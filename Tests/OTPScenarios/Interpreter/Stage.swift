@@ -12,7 +12,8 @@ final class Stage: Sendable {
     var scheduler: Scheduler { schedulers.schedulers[0] }
 
     init() throws {
-        schedulers = try SchedulerGroup(options: .init(count: 1, time: time, name: "scenario"))
+        schedulers = try SchedulerGroup(
+            options: .init(count: 1, time: time, name: "scenario", system: .init(report: { _ in })))
         witness = Witness.spawn(on: schedulers.schedulers[0], record)
     }
 
