@@ -15,7 +15,12 @@ extension Process {
     public nonisolated func call<Value: Sendable>(
         timeout: Duration? = .seconds(5), _ request: (Reply<Value>) -> Message
     ) async throws -> Value {
-        try await address.call(timeout: timeout, request) { [self] message in onOwnThread { $0.deliver(message) } }
+        let (pending, message) = try core.prepareCall(timeout, request)
+        core.scheduler.run { [self] in
+            pending.begin()
+            onOwnThread { $0.deliver(message) }
+        }
+        return try await pending.value()
     }
 }
 
@@ -24,22 +29,22 @@ extension Address {
     public func call<Value: Sendable>(
         timeout: Duration? = .seconds(5), _ request: (Reply<Value>) -> Message
     ) async throws -> Value {
-        try await call(timeout: timeout, request) { [core] message in
+        let (pending, message) = try core.prepareCall(timeout, request)
+        core.scheduler.run { [core] in
+            pending.begin()
             if let process = process(of: core) { process.onOwnThread { $0.deliver(message) } }
         }
-    }
-
-    /// - Parameter deliver: called on the process's thread, if it has not ended.
-    func call<Value: Sendable>(
-        timeout: Duration?, _ request: (Reply<Value>) -> Message, _ deliver: @escaping @Sendable (Message) -> Void
-    ) async throws -> Value {
-        if ProcessCore.current === core { throw CallError(.calledSelf, pid) }
-        let pending = PendingCall<Value>(core, home: Scheduler.current ?? core.scheduler, timeout: timeout)
-        let message = request(Reply(pending))
-        core.scheduler.run {
-            pending.begin()
-            deliver(message)
-        }
         return try await pending.value()
+    }
+}
+
+extension ProcessCore {
+    /// A call of this process that was not made yet, and what to send it.
+    func prepareCall<Value, Message>(
+        _ timeout: Duration?, _ request: (Reply<Value>) -> Message
+    ) throws(CallError) -> (PendingCall<Value>, Message) {
+        if ProcessCore.current === self { throw CallError(.calledSelf, pid) }
+        let pending = PendingCall<Value>(self, home: Scheduler.current ?? scheduler, timeout: timeout)
+        return (pending, request(Reply(pending)))
     }
 }

@@ -29,7 +29,7 @@ extension Process {
     func answerSystemRequests(_ special: Special) {
         let requests = special.systemRequests
         special.systemRequests = []
-        for case .state(let answer) in requests { answer(nil) }
+        for request in requests { request.answerNothing() }
     }
 }
 

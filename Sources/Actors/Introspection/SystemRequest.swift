@@ -2,6 +2,12 @@
 enum SystemRequest {
     /// To describe its state; `nil` if it has none to show.
     case state(@Sendable (String?) -> Void)
+
+    func answerNothing() {
+        switch self {
+        case .state(let answer): answer(nil)
+        }
+    }
 }
 
 /// What a trace of a process shows.

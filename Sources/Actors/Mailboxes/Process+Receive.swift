@@ -56,9 +56,8 @@ extension Process {
         while true {
             if let found = takeFirst(from: &seen, isWanted) { return make(found) }
             guard isOpen, special?.isPatienceOver != true, timeout != .zero else { return nil }
-            let special = makeSpecial()
-            special.filter = isWanted
-            if let timeout, special.patience == nil { armPatience(timeout, special) }
+            makeSpecial().filter = isWanted
+            if let timeout { bePatient(timeout) }
             updatePlainness()
             beginWaiting()
             await gate.pass()
@@ -118,7 +117,10 @@ extension Process {
         isWaiting = true
     }
 
-    private func armPatience(_ timeout: Duration, _ special: Special) {
+    /// Begins to count the time, unless that was done.
+    func bePatient(_ timeout: Duration) {
+        let special = makeSpecial()
+        guard special.patience == nil else { return }
         // Safety: the suspended call holds the process until the alarm has rung or is disarmed.
         let alarm = Alarm { [unowned(unsafe) self] in
             unsafe onOwnThread { me in
@@ -128,9 +130,10 @@ extension Process {
         }
         special.patience = alarm
         core.scheduler.arm(alarm, after: timeout)
+        updatePlainness()
     }
 
-    private func endPatience() {
+    func endPatience() {
         guard let special else { return }
         if let patience = special.patience { core.scheduler.disarm(patience) }
         special.patience = nil

@@ -27,6 +27,8 @@ public actor Process<Message: Sendable> {
     @usableFromInline var isWaiting = false
     @usableFromInline var handled: UInt64 = 0
     var isOpen = true
+    /// Whether the body answers what introspection asks, as a server does.
+    var servesRequests = false
     /// Few have more of it than this.
     @usableFromInline var special: Special?
 

@@ -1,0 +1,118 @@
+extension Server {
+    /// What the process of a server does, from `start` to `terminate`.
+    mutating func serve(_ me: isolated Me, _ ready: Reply<Void>) async throws {
+        me.servesRequests = true
+        var next: Next
+        do {
+            next = try await start(me)
+        } catch {
+            ready.fail(error)
+            throw error
+        }
+        ready()
+        let reason: ExitReason
+        do {
+            while !next.isStop { next = try await step(me, next) }
+            reason = next.stopReason
+        } catch {
+            reason = ExitReason(thrown: error)
+        }
+        try await finish(me, me.core.exitReason ?? reason)
+    }
+
+    /// One message, or what was to be done before it.
+    private mutating func step(_ me: isolated Me, _ next: Next) async throws -> Next {
+        switch next {
+        case .receive: try await handle(await me.receiveInput(timeout: nil), me, next)
+        case .receiveWithin(let timeout): try await handle(await me.receiveInput(timeout: timeout), me, next)
+        case .continue(let work): try await handle(continue: work, me)
+        case .stop: next
+        }
+    }
+
+    private mutating func handle(_ input: Me.Input, _ me: isolated Me, _ current: Next) async throws -> Next {
+        switch input {
+        case .message(.call(let call)): return try await handle(call: call, me)
+        case .message(.cast(let cast)): return try await handle(cast: cast, me)
+        case .message(.info(let info)): return try await handle(info: info, me)
+        case .timeout: return try await handleTimeout(me)
+        case .end: return .stop(me.core.exitReason ?? .normal)
+        case .request(.state(let answer)):
+            answer("\(self)")
+            return current
+        }
+    }
+
+    private mutating func finish(_ me: isolated Me, _ reason: ExitReason) async throws {
+        guard !me.core.machine.isDead else { return }
+        // An exit signal has set a limit already.
+        if me.core.exitReason == nil { me.core.limitGrace(to: ProcessCore.defaultGrace) }
+        await terminate(reason, me)
+        throw reason
+    }
+}
+
+extension ServerNext {
+    fileprivate var isStop: Bool { if case .stop = self { true } else { false } }
+    fileprivate var stopReason: ExitReason { if case .stop(let reason) = self { reason } else { .normal } }
+}
+
+extension Process {
+    /// What a server waits for.
+    enum Input {
+        case message(Message)
+        case request(SystemRequest)
+        case timeout
+        case end
+    }
+
+    /// Takes the next message or request, waiting at most `timeout`.
+    func receiveInput(timeout: Duration?) async -> Input {
+        if isPlain, let message = queue.popFirst() {
+            handled &+= 1
+            return .message(message)
+        }
+        defer { endPatience() }
+        while true {
+            if let special, !special.systemRequests.isEmpty {
+                let request = special.systemRequests.removeFirst()
+                updatePlainness()
+                return .request(request)
+            }
+            switch takeSpecially() {
+            case .message(let message): return .message(message)
+            case .end: return .end
+            case .nothing: break
+            }
+            if let timeout {
+                if special?.isPatienceOver == true || timeout == .zero { return .timeout }
+                bePatient(timeout)
+            }
+            beginWaiting()
+            await gate.pass()
+        }
+    }
+
+    /// Puts a question to the process, which it answers between two messages; one that cannot, or has ended, says `nil`.
+    nonisolated func ask(_ request: SystemRequest) {
+        core.scheduler.run { [self] in
+            onOwnThread { me in
+                guard me.isOpen, me.servesRequests else { return request.answerNothing() }
+                me.makeSpecial().systemRequests.append(request)
+                me.updatePlainness()
+                me.resumeReceiver()
+            }
+        }
+    }
+
+    /// Starts the process, linked to `parent` if there is one. From any thread.
+    nonisolated func begin(linkedTo parent: ProcessCore?, _ label: String?, _ body: @escaping Body) {
+        let number = parent.flatMap { $0.scheduler.isCurrent ? $0.linkBegun(to: core) : nil }
+        core.scheduler.run { [self] in
+            if let parent {
+                if let number { core.linkArrived(from: parent, number) } else { core.link(to: parent) }
+            }
+            onOwnThread { $0.start(label, body) }
+        }
+    }
+}

@@ -1,0 +1,80 @@
+/// A server that runs: what others call and send to.
+public struct ServerProcess<S: Server>: Supervisable, Hashable {
+    /// The process that serves.
+    public let process: Process<ServerMessage<S>>
+
+    public static func == (a: ServerProcess, b: ServerProcess) -> Bool { a.process === b.process }
+
+    public func hash(into hasher: inout Hasher) { hasher.combine(pid) }
+
+    public var pid: PID { process.pid }
+
+    /// Where to send to it without keeping it.
+    public var address: Address<ServerMessage<S>> { process.address }
+
+    /// Sends a request and waits for the reply, as `Process.call(timeout:_:)` does. (OTP: `gen_server:call/3`.)
+    @inlinable
+    public func call<Value: Sendable>(
+        timeout: Duration? = .seconds(5), _ request: (Reply<Value>) -> S.Call
+    ) async throws -> Value {
+        try await process.call(timeout: timeout) { .call(request($0)) }
+    }
+
+    /// Sends a request that is not answered. (OTP: `gen_server:cast/2`.)
+    @inlinable
+    public func cast(_ request: S.Cast) { process.send(.cast(request)) }
+
+    /// Sends any other message.
+    @inlinable
+    public func send(_ message: S.Info) { process.send(.info(message)) }
+
+    /// Asks it to end and waits until it has. (OTP: `gen_server:stop/3`.)
+    ///
+    /// - Returns: why it has ended: `reason`, unless something else was first.
+    @discardableResult
+    public func stop(_ reason: ExitReason = .shutdown) async -> ExitReason {
+        // `.normal` from outside would be ignored, as every exit signal `.normal` is.
+        process.core.scheduler.run { [core = process.core] in core.receiveExit(reason, isOwn: true) }
+        return await process.down()
+    }
+
+    /// Its state as text, taken between two messages; `nil` if it has ended. (OTP: `sys:get_state/1`.)
+    public func state() async -> String? {
+        await withCheckedContinuation { continuation in
+            process.ask(.state { continuation.resume(returning: $0) })
+        }
+    }
+}
+
+extension Server {
+    /// Starts a server with this value for its state, and returns when its `start` has returned.
+    ///
+    /// - Parameters:
+    ///   - parent: a process to link it to from its first moment, usually `me.pid`; default: none.
+    ///   - name: a name for the registry; default: none.
+    ///   - scheduler: where it lives; default: the caller's scheduler, or from outside one of the shared group's in turn.
+    ///   - label: what introspection and reports call it; default: the name of its type.
+    ///   - mailbox: how many messages may wait; default: without bound.
+    /// - Throws: what its `start` threw; `RegistryError` if the name is taken; `CallError` with `.exited` if it was ended
+    ///   before its `start` returned, or `.cancelled` if the calling task was cancelled: then the server is ended too.
+    public func started(
+        linkedTo parent: PID? = nil, name: String? = nil, on scheduler: Scheduler? = nil, label: String? = nil,
+        mailbox: MailboxOptions = .unbounded
+    ) async throws -> ServerProcess<Self> {
+        let process = Process<ServerMessage<Self>>(on: scheduler, mailbox)
+        if let name { try process.register(as: name) }
+        let (pending, ready) = try process.core.prepareCall(nil) { (ready: Reply<Void>) in ready }
+        process.core.scheduler.run { pending.begin() }
+        process.begin(linkedTo: parent?.core, label ?? "\(Self.self)") { me in
+            var server = self
+            try await server.serve(me, ready)
+        }
+        do {
+            try await pending.value()
+        } catch let error as CallError where error.code == .cancelled {
+            process.exit(.shutdown)
+            throw error
+        }
+        return ServerProcess(process: process)
+    }
+}
