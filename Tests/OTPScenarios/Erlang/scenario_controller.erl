@@ -28,7 +28,11 @@ step({[stop, Server, Reason], _}, State) ->
     gen_server:stop(scenario_trace:pid(Server), scenario_options:reason(Reason), infinity),
     State;
 step({['begin', stop, Name], _}, State) -> begin_stop(Name, State);
-step({['begin', Name | Command], _}, State) -> begin_command(Name, Command, State);
+step({['begin', Name | Command], _}, #{members := Members} = State) ->
+    case maps:get(Name, Members) of
+        process -> begin_command(Name, Command, State);
+        Kind -> begin_management(Kind, Name, Command, State)
+    end;
 step({[finish, Name], _}, State) -> finish(Name, State);
 step({[release, Name], _}, State) -> scenario_trace:pid(Name) ! released, State;
 step({[Name, is, busy], _}, #{begun := Begun} = State) -> State#{begun := Begun#{Name => none}};
@@ -52,10 +56,14 @@ step({[Name | Command], _}, #{members := Members} = State) ->
 add(Kind, Name, #{members := Members} = State) -> State#{members := Members#{Name => Kind}}.
 
 add_tree({_, Children}, State) ->
-    lists:foldl(fun({[Kind, Name | _], _} = Child, Before) -> add_tree(Child, add(kind(Kind), Name, Before)) end, State, Children).
+    lists:foldl(fun({[_, Name | _] = Words, _} = Child, Before) -> add_tree(Child, add(kind(Words), Name, Before)) end, State, Children).
 
-kind(child) -> process;
-kind(supervisor) -> supervisor.
+kind([child, _ | Options]) ->
+    case lists:member(server, Options) of
+        true -> server;
+        false -> process
+    end;
+kind(_) -> supervisor.
 
 %% A server that did not start is nobody.
 start_server(Name, Options, State) ->
@@ -74,6 +82,10 @@ begin_stop(Name, #{begun := Begun} = State) ->
     Pid = scenario_trace:pid(Name),
     Reference = erlang:monitor(process, Pid),
     exit(Pid, shutdown),
+    State#{begun := Begun#{Name => Reference}}.
+
+begin_management(Kind, Name, Command, #{begun := Begun} = State) ->
+    {_, Reference} = spawn_monitor(fun() -> scenario_tree:manage(Kind, Name, Command) end),
     State#{begun := Begun#{Name => Reference}}.
 
 finish(Name, #{begun := Begun} = State) ->

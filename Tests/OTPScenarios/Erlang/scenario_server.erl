@@ -2,7 +2,7 @@
 %% `ask:P`; any other call is answered with itself.
 -module(scenario_server).
 -behaviour(gen_server).
--export([start/2, start_link/2, init/1, handle_call/3, handle_cast/2, handle_info/2, handle_continue/2, terminate/2]).
+-export([start/2, start_link/2, start_child/2, init/1, handle_call/3, handle_cast/2, handle_info/2, handle_continue/2, terminate/2]).
 
 %% From outside, linked to nobody.
 start(Name, Options) ->
@@ -13,14 +13,24 @@ start(Name, Options) ->
 
 start_link(Name, Options) -> started(Name, gen_server:start_link(?MODULE, {Name, Options}, [])).
 
+%% As the child of a supervisor, which calls this.
+start_child(Name, Options) -> gen_server:start_link(?MODULE, {child, Name, Options}, []).
+
 %% What its starter sees.
 started(Name, {ok, _}) -> [Name, starts];
 started(Name, {error, {already_started, _}}) -> [Name, cannot, start, already_started];
 started(Name, {error, Reason}) -> [Name, cannot, start, scenario_trace:reason(Reason)].
 
+init({child, Name, Options}) ->
+    scenario_trace:name(self(), Name),
+    scenario_witness:watch_child(Name),
+    begin_with(Name, Options);
 init({Name, Options}) ->
     scenario_trace:name(self(), Name),
     scenario_witness:watch(Name),
+    begin_with(Name, Options).
+
+begin_with(Name, Options) ->
     process_flag(trap_exit, lists:member(trapping, Options)),
     State = #{name => Name, idle => idle(Options), held => none},
     saw([init], State),

@@ -40,6 +40,7 @@ count_start(Name) -> ets:update_counter(starts, Name, 1, {Name, 0}).
 
 reason({shutdown, Detail}) when is_atom(Detail) -> list_to_atom("shutdown(" ++ atom_to_list(Detail) ++ ")");
 reason({Reason, Stack}) when is_list(Stack) -> reason(Reason);
+reason({start_spec, _}) -> rejected;
 reason({Reason, Child}) when element(1, Child) =:= child -> reason(Reason);
 reason(Reason) when is_atom(Reason) -> Reason;
 reason(Other) -> list_to_atom(lists:flatten(io_lib:format("~0p", [Other]))).

@@ -24,6 +24,13 @@ started(Name, {error, _}) ->
 nested({shutdown, {failed_to_start_child, Child, Reason}}) -> [Child | nested(Reason)];
 nested(Reason) -> [scenario_trace:reason(Reason)].
 
+start_nested({[nested, Name | _], _} = Tree) ->
+    Result = supervisor:start_link(?MODULE, Tree),
+    case Result of
+        {ok, Pid} -> scenario_trace:name(Pid, Name);
+        _ -> failed
+    end,
+    Result;
 start_nested({[supervisor, Name | _], _} = Tree) ->
     Result = supervisor:start_link(?MODULE, Tree),
     case Result of
@@ -34,10 +41,10 @@ start_nested({[supervisor, Name | _], _} = Tree) ->
 
 start_dynamic(Options, [Name | More]) -> scenario_process:start_child(Name, Options ++ More).
 
-init({[supervisor, _, Strategy | Options], Children}) -> {ok, {flags(Strategy, Options), [specification(Child) || Child <- Children]}};
 init({[pool, _ | Options], _}) ->
     {ok, {flags(simple_one_for_one, Options),
-          [(specification({[child, any | Options], []}))#{start := {?MODULE, start_dynamic, [Options]}}]}}.
+          [(specification({[child, any | Options], []}))#{start := {?MODULE, start_dynamic, [Options]}}]}};
+init({[_, _, Strategy | Options], Children}) -> {ok, {flags(Strategy, Options), [specification(Child) || Child <- Children]}}.
 
 flags(Strategy, Options) ->
     Limits = case scenario_options:value(restarts, Options) of
@@ -52,9 +59,13 @@ flags(Strategy, Options) ->
     end.
 
 specification({[child, Name | Options], _}) ->
-    restart(Options, #{id => Name, start => {scenario_process, start_child, [Name, Options]},
+    Module = case lists:member(server, Options) of
+        true -> scenario_server;
+        false -> scenario_process
+    end,
+    restart(Options, #{id => Name, start => {Module, start_child, [Name, Options]},
                        significant => lists:member(significant, Options)});
-specification({[supervisor, Name, _ | Options], _} = Tree) ->
+specification({[_, Name, _ | Options], _} = Tree) ->
     restart(Options, #{id => Name, start => {?MODULE, start_nested, [Tree]}, type => supervisor,
                        significant => lists:member(significant, Options)}).
 
@@ -63,10 +74,11 @@ restart(Options, Specification) ->
     shutdown(Options, maps:merge(Specification, maps:from_list([{restart, Kind} || Kind <- Kinds]))).
 
 shutdown(Options, Specification) ->
-    case {lists:member(brutal, Options), scenario_options:value(within, Options)} of
-        {true, _} -> Specification#{shutdown => brutal_kill};
-        {false, none} -> Specification;
-        {false, Duration} -> Specification#{shutdown => scenario_trace:milliseconds(Duration)}
+    case {Options -- (Options -- [brutal, infinity]), scenario_options:value(within, Options)} of
+        {[brutal], _} -> Specification#{shutdown => brutal_kill};
+        {[infinity], _} -> Specification#{shutdown => infinity};
+        {[], none} -> Specification;
+        {[], Duration} -> Specification#{shutdown => scenario_trace:milliseconds(Duration)}
     end.
 
 %% `top terminates a` and the like: what is done, and what came of it.

@@ -38,8 +38,10 @@ struct Controller {
         case "finish": await finish(words[1])
         case "release": stage.cast.latch(words[1]).complete()
         case "until": await wait(until: words[1], sees: Array(words[3...]))
-        case "time": stage.time.advance(by: Duration(word: words[2]))
-        case "on": await order(words[2], ["plans", words[1]] + words[3...])
+        case "time": await pass(Duration(word: words[2]))
+        case "on":
+            begin(words[2], ["plans", words[1]] + words[3...])
+            await finish(words[2])
         default: await tell(words[0], Array(words[1...]))
         }
     }
@@ -49,7 +51,8 @@ struct Controller {
         case ["is", "busy"]: begun[name] = Completion()
         case ["is", "free"]: begun[name] = nil
         default:
-            if case .process = stage.cast[name] { await order(name, words) } else { await trees.manage(name, words) }
+            begin(name, words)
+            await finish(name)
         }
     }
 
@@ -64,22 +67,30 @@ struct Controller {
         stage.record.saw("outside", outcome)
     }
 
+    /// Alarms ring before anybody is asked anything: a server that is asked is not idle.
+    private func pass(_ duration: Duration) async {
+        stage.time.advance(by: duration)
+        for _ in 0..<2 { await askWitness() }
+    }
+
     // MARK: What takes until something else has happened
 
     private mutating func begin(_ name: String, _ words: [String]) {
         let completion = Completion()
-        let process = stage.cast.process(name)
-        process.send(.order(words, completion))
-        Task {
-            _ = await process.down()
-            completion.complete()
+        if case .process(let process) = stage.cast[name] {
+            process.send(.order(words, completion))
+            Task {
+                _ = await process.down()
+                completion.complete()
+            }
+        } else {
+            let trees = trees
+            Task {
+                await trees.manage(name, words)
+                completion.complete()
+            }
         }
         begun[name] = completion
-    }
-
-    private mutating func order(_ name: String, _ words: [String]) async {
-        begin(name, words)
-        await finish(name)
     }
 
     private func stop(_ name: String, for reason: String) -> Completion {
@@ -120,6 +131,8 @@ struct Controller {
 
     private func askEveryone() async {
         for (name, role) in stage.cast.all where begun[name] == nil { await role.giveSignOfLife() }
-        try? await stage.witness.call(timeout: nil) { .ping($0) }
+        await askWitness()
     }
+
+    private func askWitness() async { try? await stage.witness.call(timeout: nil) { .ping($0) } }
 }

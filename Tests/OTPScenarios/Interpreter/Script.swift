@@ -47,6 +47,17 @@ struct Script {
 
     func saw(_ words: String...) { stage.record.saw(name, words) }
 
+    /// A child of a supervisor: as OTP's special processes do, it ends when its supervisor asks for that.
+    static func childBody(_ name: String, of supervisor: String, _ options: [String], _ stage: Stage) -> Process<Input>.Body {
+        { me in
+            if options.contains("trapping") || options.contains("stubborn") { me.trapExits { .exit($0) } }
+            var script = Script(name, stage)
+            script.supervisor = supervisor
+            script.isStubborn = options.contains("stubborn")
+            try await script.run(me)
+        }
+    }
+
     // MARK: What it sees
 
     /// - Parameter how: `takes`, when it asked for this message.

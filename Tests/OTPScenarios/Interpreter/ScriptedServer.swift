@@ -23,12 +23,21 @@ struct ScriptedServer: Server {
     let name: String
     let options: [String]
     let stage: Stage
+    let isChild: Bool
     var held: Reply<String>?
 
-    init(_ name: String, _ options: [String], _ stage: Stage) {
+    private init(_ name: String, _ options: [String], _ stage: Stage, isChild: Bool = false) {
         self.name = name
         self.options = options
         self.stage = stage
+        self.isChild = isChild
+    }
+
+    /// Starts one as the child of a supervisor, which calls this.
+    static func startChild(_ name: String, _ options: [String], _ stage: Stage) async throws -> ServerProcess<ScriptedServer> {
+        let server = try await ScriptedServer(name, options, stage, isChild: true).started(label: name)
+        stage.cast.add(name, .server(server))
+        return server
     }
 
     /// Starts one and says what its starter sees.
@@ -53,7 +62,7 @@ struct ScriptedServer: Server {
 
     mutating func start(_ me: isolated Me) async throws -> Next {
         stage.cast.introduce(name, me.pid)
-        await stage.watch(name, me.pid)
+        await stage.watch(name, me.pid, isChild: isChild)
         if options.contains("trapping") { me.trapExits { .info(.exit($0)) } }
         saw("init")
         if let reason = options.value(of: "failing") { throw ExitReason(word: reason) }

@@ -73,3 +73,50 @@ extension String {
         return parts.count == 2 ? (parts[0], parts[1]) : (self, "")
     }
 }
+
+extension Error {
+    /// What went wrong, as Erlang says it: for a failed start the way to the child that failed, and why.
+    var words: [String] {
+        switch self {
+        case let reason as ExitReason: [reason.word]
+        case let error as SupervisorError: [error.child].compactMap { $0 } + (error.underlying?.words ?? [error.word])
+        default: ["\(self)"]
+        }
+    }
+}
+
+extension SupervisorError {
+    fileprivate var word: String {
+        switch code {
+        case .startFailed: "failed"
+        case .badSpecification: "rejected"
+        case .alreadyPresent: "already_present"
+        case .alreadyRunning: "running"
+        case .restarting: "restarting"
+        case .notFound: "not_found"
+        case .tooManyChildren: "max_children"
+        case .noSupervisor: "noproc"
+        }
+    }
+}
+
+extension ChildInfo {
+    var word: String {
+        switch state {
+        case .running: id
+        case .restarting: "\(id):restarting"
+        case .stopped: "\(id):undefined"
+        }
+    }
+}
+
+extension ChildCount {
+    var words: [String] {
+        ["specs:\(specifications)", "active:\(active)", "supervisors:\(supervisors)", "workers:\(workers)"]
+    }
+}
+
+extension [String] {
+    /// OTP promises no order of its lists.
+    var sortedOrNobody: [String] { isEmpty ? ["nobody"] : sorted() }
+}
