@@ -18,13 +18,13 @@ struct ScriptedServer: Server {
         case exit(ExitSignal)
     }
 
-    typealias Continue = String
-
     let name: String
     let options: [String]
     let stage: Stage
     let isChild: Bool
     var held: Reply<String>?
+    /// What it goes on with before it takes a message.
+    var work = ""
 
     private init(_ name: String, _ options: [String], _ stage: Stage, isChild: Bool = false) {
         self.name = name
@@ -66,7 +66,7 @@ struct ScriptedServer: Server {
         if options.contains("trapping") { me.trapExits { .info(.exit($0)) } }
         saw("init")
         if let reason = options.value(of: "failing") { throw ExitReason(word: reason) }
-        return options.value(of: "continuing").map { .continue($0) } ?? next
+        return options.value(of: "continuing").map { goOn(with: $0) } ?? next
     }
 
     mutating func handle(call: Call, _ me: isolated Me) async throws -> Next {
@@ -81,7 +81,7 @@ struct ScriptedServer: Server {
         case "later": held = reply
         case "continue":
             reply(request)
-            return .continue(object)
+            return goOn(with: object)
         case "ask": reply(try await stage.cast[object].call(from: name, "question", .seconds(5)))
         default: reply(request)
         }
@@ -100,7 +100,7 @@ struct ScriptedServer: Server {
         case "stop": return .stop(ExitReason(word: object))
         case "fail": throw ExitReason(word: object)
         case "answer": held?(object)
-        case "continue": return .continue(object)
+        case "continue": return goOn(with: object)
         default: break
         }
         return next
@@ -114,8 +114,13 @@ struct ScriptedServer: Server {
         return next
     }
 
-    mutating func handle(continue word: String, _ me: isolated Me) async throws -> Next {
-        saw("continue", word)
+    private mutating func goOn(with work: String) -> Next {
+        self.work = work
+        return .continue
+    }
+
+    mutating func handleContinue(_ me: isolated Me) async throws -> Next {
+        saw("continue", work)
         return next
     }
 

@@ -112,7 +112,12 @@ struct Trees: Sendable {
 
     private func manage(_ supervisor: RunningSupervisor, _ name: String, _ words: [String]) async throws -> [String] {
         switch words[0] {
-        case "adds": try await supervisor.start(child: child(words[1], of: name, Array(words[2...])))
+        case "adds":
+            do {
+                try await supervisor.start(child: child(words[1], of: name, Array(words[2...])))
+            } catch let error as SupervisorError where error.code == .alreadyRunning {
+                return ["fails", "already_started"]
+            }
         case "terminates": try await supervisor.terminate(words[1])
         case "restarts": try await supervisor.restart(words[1])
         case "deletes": try await supervisor.delete(words[1])
