@@ -46,7 +46,7 @@ step({[Name, spawns, Child | _] = [_ | Command], _}, State) ->
     add(process, Child, finish(Name, begin_command(Name, Command, State)));
 step({[Name, adds, Child | _] = [_ | Command], _}, #{members := Members} = State) ->
     scenario_tree:manage(maps:get(Name, Members), Name, Command),
-    add(process, Child, State);
+    add(kind([child | tl(Command)]), Child, State);
 step({[Name | Command], _}, #{members := Members} = State) ->
     case maps:get(Name, Members) of
         process -> finish(Name, begin_command(Name, Command, State));

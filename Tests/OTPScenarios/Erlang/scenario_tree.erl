@@ -39,7 +39,7 @@ start_nested({[supervisor, Name | _], _} = Tree) ->
     end,
     Result.
 
-start_dynamic(Options, [Name | More]) -> scenario_process:start_child(Name, Options ++ More).
+start_dynamic(Options, [Name | More]) -> (module(More)):start_child(Name, Options ++ More).
 
 init({[pool, _ | Options], _}) ->
     {ok, {flags(simple_one_for_one, Options),
@@ -59,15 +59,17 @@ flags(Strategy, Options) ->
     end.
 
 specification({[child, Name | Options], _}) ->
-    Module = case lists:member(server, Options) of
-        true -> scenario_server;
-        false -> scenario_process
-    end,
-    restart(Options, #{id => Name, start => {Module, start_child, [Name, Options]},
+    restart(Options, #{id => Name, start => {module(Options), start_child, [Name, Options]},
                        significant => lists:member(significant, Options)});
 specification({[_, Name, _ | Options], _} = Tree) ->
     restart(Options, #{id => Name, start => {?MODULE, start_nested, [Tree]}, type => supervisor,
                        significant => lists:member(significant, Options)}).
+
+module(Options) ->
+    case lists:member(server, Options) of
+        true -> scenario_server;
+        false -> scenario_process
+    end.
 
 restart(Options, Specification) ->
     Kinds = [Kind || Kind <- [permanent, transient, temporary], lists:member(Kind, Options)],
@@ -90,6 +92,7 @@ manage(Kind, Name, Command) ->
 do(pool, Pid, [adds | Child]) -> outcome(supervisor:start_child(Pid, [Child]));
 do(pool, Pid, [terminates, Child]) -> outcome(supervisor:terminate_child(Pid, scenario_trace:pid(Child)));
 do(pool, Pid, [lists]) -> none_or([scenario_trace:name_of(Child) || {_, Child, _, _} <- supervisor:which_children(Pid)]);
+do(pool, Pid, [counts]) -> [list_to_atom(lists:concat(["active:", proplists:get_value(active, supervisor:count_children(Pid))]))];
 do(_, Pid, [adds | Child]) -> outcome(supervisor:start_child(Pid, specification({[child | Child], []})));
 do(_, Pid, [terminates, Child]) -> outcome(supervisor:terminate_child(Pid, Child));
 do(_, Pid, [restarts, Child]) -> outcome(supervisor:restart_child(Pid, Child));

@@ -90,7 +90,7 @@ struct Trees: Sendable {
         let options = Array(step.words[2...])
         let limits = Limits(options)
         return DynamicSupervisor(
-            restart: Child.Restart(options), maxRestarts: limits.maxRestarts, period: limits.period)
+            restart: Child.Restart(options), shutdown: Child.Shutdown(options), maxRestarts: limits.maxRestarts, period: limits.period)
     }
 
     // MARK: Management
@@ -131,10 +131,14 @@ struct Trees: Sendable {
         switch words[0] {
         case "adds":
             let options = Array(words[2...])
-            _ = try await pool.start { try await startChild(words[1], of: name, options) }
+            if options.contains("server") {
+                try await pool.start { try await ScriptedServer.startChild(words[1], options, stage) }
+            } else {
+                try await pool.start { try await startChild(words[1], of: name, options) }
+            }
         case "terminates": try await pool.terminate(stage.cast[words[1]].pid)
-        case "lists": return (try await pool.children()).map { stage.cast.name(of: $0.pid) }.sortedOrNobody
-        default: return (try await pool.count()).words
+        case "lists": return (try await pool.children()).map { stage.cast.name(of: $0) }.sortedOrNobody
+        default: return ["active:\(try await pool.count())"]
         }
         return ["succeeds"]
     }
