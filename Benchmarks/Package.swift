@@ -10,14 +10,15 @@ let strict: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
-/// Programs that measure, as a package of their own: they see of Hansom what every user sees, and are built as a user's would be.
+/// Programs that measure, as a package of their own: they see of Hansom what every user sees, and are built as a user's
+/// would be.
 let package = Package(
     name: "benchmarks",
     dependencies: [.package(name: "hansom", path: "..")],
     targets: [
         .executableTarget(
-            name: "processes", dependencies: ["CHeap", .product(name: "Actors", package: "hansom")], path: "processes/swift",
-            swiftSettings: strict),
+            name: "processes", dependencies: ["CHeap", .product(name: "Actors", package: "hansom")],
+            path: "processes/swift", swiftSettings: strict),
         .target(name: "CHeap", path: "processes/heap"),
     ]
 )

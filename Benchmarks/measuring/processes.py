@@ -24,6 +24,10 @@ MEASURES = [
     Measure("pingpong", ANY),
     Measure("spawn", ANY),
     Measure("fanin", ANY),
+    Measure("call", ANY),
+    Measure("timers", ANY),
+    Measure("call", ANY),
+    Measure("timers", ANY),
     Measure("cross", range(2, 1 << 16)),
     Measure("idle", range(1, 2)),
 ]

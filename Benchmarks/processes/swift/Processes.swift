@@ -1,20 +1,24 @@
 import Actors
 
-/// What Hansom's processes cost: `processes MEASURE [--schedulers N] [--seconds S]`. Prints a line for each figure: its name and
-/// its value, in nanoseconds or bytes. `../erlang/measures.erl` does the same on the BEAM, in the same way.
+/// What Hansom's processes cost: `processes MEASURE [--schedulers N] [--seconds S]`.
+///
+/// Prints a line for each figure: its name and its value, in nanoseconds or bytes. `../erlang/measures.erl` does the same
+/// on the BEAM, in the same way.
 @main
 struct Processes {
     static let measures: [String: any Measure] = [
         "ring": Ring(), "pingpong": PingPong(), "spawn": SpawnAndExit(), "fanin": FanIn(), "idle": IdleMemory(),
-        "cross": CrossPingPong(), "spawned": Spawned(),
+        "cross": CrossPingPong(), "spawned": Spawned(), "call": Calls(), "timers": Timers(),
     ]
 
     static func main() async {
         do {
             let options = try Options(CommandLine.arguments.dropFirst())
-            let group = try SchedulerGroup(options: .init(count: options.schedulers))
-            let figures = try await options.measure.figures(Bench(schedulers: group.schedulers, seconds: options.seconds))
-            for figure in figures { print("\(figure.name) \(figure.value)") }
+            // A benchmark holds its scheduler and fills mailboxes on purpose: nobody needs to be told.
+            let system = SystemSettings(report: { _ in })
+            let group = try SchedulerGroup(options: .init(count: options.schedulers, system: system))
+            let bench = Bench(schedulers: group.schedulers, seconds: options.seconds)
+            for figure in try await options.measure.figures(bench) { print("\(figure.name) \(figure.value)") }
         } catch {
             print("processes: \(error)")
             leave(code: 1)

@@ -2,7 +2,7 @@ import Actors
 
 /// A million processes, each started, monitored, sent a message and ended: does the memory stay where it was?
 ///
-/// Prints the memory after each hundred thousand; its figure is by how many bytes a process the heap grew after the first.
+/// Prints the memory after each hundred thousand; its figures are by how many bytes a process it grew after the first.
 struct Spawned: Measure {
     private let total = 1_000_000
     private let step = 100_000
@@ -23,10 +23,10 @@ struct Spawned: Measure {
             seen.append(memory)
             print("\(done) resident \(memory.resident) heap \(memory.heap)")
         }
-        let growth = Double(total - step)
+        let (first, last, count) = (seen[0], seen[seen.count - 1], Double(total - step))
         return [
-            Figure(name: "growth a process, resident", value: Double(seen[seen.count - 1].resident - seen[0].resident) / growth),
-            Figure(name: "growth a process, heap", value: Double(seen[seen.count - 1].heap - seen[0].heap) / growth),
+            Figure(name: "growth a process, resident", value: Double(last.resident - first.resident) / count),
+            Figure(name: "growth a process, heap", value: Double(last.heap - first.heap) / count),
         ]
     }
 

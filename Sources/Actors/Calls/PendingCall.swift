@@ -58,8 +58,10 @@ final class PendingCall<Value: Sendable>: @unchecked Sendable {
     // MARK: The caller's side
 
     /// Waits until the call is over.
-    func value() async throws -> Value {
+    func value(isolation: isolated (any Actor)? = #isolation) async throws -> Value {
         try await withTaskCancellationHandler {
+            // A closure that names it stays on the caller's thread; without it this one would run on the global pool.
+            _ = isolation
             await waitUntilSettled()
             return try take()
         } onCancel: {

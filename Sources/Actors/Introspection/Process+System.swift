@@ -29,7 +29,7 @@ extension Process {
     func answerSystemRequests(_ special: Special) {
         let requests = special.systemRequests
         special.systemRequests = []
-        for request in requests { request.answerNothing() }
+        for (_, request) in requests { request.answerNothing() }
     }
 }
 

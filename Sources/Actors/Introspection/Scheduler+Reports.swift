@@ -20,7 +20,7 @@ extension Scheduler {
 extension ProcessCore {
     /// What reports say of it.
     package var identity: ProcessIdentity {
-        ProcessIdentity(pid: pid, names: Registry.names(of: pid), label: extras?.label)
+        ProcessIdentity(pid: pid, names: Registry.names(of: pid), label: label)
     }
 
     /// For a process that is about to end.
@@ -28,7 +28,7 @@ extension ProcessCore {
         .crash(
             CrashReport(
                 process: identity, reason: reason, parent: parent,
-                mailboxLength: unsafe host?.activity.waiting ?? 0, links: extras?.links.peers ?? [],
+                mailboxLength: unsafe host?.activity.waiting ?? 0, links: links.peers,
                 age: scheduler.age(since: startedAt)))
     }
 }

@@ -3,8 +3,12 @@ enum SystemRequest {
     /// To describe its state; `nil` if it has none to show.
     case state(@Sendable (String?) -> Void)
 
+    /// To end, for a reason: between two messages, also if it traps exits.
+    case stop(ExitReason)
+
     func answerNothing() {
         switch self {
+        case .stop: break
         case .state(let answer): answer(nil)
         }
     }

@@ -100,10 +100,10 @@ extension ProcessCore {
         guard let host = unsafe host else { return nil }
         let activity = host.activity
         return ProcessInfo(
-            pid: pid, names: Registry.names(of: pid), groups: GroupDirectory.names(of: pid), label: extras?.label,
+            pid: pid, names: Registry.names(of: pid), groups: GroupDirectory.names(of: pid), label: label,
             kind: String(describing: type(of: host)), parent: parent, scheduler: scheduler.index,
             state: machine.isRunning ? activity.state : .exiting, mailboxLength: activity.waiting,
-            messagesHandled: activity.handled, links: extras?.links.peers ?? [], monitors: activity.monitors,
+            messagesHandled: activity.handled, links: links.peers, monitors: activity.monitors,
             monitoredBy: observerCount, age: scheduler.age(since: startedAt))
     }
 }

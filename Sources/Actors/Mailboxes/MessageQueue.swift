@@ -25,6 +25,7 @@
         count = 0
     }
 
+    @inlinable
     deinit {
         for place in head..<end { unsafe slot(place).deinitialize(count: 1) }
         unsafe ring?.deallocate()

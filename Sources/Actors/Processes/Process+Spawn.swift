@@ -64,7 +64,7 @@ extension Process {
 
     func start(_ label: String?, _ body: @escaping Body) {
         core.enlist(self)
-        if let label { core.makeExtras().label = label }
+        if let label { core.label = label }
         task = ProcessCore.$current.withValue(core) {
             Task {
                 core.taskIdentity = core.scheduler.runningJob
@@ -105,7 +105,12 @@ extension Process: ProcessHost {
 
     package nonisolated func trapped(_ signal: ExitSignal) {
         onOwnThread { me in
-            if let adapter = me.special?.exitAdapter { me.deliverSignal(adapter(signal)) }
+            if me.servesRequests, let parent = me.core.parent, signal.from?.id == parent {
+                // OTP: a `gen_server` that traps exits ends with its parent all the same.
+                me.take(.stop(signal.reason))
+            } else if let adapter = me.special?.exitAdapter {
+                me.deliverSignal(adapter(signal))
+            }
         }
     }
 

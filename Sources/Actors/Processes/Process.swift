@@ -36,8 +36,7 @@ public actor Process<Message: Sendable> {
 
     /// A process that has not begun. Whoever starts it does so on its thread.
     init(on scheduler: Scheduler?, _ mailbox: MailboxOptions = .unbounded, parent: ProcessCore? = ProcessCore.current) {
-        let scheduler = scheduler ?? Scheduler.current ?? SchedulerGroup.shared.next()
-        core = ProcessCore(on: scheduler, messageType: Message.self, parent: parent)
+        core = ProcessCore(on: scheduler ?? .forNewProcess, messageType: Message.self, parent: parent)
         bound = mailbox.bound.map { MailboxBound($0) }
         isPlain = bound == nil
     }
@@ -77,8 +76,8 @@ public actor Process<Message: Sendable> {
         var signalPlaces: [UInt64: Int] = [:]
         var timers = TimerList()
         var tracer: (@Sendable (TraceEvent) -> Void)?
-        /// What is asked of the process between two messages.
-        var systemRequests: [SystemRequest] = []
+        /// What is asked of the process between two messages, and before the message at which place.
+        var systemRequests: [(place: Int, request: SystemRequest)] = []
 
         init() {}
 

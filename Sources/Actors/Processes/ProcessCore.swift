@@ -22,8 +22,14 @@ package final class ProcessCore: @unchecked Sendable {
 
     var machine = ExitMachine()
     var observers = ObserverList<(ExitReason) -> Void>()
+    var links = LinkTable<PID>()
+    /// What introspection and reports call it.
+    package var label: String? {
+        get { extras?.label }
+        set { if newValue != nil || extras != nil { makeExtras().label = newValue } }
+    }
     /// What few processes have.
-    var extras: Extras?
+    private var extras: Extras?
     /// Which task runs its body, for reports of long jobs.
     package var taskIdentity: UInt = 0
     private var grace: Alarm?
@@ -35,9 +41,7 @@ package final class ProcessCore: @unchecked Sendable {
     /// How long a process may take to end after an exit signal before it is marked dead.
     package static let defaultGrace = Duration.seconds(5)
 
-    /// Links, and what tells people which process this is.
-    final class Extras {
-        var links = LinkTable<PID>()
+    private final class Extras {
         var label: String?
     }
 
@@ -70,8 +74,7 @@ package final class ProcessCore: @unchecked Sendable {
         if scheduler.isEnding { scheduler.deferAction { [self] in receiveExit(.shutdown) } }
     }
 
-    /// What few processes have, made when it is first asked for.
-    func makeExtras() -> Extras {
+    private func makeExtras() -> Extras {
         if let extras { return extras }
         let made = Extras()
         extras = made
@@ -170,7 +173,7 @@ package final class ProcessCore: @unchecked Sendable {
         if observers.count > 0 {
             for tell in observers.takeAll() { tell(reason) }
         }
-        if let extras { tellLinked(extras, reason) }
+        if links.count > 0 { tellLinked(reason) }
     }
 }
 

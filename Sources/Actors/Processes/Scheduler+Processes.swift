@@ -1,4 +1,10 @@
 extension Scheduler {
+    /// Where a process goes that nobody has placed: to whoever starts it, also when that is a process whose task is
+    /// elsewhere just now; from outside, to the shared group's schedulers in turn.
+    package static var forNewProcess: Scheduler {
+        current ?? ProcessCore.current?.scheduler ?? SchedulerGroup.shared.next()
+    }
+
     func removeProcess(_ id: UInt64) {
         processes[id] = nil
         guard processes.isEmpty else { return }

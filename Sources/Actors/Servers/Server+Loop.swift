@@ -25,7 +25,7 @@ extension Server {
         switch next {
         case .receive: try await handle(await me.receiveInput(timeout: nil), me, next)
         case .receiveWithin(let timeout): try await handle(await me.receiveInput(timeout: timeout), me, next)
-        case .continue(let work): try await handle(continue: work, me)
+        case .continue: try await handleContinue(me)
         case .stop: next
         }
     }
@@ -37,6 +37,7 @@ extension Server {
         case .message(.info(let info)): return try await handle(info: info, me)
         case .timeout: return try await handleTimeout(me)
         case .end: return .stop(me.core.exitReason ?? .normal)
+        case .request(.stop(let reason)): return .stop(reason)
         case .request(.state(let answer)):
             answer("\(self)")
             return current
@@ -74,11 +75,7 @@ extension Process {
         }
         defer { endPatience() }
         while true {
-            if let special, !special.systemRequests.isEmpty {
-                let request = special.systemRequests.removeFirst()
-                updatePlainness()
-                return .request(request)
-            }
+            if let request = takeRequest() { return .request(request) }
             switch takeSpecially() {
             case .message(let message): return .message(message)
             case .end: return .end
@@ -98,11 +95,27 @@ extension Process {
         core.scheduler.run { [self] in
             onOwnThread { me in
                 guard me.isOpen, me.servesRequests else { return request.answerNothing() }
-                me.makeSpecial().systemRequests.append(request)
-                me.updatePlainness()
-                me.resumeReceiver()
+                me.take(request)
             }
         }
+    }
+
+    /// A question has come, or the wish that it ends.
+    func take(_ request: SystemRequest) {
+        // The end keeps its place among the messages; a question is answered as soon as may be.
+        let place = if case .stop = request { queue.end } else { queue.head }
+        makeSpecial().systemRequests.append((place, request))
+        updatePlainness()
+        resumeReceiver()
+    }
+
+    /// The first request whose turn has come.
+    private func takeRequest() -> SystemRequest? {
+        guard let special, let index = special.systemRequests.firstIndex(where: { $0.place <= queue.head }) else {
+            return nil
+        }
+        defer { updatePlainness() }
+        return special.systemRequests.remove(at: index).request
     }
 
     /// Starts the process, linked to `parent` if there is one. From any thread.

@@ -27,13 +27,6 @@ public protocol Server: Sendable {
     associatedtype Cast: Sendable = Never
     /// Everything else: downs, trapped exits, timers, socket events.
     associatedtype Info: Sendable = Never
-    /// What the server asks itself to do before it takes another message.
-    associatedtype Continue: Sendable = Never
-
-    /// The process that serves: for monitors, links, timers.
-    typealias Me = Process<ServerMessage<Self>>
-    typealias Next = ServerNext<Continue>
-
     /// Called first; whoever starts the server waits for it. If it throws, the start fails with that error and nothing
     /// else is called. (OTP: `init/1`.)
     mutating func start(_ me: isolated Me) async throws -> Next
@@ -42,8 +35,8 @@ public protocol Server: Sendable {
     mutating func handle(cast: Cast, _ me: isolated Me) async throws -> Next
     mutating func handle(info: Info, _ me: isolated Me) async throws -> Next
 
-    /// Does what `.continue` asked for, before any message that waits.
-    mutating func handle(continue: Continue, _ me: isolated Me) async throws -> Next
+    /// Does what `.continue` asked for, before any message that waits; the state says what. (OTP: `handle_continue/2`.)
+    mutating func handleContinue(_ me: isolated Me) async throws -> Next
 
     /// Nothing came within the time that `.receive(within:)` gave.
     mutating func handleTimeout(_ me: isolated Me) async throws -> Next
@@ -54,13 +47,13 @@ public protocol Server: Sendable {
 }
 
 /// What a server does next.
-public enum ServerNext<Continue: Sendable>: Sendable {
+public enum ServerNext: Sendable {
     /// Waits for a message, as long as it takes.
     case receive
     /// Waits for a message so long; then `handleTimeout`.
     case receiveWithin(Duration)
-    /// Does this first, before any message.
-    case `continue`(Continue)
+    /// Calls `handleContinue` first, before any message.
+    case `continue`
     /// Ends for this reason.
     case stop(ExitReason)
 
@@ -76,7 +69,13 @@ public enum ServerMessage<S: Server>: Sendable {
 }
 
 extension Server {
+    /// The process that serves: for monitors, links, timers.
+    public typealias Me = Process<ServerMessage<Self>>
+    /// What comes next.
+    public typealias Next = ServerNext
+
     public mutating func start(_ me: isolated Me) async throws -> Next { .receive }
+    public mutating func handleContinue(_ me: isolated Me) async throws -> Next { .receive }
     public mutating func handleTimeout(_ me: isolated Me) async throws -> Next { .receive }
     public mutating func terminate(_ reason: ExitReason, _ me: isolated Me) async {}
 }
@@ -91,8 +90,4 @@ extension Server where Cast == Never {
 
 extension Server where Info == Never {
     public mutating func handle(info: Never, _ me: isolated Me) async throws -> Next {}
-}
-
-extension Server where Continue == Never {
-    public mutating func handle(continue: Never, _ me: isolated Me) async throws -> Next {}
 }

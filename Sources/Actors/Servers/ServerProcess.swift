@@ -33,8 +33,7 @@ public struct ServerProcess<S: Server>: Supervisable, Hashable {
     /// - Returns: why it has ended: `reason`, unless something else was first.
     @discardableResult
     public func stop(_ reason: ExitReason = .shutdown) async -> ExitReason {
-        // `.normal` from outside would be ignored, as every exit signal `.normal` is.
-        process.core.scheduler.run { [core = process.core] in core.receiveExit(reason, isOwn: true) }
+        process.ask(.stop(reason))
         return await process.down()
     }
 

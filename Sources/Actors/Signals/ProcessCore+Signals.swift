@@ -9,6 +9,11 @@ extension ProcessCore {
         }
     }
 
+    /// Sends an exit signal from this process to another, which then has so long to end; `nil`: as long as it takes.
+    func sendExit(_ reason: ExitReason, to other: ProcessCore, grace: Duration?) {
+        other.scheduler.run { [self] in other.receiveExit(reason, from: pid, source: .request, grace: grace) }
+    }
+
     /// An exit signal has arrived.
     ///
     /// - Parameter grace: how long the process may then take; `nil`: as long as it takes.
@@ -33,9 +38,11 @@ extension ProcessCore {
     // MARK: Links
 
     /// Links this process to `peer`, if it is not.
-    package func link(to peer: ProcessCore) {
+    ///
+    /// - Parameter truth: whether a peer that has ended already is to say why. A supervisor wants to know.
+    package func link(to peer: ProcessCore, truth: Bool = false) {
         if let number = linkBegun(to: peer) {
-            peer.scheduler.run { [self] in peer.linkArrived(from: self, number) }
+            peer.scheduler.run { [self] in peer.linkArrived(from: self, number, truth: truth) }
         }
     }
 
@@ -43,32 +50,35 @@ extension ProcessCore {
     func linkBegun(to peer: ProcessCore) -> UInt64? {
         guard peer !== self, !machine.isDead else { return nil }
         let number = ProcessCore.nextID()
-        return makeExtras().links.request(peer.pid, number) ? number : nil
+        return links.request(peer.pid, number) ? number : nil
     }
 
     /// The other side of a link that `peer` has begun.
-    func linkArrived(from peer: ProcessCore, _ number: UInt64) {
-        guard machine.isDead else { return makeExtras().links.requested(by: peer.pid, number) }
-        peer.scheduler.run { [self] in peer.linkedEnded(self, number, .noProcess) }
+    ///
+    /// - Parameter truth: whether one that has ended already says why, and not only that it is not there.
+    func linkArrived(from peer: ProcessCore, _ number: UInt64, truth: Bool = false) {
+        guard machine.isDead else { return links.requested(by: peer.pid, number) }
+        let reason = truth ? machine.reason ?? .noProcess : .noProcess
+        peer.scheduler.run { [self] in peer.linkedEnded(self, number, reason) }
     }
 
     /// Undoes a link. No exit signal comes through it after this.
     package func unlink(from peer: ProcessCore) {
-        guard let number = extras?.links.undo(peer.pid) else { return }
-        peer.scheduler.run { [self] in peer.extras?.links.undone(by: pid, number) }
+        guard let number = links.undo(peer.pid) else { return }
+        peer.scheduler.run { [self] in peer.links.undone(by: pid, number) }
     }
 
-    package func isLinked(to peer: ProcessCore) -> Bool { extras?.links.contains(peer.pid) ?? false }
+    package func isLinked(to peer: ProcessCore) -> Bool { links.contains(peer.pid) }
 
-    func tellLinked(_ extras: Extras, _ reason: ExitReason) {
-        for (peer, number) in extras.links.takeAll() {
+    func tellLinked(_ reason: ExitReason) {
+        for (peer, number) in links.takeAll() {
             let peer = peer.core
             peer.scheduler.run { [self] in peer.linkedEnded(self, number, reason) }
         }
     }
 
     private func linkedEnded(_ peer: ProcessCore, _ number: UInt64, _ reason: ExitReason) {
-        guard extras?.links.ended(peer.pid, number) == true else { return }
+        guard links.ended(peer.pid, number) else { return }
         receiveExit(reason, from: peer.pid, source: .link)
     }
 }

@@ -1,0 +1,156 @@
+/// A supervisor to be: its children, how they are restarted, and how often. (OTP: `supervisor`.)
+///
+///     let tree = Supervisor(.restForOne) {
+///         Child("database") { try await Database().started() }
+///         Supervisor(.oneForOne, id: "workers") {
+///             Child("mailer") { try await sendMails() }
+///         }
+///     }
+///     let running = try await tree.start()
+///
+/// The children are started in the order in which they stand, and stopped in reverse.
+public struct Supervisor: Sendable {
+    /// Which children are started again when one has ended and is to be.
+    public enum Strategy: Sendable, Hashable, CaseIterable {
+        /// That one.
+        case oneForOne
+        /// All: the others are stopped first, the last one first.
+        case oneForAll
+        /// That one and those after it, which are stopped first, the last one first.
+        case restForOne
+    }
+
+    /// Whether the supervisor ends, with `.shutdown`, when significant children have ended by themselves and are not
+    /// started again.
+    public enum AutoShutdown: Sendable, Hashable, CaseIterable {
+        case never
+        /// When one of them has.
+        case any
+        /// When the last of them has.
+        case all
+    }
+
+    struct Options: Sendable {
+        var strategy: Strategy
+        var maxRestarts: Int
+        var period: Duration
+        var autoShutdown: AutoShutdown
+        var backoff: RestartBackoff?
+    }
+
+    let id: String
+    let options: Options
+    let children: [Child]
+    /// How it is restarted and stopped under another supervisor.
+    let specification: ChildSpecification
+
+    /// A supervisor with its children.
+    ///
+    /// - Parameters:
+    ///   - strategy: which children are started again with one that is; default `.oneForOne`.
+    ///   - id: what it is called, under another supervisor and in reports; default `"supervisor"`.
+    ///   - maxRestarts: how many restarts it makes in `period` before it gives up, stops its children and ends with
+    ///     `.shutdown`; default 1.
+    ///   - period: default 5 s.
+    ///   - autoShutdown: whether it ends when significant children have; default `.never`.
+    ///   - backoff: how it waits before restarts; default: not at all.
+    ///   - restart: when it is started again under another supervisor; default `.permanent`.
+    ///   - shutdown: how it is stopped under another supervisor; default `.infinity`, so that it can stop its children.
+    ///   - significant: whether its end may end the supervisor above it; default `false`.
+    ///   - children: in the order in which they are started.
+    public init(
+        _ strategy: Strategy = .oneForOne, id: String = "supervisor", maxRestarts: Int = 1,
+        period: Duration = .seconds(5), autoShutdown: AutoShutdown = .never, backoff: RestartBackoff? = nil,
+        restart: Child.Restart = .permanent, shutdown: Child.Shutdown = .infinity, significant: Bool = false,
+        @ChildrenBuilder children: () -> [Child] = { [] }
+    ) {
+        self.id = id
+        options = Options(
+            strategy: strategy, maxRestarts: maxRestarts, period: period, autoShutdown: autoShutdown, backoff: backoff)
+        self.children = children()
+        specification = ChildSpecification(
+            id: id, restart: restart, shutdown: shutdown, isSignificant: significant, isSupervisor: true)
+    }
+
+    /// Starts it and its children, and returns when all are started.
+    ///
+    /// - Parameters:
+    ///   - parent: a process to link it to from its first moment; default: none.
+    ///   - name: a name for the registry; default: none.
+    ///   - scheduler: where it lives, and its children unless they say otherwise; default: the caller's, or from outside
+    ///     one of the shared group's in turn.
+    /// - Throws: `SupervisorError`: `.badSpecification` before anything is started; `.startFailed` when a child cannot be,
+    ///   after those before it were stopped, the last one first. `RegistryError` if the name is taken.
+    public func start(
+        linkedTo parent: PID? = nil, name: String? = nil, on scheduler: Scheduler? = nil
+    ) async throws -> RunningSupervisor {
+        try check()
+        return RunningSupervisor(
+            server: try await SupervisorServer(self).started(linkedTo: parent, name: name, on: scheduler, label: id))
+    }
+
+    /// This supervisor as a child of another.
+    var asChild: Child {
+        Child(specification, check: { () throws(SupervisorError) in try check() }) { try await start() }
+    }
+}
+
+/// Makes a list of children out of `Child`s and `Supervisor`s, with `if` and `for` as one likes.
+@resultBuilder
+public enum ChildrenBuilder {
+    public static func buildExpression(_ child: Child) -> [Child] { [child] }
+    public static func buildExpression(_ supervisor: Supervisor) -> [Child] { [supervisor.asChild] }
+    public static func buildExpression(_ supervisor: DynamicSupervisor) -> [Child] { [supervisor.asChild] }
+    public static func buildExpression(_ children: [Child]) -> [Child] { children }
+    public static func buildBlock(_ parts: [Child]...) -> [Child] { parts.flatMap { $0 } }
+    public static func buildOptional(_ part: [Child]?) -> [Child] { part ?? [] }
+    public static func buildEither(first part: [Child]) -> [Child] { part }
+    public static func buildEither(second part: [Child]) -> [Child] { part }
+    public static func buildArray(_ parts: [[Child]]) -> [Child] { parts.flatMap { $0 } }
+}
+
+extension Supervisor {
+    /// Finds contradictions, here and further down, before anything is started.
+    func check() throws(SupervisorError) {
+        try options.check(id)
+        var seen: Set<String> = []
+        for child in children {
+            let specification = child.specification
+            guard seen.insert(specification.id).inserted else {
+                throw SupervisorError(
+                    .badSpecification, child: specification.id,
+                    advice: "two children of one supervisor have this id: give each its own")
+            }
+            try specification.check(options.autoShutdown)
+            try child.check()
+        }
+    }
+}
+
+extension Supervisor.Options {
+    func check(_ id: String) throws(SupervisorError) {
+        guard maxRestarts >= 0 else {
+            throw SupervisorError(
+                .badSpecification, child: id, advice: "maxRestarts is \(maxRestarts): it must be 0 or more")
+        }
+        guard period > .zero else {
+            throw SupervisorError(.badSpecification, child: id, advice: "period is \(period): it must be more than 0")
+        }
+    }
+}
+
+extension ChildSpecification {
+    func check(_ autoShutdown: Supervisor.AutoShutdown) throws(SupervisorError) {
+        guard isSignificant else { return }
+        guard restart != .permanent else {
+            throw SupervisorError(
+                .badSpecification, child: id,
+                advice: "a permanent child never ends for good, so it cannot be significant: make it transient or temporary")
+        }
+        guard autoShutdown != .never else {
+            throw SupervisorError(
+                .badSpecification, child: id,
+                advice: "it is significant, but its supervisor's autoShutdown is .never: make that .any or .all")
+        }
+    }
+}

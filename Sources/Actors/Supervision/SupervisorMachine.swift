@@ -1,0 +1,239 @@
+/// What a supervisor decides, as a value: no processes, no clock, no waiting.
+///
+/// It keeps a plan: steps that whoever drives it takes one after the other with `next`, and whose outcome it is told.
+/// A step is done before the next is taken, as OTP's supervisor starts and stops its children one at a time; what happens
+/// meanwhile is told afterwards. (OTP: `supervisor`.)
+struct SupervisorMachine<Handle: Hashable & Sendable>: Sendable {
+    typealias ID = String
+
+    /// What is to be done.
+    enum Step: Hashable, Sendable {
+        case start(ID)
+        case stop(ID, Handle, Child.Shutdown)
+        /// To call `retry` with the number after so long.
+        case wait(Duration, ID, Int)
+        /// The supervisor starts a child again, so many restarts into its period.
+        case reportRestart(ID, count: Int, delay: Duration)
+        /// It gives up because of this child.
+        case reportGiveUp(ID)
+        /// It ends, for that reason; every child is stopped.
+        case end(End)
+    }
+
+    /// Why a supervisor ends.
+    enum End: Hashable, Sendable {
+        /// It was asked to.
+        case asked
+        /// A child could not be started when it began.
+        case startFailed(ID)
+        /// Too many restarts, or its significant children have ended.
+        case shutdown
+    }
+
+    enum Status: Hashable, Sendable {
+        case stopped
+        case running(Handle)
+        /// It is to be started again: that failed, or waits.
+        case restarting
+    }
+
+    struct Record: Sendable {
+        let specification: ChildSpecification
+        var status = Status.stopped
+    }
+
+    let strategy: Supervisor.Strategy
+    let autoShutdown: Supervisor.AutoShutdown
+    let backoff: RestartBackoff?
+    private(set) var children: [Record]
+    private(set) var intensity: RestartIntensity
+    private var plan: [Step] = []
+    private var isStarting = true
+    private(set) var isEnding = false
+    /// The child of each wait that goes on.
+    private var waits: [Int: ID] = [:]
+    private var lastWait = 0
+
+    init(_ options: Supervisor.Options, children: [ChildSpecification]) {
+        strategy = options.strategy
+        autoShutdown = options.autoShutdown
+        backoff = options.backoff
+        intensity = RestartIntensity(allowed: options.maxRestarts, period: options.period)
+        self.children = children.map { Record(specification: $0) }
+        plan = children.map { .start($0.id) }
+    }
+
+    // MARK: The plan
+
+    /// The next step, if there is anything to do.
+    mutating func next() -> Step? { plan.isEmpty ? nil : plan.removeFirst() }
+
+    func index(_ id: ID) -> Int? { children.firstIndex { $0.specification.id == id } }
+
+    private func child(of handle: Handle) -> Int? { children.firstIndex { $0.status == .running(handle) } }
+
+    // MARK: What became of a step
+
+    /// A child was started.
+    mutating func started(_ id: ID, _ handle: Handle) {
+        if let index = index(id) { children[index].status = .running(handle) }
+        if plan.isEmpty { isStarting = false }
+    }
+
+    /// A child could not be started.
+    ///
+    /// - Parameters:
+    ///   - now: the time in nanoseconds.
+    ///   - random: from 0 up to 1, for a wait.
+    mutating func startFailed(_ id: ID, now: UInt64, random: Double) {
+        guard let index = index(id) else { return }
+        if isStarting { return stopEverything(.startFailed(id)) }
+        // What is left of the plan belongs to the attempt that has failed.
+        plan = []
+        children[index].status = .restarting
+        restart(index, now: now, random: random)
+    }
+
+    /// A child was stopped as the plan wanted. A temporary one is forgotten.
+    mutating func stopped(_ id: ID) {
+        guard let index = index(id) else { return }
+        if children[index].specification.restart == .temporary {
+            children.remove(at: index)
+        } else {
+            children[index].status = .stopped
+        }
+    }
+
+    // MARK: What happens by itself
+
+    /// A child has ended by itself. One that is not running by that handle any more is somebody else's concern.
+    mutating func exited(_ handle: Handle, _ reason: ExitReason, now: UInt64, random: Double) {
+        guard !isEnding, let index = child(of: handle) else { return }
+        let specification = children[index].specification
+        children[index].status = .stopped
+        switch specification.restart {
+        case .permanent: restart(index, now: now, random: random)
+        case .transient where !reason.isOrderly: restart(index, now: now, random: random)
+        case .transient: checkAutoShutdown(specification)
+        case .temporary:
+            children.remove(at: index)
+            checkAutoShutdown(specification)
+        }
+    }
+
+    /// A wait is over.
+    mutating func retry(_ number: Int) {
+        guard !isEnding, let id = waits.removeValue(forKey: number), let index = index(id) else { return }
+        plan += affected(by: index).filter { children[$0].status == .restarting }.map { .start(children[$0].specification.id) }
+    }
+
+    /// The supervisor is to end.
+    mutating func shutDown() { stopEverything(.asked) }
+
+    // MARK: Restarts
+
+    private mutating func restart(_ index: Int, now: UInt64, random: Double) {
+        let id = children[index].specification.id
+        guard !intensity.add(at: now) else {
+            children[index].status = .stopped
+            plan = [.reportGiveUp(id)]
+            return stopEverything(.shutdown)
+        }
+        let delay = backoff.map { $0.delay(intensity.count, random) } ?? .zero
+        plan.append(.reportRestart(id, count: intensity.count, delay: delay))
+        let affected = affected(by: index)
+        for index in affected.reversed() { planStop(index) }
+        // Temporary children are stopped with the others and not started again.
+        let again = affected.filter { children[$0].specification.restart != .temporary }
+        if delay > .zero {
+            for index in again { children[index].status = .restarting }
+            lastWait += 1
+            waits = waits.filter { $0.value != id }
+            waits[lastWait] = id
+            plan.append(.wait(delay, id, lastWait))
+        } else {
+            for index in again { plan.append(.start(children[index].specification.id)) }
+        }
+    }
+
+    /// The children that are started again when one is, itself included, in order.
+    private func affected(by index: Int) -> Range<Int> {
+        switch strategy {
+        case .oneForOne: index..<(index + 1)
+        case .oneForAll: 0..<children.count
+        case .restForOne: index..<children.count
+        }
+    }
+
+    private mutating func planStop(_ index: Int) {
+        guard case .running(let handle) = children[index].status else { return }
+        let specification = children[index].specification
+        plan.append(.stop(specification.id, handle, specification.shutdown))
+    }
+
+    // MARK: The end
+
+    private mutating func checkAutoShutdown(_ ended: ChildSpecification) {
+        guard ended.isSignificant else { return }
+        let isOver =
+            switch autoShutdown {
+            case .never: false
+            case .any: true
+            case .all: !children.contains { $0.specification.isSignificant && $0.status != .stopped }
+            }
+        if isOver { stopEverything(.shutdown) }
+    }
+
+    private mutating func stopEverything(_ end: End) {
+        guard !isEnding else { return }
+        isEnding = true
+        plan = plan.filter { if case .reportGiveUp = $0 { true } else { false } }
+        for index in children.indices.reversed() { planStop(index) }
+        plan.append(.end(end))
+    }
+}
+
+// MARK: - Management
+
+extension SupervisorMachine {
+    /// A child more, at the end of the order. Started when the plan says so.
+    mutating func add(_ specification: ChildSpecification) -> SupervisorError.Code? {
+        if let index = index(specification.id) {
+            if case .running = children[index].status { return .alreadyRunning }
+            return .alreadyPresent
+        }
+        children.append(Record(specification: specification))
+        return nil
+    }
+
+    /// Forgets a child that could not be started when it was added.
+    mutating func forget(_ id: ID) { children.removeAll { $0.specification.id == id } }
+
+    /// Whether a child that is stopped may be started now.
+    func mayRestart(_ id: ID) -> SupervisorError.Code? {
+        guard let index = index(id) else { return .notFound }
+        switch children[index].status {
+        case .running: return .alreadyRunning
+        case .restarting: return .restarting
+        case .stopped: return nil
+        }
+    }
+
+    /// What must be stopped to stop a child for good, if anything.
+    mutating func terminate(_ id: ID) -> Result<(Handle, Child.Shutdown)?, SupervisorError.CodeError> {
+        guard let index = index(id) else { return .failure(.init(.notFound)) }
+        waits = waits.filter { $0.value != id }
+        guard case .running(let handle) = children[index].status else {
+            stopped(id)
+            return .success(nil)
+        }
+        return .success((handle, children[index].specification.shutdown))
+    }
+
+    /// Forgets a child that is stopped.
+    mutating func delete(_ id: ID) -> SupervisorError.Code? {
+        if let problem = mayRestart(id) { return problem }
+        forget(id)
+        return nil
+    }
+}

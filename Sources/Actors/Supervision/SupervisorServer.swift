@@ -1,0 +1,189 @@
+/// The process of a supervisor: it does what `SupervisorMachine` decides, one step at a time.
+struct SupervisorServer: Server {
+    enum Call: Sendable {
+        case start(Child, Reply<PID>)
+        case terminate(String, Reply<Void>)
+        case restart(String, Reply<PID>)
+        case delete(String, Reply<Void>)
+        case children(Reply<[ChildInfo]>)
+    }
+
+    enum Info: Sendable {
+        case exit(ExitSignal)
+        case retry(Int)
+    }
+
+    private let id: String
+    private let options: Supervisor.Options
+    private var machine: SupervisorMachine<PID>
+    private var starters: [String: @Sendable () async throws -> any Supervisable] = [:]
+    /// Why children have ended or could not be started, for reports: the newest of each.
+    private var reasons: [String: ExitReason] = [:]
+    private var failure: SupervisorError?
+
+    init(_ supervisor: Supervisor) {
+        id = supervisor.id
+        options = supervisor.options
+        machine = SupervisorMachine(supervisor.options, children: supervisor.children.map(\.specification))
+        for child in supervisor.children { starters[child.specification.id] = child.start }
+    }
+
+    // MARK: Handlers
+
+    mutating func start(_ me: isolated Me) async throws -> Next {
+        me.trapExits { .info(.exit($0)) }
+        let next = await carryOut(me)
+        if let failure { throw failure }
+        return next
+    }
+
+    mutating func handle(info: Info, _ me: isolated Me) async throws -> Next {
+        switch info {
+        case .exit(let signal): exited(signal, me)
+        case .retry(let number): machine.retry(number)
+        }
+        return await carryOut(me)
+    }
+
+    mutating func handle(call: Call, _ me: isolated Me) async throws -> Next {
+        switch call {
+        case .start(let child, let reply): await add(child, reply, me)
+        case .terminate(let id, let reply): await terminate(id, reply, me)
+        case .restart(let id, let reply):
+            if let problem = machine.mayRestart(id) {
+                reply.fail(SupervisorError(problem, child: id))
+            } else {
+                await answer(reply, await startChild(id, me), id)
+            }
+        case .delete(let id, let reply):
+            if let problem = machine.delete(id) { reply.fail(SupervisorError(problem, child: id)) } else { reply() }
+        case .children(let reply): reply(machine.children.map(ChildInfo.init))
+        }
+        return .receive
+    }
+
+    mutating func terminate(_ reason: ExitReason, _ me: isolated Me) async {
+        // Stopping children may take as long as they are given.
+        me.core.limitGrace(to: nil)
+        machine.shutDown()
+        _ = await carryOut(me)
+    }
+
+    /// Who has ended, if that is what a message says.
+    private func exitOf(_ message: ServerMessage<Self>) -> PID? {
+        if case .info(.exit(let signal)) = message { signal.from } else { nil }
+    }
+
+    // MARK: The plan
+
+    /// Takes the steps of the plan until there is none left.
+    private mutating func carryOut(_ me: isolated Me) async -> Next {
+        while let step = machine.next() {
+            switch step {
+            case .start(let id): await startAsPlanned(id, me)
+            case .stop(let id, let pid, let shutdown):
+                await me.stop(pid, shutdown, exitOf)
+                machine.stopped(id)
+            case .wait(let delay, _, let number): me.sendAfter(delay, .info(.retry(number)))
+            case .reportRestart(let id, let count, let delay): reportRestart(id, count, delay, me)
+            case .reportGiveUp(let id): reportGiveUp(id, me)
+            case .end(let end): return .stop(reason(of: end))
+            }
+        }
+        return .receive
+    }
+
+    private func reason(of end: SupervisorMachine<PID>.End) -> ExitReason {
+        switch end {
+        case .asked, .shutdown: .shutdown
+        case .startFailed: .error(failure ?? SupervisorError(.startFailed))
+        }
+    }
+
+    private mutating func startAsPlanned(_ id: String, _ me: isolated Me) async {
+        switch await startChild(id, me) {
+        case .success: break
+        case .failure(let error):
+            reasons[id] = .error(error)
+            failure = SupervisorError(.startFailed, child: id, underlying: error)
+            machine.startFailed(id, now: me.core.scheduler.time.nanoseconds, random: .random(in: 0..<1))
+        }
+    }
+
+    /// Starts a child and links to it. One that has ended meanwhile is heard of like any other, with its true reason.
+    private mutating func startChild(_ id: String, _ me: isolated Me) async -> Result<PID, any Error> {
+        guard let start = starters[id] else { return .failure(SupervisorError(.notFound, child: id)) }
+        do {
+            let pid = try await start().pid
+            me.core.link(to: pid.core, truth: true)
+            machine.started(id, pid)
+            return .success(pid)
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    private mutating func exited(_ signal: ExitSignal, _ me: isolated Me) {
+        guard let pid = signal.from else { return machine.shutDown() }
+        if let child = machine.children.first(where: { $0.status == .running(pid) }) {
+            reasons[child.specification.id] = signal.reason
+        }
+        machine.exited(pid, signal.reason, now: me.core.scheduler.time.nanoseconds, random: .random(in: 0..<1))
+    }
+
+    // MARK: Management
+
+    private mutating func add(_ child: Child, _ reply: Reply<PID>, _ me: isolated Me) async {
+        let specification = child.specification
+        do throws(SupervisorError) {
+            try specification.check(options.autoShutdown)
+            try child.check()
+        } catch {
+            return reply.fail(error)
+        }
+        if let problem = machine.add(specification) {
+            return reply.fail(SupervisorError(problem, child: specification.id))
+        }
+        starters[specification.id] = child.start
+        let outcome = await startChild(specification.id, me)
+        if case .failure = outcome { machine.forget(specification.id) }
+        await answer(reply, outcome, specification.id)
+    }
+
+    private func answer(_ reply: Reply<PID>, _ outcome: Result<PID, any Error>, _ id: String) async {
+        switch outcome {
+        case .success(let pid): reply(pid)
+        case .failure(let error): reply.fail(SupervisorError(.startFailed, child: id, underlying: error))
+        }
+    }
+
+    private mutating func terminate(_ id: String, _ reply: Reply<Void>, _ me: isolated Me) async {
+        switch machine.terminate(id) {
+        case .failure(let problem): return reply.fail(SupervisorError(problem.code, child: id))
+        case .success(let running):
+            if let (pid, shutdown) = running {
+                await me.stop(pid, shutdown, exitOf)
+                machine.stopped(id)
+            }
+        }
+        reply()
+    }
+
+    // MARK: Reports
+
+    private func reportRestart(_ id: String, _ count: Int, _ delay: Duration, _ me: isolated Me) {
+        me.core.scheduler.report(
+            .restart(
+                RestartReport(
+                    supervisor: me.core.identity, child: id, reason: reasons[id] ?? .noProcess, restarts: count,
+                    allowed: options.maxRestarts, delay: delay)))
+    }
+
+    private func reportGiveUp(_ id: String, _ me: isolated Me) {
+        me.core.scheduler.report(
+            .giveUp(
+                GiveUpReport(
+                    supervisor: me.core.identity, child: id, reason: reasons[id] ?? .noProcess,
+                    allowed: options.maxRestarts, period: options.period)))
+    }
+}

@@ -1,0 +1,60 @@
+/// A closure that runs as a process of its own, and the value it returns. (Elixir: `Task`.)
+///
+///     let page = ProcessTask.spawn { try await fetch(url) }
+///     let text = try await page.value
+///
+/// It can be linked, monitored, supervised and listed like any process, and has no mailbox. Unlike a Swift task it has an
+/// exit reason, and others hear of it.
+public struct ProcessTask<Value: Sendable>: Supervisable, Hashable {
+    private let process: Process<Never>
+    private let result: TaskResult<Value>
+
+    public static func == (a: ProcessTask, b: ProcessTask) -> Bool { a.process === b.process }
+
+    public func hash(into hasher: inout Hasher) { hasher.combine(pid) }
+
+    public var pid: PID { process.pid }
+
+    /// Starts one. Never fails.
+    ///
+    /// - Parameters:
+    ///   - parent: a process to link it to from its first moment, usually `me.pid`; default: none.
+    ///   - scheduler: where it lives; default: the caller's scheduler, or from outside one of the shared group's in turn.
+    ///   - label: what introspection and reports call it; default `"task"`.
+    ///   - work: what it does. What it throws is the reason of its end.
+    public static func spawn(
+        linkedTo parent: PID? = nil, on scheduler: Scheduler? = nil, label: String = "task",
+        _ work: @escaping @Sendable () async throws -> Value
+    ) -> ProcessTask {
+        let task = ProcessTask(process: Process<Never>(on: scheduler), result: TaskResult())
+        task.process.begin(linkedTo: parent?.core, label) { [result = task.result] _ in
+            result.value = try await work()
+        }
+        return task
+    }
+
+    /// What it returned, as soon as it has.
+    ///
+    /// Cancelling the waiting task does not shorten the wait; `cancel` ends the work.
+    ///
+    /// - Throws: what it threw, or the `ExitReason` by which it was ended.
+    public var value: Value {
+        get async throws {
+            let reason = await process.down()
+            if reason.kind == .normal, let value = result.value { return value }
+            throw reason.error ?? reason
+        }
+    }
+
+    /// Asks it to end: an exit signal `.shutdown`, which cancels it.
+    public func cancel() { process.exit(.shutdown) }
+
+    /// Asks it to end, as `PID.exit(_:)` does.
+    public func exit(_ reason: ExitReason) { process.exit(reason) }
+}
+
+/// Where a task leaves its value.
+private final class TaskResult<Value: Sendable>: @unchecked Sendable {
+    // Safety: written by the task before its process ends, read by those who have heard of the end.
+    var value: Value?
+}
