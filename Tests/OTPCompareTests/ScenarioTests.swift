@@ -2,12 +2,14 @@ import OTPScenarios
 import Testing
 
 @Suite struct ScenarioTests {
-    @Test(.timeLimit(.minutes(1)), arguments: Folder.all.scenarios)
-    func `a scenario has OTP's trace, or the one that the list of exceptions says (P1 to P19)`(scenario: Scenario) async throws {
-        switch try await Folder.all.comparison(of: scenario) {
+    @Test(.timeLimit(.minutes(1)), arguments: Folder.all.scenarios, [1, 2])
+    func `a scenario has OTP's trace, or the one that the list of exceptions says (P1 to P19)`(
+        scenario: Scenario, schedulers: Int
+    ) async throws {
+        switch try await Folder.all.comparison(of: scenario, schedulers: schedulers) {
         case .equal, .listedException: break
         case .differs(let lines):
-            Issue.record("\(scenario.title)\n\(lines.joined(separator: "\n"))")
+            Issue.record("on \(schedulers) schedulers: \(scenario.title)\n\(lines.joined(separator: "\n"))")
         }
     }
 

@@ -35,6 +35,8 @@ step({['begin', Name | Command], _}, #{members := Members} = State) ->
     end;
 step({[finish, Name], _}, State) -> finish(Name, State);
 step({[release, Name], _}, State) -> scenario_trace:pid(Name) ! released, State;
+step({[suspend, Name], _}, State) -> sys:suspend(scenario_trace:pid(Name)), State;
+step({[resume, Name], _}, State) -> sys:resume(scenario_trace:pid(Name)), State;
 step({[Name, is, busy], _}, #{begun := Begun} = State) -> State#{begun := Begun#{Name => none}};
 step({[Name, is, free], _}, #{begun := Begun} = State) -> State#{begun := maps:remove(Name, Begun)};
 step({[until, Name, sees | Words], _}, State) -> until(Name, Words), State;

@@ -18,6 +18,7 @@ init_child(Supervisor, Name, Options) ->
     case lists:member(Start, failing_starts(Options)) orelse lists:member(always, failing_starts(Options)) of
         true ->
             Reason = scenario_options:value(failing, Options),
+            scenario_witness:ping(scenario_trace:pid(witness)),
             scenario_trace:saw(log, [Name, fails, to, start, Reason]),
             proc_lib:init_ack({error, Reason});
         false ->

@@ -37,6 +37,8 @@ struct Controller {
         case "begin": begin(words[1], Array(words[2...]))
         case "finish": await finish(words[1])
         case "release": stage.cast.latch(words[1]).complete()
+        case "suspend": stage.cast[words[1]].pid.suspend()
+        case "resume": stage.cast[words[1]].pid.resume()
         case "until": await wait(until: words[1], sees: Array(words[3...]))
         case "time": await pass(Duration(word: words[2]))
         case "on":
@@ -70,7 +72,7 @@ struct Controller {
     /// Alarms ring before anybody is asked anything: a server that is asked is not idle.
     private func pass(_ duration: Duration) async {
         stage.time.advance(by: duration)
-        for _ in 0..<2 { await askWitness() }
+        for _ in 0..<2 { await stage.settle() }
     }
 
     // MARK: What takes until something else has happened
@@ -131,8 +133,6 @@ struct Controller {
 
     private func askEveryone() async {
         for (name, role) in stage.cast.all where begun[name] == nil { await role.giveSignOfLife() }
-        await askWitness()
+        await stage.settle()
     }
-
-    private func askWitness() async { try? await stage.witness.call(timeout: nil) { .ping($0) } }
 }

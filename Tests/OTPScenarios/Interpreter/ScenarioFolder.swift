@@ -22,10 +22,11 @@ public struct ScenarioFolder: Sendable {
         exceptions = Self.byTitle(Trace.all(in: list))
     }
 
-    /// Runs a scenario on our runtime and compares.
-    public func comparison(of scenario: Scenario) async throws -> Comparison {
+    /// Runs a scenario on our runtime, its processes spread on so many schedulers, and compares.
+    public func comparison(of scenario: Scenario, schedulers: Int = 1) async throws -> Comparison {
         guard let original = original[scenario.title] else { return .differs(["has no trace of the original"]) }
-        return Comparison(ours: try await Runner.trace(of: scenario), original: original, exception: exceptions[scenario.title])
+        let ours = try await Runner.trace(of: scenario, schedulers: schedulers)
+        return Comparison(ours: ours, original: original, exception: exceptions[scenario.title])
     }
 
     private static func texts(in folder: URL) throws -> [String] {

@@ -53,10 +53,10 @@ extension Script {
         let options: [String]
         if words[2] == "linked" {
             options = Array(words[3...])
-            process = me.spawnLink(label: child, Script.body(child, options, stage))
+            process = me.spawnLink(on: stage.scheduler, label: child, Script.body(child, options, stage))
         } else {
             options = Array(words[5...])
-            let spawned = me.spawnMonitor(label: child, Script.body(child, options, stage)) { .down($0) }
+            let spawned = me.spawnMonitor(on: stage.scheduler, label: child, Script.body(child, options, stage)) { .down($0) }
             monitors[spawned.monitor] = words[4]
             process = spawned.process
         }

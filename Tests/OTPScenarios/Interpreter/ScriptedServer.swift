@@ -35,7 +35,7 @@ struct ScriptedServer: Server {
 
     /// Starts one as the child of a supervisor, which calls this.
     static func startChild(_ name: String, _ options: [String], _ stage: Stage) async throws -> ServerProcess<ScriptedServer> {
-        let server = try await ScriptedServer(name, options, stage, isChild: true).started(label: name)
+        let server = try await ScriptedServer(name, options, stage, isChild: true).started(on: stage.scheduler, label: name)
         stage.cast.add(name, .server(server))
         return server
     }

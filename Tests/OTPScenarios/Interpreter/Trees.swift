@@ -49,7 +49,7 @@ struct Trees: Sendable {
         return Child(
             name, restart: Child.Restart(step.words), shutdown: .infinity, significant: step.words.contains("significant")
         ) {
-            let running = try await supervisor(step).start()
+            let running = try await supervisor(step).start(on: stage.scheduler)
             stage.cast.add(name, .supervisor(running))
             await stage.watch(name, running.pid, isChild: true)
             return running
@@ -72,10 +72,12 @@ struct Trees: Sendable {
     private func startChild(_ name: String, of supervisor: String, _ options: [String]) async throws -> Process<Input> {
         let start = stage.cast.countStart(name)
         if let reason = options.value(of: "failing"), fails(at: start, options) {
+            // What ended before has been seen by now.
+            await stage.settle()
             stage.record.saw("log", [name, "fails", "to", "start", reason])
             throw ExitReason(word: reason)
         }
-        let process = Process<Input>.spawn(label: name, Script.childBody(name, of: supervisor, options, stage))
+        let process = Process<Input>.spawn(on: stage.scheduler, label: name, Script.childBody(name, of: supervisor, options, stage))
         stage.cast.add(name, .process(process))
         await stage.watch(name, process.pid, isChild: true)
         return process
