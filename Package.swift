@@ -17,6 +17,8 @@ let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-h
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
+let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+
 func library(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .target(name: name, dependencies: dependencies, swiftSettings: strict)
 }
@@ -29,6 +31,7 @@ let package = Package(
     name: "hansom",
     products: [
         .library(name: "Actors", targets: ["Actors"]),
+        .library(name: "ActorsLifecycle", targets: ["ActorsLifecycle"]),
         .library(name: "WSProtocol", targets: ["WSProtocol"]),
         .library(name: "WSClient", targets: ["WSClient"]),
         .library(name: "WSServer", targets: ["WSServer"]),
@@ -40,6 +43,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-collections", from: "1.1.0"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.3.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.6.0"),
     ],
     targets: [
         // C: module maps and inline shims only.
@@ -48,6 +52,7 @@ let package = Package(
 
         // Arrows point down only: see ARCHITECTURE.md.
         library("Actors", ["CHansomSystem", deque, logging]),
+        library("ActorsLifecycle", ["Actors", lifecycle, logging]),
         library("HansomTransport", ["Actors", "CHansomSystem", "CTLS"]),
         library("WSProtocol", [httpTypes]),
         library("WSConnection", ["Actors", "HansomTransport", "WSProtocol", deque, httpTypes]),
@@ -65,6 +70,7 @@ let package = Package(
         .executableTarget(
             name: "otp-scenarios", dependencies: ["OTPScenarios"], path: "Tests/OTPScenarios/Command", swiftSettings: strict),
         tests("OTPCompareTests", ["OTPScenarios"]),
+        tests("ActorsLifecycleTests", ["ActorsLifecycle", "Actors", "HansomTesting", lifecycle, logging]),
         tests("WSProtocolTests", ["WSProtocol", httpTypes]),
         // Real sockets that say any bytes at all, and a look at what a test leaves behind.
         .target(
