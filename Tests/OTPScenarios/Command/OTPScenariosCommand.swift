@@ -24,7 +24,8 @@ enum OTPScenariosCommand {
                 print(([scenario.title] + lines.map { "    \($0)" }).joined(separator: "\n"))
             }
         }
-        print("\(folder.scenarios.count) scenarios: \(equal) equal, \(exceptions) listed exceptions, \(differing) differ")
+        print(
+            "\(folder.scenarios.count) scenarios: \(equal) equal, \(exceptions) listed exceptions, \(differing) differ")
         exit(differing == 0 ? 0 : 1)
     }
 

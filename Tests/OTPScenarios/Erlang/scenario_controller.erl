@@ -11,7 +11,8 @@ run(Steps) ->
     Witness = scenario_witness:start(),
     scenario_trace:name(Witness, witness),
     {ok, Groups} = pg:start_link(),
-    Last = lists:foldl(fun(Step, State) -> settle(step(Step, State)) end, #{members => #{}, begun => #{}, groups => Groups}, Steps),
+    First = #{members => #{}, begun => #{}, groups => Groups},
+    Last = lists:foldl(fun(Step, State) -> settle(step(Step, State)) end, First, Steps),
     Lines = scenario_trace:lines(),
     clear(Last),
     Lines.
@@ -20,7 +21,12 @@ run(Steps) ->
 
 step({[spawn, Name | Options], _}, State) -> scenario_process:start(Name, Options), add(process, Name, State);
 step({[server, Name | Options], _}, State) -> start_server(Name, Options, State);
-step({[supervisor, Name | _], _} = Tree, State) -> scenario_tree:start(Tree), add_tree(Tree, add(supervisor, Name, State));
+step({[machine, Name | Options], _}, State) ->
+    scenario_trace:saw(outside, scenario_machine:start(Name, Options)),
+    add(machine, Name, State);
+step({[supervisor, Name | _], _} = Tree, State) ->
+    scenario_tree:start(Tree),
+    add_tree(Tree, add(supervisor, Name, State));
 step({[pool, Name | _], _} = Tree, State) -> scenario_tree:start(Tree), add(pool, Name, State);
 step({[exit, Name, Reason], _}, State) -> exit(scenario_trace:pid(Name), scenario_options:reason(Reason)), State;
 step({[stop, Name], _}, State) -> finish(Name, begin_stop(Name, State));
@@ -58,7 +64,8 @@ step({[Name | Command], _}, #{members := Members} = State) ->
 add(Kind, Name, #{members := Members} = State) -> State#{members := Members#{Name => Kind}}.
 
 add_tree({_, Children}, State) ->
-    lists:foldl(fun({[_, Name | _] = Words, _} = Child, Before) -> add_tree(Child, add(kind(Words), Name, Before)) end, State, Children).
+    Add = fun({[_, Name | _] = Words, _} = Child, Before) -> add_tree(Child, add(kind(Words), Name, Before)) end,
+    lists:foldl(Add, State, Children).
 
 kind([child, _ | Options]) ->
     case lists:member(server, Options) of

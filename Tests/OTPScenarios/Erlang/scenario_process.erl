@@ -143,6 +143,14 @@ do([calls, Name, Request | Within], #{name := Self} = State) ->
 do([casts, Name, Word], #{name := Self} = State) ->
     gen_server:cast(scenario_trace:pid(Name), {cast, Self, Word}),
     State;
+do([tells, Name, Word], #{name := Self} = State) ->
+    gen_statem:cast(scenario_trace:pid(Name), {Self, Word}),
+    State;
+do([asks, Name, Word], #{name := Self} = State) ->
+    Answer = try gen_statem:call(scenario_trace:pid(Name), {Self, Word})
+             catch exit:{Reason, _} -> scenario_options:call_failure(Reason)
+             end,
+    saw([asks, Name, Word, 'and', hears, Answer], State);
 do([answers, Request, Answer], #{calls := Calls} = State) ->
     gen_server:reply(maps:get(Request, Calls), Answer),
     State;

@@ -2,7 +2,8 @@
 %% `ask:P`; any other call is answered with itself.
 -module(scenario_server).
 -behaviour(gen_server).
--export([start/2, start_link/2, start_child/2, init/1, handle_call/3, handle_cast/2, handle_info/2, handle_continue/2, terminate/2]).
+-export([start/2, start_link/2, start_child/2]).
+-export([init/1, handle_call/3, handle_cast/2, handle_info/2, handle_continue/2, terminate/2]).
 
 %% From outside, linked to nobody.
 start(Name, Options) ->

@@ -5,7 +5,8 @@
 -export([reason/1, milliseconds/1]).
 
 new(Controller) ->
-    [ets:new(Table, [Kind, public, named_table]) || {Table, Kind} <- [{trace, ordered_set}, {pids, set}, {names, set}, {starts, set}]],
+    Tables = [{trace, ordered_set}, {pids, set}, {names, set}, {starts, set}],
+    [ets:new(Table, [Kind, public, named_table]) || {Table, Kind} <- Tables],
     ets:insert(names, {Controller, outside}),
     ets:insert(pids, {outside, Controller}).
 

@@ -44,7 +44,8 @@ start_dynamic(Options, [Name | More]) -> (module(More)):start_child(Name, Option
 init({[pool, _ | Options], _}) ->
     {ok, {flags(simple_one_for_one, Options),
           [(specification({[child, any | Options], []}))#{start := {?MODULE, start_dynamic, [Options]}}]}};
-init({[_, _, Strategy | Options], Children}) -> {ok, {flags(Strategy, Options), [specification(Child) || Child <- Children]}}.
+init({[_, _, Strategy | Options], Children}) ->
+    {ok, {flags(Strategy, Options), [specification(Child) || Child <- Children]}}.
 
 flags(Strategy, Options) ->
     Limits = case scenario_options:value(restarts, Options) of
@@ -91,16 +92,19 @@ manage(Kind, Name, Command) ->
 
 do(pool, Pid, [adds | Child]) -> outcome(supervisor:start_child(Pid, [Child]));
 do(pool, Pid, [terminates, Child]) -> outcome(supervisor:terminate_child(Pid, scenario_trace:pid(Child)));
-do(pool, Pid, [lists]) -> none_or([scenario_trace:name_of(Child) || {_, Child, _, _} <- supervisor:which_children(Pid)]);
-do(pool, Pid, [counts]) -> [list_to_atom(lists:concat(["active:", proplists:get_value(active, supervisor:count_children(Pid))]))];
+do(pool, Pid, [lists]) ->
+    none_or([scenario_trace:name_of(Child) || {_, Child, _, _} <- supervisor:which_children(Pid)]);
+do(pool, Pid, [counts]) -> counts(Pid, [active]);
 do(_, Pid, [adds | Child]) -> outcome(supervisor:start_child(Pid, specification({[child | Child], []})));
 do(_, Pid, [terminates, Child]) -> outcome(supervisor:terminate_child(Pid, Child));
 do(_, Pid, [restarts, Child]) -> outcome(supervisor:restart_child(Pid, Child));
 do(_, Pid, [deletes, Child]) -> outcome(supervisor:delete_child(Pid, Child));
 do(_, Pid, [lists]) -> none_or([child(Id, Child) || {Id, Child, _, _} <- supervisor:which_children(Pid)]);
-do(_, Pid, [counts]) ->
+do(_, Pid, [counts]) -> counts(Pid, [specs, active, supervisors, workers]).
+
+counts(Pid, Keys) ->
     Counts = supervisor:count_children(Pid),
-    [list_to_atom(lists:concat([Key, ":", proplists:get_value(Key, Counts)])) || Key <- [specs, active, supervisors, workers]].
+    [list_to_atom(lists:concat([Key, ":", proplists:get_value(Key, Counts)])) || Key <- Keys].
 
 child(Id, Pid) when is_pid(Pid) -> Id;
 child(Id, State) -> list_to_atom(lists:concat([Id, ":", State])).

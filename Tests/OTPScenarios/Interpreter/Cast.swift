@@ -10,7 +10,9 @@ final class Cast: @unchecked Sendable {
     private var latches: [String: Completion] = [:]
 
     /// Everybody, by name.
-    var all: [(name: String, role: Role)] { lock.withLock { roles.sorted { $0.key < $1.key }.map { ($0.key, $0.value) } } }
+    var all: [(name: String, role: Role)] {
+        lock.withLock { roles.sorted { $0.key < $1.key }.map { ($0.key, $0.value) } }
+    }
 
     subscript(name: String) -> Role {
         guard let role = lock.withLock({ roles[name] }) else { preconditionFailure("nobody is called \(name)") }

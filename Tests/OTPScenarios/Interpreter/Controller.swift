@@ -28,6 +28,7 @@ struct Controller {
         switch words[0] {
         case "spawn": await spawn(words[1], Array(words[2...]))
         case "server": await startServer(words[1], Array(words[2...]))
+        case "machine": await startMachine(words[1], words)
         case "supervisor", "pool": await trees.start(step)
         case "exit": stage.cast[words[1]].pid.exit(ExitReason(word: words[2]))
         case "stop":
@@ -67,6 +68,10 @@ struct Controller {
     private func startServer(_ name: String, _ options: [String]) async {
         let outcome = await ScriptedServer.start(name, options, stage, on: stage.scheduler)
         stage.record.saw("outside", outcome)
+    }
+
+    private func startMachine(_ name: String, _ options: [String]) async {
+        stage.record.saw("outside", await ScriptedMachine.start(name, options, stage))
     }
 
     /// Alarms ring before anybody is asked anything: a server that is asked is not idle.

@@ -15,7 +15,8 @@ public struct ScenarioFolder: Sendable {
     /// - Throws: when a file cannot be read.
     public init(_ path: String, traces: String? = nil) throws {
         let folder = URL(filePath: path, directoryHint: .isDirectory)
-        let traceFolder = traces.map { URL(filePath: $0, directoryHint: .isDirectory) } ?? folder.appending(path: "Traces")
+        let traceFolder =
+            traces.map { URL(filePath: $0, directoryHint: .isDirectory) } ?? folder.appending(path: "Traces")
         scenarios = try Self.texts(in: folder.appending(path: "Scenarios")).flatMap(Scenario.all(in:))
         original = Self.byTitle(try Self.texts(in: traceFolder).flatMap(Trace.all(in:)))
         let list = try String(contentsOf: folder.appending(path: "exceptions.trace"), encoding: .utf8)

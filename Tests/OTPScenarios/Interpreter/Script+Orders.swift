@@ -11,15 +11,20 @@ extension Script {
         case "reads": isHolding = false
         case "takes": try await takeOnly(words, me)
         case "sends": send(words[2], to: words[1])
-        case "casts": if case .server(let server) = stage.cast[words[1]] { server.cast(.init(from: name, word: words[2])) }
-        case "calls": await call(words, me)
+        case "casts":
+            if case .server(let server) = stage.cast[words[1]] { server.cast(.init(from: name, word: words[2])) }
+        case "calls": await call(words)
+        case "tells": if case .machine(let machine) = stage.cast[words[1]] { machine.send(.told(from: name, words[2])) }
+        case "asks": await ask(words)
         case "answers": calls[words[1]]?(words[2])
         case "drops": calls[words[1]] = nil
         case "starts" where words[1] == "server":
             let options = Array(words[3...])
-            stage.record.saw(name, await ScriptedServer.start(words[2], options, stage, linkedTo: me.pid, on: stage.scheduler))
+            stage.record.saw(
+                name, await ScriptedServer.start(words[2], options, stage, linkedTo: me.pid, on: stage.scheduler))
         case "starts": timers[words[2]] = me.sendAfter(Duration(word: words[5]), .timer(words[3]))
-        case "cancels": saw("cancels", words[1], timers[words[1]].flatMap { me.cancel($0) } == nil ? "too late" : "in time")
+        case "cancels":
+            saw("cancels", words[1], timers[words[1]].flatMap { me.cancel($0) } == nil ? "too late" : "in time")
         case "registers", "unregisters", "looks": useNames(words, me)
         case "joins", "leaves", "lists", "watches": useGroups(words, me)
         default: try await signal(words, me)
@@ -56,7 +61,9 @@ extension Script {
             process = me.spawnLink(on: stage.scheduler, label: child, Script.body(child, options, stage))
         } else {
             options = Array(words[5...])
-            let spawned = me.spawnMonitor(on: stage.scheduler, label: child, Script.body(child, options, stage)) { .down($0) }
+            let spawned = me.spawnMonitor(on: stage.scheduler, label: child, Script.body(child, options, stage)) {
+                .down($0)
+            }
             monitors[spawned.monitor] = words[4]
             process = spawned.process
         }
@@ -71,7 +78,7 @@ extension Script {
         switch stage.cast[receiver] {
         case .process(let process): process.send(.mail(from: name, word))
         case .server(let server): server.send(.mail(from: name, word))
-        case .supervisor, .pool: preconditionFailure("supervisors take no mail")
+        case .machine, .supervisor, .pool: preconditionFailure("\(receiver) takes no mail")
         }
     }
 
@@ -84,17 +91,21 @@ extension Script {
         }
     }
 
-    private func call(_ words: [String], _ me: isolated Process<Input>) async {
-        let patience = words.patience ?? .seconds(5)
-        let answer: String
+    private func call(_ words: [String]) async {
+        if let answer = await answer(to: words) { saw("call", "to", words[1], words[2], "gives", answer) }
+    }
+
+    private func ask(_ words: [String]) async {
+        if let answer = await answer(to: words) { saw("asks", words[1], words[2], "and", "hears", answer) }
+    }
+
+    /// `nil` for one that has been told to end meanwhile: it sees nothing any more.
+    private func answer(to words: [String]) async -> String? {
         do {
-            answer = try await stage.cast[words[1]].call(from: name, words[2], patience)
+            return try await stage.cast[words[1]].call(from: name, words[2], words.patience ?? .seconds(5))
         } catch {
-            // One that has been told to end sees nothing any more.
-            if Task.isCancelled { return }
-            answer = (error as? CallError)?.word ?? "\(error)"
+            return Task.isCancelled ? nil : (error as? CallError)?.word ?? "\(error)"
         }
-        saw("call", "to", words[1], words[2], "gives", answer)
     }
 
     // MARK: Names and groups

@@ -48,7 +48,9 @@ struct Script {
     func saw(_ words: String...) { stage.record.saw(name, words) }
 
     /// A child of a supervisor: as OTP's special processes do, it ends when its supervisor asks for that.
-    static func childBody(_ name: String, of supervisor: String, _ options: [String], _ stage: Stage) -> Process<Input>.Body {
+    static func childBody(_ name: String, of supervisor: String, _ options: [String], _ stage: Stage)
+        -> Process<Input>.Body
+    {
         { me in
             if options.contains("trapping") || options.contains("stubborn") { me.trapExits { .exit($0) } }
             var script = Script(name, stage)

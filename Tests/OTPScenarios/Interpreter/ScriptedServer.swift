@@ -1,7 +1,7 @@
 internal import Actors
 
-/// The scripted server. What it does is in the requests: `stop:R`, `fail:R`, `later`, `answer:X`, `continue:X`, `ask:P`;
-/// any other call is answered with itself.
+/// The scripted server. What it does is in the requests: `stop:R`, `fail:R`, `later`, `answer:X`, `continue:X`,
+/// `ask:P`; any other call is answered with itself.
 struct ScriptedServer: Server {
     enum Call: Sendable {
         case ask(from: String, String, Reply<String>)
@@ -34,8 +34,11 @@ struct ScriptedServer: Server {
     }
 
     /// Starts one as the child of a supervisor, which calls this.
-    static func startChild(_ name: String, _ options: [String], _ stage: Stage) async throws -> ServerProcess<ScriptedServer> {
-        let server = try await ScriptedServer(name, options, stage, isChild: true).started(on: stage.scheduler, label: name)
+    static func startChild(_ name: String, _ options: [String], _ stage: Stage) async throws -> ServerProcess<
+        ScriptedServer
+    > {
+        let server = try await ScriptedServer(name, options, stage, isChild: true).started(
+            on: stage.scheduler, label: name)
         stage.cast.add(name, .server(server))
         return server
     }

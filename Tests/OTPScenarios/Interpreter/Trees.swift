@@ -31,7 +31,8 @@ struct Trees: Sendable {
         let limits = Limits(options)
         return Supervisor(
             Supervisor.Strategy(word: step.words[2]), id: name, maxRestarts: limits.maxRestarts, period: limits.period,
-            autoShutdown: Supervisor.AutoShutdown(options), restart: Child.Restart(options), significant: options.contains("significant")
+            autoShutdown: Supervisor.AutoShutdown(options), restart: Child.Restart(options),
+            significant: options.contains("significant")
         ) {
             for child in step.below {
                 switch child.words[0] {
@@ -47,7 +48,8 @@ struct Trees: Sendable {
     private func observed(_ step: Scenario.Step) -> Child {
         let name = step.words[1]
         return Child(
-            name, restart: Child.Restart(step.words), shutdown: .infinity, significant: step.words.contains("significant")
+            name, restart: Child.Restart(step.words), shutdown: .infinity,
+            significant: step.words.contains("significant")
         ) {
             let running = try await supervisor(step).start(on: stage.scheduler)
             stage.cast.add(name, .supervisor(running))
@@ -77,7 +79,8 @@ struct Trees: Sendable {
             stage.record.saw("log", [name, "fails", "to", "start", reason])
             throw ExitReason(word: reason)
         }
-        let process = Process<Input>.spawn(on: stage.scheduler, label: name, Script.childBody(name, of: supervisor, options, stage))
+        let process = Process<Input>.spawn(
+            on: stage.scheduler, label: name, Script.childBody(name, of: supervisor, options, stage))
         stage.cast.add(name, .process(process))
         await stage.watch(name, process.pid, isChild: true)
         return process
@@ -92,7 +95,8 @@ struct Trees: Sendable {
         let options = Array(step.words[2...])
         let limits = Limits(options)
         return DynamicSupervisor(
-            restart: Child.Restart(options), shutdown: Child.Shutdown(options), maxRestarts: limits.maxRestarts, period: limits.period)
+            restart: Child.Restart(options), shutdown: Child.Shutdown(options), maxRestarts: limits.maxRestarts,
+            period: limits.period)
     }
 
     // MARK: Management
@@ -104,7 +108,7 @@ struct Trees: Sendable {
             switch stage.cast[name] {
             case .supervisor(let supervisor): outcome = try await manage(supervisor, name, words)
             case .pool(let pool): outcome = try await manage(pool, name, words)
-            case .process, .server: preconditionFailure("\(name) is no supervisor")
+            case .process, .server, .machine: preconditionFailure("\(name) is no supervisor")
             }
         } catch {
             outcome = ["fails"] + error.words.suffix(1)

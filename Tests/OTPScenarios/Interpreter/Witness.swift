@@ -46,7 +46,9 @@ struct Witness {
     /// A process that ends tells its links and monitors one by one, and others may have gone on in between.
     private mutating func awaitTheDead(_ me: isolated Process<Input>) async {
         while pids.values.contains(where: { !$0.isAlive }) {
-            guard let down = await me.receive(matching: { if case .down(let down) = $0 { down } else { nil } }) else { return }
+            guard let down = await me.receive(matching: { if case .down(let down) = $0 { down } else { nil } }) else {
+                return
+            }
             ended(down)
         }
     }
