@@ -33,7 +33,7 @@ init({Name, Options}) ->
 
 begin_with(Name, Options) ->
     process_flag(trap_exit, lists:member(trapping, Options)),
-    State = #{name => Name, idle => idle(Options), held => none},
+    State = #{name => Name, idle => idle(Options), held => none, lingering => lists:member(lingering, Options)},
     saw([init], State),
     case {scenario_options:value(failing, Options), scenario_options:value(continuing, Options)} of
         {none, none} -> next(ok, State);
@@ -78,7 +78,12 @@ handle_info({'EXIT', Pid, Reason}, State) ->
 
 handle_continue(Word, State) -> saw([continue, Word], State), next(noreply, State).
 
-terminate(Reason, State) -> saw([terminate, scenario_trace:reason(Reason)], State).
+terminate(Reason, #{lingering := Lingering} = State) ->
+    saw([terminate, scenario_trace:reason(Reason)], State),
+    case Lingering of
+        true -> receive released -> ok end;
+        false -> ok
+    end.
 
 next(Kind, #{idle := Idle} = State) -> {Kind, State, Idle}.
 

@@ -132,5 +132,8 @@ struct ScriptedServer: Server {
         return .receive
     }
 
-    mutating func terminate(_ reason: ExitReason, _ me: isolated Me) async { saw("terminate", reason.word) }
+    mutating func terminate(_ reason: ExitReason, _ me: isolated Me) async {
+        saw("terminate", reason.word)
+        if options.contains("lingering") { await stage.cast.latch(name).wait() }
+    }
 }
