@@ -81,6 +81,9 @@ package final class ProcessCore: @unchecked Sendable {
         return made
     }
 
+    /// The actor that embeds it, while it has not ended.
+    package var actor: (any ProcessHost)? { unsafe host }
+
     /// The reason it is ending or has ended with, if it is or has.
     package var exitReason: ExitReason? { machine.reason }
 
