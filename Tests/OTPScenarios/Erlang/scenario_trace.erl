@@ -40,6 +40,9 @@ name_of(Pid) ->
 count_start(Name) -> ets:update_counter(starts, Name, 1, {Name, 0}).
 
 reason({shutdown, Detail}) when is_atom(Detail) -> list_to_atom("shutdown(" ++ atom_to_list(Detail) ++ ")");
+%% A process that ends because a call of its own failed.
+reason({Reason, {gen_server, call, _}}) ->
+    list_to_atom("call-" ++ atom_to_list(scenario_options:call_failure(Reason)));
 reason({Reason, Stack}) when is_list(Stack) -> reason(Reason);
 reason({start_spec, _}) -> rejected;
 reason({Reason, Child}) when element(1, Child) =:= child -> reason(Reason);

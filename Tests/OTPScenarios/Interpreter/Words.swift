@@ -22,7 +22,7 @@ extension ExitReason {
     var word: String {
         switch kind {
         case .noProcess: "noproc"
-        case .error: error.map { "\($0)" } ?? "error"
+        case .error: (error as? CallError).map { "call-\($0.word)" } ?? error.map { "\($0)" } ?? "error"
         default: description
         }
     }
