@@ -4,8 +4,20 @@
 -export([run/1]).
 
 -define(patience, 5000).
+%% How much longer than its steps say a scenario may take that has time pass, in milliseconds.
+-define(slack, 50).
 
+%% Returns the lines of the trace, and whether the scenario took the time that it should.
 run(Steps) ->
+    Planned = lists:sum([scenario_trace:milliseconds(Duration) || {[time, passes, Duration], _} <- Steps]),
+    Start = erlang:monotonic_time(millisecond),
+    Lines = trace(Steps),
+    case erlang:monotonic_time(millisecond) - Start of
+        Elapsed when Planned > 0, Elapsed > Planned + ?slack -> {late, Lines};
+        _ -> {in_time, Lines}
+    end.
+
+trace(Steps) ->
     process_flag(trap_exit, true),
     scenario_trace:new(self()),
     Witness = scenario_witness:start(),
