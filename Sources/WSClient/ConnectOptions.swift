@@ -20,6 +20,19 @@ public struct ConnectOptions: Sendable {
     public var tls: TLSClientOptions
     /// How long the peer may take to end a connection that is being closed; default 10 s.
     public var closeTimeout: Duration
+    /// How often the peer is pinged, to find out whether it is still there and how far away it is (`latency`); default
+    /// 20 s, `nil`: never.
+    public var pingInterval: Duration? = .seconds(20)
+    /// How long the peer may be silent after such a ping before the connection is lost; default 20 s, `nil`: as long as
+    /// it likes. Anything that arrives counts, a part of a message too.
+    public var pingTimeout: Duration? = .seconds(20)
+    /// How long nothing may arrive, pongs included, before the connection ends; default: no limit. `setIdleTimeout`
+    /// changes it later.
+    public var idleTimeout: Duration?
+    /// How long the peer may take nothing of what waits to be written before it is cut; default 30 s, `nil`: no limit.
+    public var writeTimeout: Duration? = .seconds(30)
+    /// How long a message may take from its first byte to its last; default: no limit. More is answered with 1008.
+    public var messageTimeout: Duration?
     /// What bounds the connection; see `WebSocket.Limits`.
     public var limits: WebSocket.Limits
     /// The process that is to own the connection; default: the one that connects, if a process does.
@@ -42,5 +55,14 @@ public struct ConnectOptions: Sendable {
         self.limits = limits
         self.owner = owner
         self.scheduler = scheduler
+    }
+}
+
+extension ConnectOptions {
+    /// What the connection is told of time.
+    var timing: Timing {
+        Timing(
+            pingInterval: pingInterval, pingTimeout: pingTimeout, idleTimeout: idleTimeout, writeTimeout: writeTimeout,
+            messageTimeout: messageTimeout)
     }
 }

@@ -238,7 +238,7 @@ internal import WSProtocol
             stream: driver.release(), scheduler: scheduler, role: .client(maskKeys: resources.maskKeys),
             options: ConnectionOptions(
                 limits: options.limits, recvTimeout: options.recvTimeout, closeTimeout: options.closeTimeout,
-                active: options.active),
+                active: options.active, timing: options.timing),
             description: description)
         connection.onOwnThread { $0.begin(leftover: rest) }
         return connection

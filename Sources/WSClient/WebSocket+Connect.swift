@@ -22,6 +22,7 @@ extension WebSocket {
         if let owner, !owner.isAlive { throw .ownerEnded }
         if Task.isCancelled { throw .connectCancelled }
         let target = try parse(url)
+        try options.timing.check()
         let handshake = try ClientHandshake(target, options)
         let scheduler = options.scheduler ?? Scheduler.current ?? SchedulerGroup.shared.next()
         let dialer = Dialer(target, handshake, options, on: scheduler)

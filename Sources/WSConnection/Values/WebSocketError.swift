@@ -64,6 +64,8 @@ public struct WebSocketError: Error, Sendable, CustomStringConvertible {
     /// Which step of connecting it was.
     public enum Phase: String, Sendable {
         case resolution, connect, tls, handshake, receive, close
+        /// The peer answered no ping; nothing arrived; the peer took nothing; a message was not completed.
+        case keepalive, idle, write, message
     }
 
     /// A server's answer that refused the handshake.
