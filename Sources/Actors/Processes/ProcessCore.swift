@@ -149,11 +149,12 @@ package final class ProcessCore: @unchecked Sendable {
     }
 
     private func end(_ reason: ExitReason, isReported: Bool) {
+        let isFailure = reason.isCrash && machine.endsByItself
         guard machine.end(reason) else { return }
         if let grace { scheduler.disarm(grace) }
         grace = nil
         alive.store(false, ordering: .sequentiallyConsistent)
-        let report = isReported && reason.isCrash ? crashReport(reason) : nil
+        let report = isReported && isFailure ? crashReport(reason) : nil
         unsafe host = nil
         Registry.processEnded(self)
         GroupDirectory.processEnded(self)
