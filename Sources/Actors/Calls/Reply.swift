@@ -8,13 +8,16 @@ public final class Reply<Value: Sendable>: Sendable {
 
     init(_ call: PendingCall<Value>) { self.call = call }
 
-    deinit { call.settle(.failure(.dropped)) }
+    deinit { call.tokenDropped() }
 
     /// Answers the call. From any thread.
     public func callAsFunction(_ value: Value) { call.settle(.success(value)) }
 
     /// Answers the call by an error, which it throws.
     public func fail(_ error: any Error) { call.settle(.failure(.refused(error))) }
+
+    /// Answers the call by an error once the called process, which holds the only token, has ended.
+    func failAtEnd(_ error: any Error) { call.errorAtEnd = error }
 }
 
 extension Reply where Value == Void {

@@ -1,9 +1,17 @@
 /// How a supervisor stops children. It is linked to them and traps exits, so that their ends are messages to it.
 extension Process {
+    /// Links a child that has started. One that has ended meanwhile is heard of like any other, with its true reason.
+    func adopt(_ child: PID) {
+        guard !core.machine.isDead else { return child.exit(.killed) }
+        core.link(to: child.core, truth: true)
+    }
+
     /// Stops one child and waits until it has ended.
     ///
     /// - Parameter exitOf: who has ended, if that is what a message says.
     func stop(_ child: PID, _ shutdown: Child.Shutdown, _ exitOf: @escaping (Message) -> PID?) async {
+        // A child may have undone the link; without it nothing would be heard of its end. (OTP: `monitor_child`.)
+        core.link(to: child.core, truth: true)
         let patience = shutdown.patience
         if patience != .zero {
             core.sendExit(.shutdown, to: child.core, grace: patience)
@@ -23,6 +31,7 @@ extension Process {
     /// Stops many children at once and waits until all have ended.
     func stopAll(_ children: Set<PID>, _ shutdown: Child.Shutdown, _ exitOf: @escaping (Message) -> PID?) async {
         var left = children
+        for child in left { core.link(to: child.core, truth: true) }
         let patience = shutdown.patience
         if patience != .zero {
             for child in left { core.sendExit(.shutdown, to: child.core, grace: patience) }
