@@ -39,9 +39,12 @@ final class PendingCall<Value: Sendable>: @unchecked Sendable {
         }
     }
 
-    /// Nobody can reply any more.
+    /// Nobody can reply any more. If that is because the callee is about to end, its end says why.
     func tokenDropped() {
-        if errorAtEnd == nil { settle(.failure(.dropped)) }
+        guard !isSettled.load(ordering: .sequentiallyConsistent) else { return }
+        callee.scheduler.runLater { [self] in
+            if !callee.isGraceSet && errorAtEnd == nil { settle(.failure(.dropped)) }
+        }
     }
 
     /// The call is over, if it was not before. From any thread.

@@ -15,12 +15,19 @@ extension Process {
     public nonisolated func call<Value: Sendable>(
         timeout: Duration? = .seconds(5), _ request: (Reply<Value>) -> Message
     ) async throws -> Value {
+        try await beginCall(timeout, request).value()
+    }
+
+    /// A function of its own, since a token that the waiting caller still had in a variable would never be dropped.
+    private nonisolated func beginCall<Value: Sendable>(
+        _ timeout: Duration?, _ request: (Reply<Value>) -> Message
+    ) throws -> PendingCall<Value> {
         let (pending, message) = try core.prepareCall(timeout, request)
         core.scheduler.run { [self] in
             pending.begin()
             onOwnThread { $0.deliver(message) }
         }
-        return try await pending.value()
+        return pending
     }
 }
 
@@ -29,12 +36,18 @@ extension Address {
     public func call<Value: Sendable>(
         timeout: Duration? = .seconds(5), _ request: (Reply<Value>) -> Message
     ) async throws -> Value {
+        try await beginCall(timeout, request).value()
+    }
+
+    private func beginCall<Value: Sendable>(
+        _ timeout: Duration?, _ request: (Reply<Value>) -> Message
+    ) throws -> PendingCall<Value> {
         let (pending, message) = try core.prepareCall(timeout, request)
         core.scheduler.run { [core] in
             pending.begin()
             if let process = process(of: core) { process.onOwnThread { $0.deliver(message) } }
         }
-        return try await pending.value()
+        return pending
     }
 }
 
