@@ -1,3 +1,4 @@
+import Glibc
 import HansomTesting
 import Testing
 
@@ -54,7 +55,17 @@ struct World: Sendable {
     ) -> R? {
         let answer = Probe<R>()
         tell(puppet) { me in answer.record(try await question(me)) }
+        wait { answer.count > 0 || !puppet.pid.isAlive }
         return answer.values.first
+    }
+
+    /// Goes on until `isTrue`, for a bounded number of times: for what leaves the scheduler's thread and comes back, as a
+    /// closure may that the compiler has made asynchronous.
+    func wait(_ isTrue: () -> Bool) {
+        for _ in 0..<100_000 where !isTrue() {
+            sched_yield()
+            driven.settle()
+        }
     }
 
     /// Ends what is left.
