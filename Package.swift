@@ -17,6 +17,9 @@ let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-h
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
+let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
+let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+
 func library(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .target(name: name, dependencies: dependencies, swiftSettings: strict)
 }
@@ -29,6 +32,7 @@ let package = Package(
     name: "hansom",
     products: [
         .library(name: "Actors", targets: ["Actors"]),
+        .library(name: "ActorsLifecycle", targets: ["ActorsLifecycle"]),
         .library(name: "WSProtocol", targets: ["WSProtocol"]),
         .library(name: "WSClient", targets: ["WSClient"]),
         .library(name: "WSServer", targets: ["WSServer"]),
@@ -40,6 +44,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-collections", from: "1.1.0"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.3.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.6.0"),
     ],
     targets: [
         // C: module maps and inline shims only.
@@ -48,6 +53,7 @@ let package = Package(
 
         // Arrows point down only: see ARCHITECTURE.md.
         library("Actors", ["CHansomSystem", deque, logging]),
+        library("ActorsLifecycle", ["Actors", lifecycle, logging]),
         library("HansomTransport", ["Actors", "CHansomSystem", "CTLS"]),
         library("WSProtocol", [httpTypes]),
         library("WSConnection", ["Actors", "HansomTransport", "WSProtocol", deque, httpTypes]),
@@ -59,17 +65,24 @@ let package = Package(
             name: "hansom", dependencies: ["WSClient", "WSServer", "WSConnection", "Actors", httpTypes, argumentParser], swiftSettings: strict),
 
         tests("ActorsTests", ["Actors", "HansomTesting"]),
+        // Scenarios of process behaviour, run here and by Erlang/OTP: see Tests/OTPScenarios/README.md.
+        .target(
+            name: "OTPScenarios", dependencies: ["Actors", "HansomTesting"], path: "Tests/OTPScenarios/Interpreter", swiftSettings: strict),
+        .executableTarget(
+            name: "otp-scenarios", dependencies: ["OTPScenarios"], path: "Tests/OTPScenarios/Command", swiftSettings: strict),
+        tests("OTPCompareTests", ["OTPScenarios"]),
+        tests("ActorsLifecycleTests", ["ActorsLifecycle", "Actors", "HansomTesting", lifecycle, logging]),
         tests("WSProtocolTests", ["WSProtocol", httpTypes]),
         // Real sockets that say any bytes at all, and a look at what a test leaves behind.
         .target(
             name: "SocketTesting", dependencies: ["Actors", "HansomTransport", "WSConnection", "WSProtocol"], path: "Tests/SocketTesting",
             swiftSettings: strict),
-        tests("WSClientTests", ["WSClient", "WSServer", "Actors", "HansomTransport", "HansomTesting", "SocketTesting", httpTypes]),
+        tests("WSClientTests", ["WSClient", "WSServer", "WSConnection", "WSProtocol", "Actors", "HansomTransport", "HansomTesting", "SocketTesting", httpTypes]),
         tests("WSServerTests", ["WSServer", "WSClient", "Actors", "HansomTransport", "HansomTesting", "SocketTesting", httpTypes]),
         tests("InteropTests", ["WSClient", "WSServer", "Actors", "HansomTransport", "SocketTesting", httpTypes]),
         tests("WSConnectionTests", ["WSConnection", "HansomTesting", "Actors", "HansomTransport", "WSProtocol"]),
         // What README.md and GUIDE.md show, compiled and run.
-        tests("GuideTests", ["WSClient", "WSServer", "WSProtocol", "Actors", "HansomTesting"]),
+        tests("GuideTests", ["WSClient", "WSServer", "WSProtocol", "ActorsLifecycle", "Actors", "HansomTesting", lifecycle, unixSignals, logging]),
         tests("HansomTransportTests", ["HansomTransport", "Actors", "CTLS", "HansomTesting"]),
         tests("CommandTests", ["hansom", "WSClient", "WSServer", "WSProtocol"]),
     ]

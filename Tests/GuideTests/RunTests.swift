@@ -80,6 +80,50 @@ struct RunTests {
         }
     }
 
+    // MARK: Dialling
+
+    @Test func `options of dialling are made (C2, C6, C7, C8)`() async throws {
+        #expect(configureDialling().timeouts.tcp == .seconds(5))
+        #expect(try configureProxy().proxy != .environment)
+        var options = ConnectOptions()
+        chooseProxy(&options)
+        #expect(options.proxy == .environment)
+        configureSockets(&options)
+        #expect(options.socket.keepAlive == .seconds(60))
+        try configureRedirects(&options)
+        #expect(options.redirects.limit == 3)
+        #expect(configureTLS(pin: [UInt8](repeating: 1, count: 32)).minimumVersion == .tls13)
+    }
+
+    @Test func `a jar keeps cookies, and a proxy's refusal is told from a server's (C5, C6)`() async throws {
+        try await withServer({ _ in }) { url in
+            try await keepCookies(from: "wss://127.0.0.1/login", for: url)
+            var options = ConnectOptions()
+            // Our server is no proxy, and says so.
+            let port = url.split(separator: ":").last?.split(separator: "/").first.flatMap { Int($0) }
+            options.proxy = .through(Proxy(.http, host: "127.0.0.1", port: port))
+            try await tellProxyErrors(at: url, options)
+        }
+    }
+
+    @Test func `a WebSocket over a channel of one's own (C10)`() async throws {
+        let ws = try await connectOverPipe(Answering())
+        #expect(try await ws.recv() == .text("hi"))
+        await #expect(throws: WebSocketError.self) { try await connectOverDescriptor(-1) }
+    }
+
+    /// A channel whose other end grants any handshake and says `hi`.
+    private struct Answering: Channel {
+        let incoming: AsyncThrowingStream<[UInt8], any Error>
+        private let answers: AsyncThrowingStream<[UInt8], any Error>.Continuation
+
+        init() { (incoming, answers) = AsyncThrowingStream.makeStream(of: [UInt8].self, throwing: (any Error).self) }
+
+        func send(_ bytes: [UInt8]) async throws {
+            if let answer = try shakeHands(bytes) { answers.yield(answer + [0x81, 2, 0x68, 0x69]) }
+        }
+    }
+
     // MARK: Active mode
 
     @Test func `a subscriber and a sequence hear all events (W2)`() async throws {
@@ -135,13 +179,56 @@ struct RunTests {
 
     @Test func `processes count, watch and end (P4, P7)`() async throws {
         await readmeProcess()
-        #expect(await countMessages() == 5)
+        #expect(try await countMessages() == 5)
         #expect(await monitor() == .error)
         #expect(await endProcess() == .shutdown)
         let worker = heedCancellation()
         worker.exit(.shutdown)
         #expect([.shutdown, .normal].contains(await worker.down().kind))
         bothProcesses()
+    }
+
+    @Test func `calls, chosen messages, bounds, timers, names, groups and tasks (P9 to P15, P22)`() async throws {
+        let silent = Process<Reply<Int>>.spawn { me in _ = await me.receive() }
+        #expect([.replyDropped, .exited].contains(await callFailures(silent)))
+        #expect(await callFailures(silent) == .noProcess)
+        #expect(await receiveSelectively() == ["first the answer: 42", "one", "two"])
+        #expect([.sent, .full].contains(try await boundMailbox()))
+        #expect(await setTimers() == 3)
+        let counter = Process<Int>.spawn { me in _ = await me.receive() }
+        #expect(try nameProcesses(counter))
+        let members = (0..<2).map { _ in Process<String>.spawn { me in for await _ in me.mailbox {} } }
+        #expect(groupProcesses(members) == 2)
+        for member in members { member.exit(.shutdown) }
+        #expect(try await runTask() == 5050)
+    }
+
+    @Test func `links and monitors (P5 to P8)`() async {
+        #expect(await link() == .error)
+        #expect(await trap() == .error)
+        let worker = Process<Int>.spawn { me in for await _ in me.mailbox {} }
+        #expect(await flush(worker.pid))
+    }
+
+    @Test func `servers and state machines (P12)`() async throws {
+        #expect(try await useBank() == .normal)
+        #expect(try await useDoor() == [.locked, .open])
+        #expect(try await usePageCache() == "page one")
+    }
+
+    @Test func `supervisors (P16 to P20)`() async throws {
+        #expect(try await superviseTree() == ["bank", "workers"])
+        #expect(try await superviseMany() == 0)
+        let running = try await keepStarting().start()
+        #expect(await running.stop().kind == .shutdown)
+    }
+
+    @Test func `looking inside (P21)`() async throws {
+        #expect(await takeSnapshot() == SchedulerGroup.shared.schedulers.count)
+        await (try report()).shutdown()
+        let worker = Process<Int>.spawn { me in _ = await me.receive() }
+        lookAt(worker)
+        #expect(await worker.down().kind == .normal)
     }
 
     @Test func `blocking work, and a group of one's own (P23)`() async throws {

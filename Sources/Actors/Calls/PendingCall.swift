@@ -39,14 +39,6 @@ final class PendingCall<Value: Sendable>: @unchecked Sendable {
         }
     }
 
-    /// Nobody can reply any more. If that is because the callee is about to end, its end says why.
-    func tokenDropped() {
-        guard !isSettled.load(ordering: .sequentiallyConsistent) else { return }
-        callee.scheduler.runLater { [self] in
-            if !callee.isGraceSet && errorAtEnd == nil { settle(.failure(.dropped)) }
-        }
-    }
-
     /// The call is over, if it was not before. From any thread.
     func settle(_ result: Result<Value, Failure>) {
         guard !isSettled.exchange(true, ordering: .sequentiallyConsistent) else { return }
@@ -56,6 +48,15 @@ final class PendingCall<Value: Sendable>: @unchecked Sendable {
             callee.scheduler.post(.action { [self] in callee.removeObserver(observerID) })
         }
         if home.isCurrent { conclude(result) } else { home.post(.action { [self] in conclude(result) }) }
+    }
+
+    /// The reply token is gone. If that is because the callee ends, its end is what the caller hears of.
+    func replyDropped() {
+        guard !isSettled.load(ordering: .relaxed) else { return }
+        // Later, also when this is the callee's thread: it may be about to end.
+        callee.scheduler.runLater { [self] in
+            if callee.machine.isRunning && errorAtEnd == nil { settle(.failure(.dropped)) }
+        }
     }
 
     private func conclude(_ result: Result<Value, Failure>) {

@@ -15,13 +15,13 @@ extension Process {
     public nonisolated func call<Value: Sendable>(
         timeout: Duration? = .seconds(5), _ request: (Reply<Value>) -> Message
     ) async throws -> Value {
-        try await beginCall(timeout, request).value()
+        try await begin(timeout, request).value()
     }
 
-    /// A function of its own, since a token that the waiting caller still had in a variable would never be dropped.
-    private nonisolated func beginCall<Value: Sendable>(
+    /// Makes the call. It does not suspend, so that nothing of the caller's holds the token meanwhile.
+    private nonisolated func begin<Value: Sendable>(
         _ timeout: Duration?, _ request: (Reply<Value>) -> Message
-    ) throws -> PendingCall<Value> {
+    ) throws(CallError) -> PendingCall<Value> {
         let (pending, message) = try core.prepareCall(timeout, request)
         core.scheduler.run { [self] in
             pending.begin()
@@ -36,12 +36,12 @@ extension Address {
     public func call<Value: Sendable>(
         timeout: Duration? = .seconds(5), _ request: (Reply<Value>) -> Message
     ) async throws -> Value {
-        try await beginCall(timeout, request).value()
+        try await begin(timeout, request).value()
     }
 
-    private func beginCall<Value: Sendable>(
+    private func begin<Value: Sendable>(
         _ timeout: Duration?, _ request: (Reply<Value>) -> Message
-    ) throws -> PendingCall<Value> {
+    ) throws(CallError) -> PendingCall<Value> {
         let (pending, message) = try core.prepareCall(timeout, request)
         core.scheduler.run { [core] in
             pending.begin()
@@ -49,6 +49,12 @@ extension Address {
         }
         return pending
     }
+}
+
+extension Process {
+    /// Where to send messages to the process whose body the calling task runs; `nil` outside any process, and in one
+    /// that takes messages of another type. (OTP: `self/0`.)
+    public static var current: Address<Message>? { PID.current?.address(as: Message.self) }
 }
 
 extension ProcessCore {

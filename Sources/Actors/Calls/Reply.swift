@@ -8,7 +8,7 @@ public final class Reply<Value: Sendable>: Sendable {
 
     init(_ call: PendingCall<Value>) { self.call = call }
 
-    deinit { call.tokenDropped() }
+    deinit { call.replyDropped() }
 
     /// Answers the call. From any thread.
     public func callAsFunction(_ value: Value) { call.settle(.success(value)) }

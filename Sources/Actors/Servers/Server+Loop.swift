@@ -51,6 +51,7 @@ extension Server {
         guard !me.core.machine.isDead else { return }
         // An exit signal, or who asked for the end, has set a limit already.
         if !me.core.isGraceSet { me.core.limitGrace(to: ProcessCore.defaultGrace) }
+        me.core.machine.beginEnd(reason)
         await terminate(reason, me)
         throw reason
     }

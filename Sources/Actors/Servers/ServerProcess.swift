@@ -61,13 +61,7 @@ extension Server {
         mailbox: MailboxOptions = .unbounded
     ) async throws -> ServerProcess<Self> {
         let process = Process<ServerMessage<Self>>(on: scheduler, mailbox)
-        if let name { try process.register(as: name) }
-        let (pending, ready) = try process.core.prepareCall(nil) { (ready: Reply<Void>) in ready }
-        process.core.scheduler.run { pending.begin() }
-        process.begin(linkedTo: parent?.core, label ?? "\(Self.self)") { me in
-            var server = self
-            try await server.serve(me, ready)
-        }
+        let pending = try begin(process, linkedTo: parent, name: name, label: label ?? "\(Self.self)")
         do {
             try await pending.value()
         } catch let error as CallError where error.code == .cancelled {
@@ -75,5 +69,22 @@ extension Server {
             throw error
         }
         return ServerProcess(process: process)
+    }
+
+    /// Starts the process and asks it to say when it is ready.
+    private func begin(
+        _ process: Process<ServerMessage<Self>>, linkedTo parent: PID?, name: String?, label: String
+    ) throws(CallError) -> PendingCall<Void> {
+        let (pending, ready) = try process.core.prepareCall(nil) { (ready: Reply<Void>) in ready }
+        process.core.scheduler.run { pending.begin() }
+        process.begin(linkedTo: parent?.core, label) { me in
+            // Known by its name only once it can take messages.
+            if let name {
+                do { try process.register(as: name) } catch { return ready.fail(error) }
+            }
+            var server = self
+            try await server.serve(me, ready)
+        }
+        return pending
     }
 }

@@ -11,7 +11,7 @@ import Testing
 /// processes.
 @Suite struct ChaosTests {
     @Test func `whatever happens to 10,000 processes, nothing is lost, told twice or left (P5, P7, P9, P10, P16)`() async throws {
-        let steps = setting("HANSOM_CHAOS_STEPS") ?? 20
+        let steps = setting("HANSOM_CHAOS_STEPS") ?? 8
         let seed = setting("HANSOM_CHAOS_SEED") ?? 1
         try await withQuietGroup(count: 3) { group in
             var chaos = try await Chaos(group, count: setting("HANSOM_CHAOS_PROCESSES") ?? 10_000, seed: UInt64(seed))

@@ -11,12 +11,13 @@ import Testing
             await #expect(throws: Failure.self) {
                 try await ProcessTask.spawn(on: group.next()) { () async throws -> Int in throw Failure() }.value
             }
-            let latch = Latch()
             for reason in [ExitReason.shutdown, .kill] {
+                let latch = Latch()
                 let task = ProcessTask.spawn(on: group.next()) { await latch.wait() }
                 task.exit(reason)
                 if reason.kind == .shutdown { latch.open() }
                 let error = await #expect(throws: ExitReason.self) { try await task.value }
+                latch.open()
                 #expect(error?.kind == (reason.kind == .kill ? .killed : .shutdown))
             }
             let cancelled = ProcessTask.spawn(on: group.next()) { while !Task.isCancelled { await Task.yield() } }

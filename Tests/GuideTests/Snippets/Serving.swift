@@ -70,3 +70,14 @@ func shutDown(_ server: WebSocketServer) async {
     await server.shutdown(within: .seconds(10))
     // end
 }
+
+func serveUntilBye() async throws -> WebSocketServer {
+    // guide: begin-close
+    let server = try await WebSocketServer.listen(
+        port: 0,
+        onMessage: { ws, message in
+            if message == .text("bye") { try ws.beginClose(reason: "bye") } else { ws.trySend(message) }
+        })
+    // end
+    return server
+}

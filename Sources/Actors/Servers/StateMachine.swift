@@ -1,0 +1,98 @@
+/// A process whose answer to an event depends on the state it is in. (OTP: `gen_statem`.)
+///
+///     struct Door: StateMachine {
+///         enum State: Sendable { case open, closed, locked }
+///         enum Event: Sendable { case close, lock, unlock, isOpen(Reply<Bool>) }
+///
+///         mutating func enter(_ state: State, from previous: State?, _ me: isolated Me) async throws -> Duration? {
+///             state == .open ? .seconds(30) : nil      // an open door closes by itself
+///         }
+///         ...
+///     }
+///     let door = try await Door().started(in: .closed)
+///
+/// The value that conforms is the data that all states share, and each handler may change it. No handler is entered while
+/// another awaits. One that throws ends the process with that error.
+public protocol StateMachine: Sendable {
+    associatedtype State: Sendable & Equatable
+    /// What can happen; an event that is answered carries its `Reply`.
+    associatedtype Event: Sendable
+
+    /// Called on entering a state: the first one, and each that a transition leads to. (OTP: state enter calls.)
+    ///
+    /// - Parameters:
+    ///   - state: the state that is entered.
+    ///   - previous: the one before; `nil` for the first.
+    /// - Returns: how long the machine may stay before `handleTimeout` is called; `nil`: as long as it likes.
+    ///   (OTP: state timeout.)
+    mutating func enter(_ state: State, from previous: State?, _ me: isolated Me) async throws -> Duration?
+
+    mutating func handle(_ event: Event, in state: State, _ me: isolated Me) async throws -> Transition<State>
+
+    /// The machine has stayed in a state as long as `enter` allowed.
+    mutating func handleTimeout(in state: State, _ me: isolated Me) async throws -> Transition<State>
+
+    /// Called last, as `Server.terminate(_:_:)` is.
+    mutating func terminate(_ reason: ExitReason, in state: State, _ me: isolated Me) async
+}
+
+/// What an event leads to.
+public enum Transition<State: Sendable>: Sendable {
+    /// The same state. Its timeout goes on.
+    case stay
+    /// Another state. Events that were postponed are handled again, first of all. To the same state it is `.stay`.
+    case go(State)
+    /// The event is kept until another state is entered.
+    case postpone
+    /// The process ends for this reason.
+    case stop(ExitReason)
+}
+
+extension StateMachine {
+    /// The process that runs the machine: for monitors, links, timers.
+    public typealias Me = Process<ServerMessage<StateMachineServer<Self>>>
+
+    public mutating func enter(_ state: State, from previous: State?, _ me: isolated Me) async throws -> Duration? { nil }
+    public mutating func handleTimeout(in state: State, _ me: isolated Me) async throws -> Transition<State> { .stay }
+    public mutating func terminate(_ reason: ExitReason, in state: State, _ me: isolated Me) async {}
+
+    /// Starts a process that runs this machine, and returns when its first state has been entered.
+    ///
+    /// - Parameters:
+    ///   - state: its first state.
+    ///   - parent: a process to link it to from its first moment; default: none.
+    ///   - name: a name for the registry; default: none.
+    ///   - scheduler: where it lives; default: the caller's scheduler, or from outside one of the shared group's in turn.
+    /// - Throws: what `enter` threw for the first state; otherwise as `Server.started`.
+    public func started(
+        in state: State, linkedTo parent: PID? = nil, name: String? = nil, on scheduler: Scheduler? = nil
+    ) async throws -> StateMachineProcess<Self> {
+        StateMachineProcess(
+            server: try await StateMachineServer(self, state)
+                .started(linkedTo: parent, name: name, on: scheduler, label: "\(Self.self)"))
+    }
+}
+
+/// A state machine that runs: what others send events to.
+public struct StateMachineProcess<Machine: StateMachine>: Supervisable, Hashable {
+    let server: ServerProcess<StateMachineServer<Machine>>
+
+    public var pid: PID { server.pid }
+
+    /// Sends an event.
+    public func send(_ event: Machine.Event) { server.send(.event(event)) }
+
+    /// Sends an event that is answered and waits for the answer, as `Process.call(timeout:_:)` does. It may be postponed.
+    public func call<Value: Sendable>(
+        timeout: Duration? = .seconds(5), _ event: (Reply<Value>) -> Machine.Event
+    ) async throws -> Value {
+        try await server.process.call(timeout: timeout) { .info(.event(event($0))) }
+    }
+
+    /// Asks it to end and waits until it has; the reason why it did.
+    @discardableResult
+    public func stop(_ reason: ExitReason = .shutdown) async -> ExitReason { await server.stop(reason) }
+
+    /// Its data and state as text, taken between two events; `nil` if it has ended.
+    public func state() async -> String? { await server.state() }
+}
