@@ -353,6 +353,7 @@ struct Scripted: Server {
         world.play { running.server.process.ask(.stop(.shutdown, grace: nil)) }
         world.advance(by: .seconds(7))
         #expect(log.values == ["start", "terminate shutdown"])
+        #expect(world.scheduler.zombies == 0, "it was not marked dead meanwhile")
         world.advance(by: .seconds(1))
         #expect(log.values == ["start", "terminate shutdown", "terminated"])
         world.end()
