@@ -12,6 +12,9 @@ final class PendingCall<Value: Sendable>: @unchecked Sendable {
     private let observerID = ProcessCore.nextID()
     private let isSettled = Atomic<Bool>(false)
     private var outcome: Result<Value, Failure>?
+    /// What the call throws when the callee ends, if it is not the reason of the end. Set on the callee's thread, while
+    /// nobody else has the token.
+    var errorAtEnd: (any Error)?
     private var gate: Gate?
     private var continuation: CheckedContinuation<Void, Never>?
     private var alarm: Alarm?
@@ -31,6 +34,7 @@ final class PendingCall<Value: Sendable>: @unchecked Sendable {
     /// Watches for the callee's end. On the callee's thread, before the request is delivered.
     func begin() {
         callee.addObserver(observerID) { [self] reason in
+            if let errorAtEnd { return settle(.failure(.refused(errorAtEnd))) }
             settle(.failure(reason.kind == .noProcess ? .noProcess : .exited(reason)))
         }
     }
@@ -51,7 +55,7 @@ final class PendingCall<Value: Sendable>: @unchecked Sendable {
         guard !isSettled.load(ordering: .relaxed) else { return }
         // Later, also when this is the callee's thread: it may be about to end.
         callee.scheduler.runLater { [self] in
-            if callee.machine.isRunning { settle(.failure(.dropped)) }
+            if callee.machine.isRunning && errorAtEnd == nil { settle(.failure(.dropped)) }
         }
     }
 

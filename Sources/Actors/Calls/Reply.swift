@@ -15,6 +15,9 @@ public final class Reply<Value: Sendable>: Sendable {
 
     /// Answers the call by an error, which it throws.
     public func fail(_ error: any Error) { call.settle(.failure(.refused(error))) }
+
+    /// Answers the call by an error once the called process, which holds the only token, has ended.
+    func failAtEnd(_ error: any Error) { call.errorAtEnd = error }
 }
 
 extension Reply where Value == Void {

@@ -31,11 +31,7 @@ extension Process {
         mailbox: MailboxOptions = .unbounded, _ body: @escaping Process<M>.Body
     ) -> Process<M> {
         let child = Process<M>(on: scheduler, mailbox)
-        let number = core.linkBegun(to: child.core)
-        child.core.scheduler.run { [core] in
-            if let number { child.core.linkArrived(from: core, number) }
-            child.onOwnThread { $0.start(label, body) }
-        }
+        child.begin(linkedTo: core, label, body)
         return child
     }
 
@@ -63,6 +59,11 @@ extension Process {
     // MARK: Life
 
     func start(_ label: String?, _ body: @escaping Body) {
+        // One that was asked to end before its first moment has none.
+        if let reason = core.exitReason {
+            close()
+            return core.finish(reason)
+        }
         core.enlist(self)
         if let label { core.label = label }
         task = ProcessCore.$current.withValue(core) {
@@ -107,7 +108,7 @@ extension Process: ProcessHost {
         onOwnThread { me in
             if me.servesRequests, let parent = me.core.parent, signal.from?.id == parent {
                 // OTP: a `gen_server` that traps exits ends with its parent all the same.
-                me.take(.stop(signal.reason))
+                me.take(.stop(signal.reason, grace: signal.grace))
             } else if let adapter = me.special?.exitAdapter {
                 me.deliverSignal(adapter(signal))
             }

@@ -33,6 +33,8 @@ package final class ProcessCore: @unchecked Sendable {
     /// Which task runs its body, for reports of long jobs.
     package var taskIdentity: UInt = 0
     private var grace: Alarm?
+    /// Whether it was said how long the process may take to end.
+    private(set) var isGraceSet = false
     /// Whether its task still runs after it was marked dead.
     private var isZombie = false
     // Safety: a host that goes has finished its core, which then forgets it.
@@ -118,6 +120,7 @@ package final class ProcessCore: @unchecked Sendable {
 
     /// From now on the process has so long to end before it is marked dead; `nil`: as long as it takes.
     func limitGrace(to allowed: Duration?) {
+        isGraceSet = true
         if let grace { scheduler.disarm(grace) }
         grace = nil
         guard let allowed, !machine.isDead else { return }
@@ -152,11 +155,12 @@ package final class ProcessCore: @unchecked Sendable {
     }
 
     private func end(_ reason: ExitReason, isReported: Bool) {
+        let isFailure = reason.isCrash && machine.endsByItself
         guard machine.end(reason) else { return }
         if let grace { scheduler.disarm(grace) }
         grace = nil
         alive.store(false, ordering: .sequentiallyConsistent)
-        let report = isReported && reason.isCrash ? crashReport(reason) : nil
+        let report = isReported && isFailure ? crashReport(reason) : nil
         unsafe host = nil
         Registry.processEnded(self)
         GroupDirectory.processEnded(self)

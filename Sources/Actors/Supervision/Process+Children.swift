@@ -1,5 +1,11 @@
 /// How a supervisor stops children. It monitors those that it stops: a child may have undone its link.
 extension Process {
+    /// Links a child that has started. One that has ended meanwhile is heard of like any other, with its true reason.
+    func adopt(_ child: PID) {
+        guard !core.machine.isDead else { return child.exit(.killed) }
+        core.link(to: child.core, truth: true)
+    }
+
     /// Stops one child and waits until it has ended.
     func stop<S: Server>(_ child: PID, _ shutdown: Child.Shutdown) async
     where Message == ServerMessage<S>, S.Info: SupervisorInfo {
