@@ -75,7 +75,7 @@ final class PendingCall<Value: Sendable>: @unchecked Sendable {
             armTimeout()
             let gate = Gate()
             self.gate = gate
-            await gate.pass()
+            await gate.pass(on: home)
         } else {
             await withCheckedContinuation { continuation in
                 home.post(.action { [self] in waitHere(continuation) })

@@ -3,9 +3,9 @@ internal import Synchronization
 /// What every process has, whatever its kind: identity, its way of life, its links, and those who wait for its end.
 ///
 /// `Process` and `WebSocket` each embed one, so that a connection is one actor and not two. It outlives its process
-/// as the tombstone that a `PID` refers to.
+/// as the tombstone that a `PID` refers to. The body waits at it, as a gate, for messages.
 @usableFromInline
-package final class ProcessCore: @unchecked Sendable {
+package final class ProcessCore: Gate, @unchecked Sendable {
     // Safety: the lets and the atomics are made for any thread; the rest belongs to the scheduler's thread.
     package let id: UInt64
     @usableFromInline package let scheduler: Scheduler

@@ -23,10 +23,14 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
     let inbox = Inbox()
     let isParked = Atomic<Bool>(false)
     let phase = Atomic<Phase>(.idle)
+    /// Where its tasks stop that wait for a gate to open.
+    @usableFromInline let gatekeeper = Gatekeeper()
     private let isInAfterlife = Atomic<Bool>(false)
 
     // The owner thread's own.
-    var ready = JobQueue()
+    //
+    // Safety (unchecked exclusivity): no access to these calls out; each is over before any other code runs.
+    @safe @exclusivity(unchecked) @usableFromInline var ready = JobQueue()
     var spare: [Inbox.Item] = []
     var alarms = AlarmHeap()
     var watches = WatchTable()
@@ -102,6 +106,7 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
 
     /// Whether the calling thread is this scheduler's.
     public var isCurrent: Bool {
+        // Safety: the pointer is only compared.
         unsafe hansom_current_scheduler() == Unmanaged.passUnretained(self).toOpaque()
     }
 
@@ -123,7 +128,7 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
     public func isIsolatingCurrentContext() -> Bool? { isCurrent }
 
     /// Makes ready a job that belongs here. For the owner thread.
-    func runHere(_ job: UnownedJob) { ready.append(job) }
+    @inlinable func runHere(_ job: UnownedJob) { ready.append(job) }
 
     // MARK: Work from outside
 

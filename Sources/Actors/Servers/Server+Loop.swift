@@ -86,7 +86,7 @@ extension Process {
                 bePatient(timeout)
             }
             beginWaiting()
-            await gate.pass()
+            await core.pass(on: core.scheduler)
         }
     }
 
