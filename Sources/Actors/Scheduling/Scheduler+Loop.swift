@@ -135,7 +135,7 @@ extension Scheduler {
         let last = alarms.lastTicket
         while let alarm = alarms.popDue(at: now, armedUpTo: last) {
             rang = true
-            alarm.action()
+            alarm.ring()
         }
         return rang
     }
