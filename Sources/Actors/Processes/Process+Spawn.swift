@@ -87,9 +87,9 @@ extension Process {
         updatePlainness()
         if queue.count > 0 { dropWaiting() }
         bound?.close()
+        core.cancelTimers()
         guard let special else { return }
         releaseMonitors(special)
-        special.timers.cancelAll(on: core.scheduler)
         answerSystemRequests(special)
     }
 }

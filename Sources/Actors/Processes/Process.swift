@@ -76,7 +76,6 @@ public final actor Process<Message: Sendable> {
         /// At which places of the queue the messages stand that signals have become, by the numbers of the signals. Some
         /// may have been taken since, when the mailbox was plain: their places are before the queue's head.
         var signalPlaces: [UInt64: Int] = [:]
-        var timers = TimerList()
         var tracer: (@Sendable (TraceEvent) -> Void)?
         /// What is asked of the process between two messages, and before the message at which place.
         var systemRequests: [(place: Int, request: SystemRequest)] = []

@@ -29,7 +29,7 @@ package final class ProcessCore: Gate, @unchecked Sendable {
         set { if newValue != nil || extras != nil { makeExtras().label = newValue } }
     }
     /// What few processes have.
-    private var extras: Extras?
+    var extras: Extras?
     /// Which task runs its body, for reports of long jobs.
     package var taskIdentity: UInt = 0
     private var grace: Alarm?
@@ -41,8 +41,9 @@ package final class ProcessCore: Gate, @unchecked Sendable {
     /// How long a process may take to end after an exit signal before it is marked dead.
     package static let defaultGrace = Duration.seconds(5)
 
-    private final class Extras {
+    final class Extras {
         var label: String?
+        var timers = TimerList()
     }
 
     private static let lastID = Atomic<UInt64>(0)
@@ -74,7 +75,7 @@ package final class ProcessCore: Gate, @unchecked Sendable {
         if scheduler.isEnding { scheduler.deferAction { [self] in receiveExit(.shutdown) } }
     }
 
-    private func makeExtras() -> Extras {
+    func makeExtras() -> Extras {
         if let extras { return extras }
         let made = Extras()
         extras = made
