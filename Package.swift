@@ -17,6 +17,7 @@ let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-h
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
+let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 
 func library(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
@@ -75,7 +76,7 @@ let package = Package(
         tests("InteropTests", ["WSClient", "WSServer", "Actors", "HansomTransport", "SocketTesting", httpTypes]),
         tests("WSConnectionTests", ["WSConnection", "HansomTesting", "Actors", "HansomTransport", "WSProtocol"]),
         // What README.md and GUIDE.md show, compiled and run.
-        tests("GuideTests", ["WSClient", "WSServer", "WSProtocol", "Actors", "HansomTesting"]),
+        tests("GuideTests", ["WSClient", "WSServer", "WSProtocol", "ActorsLifecycle", "Actors", "HansomTesting", lifecycle, unixSignals, logging]),
         tests("HansomTransportTests", ["HansomTransport", "Actors", "CTLS", "HansomTesting"]),
         tests("CommandTests", ["hansom", "WSClient", "WSServer", "WSProtocol"]),
     ]

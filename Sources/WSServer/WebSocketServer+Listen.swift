@@ -35,14 +35,14 @@ extension WebSocketServer {
     public static func listen(
         unixPath: String, options: ServerOptions = .init(), handler: @escaping WebSocket.Handler
     ) async throws(WebSocketError) -> WebSocketServer {
-        try start(.unix(path: unixPath), options, .perConnection(handler))
+        try await start(.unix(path: unixPath), options, .perConnection(handler))
     }
 
     /// The same with a synchronous handler.
     public static func listen(
         unixPath: String, options: ServerOptions = .init(), onMessage handler: @escaping WebSocket.MessageHandler
     ) async throws(WebSocketError) -> WebSocketServer {
-        try start(.unix(path: unixPath), options, .perMessage(handler))
+        try await start(.unix(path: unixPath), options, .perMessage(handler))
     }
 
     /// Starts a server on a socket that is bound and listens already: inherited from a service manager (as file
@@ -53,12 +53,14 @@ extension WebSocketServer {
         descriptor: Int32, options: ServerOptions = .init(), handler: @escaping WebSocket.Handler
     ) async throws(WebSocketError) -> WebSocketServer {
         let settings = try prepare(options, .perConnection(handler))
+        let listener: ListeningSocket
         do {
-            return WebSocketServer(try ListeningSocket(inherited: descriptor), settings, on: options.schedulers)
+            listener = try ListeningSocket(inherited: descriptor)
         } catch {
             throw WebSocketError(
                 .invalidConfiguration, "descriptor \(descriptor) is no socket that listens: \(error)")
         }
+        return try await start(listener, settings, on: options.schedulers)
     }
 
     /// Runs a server until it has ended. Cancelling the task shuts it down.
@@ -88,25 +90,27 @@ extension WebSocketServer {
         } catch {
             throw WebSocketError(.resolution, "cannot resolve \(host): \(error.reason)", phase: .resolution)
         }
-        return try start(addresses[0], options, handler)
+        return try await start(addresses[0], options, handler)
     }
 
     private static func start(
         _ address: SocketAddress, _ options: ServerOptions, _ handler: ServerSettings.Handling
-    ) throws(WebSocketError) -> WebSocketServer {
+    ) async throws(WebSocketError) -> WebSocketServer {
         if case .unix(let path) = address, path.utf8.count > SocketAddress.longestUnixPath || path.isEmpty {
             throw WebSocketError(
                 .invalidConfiguration,
                 "Unix socket path of \(path.utf8.count) bytes; 1 to \(SocketAddress.longestUnixPath) are allowed")
         }
         let settings = try prepare(options, handler)
+        let listener: ListeningSocket
         do {
             let socket = ListeningSocket.Options(
                 backlog: Int32(clamping: options.backlog), reusePort: options.reusesPort)
-            return WebSocketServer(try ListeningSocket(address, options: socket), settings, on: options.schedulers)
+            listener = try ListeningSocket(address, options: socket)
         } catch {
             throw failure(error, address)
         }
+        return try await start(listener, settings, on: options.schedulers)
     }
 
     private static func prepare(

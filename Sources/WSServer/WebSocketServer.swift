@@ -1,8 +1,8 @@
-internal import Actors
+public import Actors
 public import HansomTransport
 internal import WSConnection
 
-/// A WebSocket server: a listener, and on each scheduler a supervisor of connections.
+/// A WebSocket server: an acceptor, and on each scheduler a supervisor of connections, under one supervisor above them.
 ///
 ///     let server = try await WebSocketServer.listen(port: 8080) { ws in
 ///         for try await message in ws { try await ws.send(message) }
@@ -10,25 +10,48 @@ internal import WSConnection
 ///
 /// A handler runs as its connection. One that returns closes it with 1000, one that throws with 1011; neither touches
 /// any other connection.
-public final class WebSocketServer: Sendable {
+///
+/// The server is a process itself, that of its supervisor: it can be linked, monitored and made a child of another
+/// supervisor. An exit signal `.shutdown` ends it like `shutdown(within:)` with the close timeout for a deadline.
+public final class WebSocketServer: Sendable, Supervisable {
     /// The bound address, with the real port.
     public let address: SocketAddress
     /// Whether peers are to speak TLS.
     public let isSecure: Bool
 
-    private let acceptor: Acceptor
-    private let supervisors: [ConnectionSupervisor]
+    private let listener: ListeningSocket
+    private let tree: ServerTree
     private let load: ServerLoad
     private let end = EndSignal()
 
-    init(_ listener: ListeningSocket, _ settings: ServerSettings, on schedulers: SchedulerGroup) {
+    private init(_ listener: ListeningSocket, _ settings: ServerSettings, _ tree: ServerTree) {
+        self.listener = listener
+        self.tree = tree
         address = listener.address
         isSecure = settings.tls != nil
         load = settings.load
-        supervisors = schedulers.schedulers.map { ConnectionSupervisor(on: $0, settings) }
-        acceptor = Acceptor(listener, on: schedulers.next(), load, supervisors)
-        acceptor.start()
     }
+
+    static func start(
+        _ listener: ListeningSocket, _ settings: ServerSettings, on schedulers: SchedulerGroup
+    ) async throws(WebSocketError) -> WebSocketServer {
+        let tree: ServerTree
+        do {
+            tree = try await ServerTree.start(listener, settings, on: schedulers)
+        } catch {
+            listener.close()
+            throw WebSocketError(.system, "cannot start the server's processes: \(error)")
+        }
+        let server = WebSocketServer(listener, settings, tree)
+        // However the tree ends, what is not in it ends too.
+        server.pid.core.scheduler.run {
+            server.pid.core.addObserver { _ in Task { await server.shutdown(within: .zero) } }
+        }
+        return server
+    }
+
+    /// The process of the supervisor above all that the server consists of.
+    public var pid: PID { tree.root.pid }
 
     /// How many connections there are now.
     public var connectionCount: Int { load.connectionCount }
@@ -38,10 +61,9 @@ public final class WebSocketServer: Sendable {
     ///
     /// The port is free when it returns.
     public func shutdown(within deadline: Duration = .seconds(30)) async {
-        await acceptor.stop()
-        await withTaskGroup(of: Void.self) { group in
-            for supervisor in supervisors { group.addTask { await supervisor.shutdown(within: deadline) } }
-        }
+        await tree.shutdown(within: deadline)
+        // Closed already, unless the acceptor was not there to do it.
+        listener.close()
         end.signal()
     }
 

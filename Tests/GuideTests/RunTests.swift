@@ -135,13 +135,56 @@ struct RunTests {
 
     @Test func `processes count, watch and end (P4, P7)`() async throws {
         await readmeProcess()
-        #expect(await countMessages() == 5)
+        #expect(try await countMessages() == 5)
         #expect(await monitor() == .error)
         #expect(await endProcess() == .shutdown)
         let worker = heedCancellation()
         worker.exit(.shutdown)
         #expect([.shutdown, .normal].contains(await worker.down().kind))
         bothProcesses()
+    }
+
+    @Test func `calls, chosen messages, bounds, timers, names, groups and tasks (P9 to P15, P22)`() async throws {
+        let silent = Process<Reply<Int>>.spawn { me in _ = await me.receive() }
+        #expect([.replyDropped, .exited].contains(await callFailures(silent)))
+        #expect(await callFailures(silent) == .noProcess)
+        #expect(await receiveSelectively() == ["first the answer: 42", "one", "two"])
+        #expect([.sent, .full].contains(try await boundMailbox()))
+        #expect(await setTimers() == 3)
+        let counter = Process<Int>.spawn { me in _ = await me.receive() }
+        #expect(try nameProcesses(counter))
+        let members = (0..<2).map { _ in Process<String>.spawn { me in for await _ in me.mailbox {} } }
+        #expect(groupProcesses(members) == 2)
+        for member in members { member.exit(.shutdown) }
+        #expect(try await runTask() == 5050)
+    }
+
+    @Test func `links and monitors (P5 to P8)`() async {
+        #expect(await link() == .error)
+        #expect(await trap() == .error)
+        let worker = Process<Int>.spawn { me in for await _ in me.mailbox {} }
+        #expect(await flush(worker.pid))
+    }
+
+    @Test func `servers and state machines (P12)`() async throws {
+        #expect(try await useBank() == .normal)
+        #expect(try await useDoor() == [.locked, .open])
+        #expect(try await usePageCache() == "page one")
+    }
+
+    @Test func `supervisors (P16 to P20)`() async throws {
+        #expect(try await superviseTree() == ["bank", "workers"])
+        #expect(try await superviseMany() == 0)
+        let running = try await keepStarting().start()
+        #expect(await running.stop().kind == .shutdown)
+    }
+
+    @Test func `looking inside (P21)`() async throws {
+        #expect(await takeSnapshot() == SchedulerGroup.shared.schedulers.count)
+        await (try report()).shutdown()
+        let worker = Process<Int>.spawn { me in _ = await me.receive() }
+        lookAt(worker)
+        #expect(await worker.down().kind == .normal)
     }
 
     @Test func `blocking work, and a group of one's own (P23)`() async throws {

@@ -25,7 +25,7 @@ package func withScriptedServer<R>(
 package func withSchedulers<R>(
     _ count: Int = 1, time: any TimeSource = SystemTime.shared, _ body: (SchedulerGroup) async throws -> R
 ) async throws -> R {
-    let schedulers = try SchedulerGroup(options: .init(count: count, time: time, name: "test"))
+    let schedulers = try SchedulerGroup(options: .init(count: count, time: time, name: "test", system: .init { _ in }))
     let result: Result<R, any Error>
     do { result = .success(try await body(schedulers)) } catch { result = .failure(error) }
     await schedulers.shutdown(grace: .seconds(1))

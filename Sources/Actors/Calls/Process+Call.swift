@@ -38,6 +38,12 @@ extension Address {
     }
 }
 
+extension Process {
+    /// Where to send messages to the process whose body the calling task runs; `nil` outside any process, and in one
+    /// that takes messages of another type. (OTP: `self/0`.)
+    public static var current: Address<Message>? { PID.current?.address(as: Message.self) }
+}
+
 extension ProcessCore {
     /// A call of this process that was not made yet, and what to send it.
     func prepareCall<Value, Message>(

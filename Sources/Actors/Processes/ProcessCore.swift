@@ -6,11 +6,11 @@ internal import Synchronization
 /// as the tombstone that a `PID` refers to. The body waits at it, as a gate, for messages.
 @usableFromInline
 package final class ProcessCore: Gate, @unchecked Sendable {
-    // Safety: the lets and the atomics are made for any thread; the rest belongs to the scheduler's thread.
+    // Safety: the lets and the atomics are made for any thread; the rest, once it is enlisted, belongs to the scheduler's thread.
     package let id: UInt64
     @usableFromInline package let scheduler: Scheduler
-    /// Who started it, if a process did.
-    package let parent: UInt64?
+    /// Who started it, or has adopted it, if a process did.
+    package internal(set) var parent: UInt64?
     /// When it was made, in the scheduler's nanoseconds.
     package let startedAt: UInt64
     /// The type of its messages, if it takes any.
@@ -81,6 +81,9 @@ package final class ProcessCore: Gate, @unchecked Sendable {
         extras = made
         return made
     }
+
+    /// The actor that embeds it, while it has not ended.
+    package var actor: (any ProcessHost)? { unsafe host }
 
     /// The reason it is ending or has ended with, if it is or has.
     package var exitReason: ExitReason? { machine.reason }

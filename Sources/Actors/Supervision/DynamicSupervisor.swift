@@ -69,14 +69,16 @@ public struct DynamicSupervisor: Sendable {
         over group: SchedulerGroup = .shared, linkedTo parent: PID? = nil
     ) async throws -> RunningDynamicSupervisor {
         try check()
-        let started = StartedPartitions()
-        let above = Supervisor(.oneForOne, id: "\(id) partitions") {
-            for scheduler in group.schedulers {
-                partition(on: scheduler, started)
-            }
-        }
+        let (children, started) = partitions(over: group)
+        let above = Supervisor(.oneForOne, id: "\(id) partitions") { children }
         let top = try await above.start(linkedTo: parent, on: group.schedulers[0])
         return RunningDynamicSupervisor(top: top, partitions: started)
+    }
+
+    /// A part for each scheduler, as children of a supervisor that has others too; and where they are found once started.
+    package func partitions(over group: SchedulerGroup) -> (children: [Child], started: StartedPartitions) {
+        let started = StartedPartitions()
+        return (group.schedulers.map { partition(on: $0, started) }, started)
     }
 
     /// This supervisor as a child of another.

@@ -37,7 +37,12 @@ package struct DynamicSupervisorServer: Server {
     package mutating func handle(info: Info, _ me: isolated Me) async throws -> Next {
         switch info {
         case .adopt(let pid):
-            if let number = machine.admit() { begin(number, pid, me) } else { pid.exit(.shutdown) }
+            if let number = machine.admit() {
+                if pid.core.scheduler.isCurrent && pid.core.parent == nil { pid.core.parent = me.core.id }
+                begin(number, pid, me)
+            } else {
+                pid.exit(.shutdown)
+            }
             return .receive
         case .exit(let signal):
             guard let pid = signal.from else { return .stop(.shutdown) }

@@ -12,7 +12,8 @@ public struct RunningDynamicSupervisor: Supervisable {
         for partition in partitions { self.partitions.started(partition) }
     }
 
-    init(top: RunningSupervisor, partitions: StartedPartitions) {
+    /// - Parameter top: the supervisor under which the parts stand.
+    package init(top: RunningSupervisor, partitions: StartedPartitions) {
         self.top = top
         self.partitions = partitions
     }
@@ -59,6 +60,11 @@ public struct RunningDynamicSupervisor: Supervisable {
         return count
     }
 
+    /// The children that live on a scheduler.
+    package func children(on scheduler: Scheduler) async throws -> [PID] {
+        try await ask(partitions.near(scheduler)) { .children($0) }.filter { $0.core.scheduler === scheduler }
+    }
+
     /// Makes a process that runs already a child, on the partition of its scheduler. Never suspends.
     package func adopt(_ child: PID) { partitions.near(child.core.scheduler).send(.adopt(child)) }
 
@@ -83,7 +89,7 @@ public struct RunningDynamicSupervisor: Supervisable {
 }
 
 /// The parts of a dynamic supervisor that run now: a part that is started again takes the place of the one before.
-final class StartedPartitions: @unchecked Sendable {
+package final class StartedPartitions: @unchecked Sendable {
     typealias Partition = ServerProcess<DynamicSupervisorServer>
 
     // Safety: touched with `lock` held.

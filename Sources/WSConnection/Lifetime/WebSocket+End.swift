@@ -45,7 +45,8 @@ extension WebSocket {
     func finishProcess(_ reason: ExitReason) {
         owner?.end()
         owner = nil
-        core.finish(core.exitReason ?? reason)
+        // A connection that its peer or the network has ended has not crashed: only a handler can.
+        core.finish(core.exitReason ?? reason, isReported: !(reason.error is WebSocketError))
     }
 
     private func disarmDeadline() {

@@ -33,14 +33,11 @@ final class Acceptor: DescriptorObserver, @unchecked Sendable {
         self.supervisors = supervisors
     }
 
-    /// Begins to accept. From any thread.
+    /// Begins to accept. On its scheduler.
     func start() {
         load.onRoom { [self] in scheduler.runLater { [self] in resume() } }
-        scheduler.run { [self] in resume() }
+        resume()
     }
-
-    /// Ends for good; the port is free when this returns.
-    func stop() async { await scheduler.ask { [self] _ in end() } }
 
     private func resume() {
         guard !isStopped, watch == nil else { return }
@@ -53,14 +50,14 @@ final class Acceptor: DescriptorObserver, @unchecked Sendable {
         }
     }
 
-    private func end() {
+    /// Accepts no more. On its scheduler.
+    func stop() {
         guard !isStopped else { return }
         isStopped = true
         load.onRoom(nil)
         retry.map { scheduler.disarm($0) }
         retry = nil
         suspend()
-        listener.close()
     }
 
     func descriptorIsReady(_ readiness: Readiness) {

@@ -2,23 +2,25 @@ internal import Actors
 internal import HansomTransport
 internal import WSConnection
 
-/// Holds the connections of one scheduler, from the accepted socket to the end: what happens to one touches no other.
+/// Brings the connections of one scheduler from the accepted socket into the tree of supervisors, and ends them in good
+/// order: what happens to one touches no other.
 actor ConnectionSupervisor {
     nonisolated let scheduler: Scheduler
     private let settings: ServerSettings
+    /// Under which each connection of this scheduler stands, from its handshake to its end.
+    private let connections: RunningDynamicSupervisor
     private var handshakes: [ObjectIdentifier: ServerHandshaking] = [:]
-    private var connections: [PID: WebSocket] = [:]
+    private var connectionCount = 0
     private var isStopping = false
     private var whenEmpty: [CheckedContinuation<Void, Never>] = []
 
-    init(on scheduler: Scheduler, _ settings: ServerSettings) {
+    init(on scheduler: Scheduler, _ settings: ServerSettings, _ connections: RunningDynamicSupervisor) {
         self.scheduler = scheduler
         self.settings = settings
+        self.connections = connections
     }
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe scheduler.asUnownedSerialExecutor() }
-
-    var connectionCount: Int { connections.count }
 
     /// Takes over an accepted descriptor. From any thread.
     nonisolated func adopt(_ descriptor: Int32, _ peer: SocketAddress?) {
@@ -48,45 +50,52 @@ actor ConnectionSupervisor {
     }
 
     private func hold(_ connection: WebSocket) {
-        let pid = connection.pid
-        connections[pid] = connection
+        connectionCount += 1
         settings.load.connectionBegan()
+        // The core holds this closure, and with it the connection, until its end.
         connection.core.addObserver { [self] _ in
-            onOwnThread { $0.connectionEnded(pid) }
+            withExtendedLifetime(connection) { onOwnThread { $0.connectionEnded() } }
         }
+        connections.adopt(connection.pid)
         if isStopping { connection.onOwnThread { $0.beginClose(code: .goingAway) } }
     }
 
-    private func connectionEnded(_ pid: PID) {
-        connections[pid] = nil
+    private func connectionEnded() {
+        connectionCount -= 1
         settings.load.connectionEnded()
         checkEmpty()
     }
 
     private func checkEmpty() {
-        guard connections.isEmpty && handshakes.isEmpty else { return }
+        guard connectionCount == 0 && handshakes.isEmpty else { return }
         for waiter in whenEmpty { waiter.resume() }
         whenEmpty = []
     }
 
+    // MARK: The end
+
     /// Tells every peer 1001, drops handshakes that are under way, and waits for the rest at most until `deadline`.
     func shutdown(within deadline: Duration) async {
-        beginShutdown()
+        isStopping = true
+        for handshaking in handshakes.values { handshaking.abort() }
         let alarm = Alarm { [unowned self] in onOwnThread { $0.force() } }
         scheduler.arm(alarm, after: deadline)
+        // What comes later is closed as it comes.
+        await forEach { $0.onOwnThread { $0.beginClose(code: .goingAway) } }
         await untilEmpty()
         scheduler.disarm(alarm)
     }
 
-    private func beginShutdown() {
-        isStopping = true
-        for handshaking in handshakes.values { handshaking.abort() }
-        for connection in connections.values { connection.onOwnThread { $0.beginClose(code: .goingAway) } }
-    }
-
     /// Kills what is left: connections are dropped, and handlers cancelled but not waited for.
     private func force() {
-        for connection in connections.values { connection.core.receiveExit(.kill) }
+        Task { await forEach { $0.core.receiveExit(.kill) } }
+    }
+
+    private func forEach(_ body: @Sendable (WebSocket) -> Void) async {
+        // Supervisors that have ended took their connections with them.
+        for child in (try? await connections.children(on: scheduler)) ?? [] {
+            if let connection = child.core.actor as? WebSocket { body(connection) }
+        }
     }
 
     /// Returns when no handshake and no connection is left.

@@ -28,6 +28,9 @@ struct ServeOptions: ParsableArguments {
     @Option(name: .customLong("max-fragments"), help: "Accept messages of so many frames. (default: 1024)")
     var fragments: Int?
 
+    @Option(help: "Let `hansom top PATH` look at the server's processes, by a Unix-domain socket there.")
+    var inspect: String?
+
     func validate() throws {
         if unixPath != nil && (host != nil || port != nil) {
             throw ValidationError("--unix and --host or --port contradict each other")

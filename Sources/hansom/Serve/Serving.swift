@@ -33,10 +33,15 @@ struct Serving {
 
     private func serve(_ listen: () async throws -> WebSocketServer) async throws {
         let server = try await listen()
+        var inspection: WebSocketServer?
+        if let path = place.inspect {
+            inspection = try await WebSocketServer.serveSnapshots(unixPath: path, of: options.schedulers)
+        }
         let signals = Signals.catchNext()
         try StandardStream.output.write(line: "listening on \(Serving.name(of: server))")
         for await _ in signals {}
         await server.shutdown(within: Serving.grace)
+        await inspection?.forceClose()
     }
 
     private static func name(of server: WebSocketServer) -> String {

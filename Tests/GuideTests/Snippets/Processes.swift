@@ -12,11 +12,11 @@ func readmeProcess() async {
     // end
 }
 
-func countMessages() async -> Int {
+func countMessages() async throws -> Int {
     // guide: counter
     enum Input: Sendable {
         case add(Int)
-        case report(CheckedContinuation<Int, Never>)
+        case total(Reply<Int>)
     }
 
     let counter = Process<Input>.spawn { me in
@@ -24,36 +24,112 @@ func countMessages() async -> Int {
         for await input in me.mailbox {
             switch input {
             case .add(let number): total += number
-            case .report(let asker): asker.resume(returning: total)
+            case .total(let reply): reply(total)
             }
         }
     }
     counter.send(.add(2))
     counter.send(.add(3))
-    let total = await withCheckedContinuation { counter.send(.report($0)) }
+    let total = try await counter.call { .total($0) }
     // end
     counter.exit(.shutdown)
     return total
 }
 
-func monitor() async -> ExitReason.Kind {
-    // guide: monitor
-    struct Failure: Error {}
-
-    let worker = Process<String>.spawn { me in
-        _ = await me.receive()
-        throw Failure()
-    }
-    let watcher = Process<Down>.spawn { me in
-        me.monitor(worker.pid) { $0 }
-        if let down = await me.receive(timeout: .seconds(5)) {
-            print("\(down.pid) ended: \(down.reason)")
+func callFailures(_ counter: Process<Reply<Int>>) async -> CallError.Code? {
+    // guide: call-errors
+    do {
+        let total = try await counter.call(timeout: .seconds(1)) { $0 }
+        print(total)
+    } catch let error as CallError {
+        switch error.code {
+        case .timeout: print("no reply within a second; a later one is dropped")
+        case .noProcess: print("it had ended before")
+        case .exited: print("it ended before it replied: \(error.reason!)")
+        default: print(error)
         }
+        return error.code
+    } catch {
+        print("it refused: \(error)")
     }
-    worker.send("go")
     // end
-    _ = await watcher.down()
-    return await worker.down().kind
+    return nil
+}
+
+func receiveSelectively() async -> [String] {
+    await withCheckedContinuation { continuation in
+        // guide: selective
+        enum Input: Sendable {
+            case news(String)
+            case answer(Int)
+        }
+
+        let reader = Process<Input>.spawn { me in
+            var seen: [String] = []
+            let answer = await me.receive(timeout: .seconds(5)) { if case .answer(let n) = $0 { n } else { nil } }
+            seen.append("first the answer: \(answer ?? 0)")
+            while case .news(let news)? = await me.receive(timeout: .zero) { seen.append(news) }
+            continuation.resume(returning: seen)
+        }
+        reader.send(.news("one"))
+        reader.send(.news("two"))
+        reader.send(.answer(42))
+        // end
+    }
+}
+
+func boundMailbox() async throws -> SendResult {
+    // guide: bounded
+    let slow = Process<Int>.spawn(mailbox: .bounded(2, whenFull: .suspend)) { me in
+        for await number in me.mailbox { print(number) }
+    }
+    for number in 1...10 { try await slow.send(waiting: number) }
+    let result = slow.trySend(11)
+    // end
+    slow.exit(.shutdown)
+    return result
+}
+
+func setTimers() async -> Int {
+    await withCheckedContinuation { continuation in
+        // guide: timers
+        enum Input: Sendable { case tick, tooLate }
+
+        Process<Input>.spawn { me in
+            let end = me.sendAfter(.seconds(60), .tooLate)
+            me.sendEvery(.milliseconds(1), .tick)
+            var ticks = 0
+            while ticks < 3, case .tick? = await me.receive() { ticks += 1 }
+            if let left = me.cancel(end) { print("\(left) were left") }
+            continuation.resume(returning: ticks)
+        }
+        // end
+    }
+}
+
+func nameProcesses(_ counter: Process<Int>) throws -> Bool {
+    // guide: names
+    try counter.register(as: "counter")
+    Registry.whereis("counter", as: Int.self)?.send(1)
+    // end
+    return Registry.unregister("counter")
+}
+
+func groupProcesses(_ members: [Process<String>]) -> Int {
+    // guide: groups
+    let room = ProcessGroup<String>("room 42")
+    for member in members { room.join(member) }
+    room.broadcast("hello, everyone")
+    // end
+    return room.count
+}
+
+func runTask() async throws -> Int {
+    // guide: task
+    let sum = ProcessTask.spawn(label: "sum") { (1...100).reduce(0, +) }
+    let value = try await sum.value
+    // end
+    return value
 }
 
 func endProcess() async -> ExitReason.Kind {

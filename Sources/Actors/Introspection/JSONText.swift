@@ -1,0 +1,64 @@
+/// JSON being written, member by member (RFC 8259).
+struct JSONText {
+    private(set) var text = ""
+    private var needsComma = false
+
+    /// An object, or `{` to `}` of what `body` writes.
+    mutating func object(_ key: String? = nil, _ body: (inout JSONText) -> Void) {
+        begin(key, "{")
+        body(&self)
+        end("}")
+    }
+
+    mutating func array<C: Collection>(_ key: String, _ elements: C, _ body: (inout JSONText, C.Element) -> Void) {
+        begin(key, "[")
+        for element in elements { body(&self, element) }
+        end("]")
+    }
+
+    mutating func member(_ key: String?, _ value: some BinaryInteger) { write(key, "\(value)") }
+
+    mutating func member(_ key: String?, _ value: String) { write(key, JSONText.quoted(value)) }
+
+    /// In nanoseconds.
+    mutating func member(_ key: String, _ value: Duration) { member(key, value.clampedNanoseconds) }
+
+    private mutating func write(_ key: String?, _ value: String) {
+        separate(key)
+        text += value
+        needsComma = true
+    }
+
+    private mutating func begin(_ key: String?, _ bracket: String) {
+        separate(key)
+        text += bracket
+        needsComma = false
+    }
+
+    private mutating func end(_ bracket: String) {
+        text += bracket
+        needsComma = true
+    }
+
+    private mutating func separate(_ key: String?) {
+        if needsComma { text += "," }
+        if let key { text += JSONText.quoted(key) + ":" }
+    }
+
+    private static func quoted(_ string: String) -> String {
+        var quoted = "\""
+        for scalar in string.unicodeScalars {
+            switch scalar {
+            case "\"", "\\": quoted += "\\\(scalar)"
+            case _ where scalar.value < 0x20: quoted += escape(scalar.value)
+            default: quoted.unicodeScalars.append(scalar)
+            }
+        }
+        return quoted + "\""
+    }
+
+    private static func escape(_ value: UInt32) -> String {
+        let digits = String(value, radix: 16)
+        return "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+    }
+}

@@ -1,0 +1,94 @@
+import Actors
+
+// guide: server
+struct Bank: Server {
+    enum Call: Sendable {
+        case deposit(Int, Reply<Int>)
+        case withdraw(Int, Reply<Int>)
+    }
+    enum Cast: Sendable { case close }
+    struct Overdrawn: Error { let balance: Int }
+
+    var balance = 0
+
+    mutating func handle(call: Call, _ me: isolated Me) async throws -> Next {
+        switch call {
+        case .deposit(let amount, let reply):
+            balance += amount
+            reply(balance)
+        case .withdraw(let amount, let reply):
+            guard amount <= balance else {
+                reply.fail(Overdrawn(balance: balance))
+                break
+            }
+            balance -= amount
+            reply(balance)
+        }
+        return .receive
+    }
+
+    mutating func handle(cast: Cast, _ me: isolated Me) async throws -> Next {
+        .stop(.normal)
+    }
+
+    mutating func terminate(_ reason: ExitReason, _ me: isolated Me) async {
+        print("closed with \(balance): \(reason)")
+    }
+}
+// end
+
+func useBank() async throws -> ExitReason.Kind {
+    // guide: use-server
+    let bank = try await Bank().started(name: "bank")
+    print(try await bank.call { .deposit(100, $0) })
+    do {
+        print(try await bank.call { .withdraw(500, $0) })
+    } catch let error as Bank.Overdrawn {
+        print("only \(error.balance) are there")
+    }
+    bank.cast(.close)
+    // end
+    return await bank.pid.down().kind
+}
+
+// guide: state-machine
+struct Door: StateMachine {
+    enum State: Sendable { case open, closed, locked }
+    enum Event: Sendable { case open, close, lock, unlock, state(Reply<State>) }
+
+    var patience = Duration.seconds(30)
+
+    mutating func enter(_ state: State, from previous: State?, _ me: isolated Me) async throws -> Duration? {
+        state == .open ? patience : nil
+    }
+
+    mutating func handle(_ event: Event, in state: State, _ me: isolated Me) async throws -> Transition<State> {
+        switch (state, event) {
+        case (_, .state(let reply)):
+            reply(state)
+            return .stay
+        case (.closed, .open): return .go(.open)
+        case (.open, .close), (.locked, .unlock): return .go(.closed)
+        case (.closed, .lock): return .go(.locked)
+        case (.locked, .open): return .postpone
+        default: return .stay
+        }
+    }
+
+    mutating func handleTimeout(in state: State, _ me: isolated Me) async throws -> Transition<State> {
+        .go(.closed)
+    }
+}
+// end
+
+func useDoor() async throws -> [Door.State] {
+    // guide: use-state-machine
+    let door = try await Door().started(in: .locked)
+    door.send(.open)
+    let before = try await door.call { .state($0) }
+    door.send(.unlock)
+    let after = try await door.call { .state($0) }
+    // end
+    await door.stop()
+    return [before, after]
+}

@@ -1,0 +1,115 @@
+import Actors
+import HansomTesting
+import HansomTransport
+import SocketTesting
+import Testing
+import WSClient
+import WSServer
+
+/// The server as a tree of processes.
+@Suite struct SupervisionTests {
+    @Test func `a connection is a process that is listed, named, linked and monitored (P21, P24)`() async throws {
+        let name = "connection of \(#function)"
+        try await ServerHarness.with(handler: { ws in
+            try Registry.register(ws.pid, as: name)
+            for try await message in ws { try await ws.send(message) }
+        }) { harness in
+            let client = try await harness.client()
+            try await client.send(.text("hello"))
+            #expect(try await client.recv() == .text("hello"))
+            let pid = try #require(Registry.whereis(name))
+            let snapshot = await SystemSnapshot.take(of: harness.schedulers)
+            let info = try #require(snapshot.processes.first { $0.pid == pid })
+            #expect(info.kind == "WebSocket" && info.names == [name] && info.state == .waiting)
+            // Its supervisor is linked to it.
+            let supervisor = try #require(info.links.first)
+            #expect(snapshot.processes.first { $0.pid == supervisor }?.label == "connections 0")
+            try await client.close()
+            #expect(await pid.down().kind == .normal)
+            #expect(Registry.whereis(name) == nil)
+        }
+    }
+
+    @Test func `the end of a linked process closes a connection with 1001 (W12)`() async throws {
+        let linked = Process<Int>.spawn { me in
+            _ = await me.receive()
+            throw Oops()
+        }
+        try await ServerHarness.with(handler: { ws in
+            ws.link(linked.pid)
+            try await ws.send(.text("linked"))
+            for try await _ in ws {}
+        }) { harness in
+            let client = try await harness.client()
+            #expect(try await client.recv() == .text("linked"))
+            linked.send(1)
+            #expect(await client.codeOfTheEnd() == .goingAway)
+        }
+    }
+
+    @Test func `an acceptor that is killed is started again on the same socket (S2)`() async throws {
+        try await ServerHarness.with { harness in
+            let snapshot = await SystemSnapshot.take(of: harness.schedulers)
+            let acceptor = try #require(snapshot.processes.first { $0.label == "acceptor" })
+            acceptor.pid.exit(.kill)
+            #expect(await acceptor.pid.down().kind == .killed)
+            let client = try await harness.client()
+            try await client.send(.text("still there"))
+            #expect(try await client.recv() == .text("still there"))
+            try await client.close()
+        }
+    }
+
+    @Test func `killing one scheduler's connection supervisor ends its connections and no others (S2)`() async throws {
+        try await ServerHarness.with(count: 2) { harness in
+            let clients = [try await harness.client(), try await harness.client()]
+            for client in clients {
+                try await client.send(.text("up"))
+                #expect(try await client.recv() == .text("up"))
+            }
+            let snapshot = await SystemSnapshot.take(of: harness.schedulers)
+            let supervisor = try #require(snapshot.processes.first { $0.label == "connections 0" })
+            let lost = snapshot.processes.count { $0.kind == "WebSocket" && $0.scheduler == 0 }
+            supervisor.pid.exit(.kill)
+            #expect(await eventually { harness.server.connectionCount == 2 - lost })
+            // The supervisor is there again: new connections are served, on both schedulers.
+            for _ in 0..<2 {
+                let client = try await harness.client()
+                try await client.send(.text("again"))
+                #expect(try await client.recv() == .text("again"))
+            }
+        }
+    }
+
+    @Test func `a server under a supervisor ends with it, and its port is free (P20, S9)`() async throws {
+        try await withSchedulers { schedulers in
+            var options = ServerOptions()
+            options.schedulers = schedulers
+            let tree = Supervisor(id: "application") {
+                Child("server", shutdown: .infinity) { [options] in
+                    try await WebSocketServer.listen(port: 0, options: options, handler: ServerHarness.echo)
+                }
+            }
+            let running = try await tree.start(on: schedulers.schedulers[0])
+            let snapshot = await SystemSnapshot.take(of: schedulers)
+            let server = try #require(snapshot.processes.first { $0.label?.hasPrefix("server 127.0.0.1:") == true })
+            let port = try #require(server.label?.split(separator: ":").last.flatMap { Int($0) })
+            let client = try await WebSocket.connect(to: "ws://127.0.0.1:\(port)")
+            await running.stop()
+            #expect(await client.codeOfTheEnd() == .goingAway)
+            #expect(await eventually { await Remains.count(schedulers, port: nil) == Remains() })
+            let next = try await WebSocketServer.listen(port: port, options: options, handler: ServerHarness.echo)
+            await next.forceClose()
+        }
+    }
+}
+
+private struct Oops: Error {}
+
+extension WebSocket {
+    /// Receives until the connection is closed, and says with which code it was.
+    fileprivate func codeOfTheEnd() async -> CloseCode? {
+        while (try? await recv()) != nil {}
+        return closeCode
+    }
+}
