@@ -129,5 +129,6 @@ extension ExitReason {
     }
 
     /// What an end by `error` means.
+    @usableFromInline
     init(thrown error: any Error) { self = error as? ExitReason ?? .error(error) }
 }

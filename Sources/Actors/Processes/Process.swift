@@ -28,17 +28,18 @@ public final actor Process<Message: Sendable> {
     /// Whether the body waits for a message.
     @safe @exclusivity(unchecked) @usableFromInline nonisolated(unsafe) var isWaiting = false
     @safe @exclusivity(unchecked) @usableFromInline var handled: UInt64 = 0
-    var isOpen = true
+    @usableFromInline var isOpen = true
     /// Whether the body answers what introspection asks, as a server does.
-    var servesRequests = false
+    @usableFromInline var servesRequests = false
     /// Few have more of it than this.
     @usableFromInline var special: Special?
 
     var task: Task<Void, Never>?
 
     /// A process that has not begun. Whoever starts it does so on its thread.
-    init(on scheduler: Scheduler?, _ mailbox: MailboxOptions = .unbounded, parent: ProcessCore? = ProcessCore.current) {
-        core = ProcessCore(on: scheduler ?? .forNewProcess, messageType: Message.self, parent: parent)
+    @usableFromInline
+    init(on scheduler: Scheduler?, _ mailbox: MailboxOptions = .unbounded, parent: ProcessCore? = nil) {
+        core = ProcessCore(on: scheduler ?? .forNewProcess, messageType: Message.self, parent: parent ?? ProcessCore.current)
         bound = mailbox.bound.map { MailboxBound($0) }
         isPlain = bound == nil
     }

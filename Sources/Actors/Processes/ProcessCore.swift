@@ -86,7 +86,7 @@ package final class ProcessCore: Gate, @unchecked Sendable {
     package var actor: (any ProcessHost)? { unsafe host }
 
     /// The reason it is ending or has ended with, if it is or has.
-    package var exitReason: ExitReason? { machine.reason }
+    @usableFromInline package var exitReason: ExitReason? { machine.reason }
 
     /// The reason it has ended with, if it has.
     package var endReason: ExitReason? { machine.isDead ? machine.reason : nil }

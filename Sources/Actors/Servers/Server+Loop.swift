@@ -1,5 +1,6 @@
 extension Server {
     /// What the process of a server does, from `start` to `terminate`.
+    @inlinable
     mutating func serve(_ me: isolated Me, _ ready: Reply<Void>) async throws {
         me.servesRequests = true
         var next: Next
@@ -21,7 +22,8 @@ extension Server {
     }
 
     /// One message, or what was to be done before it.
-    private mutating func step(_ me: isolated Me, _ next: Next) async throws -> Next {
+    @inlinable
+    mutating func step(_ me: isolated Me, _ next: Next) async throws -> Next {
         switch next {
         case .receive: try await handle(await me.receiveInput(timeout: nil), me, next)
         case .receiveWithin(let timeout): try await handle(await me.receiveInput(timeout: timeout), me, next)
@@ -30,7 +32,8 @@ extension Server {
         }
     }
 
-    private mutating func handle(_ input: Me.Input, _ me: isolated Me, _ current: Next) async throws -> Next {
+    @inlinable
+    mutating func handle(_ input: Me.Input, _ me: isolated Me, _ current: Next) async throws -> Next {
         switch input {
         case .message(.call(let call)): return try await handle(call: call, me)
         case .message(.cast(let cast)): return try await handle(cast: cast, me)
@@ -44,7 +47,8 @@ extension Server {
         }
     }
 
-    private mutating func finish(_ me: isolated Me, _ reason: ExitReason) async throws {
+    @usableFromInline
+    mutating func finish(_ me: isolated Me, _ reason: ExitReason) async throws {
         guard !me.core.machine.isDead else { return }
         // An exit signal has set a limit already.
         if me.core.exitReason == nil { me.core.limitGrace(to: ProcessCore.defaultGrace) }
@@ -54,12 +58,13 @@ extension Server {
 }
 
 extension ServerNext {
-    fileprivate var isStop: Bool { if case .stop = self { true } else { false } }
-    fileprivate var stopReason: ExitReason { if case .stop(let reason) = self { reason } else { .normal } }
+    @inlinable var isStop: Bool { if case .stop = self { true } else { false } }
+    @inlinable var stopReason: ExitReason { if case .stop(let reason) = self { reason } else { .normal } }
 }
 
 extension Process {
     /// What a server waits for.
+    @usableFromInline
     enum Input {
         case message(Message)
         case request(SystemRequest)
@@ -68,11 +73,25 @@ extension Process {
     }
 
     /// Takes the next message or request, waiting at most `timeout`.
+    @inlinable
     func receiveInput(timeout: Duration?) async -> Input {
-        if isPlain, let message = queue.popFirst() {
-            handled &+= 1
-            return .message(message)
+        if let message = takeNext() { return .message(message) }
+        return await receiveInputLater(timeout: timeout)
+    }
+
+    /// Waits for a message, if none is there and nothing else is to be done.
+    @inlinable
+    func receiveInputLater(timeout: Duration?) async -> Input {
+        if timeout == nil && isPlain {
+            beginWaiting()
+            await core.pass(on: core.scheduler)
+            if let message = takeNext() { return .message(message) }
         }
+        return await receiveInputSpecially(timeout: timeout)
+    }
+
+    @usableFromInline
+    func receiveInputSpecially(timeout: Duration?) async -> Input {
         defer { endPatience() }
         while true {
             if let request = takeRequest() { return .request(request) }

@@ -3,6 +3,9 @@ public struct ServerProcess<S: Server>: Supervisable, Hashable {
     /// The process that serves.
     public let process: Process<ServerMessage<S>>
 
+    @usableFromInline
+    init(process: Process<ServerMessage<S>>) { self.process = process }
+
     public static func == (a: ServerProcess, b: ServerProcess) -> Bool { a.process === b.process }
 
     public func hash(into hasher: inout Hasher) { hasher.combine(pid) }
@@ -56,24 +59,37 @@ extension Server {
     ///   - mailbox: how many messages may wait; default: without bound.
     /// - Throws: what its `start` threw; `RegistryError` if the name is taken; `CallError` with `.exited` if it was ended
     ///   before its `start` returned, or `.cancelled` if the calling task was cancelled: then the server is ended too.
+    @inlinable
     public func started(
         linkedTo parent: PID? = nil, name: String? = nil, on scheduler: Scheduler? = nil, label: String? = nil,
         mailbox: MailboxOptions = .unbounded
     ) async throws -> ServerProcess<Self> {
         let process = Process<ServerMessage<Self>>(on: scheduler, mailbox)
         if let name { try process.register(as: name) }
-        let (pending, ready) = try process.core.prepareCall(nil) { (ready: Reply<Void>) in ready }
-        process.core.scheduler.run { pending.begin() }
-        process.begin(linkedTo: parent?.core, label ?? "\(Self.self)") { me in
+        try await process.startServing(linkedTo: parent, label ?? "\(Self.self)") { me, ready in
             var server = self
             try await server.serve(me, ready)
         }
+        return ServerProcess(process: process)
+    }
+}
+
+extension Process {
+    /// Begins with `serve` for a body, and returns when that says that it is ready.
+    @usableFromInline
+    nonisolated func startServing(
+        linkedTo parent: PID?, _ label: String,
+        _ serve: @escaping @Sendable (isolated Process<Message>, Reply<Void>) async throws -> Void
+    ) async throws {
+        let pending = try ReplyCall<Void>(core, timeout: nil)
+        let ready = Reply(pending)
+        core.scheduler.run { pending.begin() }
+        begin(linkedTo: parent?.core, label) { me in try await serve(me, ready) }
         do {
-            try await pending.value()
+            try await pending.reply()
         } catch let error as CallError where error.code == .cancelled {
-            process.exit(.shutdown)
+            exit(.shutdown)
             throw error
         }
-        return ServerProcess(process: process)
     }
 }
