@@ -13,7 +13,7 @@
     @usableFromInline var head: Int
     @usableFromInline var count: Int
 
-    @usableFromInline static var firstCapacity: Int { 4 }
+    @usableFromInline static var firstCapacity: Int { 2 }
     /// An empty ring of more slots is given back.
     @usableFromInline static var keptCapacity: Int { 64 }
 

@@ -65,11 +65,20 @@ extension Process {
     func start(_ label: String?, _ body: @escaping Body) {
         core.enlist(self)
         if let label { core.label = label }
-        task = ProcessCore.$current.withValue(core) {
-            Task {
-                core.taskIdentity = core.scheduler.runningJob
-                end(await ExitReason(of: body, as: self))
-            }
+        self.body = body
+        task = ProcessCore.$current.withValue(core) { Task { await run() } }
+    }
+
+    /// What the task of a process does. It captures nothing but the process, so that it needs no box.
+    private func run() async {
+        core.taskIdentity = core.scheduler.runningJob
+        guard let body else { return }
+        self.body = nil
+        do {
+            try await body(self)
+            end(.normal)
+        } catch {
+            end(ExitReason(thrown: error))
         }
     }
 
@@ -118,16 +127,6 @@ extension Process: ProcessHost {
 }
 
 extension ExitReason {
-    /// Runs a body to its end and says how it ended.
-    fileprivate init<Message>(of body: Process<Message>.Body, as process: isolated Process<Message>) async {
-        do {
-            try await body(process)
-            self = .normal
-        } catch {
-            self.init(thrown: error)
-        }
-    }
-
     /// What an end by `error` means.
     @usableFromInline
     init(thrown error: any Error) { self = error as? ExitReason ?? .error(error) }

@@ -34,6 +34,8 @@ public final actor Process<Message: Sendable> {
     /// Few have more of it than this.
     @usableFromInline var special: Special?
 
+    /// What it does, until it begins.
+    var body: Body?
     var task: Task<Void, Never>?
 
     /// A process that has not begun. Whoever starts it does so on its thread.

@@ -10,7 +10,11 @@ package final class ProcessCore: Gate, @unchecked Sendable {
     package let id: UInt64
     @usableFromInline package let scheduler: Scheduler
     /// Who started it, or has adopted it, if a process did.
-    package internal(set) var parent: UInt64?
+    package internal(set) var parent: UInt64? {
+        get { parentID == 0 ? nil : parentID }
+        set { parentID = newValue ?? 0 }
+    }
+    private var parentID: UInt64
     /// When it was made, in the scheduler's nanoseconds.
     package let startedAt: UInt64
     /// The type of its messages, if it takes any.
@@ -19,6 +23,10 @@ package final class ProcessCore: Gate, @unchecked Sendable {
     let nameShards = Atomic<UInt64>(0)
     let groupShards = Atomic<UInt64>(0)
     private let alive = Atomic<Bool>(true)
+    /// Whether its task still runs after it was marked dead.
+    private var isZombie = false
+    /// Where it stands among the processes of its scheduler.
+    var tablePlace = UInt32.max
 
     var machine = ExitMachine()
     var observers = ObserverList<(ExitReason) -> Void>()
@@ -32,9 +40,6 @@ package final class ProcessCore: Gate, @unchecked Sendable {
     var extras: Extras?
     /// Which task runs its body, for reports of long jobs.
     package var taskIdentity: UInt = 0
-    private var grace: Alarm?
-    /// Whether its task still runs after it was marked dead.
-    private var isZombie = false
     // Safety: a host that goes has finished its core, which then forgets it.
     unowned(unsafe) var host: (any ProcessHost)?
 
@@ -44,6 +49,8 @@ package final class ProcessCore: Gate, @unchecked Sendable {
     final class Extras {
         var label: String?
         var timers = TimerList()
+        /// Rings when the process must have ended.
+        var grace: Alarm?
     }
 
     private static let lastID = Atomic<UInt64>(0)
@@ -57,7 +64,7 @@ package final class ProcessCore: Gate, @unchecked Sendable {
         id = ProcessCore.nextID()
         self.scheduler = scheduler
         self.messageType = messageType.map { ObjectIdentifier($0) }
-        self.parent = parent?.id
+        parentID = parent?.id ?? 0
         startedAt = scheduler.approximateTime
     }
 
@@ -71,7 +78,7 @@ package final class ProcessCore: Gate, @unchecked Sendable {
     /// the process is asked to end as well.
     package func enlist(_ host: any ProcessHost) {
         unsafe self.host = host
-        scheduler.processes[id] = self
+        scheduler.processes.insert(self)
         if scheduler.isEnding { scheduler.deferAction { [self] in receiveExit(.shutdown) } }
     }
 
@@ -119,13 +126,18 @@ package final class ProcessCore: Gate, @unchecked Sendable {
 
     /// From now on the process has so long to end before it is marked dead; `nil`: as long as it takes.
     func limitGrace(to allowed: Duration?) {
-        if let grace { scheduler.disarm(grace) }
-        grace = nil
+        endGrace()
         guard let allowed, !machine.isDead else { return }
         // Safety: `finish` disarms it, and whoever lives here finishes before its core goes.
         let alarm = Alarm { [unowned(unsafe) self] in unsafe die() }
-        grace = alarm
+        makeExtras().grace = alarm
         scheduler.arm(alarm, after: allowed)
+    }
+
+    private func endGrace() {
+        guard let extras, let grace = extras.grace else { return }
+        scheduler.disarm(grace)
+        extras.grace = nil
     }
 
     /// The process counts as dead from now on, also if its task still runs.
@@ -154,14 +166,13 @@ package final class ProcessCore: Gate, @unchecked Sendable {
 
     private func end(_ reason: ExitReason, isReported: Bool) {
         guard machine.end(reason) else { return }
-        if let grace { scheduler.disarm(grace) }
-        grace = nil
+        endGrace()
         alive.store(false, ordering: .sequentiallyConsistent)
         let report = isReported && reason.isCrash ? crashReport(reason) : nil
         unsafe host = nil
         Registry.processEnded(self)
         GroupDirectory.processEnded(self)
-        scheduler.removeProcess(id)
+        scheduler.removeProcess(self)
         if let report { scheduler.report(report) }
         // A chain of processes that end each other must not end on the stack.
         scheduler.endsUnderWay += 1
