@@ -48,7 +48,7 @@ package final class ProcessCore: Gate, @unchecked Sendable {
 
     final class Extras {
         var label: String?
-        var timers = TimerList()
+        @safe @exclusivity(unchecked) var timers = TimerList()
         /// Rings when the process must have ended.
         var grace: Alarm?
     }

@@ -8,6 +8,7 @@
 @safe struct AlarmHeap: ~Copyable {
     @safe struct Entry {
         var deadline: UInt64
+        /// From 1 on; 0 says that a place is empty.
         var ticket: UInt64
         // Safety: an entry in `entries` or `due` owns its alarm; who takes the entry out takes the reference over.
         let alarm: Unmanaged<Alarm>
@@ -23,7 +24,7 @@
     private var size = 0
     /// Those that were taken out together, in their order. Who was disarmed since has left its place empty; the first
     /// that is still to ring, if any, is at `nextDue`.
-    private var due: [Entry?] = []
+    private var due: [Entry] = []
     private var nextDue = 0
     private var dueCount = 0
     /// How often an alarm was armed.
@@ -33,7 +34,7 @@
 
     deinit {
         for index in 0..<size { unsafe entries[index].alarm.release() }
-        for entry in due[nextDue...] { unsafe entry?.alarm.release() }
+        for entry in due where entry.ticket > 0 { unsafe entry.alarm.release() }
         unsafe entries.deallocate()
     }
 
@@ -107,7 +108,7 @@
         }
         nextDue = 0
         dueCount = due.count
-        for (index, entry) in due.enumerated() { unsafe entry?.alarm.takeUnretainedValue().place = .due(index) }
+        for (index, entry) in due.enumerated() { unsafe entry.alarm.takeUnretainedValue().place = .due(index) }
     }
 
     /// Where in the heap those are that are due, ascending. What is above one that is due is due itself.
@@ -125,9 +126,8 @@
     }
 
     private mutating func cutOut(_ indices: [Int]) {
-        var sorted = indices.map { unsafe entries[$0] }
-        sorted.sort { $0.rings(before: $1) }
-        due = sorted
+        due = indices.map { unsafe entries[$0] }
+        due.sort { $0.rings(before: $1) }
         var kept = 0
         var next = 0
         for index in 0..<size {
@@ -144,9 +144,9 @@
 
     /// Empties a place among those that are due.
     private mutating func vacate(_ index: Int) {
-        due[index] = nil
+        due[index].ticket = 0
         dueCount -= 1
-        while nextDue < due.count && due[nextDue] == nil { nextDue += 1 }
+        while nextDue < due.count && due[nextDue].ticket == 0 { nextDue += 1 }
     }
 
     // MARK: The heap

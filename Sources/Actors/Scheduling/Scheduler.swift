@@ -32,7 +32,7 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
     // Safety (unchecked exclusivity): no access to these calls out; each is over before any other code runs.
     @safe @exclusivity(unchecked) @usableFromInline var ready = JobQueue()
     var spare: [Inbox.Item] = []
-    var alarms = AlarmHeap()
+    @safe @exclusivity(unchecked) var alarms = AlarmHeap()
     var watches = WatchTable()
     var flushes: [(any EndOfTurnFlush)?] = []
     /// Those that the flush that goes on has to call; what is cancelled leaves its place empty.

@@ -31,8 +31,8 @@ extension Process {
     public func cancel(_ reference: TimerReference) -> Duration? {
         let timer = reference.timer
         guard timer.owner === core, timer.isArmed else { return nil }
-        core.scheduler.disarm(timer)
         core.forget(timer)
+        core.scheduler.disarm(timer)
         let now = core.scheduler.time.nanoseconds
         return .nanoseconds(Int64(clamping: timer.deadline > now ? timer.deadline - now : 0))
     }

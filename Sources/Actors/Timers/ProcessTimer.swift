@@ -3,8 +3,9 @@
 class ProcessTimer: Alarm, @unchecked Sendable {
     // Safety: all but the lets is touched on the scheduler of the process that set it only.
     let owner: ProcessCore
-    /// Where it stands among the timers of its process.
-    fileprivate final var index = 0
+    // Safety: a timer in the list of its process is armed, and so is retained; both ends of a link are unset together.
+    fileprivate final unowned(unsafe) var next: ProcessTimer?
+    fileprivate final unowned(unsafe) var previous: ProcessTimer?
 
     @usableFromInline
     init(owner: ProcessCore, _ action: @escaping () -> Void = {}) {
@@ -51,25 +52,31 @@ final class MessageTimer<Message: Sendable>: ProcessTimer, @unchecked Sendable {
     }
 }
 
-/// The timers of one process. Each knows its place, so that adding and removing one costs the same however many there are.
-struct TimerList {
-    private var timers: [ProcessTimer] = []
+/// The armed timers of one process, linked to each other, so that adding and removing one costs the same however many there
+/// are.
+@safe struct TimerList {
+    // Safety: as the links of `ProcessTimer`.
+    private unowned(unsafe) var first: ProcessTimer?
 
     mutating func insert(_ timer: ProcessTimer) {
-        timer.index = timers.count
-        timers.append(timer)
+        unsafe first?.previous = timer
+        unsafe timer.next = first
+        unsafe first = timer
     }
 
     mutating func remove(_ timer: ProcessTimer) {
-        let last = timers.removeLast()
-        guard last !== timer else { return }
-        timers[timer.index] = last
-        last.index = timer.index
+        let (previous, next) = unsafe (timer.previous, timer.next)
+        if let previous { unsafe previous.next = next } else { unsafe first = next }
+        unsafe next?.previous = previous
+        unsafe timer.next = nil
+        unsafe timer.previous = nil
     }
 
     mutating func cancelAll(on scheduler: Scheduler) {
-        for timer in timers { scheduler.disarm(timer) }
-        timers = []
+        while let timer = unsafe first {
+            remove(timer)
+            scheduler.disarm(timer)
+        }
     }
 }
 
@@ -81,8 +88,8 @@ extension ProcessCore {
     }
 
     func start(_ timer: ProcessTimer, at deadline: UInt64) {
-        makeExtras().timers.insert(timer)
         scheduler.arm(timer, at: deadline)
+        makeExtras().timers.insert(timer)
     }
 
     /// A timer has rung, or was disarmed.
