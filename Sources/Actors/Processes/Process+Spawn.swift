@@ -13,7 +13,8 @@ extension Process {
         _ body: @escaping Body
     ) -> Process<Message> {
         let process = Process(on: scheduler, mailbox)
-        process.core.scheduler.run { process.onOwnThread { $0.start(label, body) } }
+        process.prepare(label, body)
+        process.core.scheduler.run { process.onOwnThread { $0.start() } }
         return process
     }
 
@@ -31,10 +32,11 @@ extension Process {
         mailbox: MailboxOptions = .unbounded, _ body: @escaping Process<M>.Body
     ) -> Process<M> {
         let child = Process<M>(on: scheduler, mailbox)
+        child.prepare(label, body)
         let number = core.linkBegun(to: child.core)
         child.core.scheduler.run { [core] in
             if let number { child.core.linkArrived(from: core, number) }
-            child.onOwnThread { $0.start(label, body) }
+            child.onOwnThread { $0.start() }
         }
         return child
     }
@@ -55,17 +57,23 @@ extension Process {
         down adapter: @escaping @Sendable (Down) -> Message
     ) -> (process: Process<M>, monitor: MonitorReference) {
         let child = Process<M>(on: scheduler, mailbox)
+        child.prepare(label, body)
         let reference = monitor(child.pid, adapter)
-        child.core.scheduler.run { child.onOwnThread { $0.start(label, body) } }
+        child.core.scheduler.run { child.onOwnThread { $0.start() } }
         return (child, reference)
     }
 
     // MARK: Life
 
-    func start(_ label: String?, _ body: @escaping Body) {
-        core.enlist(self)
+    /// Says what a process does that nobody else knows yet: what starts it then need not carry that along.
+    nonisolated func prepare(_ label: String?, _ body: @escaping Body) {
         if let label { core.label = label }
         self.body = body
+    }
+
+    /// Begins what it was prepared for.
+    func start() {
+        core.enlist(self)
         task = ProcessCore.$current.withValue(core) { Task { await run() } }
     }
 

@@ -35,7 +35,8 @@ public final actor Process<Message: Sendable> {
     @usableFromInline var special: Special?
 
     /// What it does, until it begins.
-    var body: Body?
+    // Safety: written before anybody else knows the process, then touched by the scheduler's thread only.
+    @safe nonisolated(unsafe) var body: Body?
     var task: Task<Void, Never>?
 
     /// A process that has not begun. Whoever starts it does so on its thread.

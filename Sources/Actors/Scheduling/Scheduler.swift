@@ -121,6 +121,10 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
         }
     }
 
+    /// The runtime asks at every hop: the inherited one retains and releases the scheduler each time.
+    @inlinable
+    public func asUnownedSerialExecutor() -> UnownedSerialExecutor { unsafe UnownedSerialExecutor(ordinary: self) }
+
     public func checkIsolated() {
         precondition(isCurrent, "called outside scheduler \(index), which owns this state")
     }

@@ -139,12 +139,13 @@ extension Process {
 
     /// Starts the process, linked to `parent` if there is one. From any thread.
     nonisolated func begin(linkedTo parent: ProcessCore?, _ label: String?, _ body: @escaping Body) {
+        prepare(label, body)
         let number = parent.flatMap { $0.scheduler.isCurrent ? $0.linkBegun(to: core) : nil }
         core.scheduler.run { [self] in
             if let parent {
                 if let number { core.linkArrived(from: parent, number) } else { core.link(to: parent) }
             }
-            onOwnThread { $0.start(label, body) }
+            onOwnThread { $0.start() }
         }
     }
 }
