@@ -1,10 +1,10 @@
 /// The processes of one scheduler that have not ended, in no order. Each knows its place, so that adding and removing one
 /// costs the same however many there are.
-struct ProcessTable {
-    private(set) var cores: [ProcessCore] = []
+package struct ProcessTable {
+    package private(set) var cores: [ProcessCore] = []
 
-    var count: Int { cores.count }
-    var isEmpty: Bool { cores.isEmpty }
+    package var count: Int { cores.count }
+    package var isEmpty: Bool { cores.isEmpty }
 
     mutating func insert(_ core: ProcessCore) {
         core.tablePlace = UInt32(cores.count)

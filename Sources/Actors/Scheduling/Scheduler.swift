@@ -66,7 +66,7 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
     /// How many processes are ending within each other now.
     var endsUnderWay = 0
     /// The processes that live here and have not ended.
-    var processes = ProcessTable()
+    package internal(set) var processes = ProcessTable()
     var whenEmpty: [() -> Void] = []
     /// Processes that come now are asked to end at once.
     var isEnding = false
