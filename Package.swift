@@ -65,13 +65,19 @@ let package = Package(
             name: "hansom", dependencies: ["WSClient", "WSServer", "WSConnection", "Actors", httpTypes, argumentParser], swiftSettings: strict),
 
         tests("ActorsTests", ["Actors", "HansomTesting"]),
+        // Scenarios of process behaviour, run here and by Erlang/OTP: see Tests/OTPScenarios/README.md.
+        .target(
+            name: "OTPScenarios", dependencies: ["Actors", "HansomTesting"], path: "Tests/OTPScenarios/Interpreter", swiftSettings: strict),
+        .executableTarget(
+            name: "otp-scenarios", dependencies: ["OTPScenarios"], path: "Tests/OTPScenarios/Command", swiftSettings: strict),
+        tests("OTPCompareTests", ["OTPScenarios"]),
         tests("ActorsLifecycleTests", ["ActorsLifecycle", "Actors", "HansomTesting", lifecycle, logging]),
         tests("WSProtocolTests", ["WSProtocol", httpTypes]),
         // Real sockets that say any bytes at all, and a look at what a test leaves behind.
         .target(
             name: "SocketTesting", dependencies: ["Actors", "HansomTransport", "WSConnection", "WSProtocol"], path: "Tests/SocketTesting",
             swiftSettings: strict),
-        tests("WSClientTests", ["WSClient", "WSServer", "Actors", "HansomTransport", "HansomTesting", "SocketTesting", httpTypes]),
+        tests("WSClientTests", ["WSClient", "WSServer", "WSConnection", "WSProtocol", "Actors", "HansomTransport", "HansomTesting", "SocketTesting", httpTypes]),
         tests("WSServerTests", ["WSServer", "WSClient", "Actors", "HansomTransport", "HansomTesting", "SocketTesting", httpTypes]),
         tests("InteropTests", ["WSClient", "WSServer", "Actors", "HansomTransport", "SocketTesting", httpTypes]),
         tests("WSConnectionTests", ["WSConnection", "HansomTesting", "Actors", "HansomTransport", "WSProtocol"]),

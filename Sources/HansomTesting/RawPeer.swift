@@ -19,7 +19,8 @@ public actor RawPeer {
             stream, buffer: TransportResources.of(scheduler).readBuffer, phase: .handshake)
     }
 
-    /// A connection over a pipe, and its peer.
+    /// A connection over a pipe, and its peer. The connection sends no pings of its own, and has no deadlines but those
+    /// given here.
     ///
     /// - Parameters:
     ///   - isServer: whether the connection under test is a server's (so that the peer must mask), or a client's.
@@ -30,10 +31,18 @@ public actor RawPeer {
         closeTimeout: Duration = .seconds(10), recvTimeout: Duration? = nil, leftover: [UInt8] = [],
         capacity: Int = 64 << 10
     ) async -> (connection: WebSocket, peer: RawPeer) {
+        let options = ConnectionOptions(limits: limits, recvTimeout: recvTimeout, closeTimeout: closeTimeout)
+        return await connect(on: schedulers, isServer: isServer, options, leftover: leftover, capacity: capacity)
+    }
+
+    /// As the other, with all options that a connection has.
+    package static func connect(
+        on schedulers: SchedulerGroup, isServer: Bool, _ options: ConnectionOptions, leftover: [UInt8] = [],
+        capacity: Int = 64 << 10
+    ) async -> (connection: WebSocket, peer: RawPeer) {
         let (here, there) = (schedulers.next(), schedulers.next())
         let ends = PipeStream.pair(here, there, capacity: capacity)
         let peer = await there.ask { RawPeer(ends.1, $0) }
-        let options = ConnectionOptions(limits: limits, recvTimeout: recvTimeout, closeTimeout: closeTimeout)
         let connection = await WebSocket.over(ends.0, isServer: isServer, options, on: here, leftover: leftover)
         return (connection, peer)
     }

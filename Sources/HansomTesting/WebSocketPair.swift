@@ -8,7 +8,8 @@ public struct WebSocketPair: Sendable {
     public let client: WebSocket
     public let server: WebSocket
 
-    /// Connects two ends, with the opening handshake already behind them.
+    /// Connects two ends, with the opening handshake already behind them. Neither sends pings of its own, nor has a
+    /// deadline but `closeTimeout`.
     ///
     /// - Parameters:
     ///   - schedulers: where the ends live, each placed in turn.
@@ -19,13 +20,20 @@ public struct WebSocketPair: Sendable {
         on schedulers: SchedulerGroup, clientLimits: WebSocket.Limits = .init(),
         serverLimits: WebSocket.Limits = .init(), closeTimeout: Duration = .seconds(10), capacity: Int = 64 << 10
     ) async -> WebSocketPair {
+        await connect(
+            on: schedulers, client: ConnectionOptions(limits: clientLimits, closeTimeout: closeTimeout),
+            server: ConnectionOptions(limits: serverLimits, closeTimeout: closeTimeout), capacity: capacity)
+    }
+
+    /// As the other, with all options that a connection has.
+    package static func connect(
+        on schedulers: SchedulerGroup, client: ConnectionOptions, server: ConnectionOptions, capacity: Int = 64 << 10
+    ) async -> WebSocketPair {
         let (here, there) = (schedulers.next(), schedulers.next())
         let ends = PipeStream.pair(here, there, capacity: capacity)
         return WebSocketPair(
-            client: await WebSocket.over(
-                ends.0, isServer: false, ConnectionOptions(limits: clientLimits, closeTimeout: closeTimeout), on: here),
-            server: await WebSocket.over(
-                ends.1, isServer: true, ConnectionOptions(limits: serverLimits, closeTimeout: closeTimeout), on: there))
+            client: await WebSocket.over(ends.0, isServer: false, client, on: here),
+            server: await WebSocket.over(ends.1, isServer: true, server, on: there))
     }
 }
 

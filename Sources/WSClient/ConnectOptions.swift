@@ -5,10 +5,21 @@ public import WSConnection
 
 /// How a client connects, and what it grants the connection.
 public struct ConnectOptions: Sendable {
-    /// How long connecting may take in all: name resolution, TCP, TLS and handshake; default 8 s, `nil`: no limit.
+    /// Finds the addresses of a name, most wanted first.
+    public typealias Resolver = @Sendable (_ host: String, _ port: Int) async throws -> [SocketAddress]
+
+    /// How long connecting may take in all: name resolution, TCP, proxy, TLS, handshake and redirects; default 8 s,
+    /// `nil`: no limit.
     public var connectTimeout: Duration?
+    /// How long each step of it may take; default: no limits of their own.
+    public var timeouts = ConnectTimeouts()
     /// How long `recv()` waits; default: without end.
     public var recvTimeout: Duration?
+    /// How long the server may send nothing: while its answer's head is awaited, and then, unless `idleTimeout` says
+    /// otherwise, while the connection lasts. Default: no limit of its own.
+    public var readIdleTimeout: Duration?
+    /// How long the server may take none of the request's bytes; default: no limit of its own.
+    public var writeIdleTimeout: Duration?
     /// Further header fields of the request. Those that the handshake itself sends are refused.
     public var headers: HTTPFields
     /// Subprotocols to offer, most wanted first (RFC 6455 section 1.9).
@@ -18,8 +29,33 @@ public struct ConnectOptions: Sendable {
     /// Verification, trust, certificate of a `wss` connection. Files are read at the first use of such options, and again
     /// only after sixteen others were used.
     public var tls: TLSClientOptions
+    /// Which proxy to go through; default: what the environment says.
+    public var proxy = ProxyChoice.environment
+    /// How far to follow a server that sends the client elsewhere; default: ten times, and never from `wss` to `ws`.
+    public var redirects = Redirects()
+    /// Where cookies are kept and taken from; default: nowhere.
+    public var cookies: CookieJar?
+    /// What the TCP socket is told: local address, `TCP_NODELAY`, keepalive, buffers.
+    public var socket = SocketOptions()
+    /// How long one address may take before the next one is tried beside it; default 250 ms (RFC 8305 section 8).
+    public var attemptDelay: Duration = .milliseconds(250)
+    /// Finds addresses in place of the system; default: the system's resolver, on a thread that may block.
+    public var resolver: Resolver?
     /// How long the peer may take to end a connection that is being closed; default 10 s.
     public var closeTimeout: Duration
+    /// How often the peer is pinged, to find out whether it is still there and how far away it is (`latency`); default
+    /// 20 s, `nil`: never.
+    public var pingInterval: Duration? = .seconds(20)
+    /// How long the peer may be silent after such a ping before the connection is lost; default 20 s, `nil`: as long as
+    /// it likes. Anything that arrives counts, a part of a message too.
+    public var pingTimeout: Duration? = .seconds(20)
+    /// How long nothing may arrive, pongs included, before the connection ends; default: as `readIdleTimeout`.
+    /// `setIdleTimeout` changes it later.
+    public var idleTimeout: Duration?
+    /// How long the peer may take nothing of what waits to be written before it is cut; default 30 s, `nil`: no limit.
+    public var writeTimeout: Duration? = .seconds(30)
+    /// How long a message may take from its first byte to its last; default: no limit. More is answered with 1008.
+    public var messageTimeout: Duration?
     /// What bounds the connection; see `WebSocket.Limits`.
     public var limits: WebSocket.Limits
     /// The process that is to own the connection; default: the one that connects, if a process does.
@@ -30,7 +66,8 @@ public struct ConnectOptions: Sendable {
     public init(
         connectTimeout: Duration? = .seconds(8), recvTimeout: Duration? = nil, headers: HTTPFields = [:],
         protocols: [String] = [], active: WebSocket.ActiveMode = .off, tls: TLSClientOptions = .init(),
-        closeTimeout: Duration = .seconds(10), limits: WebSocket.Limits = .init(), owner: PID? = nil, scheduler: Scheduler? = nil
+        closeTimeout: Duration = .seconds(10), limits: WebSocket.Limits = .init(), owner: PID? = nil,
+        scheduler: Scheduler? = nil
     ) {
         self.connectTimeout = connectTimeout
         self.recvTimeout = recvTimeout
@@ -42,5 +79,14 @@ public struct ConnectOptions: Sendable {
         self.limits = limits
         self.owner = owner
         self.scheduler = scheduler
+    }
+}
+
+extension ConnectOptions {
+    /// What the connection is told of time.
+    var timing: Timing {
+        Timing(
+            pingInterval: pingInterval, pingTimeout: pingTimeout, idleTimeout: idleTimeout ?? readIdleTimeout,
+            writeTimeout: writeTimeout, messageTimeout: messageTimeout)
     }
 }

@@ -1,6 +1,7 @@
 @_exported public import WSConnection
 
 // Everything that the file of a client's user needs comes with `import WSClient`.
+@_exported public import struct HansomTransport.SocketOptions
 @_exported public import struct HansomTransport.TLSClientOptions
 @_exported public import struct HansomTransport.TLSIdentity
 @_exported public import enum HansomTransport.TLSPEM

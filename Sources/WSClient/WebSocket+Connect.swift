@@ -18,13 +18,22 @@ extension WebSocket {
     public static func connect(
         to url: String, options: ConnectOptions = .init()
     ) async throws(WebSocketError) -> WebSocket {
+        let target = try parse(url)
+        return try await attempt(options) { (scheduler) throws(WebSocketError) in
+            try Dialer(Hop(target, headers: options.headers, tls: options.tls), options, on: scheduler)
+        }
+    }
+
+    /// Carries an attempt through, for the process that it belongs to.
+    static func attempt(
+        _ options: ConnectOptions, _ make: (Scheduler) throws(WebSocketError) -> Dialer
+    ) async throws(WebSocketError) -> WebSocket {
         let owner = options.owner?.core ?? ProcessCore.current
         if let owner, !owner.isAlive { throw .ownerEnded }
         if Task.isCancelled { throw .connectCancelled }
-        let target = try parse(url)
-        let handshake = try ClientHandshake(target, options)
+        try options.timing.check()
         let scheduler = options.scheduler ?? Scheduler.current ?? SchedulerGroup.shared.next()
-        let dialer = Dialer(target, handshake, options, on: scheduler)
+        let dialer = try make(scheduler)
         let task = Task(executorPreference: scheduler) { () async -> Result<WebSocket, WebSocketError> in
             do throws(WebSocketError) { return .success(try await dialer.dial()) } catch { return .failure(error) }
         }
@@ -64,7 +73,7 @@ extension WebSocket {
         return result
     }
 
-    private static func parse(_ url: String) throws(WebSocketError) -> WebSocketURL {
+    static func parse(_ url: String) throws(WebSocketError) -> WebSocketURL {
         let target: WebSocketURL
         do {
             target = try WebSocketURL(url)
@@ -82,46 +91,6 @@ extension WebSocket {
 }
 
 extension WebSocketError {
-    fileprivate static let ownerEnded = WebSocketError(.ownerEnded, "the process that connects has ended")
-    fileprivate static let connectCancelled = WebSocketError(.cancelled, "the task that connected was cancelled")
-}
-
-/// What ends an attempt to connect when the process that it is made for ends.
-private final class DialBond: @unchecked Sendable {
-    // Safety: both vars are touched on the owner's scheduler only.
-    private let owner: ProcessCore
-    private var observer: UInt64?
-    private var isOver = false
-
-    init(_ owner: ProcessCore, _ dialer: Dialer, _ scheduler: Scheduler) {
-        self.owner = owner
-        owner.scheduler.run { [self] in
-            guard !isOver else { return }
-            observer = owner.addObserver { _ in scheduler.run { dialer.abort(.ownerEnded) } }
-        }
-    }
-
-    func end() {
-        owner.scheduler.run { [self] in
-            isOver = true
-            if let observer { owner.removeObserver(observer) }
-        }
-    }
-}
-
-extension ClientHandshake {
-    /// The request that `options` ask for, checked before anything is sent.
-    fileprivate init(_ url: WebSocketURL, _ options: ConnectOptions) throws(WebSocketError) {
-        var headers = options.headers
-        if let userinfo = url.userinfo, headers[.authorization] == nil {
-            headers[.authorization] = userinfo.basicAuthorization
-        }
-        do {
-            self = try ClientHandshake(
-                target: url.target, host: url.hostHeader, fields: headers, protocols: options.protocols,
-                key: Random.bytes(16))
-        } catch {
-            throw WebSocketError(.invalidConfiguration, "\(error)")
-        }
-    }
+    static let ownerEnded = WebSocketError(.ownerEnded, "the process that connects has ended")
+    static let connectCancelled = WebSocketError(.cancelled, "the task that connected was cancelled")
 }

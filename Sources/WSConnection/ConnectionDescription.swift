@@ -23,10 +23,3 @@ package final class ConnectionDescription: Sendable {
         self.head = head
     }
 }
-
-/// A large value that most connections do not have, in one word.
-private final class Boxed<Value: Sendable>: Sendable {
-    let value: Value
-
-    init(_ value: Value) { self.value = value }
-}

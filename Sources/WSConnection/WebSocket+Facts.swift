@@ -15,10 +15,10 @@ extension WebSocket {
     public nonisolated var isClosed: Bool { published.current != .open }
 
     /// The code it was closed with, once it was: 1005 for a close without code, 1006 when it was lost.
-    public nonisolated var closeCode: CloseCode? { published.close?.code }
+    public nonisolated var closeCode: CloseCode? { published.outcome?.close.code }
 
     /// The reason it was closed with, once it was.
-    public nonisolated var closeReason: String? { published.close?.reason }
+    public nonisolated var closeReason: String? { published.outcome?.close.reason }
 
     /// The other end's address.
     public nonisolated var peerAddress: SocketAddress? { description.peerAddress }

@@ -1,4 +1,5 @@
 package import Actors
+internal import DequeModule
 package import HansomTransport
 public import WSProtocol
 
@@ -9,7 +10,7 @@ public import WSProtocol
 /// alike.
 ///
 /// Here stands what a connection consists of. What it does is told folder by folder: `Receiving`, `Sending`, `Active`,
-/// `Closing`, `Lifetime`.
+/// `Closing`, `Timing`, `Lifetime`.
 @safe public actor WebSocket {
     public typealias CloseCode = WSProtocol.CloseCode
 
@@ -24,7 +25,8 @@ public import WSProtocol
     var stream: (any ByteStream)?
     var machine: ProtocolMachine
     var phase = Phase.open
-    var deadline: Alarm?
+    var deadlines = Deadlines()
+    var alarm: Alarm?
 
     // What has arrived.
     var inbound = InboundQueue()
@@ -41,7 +43,7 @@ public import WSProtocol
     var isFlushPending = false
     var isWriteWanted = false
     var isWriteBroken = false
-    var sendersWaiting: [SendWaiter] = []
+    var sendersWaiting = Deque<SendWaiter>()
     var isFragmentedSendOpen = false
     var pings: [PendingPing] = []
     var lastLatency: Duration?
@@ -53,14 +55,13 @@ public import WSProtocol
     var isEndTold = false
 
     // The end.
-    var outcome: Outcome?
     var endWaiters = unsafe [UnsafeContinuation<Void, Never>]()
     var handlerTask: Task<Void, Never>?
     var handlerIdentity: UnsafeCurrentTask?
     var isHandlerRunning = false
     let handlerGate = Gate()
     var handlerResult: Result<Frame, WebSocketError>?
-    var handlerReason: ExitReason?
+    var handlerReason: Boxed<ExitReason>?
     var owner: Ownership?
 
     /// Runs as the connection, for each connection of a server.
@@ -89,6 +90,9 @@ public import WSProtocol
 
     nonisolated var scheduler: Scheduler { core.scheduler }
 
+    /// How it ended for the application, once it has.
+    var outcome: Outcome? { published.outcome }
+
     /// Where the connection stands on the wire.
     enum Phase {
         /// Messages flow.
@@ -104,7 +108,7 @@ public import WSProtocol
     }
 
     /// How it ended for the application.
-    enum Outcome {
+    enum Outcome: Sendable {
         case closed(Close)
         case failed(WebSocketError)
 

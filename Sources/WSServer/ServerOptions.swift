@@ -17,6 +17,19 @@ public struct ServerOptions: Sendable {
     public var handshakeTimeout: Duration = .seconds(10)
     /// How long a peer may take to end a connection that is being closed; default 10 s.
     public var closeTimeout: Duration = .seconds(10)
+    /// How often a peer is pinged, to find out whether it is still there and how far away it is (`latency`); default 20 s,
+    /// `nil`: never.
+    public var pingInterval: Duration? = .seconds(20)
+    /// How long a peer may be silent after such a ping before its connection is lost; default 20 s, `nil`: as long as it
+    /// likes. Anything that arrives counts, a part of a message too.
+    public var pingTimeout: Duration? = .seconds(20)
+    /// How long nothing may arrive, pongs included, before a connection ends; default 120 s, `nil`: no limit.
+    /// `setIdleTimeout` changes it for one connection.
+    public var idleTimeout: Duration? = .seconds(120)
+    /// How long a peer may take nothing of what waits to be written before it is cut; default 30 s, `nil`: no limit.
+    public var writeTimeout: Duration? = .seconds(30)
+    /// How long a message may take from its first byte to its last; default: no limit. More is answered with 1008.
+    public var messageTimeout: Duration?
     /// How long `recv()` waits in a handler; default: without end.
     public var recvTimeout: Duration?
     /// Connections at once; at the limit the server stops accepting and the backlog absorbs. Default 100,000.
@@ -48,5 +61,13 @@ public struct ServerOptions: Sendable {
         {
             throw WebSocketError(.invalidConfiguration, "\(name) \(time); more than none is needed")
         }
+        try timing.check()
+    }
+
+    /// What each connection is told of time.
+    var timing: Timing {
+        Timing(
+            pingInterval: pingInterval, pingTimeout: pingTimeout, idleTimeout: idleTimeout, writeTimeout: writeTimeout,
+            messageTimeout: messageTimeout)
     }
 }

@@ -80,6 +80,50 @@ struct RunTests {
         }
     }
 
+    // MARK: Dialling
+
+    @Test func `options of dialling are made (C2, C6, C7, C8)`() async throws {
+        #expect(configureDialling().timeouts.tcp == .seconds(5))
+        #expect(try configureProxy().proxy != .environment)
+        var options = ConnectOptions()
+        chooseProxy(&options)
+        #expect(options.proxy == .environment)
+        configureSockets(&options)
+        #expect(options.socket.keepAlive == .seconds(60))
+        try configureRedirects(&options)
+        #expect(options.redirects.limit == 3)
+        #expect(configureTLS(pin: [UInt8](repeating: 1, count: 32)).minimumVersion == .tls13)
+    }
+
+    @Test func `a jar keeps cookies, and a proxy's refusal is told from a server's (C5, C6)`() async throws {
+        try await withServer({ _ in }) { url in
+            try await keepCookies(from: "wss://127.0.0.1/login", for: url)
+            var options = ConnectOptions()
+            // Our server is no proxy, and says so.
+            let port = url.split(separator: ":").last?.split(separator: "/").first.flatMap { Int($0) }
+            options.proxy = .through(Proxy(.http, host: "127.0.0.1", port: port))
+            try await tellProxyErrors(at: url, options)
+        }
+    }
+
+    @Test func `a WebSocket over a channel of one's own (C10)`() async throws {
+        let ws = try await connectOverPipe(Answering())
+        #expect(try await ws.recv() == .text("hi"))
+        await #expect(throws: WebSocketError.self) { try await connectOverDescriptor(-1) }
+    }
+
+    /// A channel whose other end grants any handshake and says `hi`.
+    private struct Answering: Channel {
+        let incoming: AsyncThrowingStream<[UInt8], any Error>
+        private let answers: AsyncThrowingStream<[UInt8], any Error>.Continuation
+
+        init() { (incoming, answers) = AsyncThrowingStream.makeStream(of: [UInt8].self, throwing: (any Error).self) }
+
+        func send(_ bytes: [UInt8]) async throws {
+            if let answer = try shakeHands(bytes) { answers.yield(answer + [0x81, 2, 0x68, 0x69]) }
+        }
+    }
+
     // MARK: Active mode
 
     @Test func `a subscriber and a sequence hear all events (W2)`() async throws {

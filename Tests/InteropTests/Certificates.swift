@@ -14,7 +14,7 @@ struct Certificates: Sendable {
 
     static var shared: Certificates { get async throws { try await making.value } }
 
-    /// An authority, and certificates by it: for this machine, for another host, and one that has expired.
+    /// An authority, and certificates by it: for this machine, for a client, for another host, and one that has expired.
     private init() async throws {
         directory = Certificates.directory
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
@@ -26,7 +26,9 @@ struct Certificates: Sendable {
                 ["req", "-x509", "-days", "2", "-subj", "/CN=\(name)", "-keyout", "\(name).key", "-out", "\(name).pem"]
                     + key)
         }
-        for (name, names) in [("server", here), ("other", "subjectAltName=DNS:other.example"), ("expired", here)] {
+        for (name, names) in [
+            ("server", here), ("client", here), ("other", "subjectAltName=DNS:other.example"), ("expired", here),
+        ] {
             try await openssl(
                 ["req", "-new", "-subj", "/CN=\(name)", "-keyout", "\(name).key", "-out", "\(name).csr"] + key)
             try names.write(toFile: "\(directory)/\(name).ext", atomically: true, encoding: .utf8)
@@ -50,6 +52,15 @@ struct Certificates: Sendable {
         var options = TLSClientOptions()
         options.trustRoots = .file(path("\(name).pem"))
         return options
+    }
+
+    /// The SHA-256 digest of a certificate's public key, as a pin has it.
+    func publicKeyDigest(_ name: String) async throws -> [UInt8] {
+        // Its name ends as those that are looked for in the temporary directory.
+        try await openssl(["pkey", "-in", "\(name).key", "-pubout", "-outform", "DER", "-out", "\(name).spki.pem"])
+        let program = try Program("/usr/bin/openssl", ["dgst", "-sha256", "-r", path("\(name).spki.pem")])
+        let digits = Array(await program.output().text.prefix(64))
+        return stride(from: 0, to: digits.count - 1, by: 2).compactMap { UInt8(String(digits[$0...$0 + 1]), radix: 16) }
     }
 
     private func openssl(_ arguments: [String]) async throws {

@@ -295,6 +295,28 @@ import Testing
         }
     }
 
+    @Test func `counters go both ways and count control frames and fragments (W18)`() async throws {
+        try await Bench.run { bench in
+            let pair = await bench.pair()
+            try await pair.client.send([.text("abc"), .binary([1, 2])])
+            try await pair.client.send(fragments: ["x", "yz"])
+            try await pair.client.ping([7])
+            for _ in 0..<3 { _ = try await pair.server.recv() }
+            await bench.settle()
+            let sent = WebSocket.Counters(framesReceived: 1, framesSent: 5, bytesReceived: 1, bytesSent: 9)
+            #expect(await pair.client.counters == sent)
+            #expect(
+                await pair.server.counters
+                    == .init(framesReceived: 5, framesSent: 1, bytesReceived: 9, bytesSent: 1))
+            #expect(await pair.client.latency == .zero)
+            #expect(await pair.server.latency == nil)
+            #expect(await pair.client.bufferedBytes == 0)
+            try await pair.client.close()
+            await bench.settle()
+            #expect(await pair.client.counters.framesSent == 6)
+        }
+    }
+
     @Test func `errors, closes and events say what they are in words (W18)`() {
         #expect(WebSocket.Close(code: .normal, reason: "bye").description == "1000 \"bye\"")
         #expect(WebSocket.Close(code: .goingAway).description == "1001")

@@ -126,7 +126,7 @@ import WSServer
             await turns(of: harness.schedulers)
             // It waits in the kernel's backlog: two accepted sockets, and nobody watches the listener.
             let remains = await harness.remains
-            #expect(remains == Remains(processes: harness.processes + 2, watches: 2, sockets: 1 + 2 + 3), "\(remains)")
+            #expect(remains == Remains(processes: harness.processes + 2, alarms: 2, watches: 2, sockets: 1 + 2 + 3), "\(remains)")
             await first.close()
             #expect(try await third.receiveHead().hasPrefix("HTTP/1.1 101 "))
             try await second.send(Frames.maskedText("unhurt"))
@@ -191,7 +191,8 @@ import WSServer
             for _ in 0..<6 { sockets.append(try await harness.rawUpgraded()) }
             let shakingHands = try await harness.raw()
             try await shakingHands.send("GET / HT")
-            #expect(await eventually { await Remains.count(harness.schedulers).alarms == 1 })
+            // An alarm for each: six connections and a handshake.
+            #expect(await eventually { await Remains.count(harness.schedulers).alarms == 6 + 1 })
             let ended = Handover<Bool>()
             let ending = Task {
                 await harness.server.shutdown(within: .seconds(30))

@@ -81,6 +81,29 @@ import WSServer
         }
     }
 
+    @Test func `a client connection under a supervisor is made again when it ends (P20)`() async throws {
+        let greeted = Probe<PID>()
+        try await ServerHarness.with(handler: { ws in
+            greeted.record(ws.pid)
+            for try await _ in ws {}
+        }) { harness in
+            let url = harness.url
+            let tree = Supervisor(id: "clients", maxRestarts: 5) {
+                Child("feed") { try await WebSocket.connect(to: url) }
+            }
+            let clients = try await tree.start(on: harness.schedulers.schedulers[0])
+            #expect(await eventually { greeted.count == 1 })
+            let first = try #require(try await clients.children()[0].pid)
+            greeted.values[0].exit(.shutdown)
+            #expect(await eventually { greeted.count == 2 })
+            #expect(await first.down().kind == .normal)
+            // Asked until the restart is done: the server may greet before the client knows.
+            #expect(await eventually { (try? await clients.children()[0].pid).map { $0 != first } ?? false })
+            await clients.stop()
+            #expect(await harness.isIdleAgain())
+        }
+    }
+
     @Test func `a server under a supervisor ends with it, and its port is free (P20, S9)`() async throws {
         try await withSchedulers { schedulers in
             var options = ServerOptions()

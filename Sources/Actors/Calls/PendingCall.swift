@@ -69,6 +69,16 @@ class PendingCall: Gate, @unchecked Sendable {
         if home.isCurrent { resume() } else { home.post(.action { [self] in resume() }) }
     }
 
+    /// The reply token is gone. If that is because the callee ends, its end is what the caller hears of.
+    @usableFromInline
+    final func replyDropped() {
+        guard !isSettled.load(ordering: .relaxed) else { return }
+        // Later, also when this is the callee's thread: it may be about to end.
+        callee.scheduler.runLater { [self] in
+            if callee.machine.isRunning { fail(.dropped) }
+        }
+    }
+
     private final func resume() {
         isOver = true
         if let alarm { home.disarm(alarm) }

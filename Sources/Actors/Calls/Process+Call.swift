@@ -16,9 +16,18 @@ extension Process {
     public nonisolated func call<Value: Sendable>(
         timeout: Duration? = .seconds(5), _ request: (Reply<Value>) -> Message
     ) async throws -> Value {
+        try await begin(timeout, request).reply()
+    }
+
+    /// Makes the call. It does not suspend, so that nothing of the caller's holds the token meanwhile.
+    @inlinable
+    @inline(never)
+    nonisolated func begin<Value: Sendable>(
+        _ timeout: Duration?, _ request: (Reply<Value>) -> Message
+    ) throws(CallError) -> ReplyCall<Value> {
         let pending = try ReplyCall<Value>(core, timeout: timeout)
         deliver(request(Reply(pending)), of: pending)
-        return try await pending.reply()
+        return pending
     }
 
     /// Brings the process the request of a call.
@@ -40,13 +49,19 @@ extension Address {
     public func call<Value: Sendable>(
         timeout: Duration? = .seconds(5), _ request: (Reply<Value>) -> Message
     ) async throws -> Value {
+        try await begin(timeout, request).reply()
+    }
+
+    private func begin<Value: Sendable>(
+        _ timeout: Duration?, _ request: (Reply<Value>) -> Message
+    ) throws(CallError) -> ReplyCall<Value> {
         let pending = try ReplyCall<Value>(core, timeout: timeout)
         let message = request(Reply(pending))
         core.scheduler.run { [core] in
             pending.begin()
             process(of: core)?.deliver(message)
         }
-        return try await pending.reply()
+        return pending
     }
 }
 

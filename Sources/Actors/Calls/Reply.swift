@@ -10,7 +10,7 @@ public final class Reply<Value: Sendable>: Sendable {
     init(_ call: ReplyCall<Value>) { self.call = call }
 
     @inlinable
-    deinit { call.fail(.dropped) }
+    deinit { call.replyDropped() }
 
     /// Answers the call. From any thread.
     @inlinable

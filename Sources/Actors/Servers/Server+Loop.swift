@@ -51,7 +51,8 @@ extension Server {
     mutating func finish(_ me: isolated Me, _ reason: ExitReason) async throws {
         guard !me.core.machine.isDead else { return }
         // An exit signal has set a limit already.
-        if me.core.exitReason == nil { me.core.limitGrace(to: ProcessCore.defaultGrace) }
+        if me.core.machine.isRunning { me.core.limitGrace(to: ProcessCore.defaultGrace) }
+        me.core.machine.beginEnd(reason)
         await terminate(reason, me)
         throw reason
     }

@@ -65,8 +65,7 @@ extension Server {
         mailbox: MailboxOptions = .unbounded
     ) async throws -> ServerProcess<Self> {
         let process = Process<ServerMessage<Self>>(on: scheduler, mailbox)
-        if let name { try process.register(as: name) }
-        try await process.startServing(linkedTo: parent, label ?? "\(Self.self)") { me, ready in
+        try await process.startServing(linkedTo: parent, name, label ?? "\(Self.self)") { me, ready in
             var server = self
             try await server.serve(me, ready)
         }
@@ -75,21 +74,37 @@ extension Server {
 }
 
 extension Process {
-    /// Begins with `serve` for a body, and returns when that says that it is ready.
+    /// Starts the process with `serve` for its body, and returns when that says that it is ready.
     @usableFromInline
     nonisolated func startServing(
-        linkedTo parent: PID?, _ label: String,
+        linkedTo parent: PID?, _ name: String?, _ label: String,
         _ serve: @escaping @Sendable (isolated Process<Message>, Reply<Void>) async throws -> Void
     ) async throws {
-        let pending = try ReplyCall<Void>(core, timeout: nil)
-        let ready = Reply(pending)
-        core.scheduler.run { pending.begin() }
-        begin(linkedTo: parent?.core, label) { me in try await serve(me, ready) }
+        let pending = try beginServing(linkedTo: parent, name, label, serve)
         do {
             try await pending.reply()
         } catch let error as CallError where error.code == .cancelled {
             exit(.shutdown)
             throw error
         }
+    }
+
+    /// Starts it and asks it to say when it is ready. It does not suspend, so that nothing of the caller's holds the token
+    /// meanwhile.
+    private nonisolated func beginServing(
+        linkedTo parent: PID?, _ name: String?, _ label: String,
+        _ serve: @escaping @Sendable (isolated Process<Message>, Reply<Void>) async throws -> Void
+    ) throws(CallError) -> ReplyCall<Void> {
+        let pending = try ReplyCall<Void>(core, timeout: nil)
+        let ready = Reply(pending)
+        core.scheduler.run { pending.begin() }
+        begin(linkedTo: parent?.core, label) { me in
+            // Known by its name only once it can take messages.
+            if let name {
+                do { try me.register(as: name) } catch { return ready.fail(error) }
+            }
+            try await serve(me, ready)
+        }
+        return pending
     }
 }

@@ -57,6 +57,11 @@ struct ExitMachine {
         }
     }
 
+    /// The process has begun to end by itself: a server that terminates.
+    mutating func beginEnd(_ reason: ExitReason) {
+        if isRunning { life = .exiting(reason) }
+    }
+
     /// The process has ended. Whether it had not before.
     mutating func end(_ reason: ExitReason) -> Bool {
         if isDead { return false }

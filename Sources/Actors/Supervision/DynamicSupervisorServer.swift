@@ -11,6 +11,7 @@ package struct DynamicSupervisorServer: Server {
 
     package enum Info: Sendable {
         case exit(ExitSignal)
+        case down(Down)
         /// A process that runs already becomes a child; one that has ended is heard of like any other.
         case adopt(PID)
     }
@@ -44,8 +45,9 @@ package struct DynamicSupervisorServer: Server {
                 pid.exit(.shutdown)
             }
             return .receive
+        case .down: return .receive
         case .exit(let signal):
-            guard let pid = signal.from else { return .stop(.shutdown) }
+            guard let pid = signal.from else { return .stop(signal.reason) }
             exited(pid, signal.reason, me)
             return await carryOut(me)
         }
@@ -64,11 +66,7 @@ package struct DynamicSupervisorServer: Server {
     package mutating func terminate(_ reason: ExitReason, _ me: isolated Me) async {
         // Stopping children may take as long as they are given.
         me.core.limitGrace(to: nil)
-        await me.stopAll(Set(machine.running.keys), options.shutdown) { Self.exit(in: $0) }
-    }
-
-    private static func exit(in message: ServerMessage<Self>) -> PID? {
-        if case .info(.exit(let signal)) = message { signal.from } else { nil }
+        await me.stopAll(machine.running.keys, options.shutdown)
     }
 
     // MARK: Children
@@ -95,9 +93,12 @@ package struct DynamicSupervisorServer: Server {
     }
 
     private mutating func terminate(_ pid: PID, _ reply: Reply<Void>, _ me: isolated Me) async {
-        guard let number = machine.terminated(pid) else { return reply.fail(SupervisorError(.notFound, child: "\(pid)")) }
+        guard let number = machine.terminated(pid) else {
+            // OTP: to terminate what has ended already succeeds.
+            return pid.isAlive ? reply.fail(SupervisorError(.notFound, child: "\(pid)")) : reply()
+        }
         forget(number)
-        await me.stop(pid, options.shutdown) { Self.exit(in: $0) }
+        await me.stop(pid, options.shutdown)
         reply()
     }
 
@@ -145,4 +146,8 @@ package struct DynamicSupervisorServer: Server {
             machine.restartFailed(number, now: me.core.scheduler.time.nanoseconds)
         }
     }
+}
+
+extension DynamicSupervisorServer.Info: SupervisorInfo {
+    var end: Down? { if case .down(let down) = self { down } else { nil } }
 }

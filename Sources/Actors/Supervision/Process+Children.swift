@@ -1,48 +1,61 @@
-/// How a supervisor stops children. It is linked to them and traps exits, so that their ends are messages to it.
+/// How a supervisor stops children. It monitors those that it stops: a child may have undone its link.
 extension Process {
     /// Stops one child and waits until it has ended.
-    ///
-    /// - Parameter exitOf: who has ended, if that is what a message says.
-    func stop(_ child: PID, _ shutdown: Child.Shutdown, _ exitOf: @escaping (Message) -> PID?) async {
+    func stop<S: Server>(_ child: PID, _ shutdown: Child.Shutdown) async
+    where Message == ServerMessage<S>, S.Info: SupervisorInfo {
+        let monitor = monitor(child) { .info(.down($0)) }
+        defer { demonitor(monitor, flush: true) }
         let patience = shutdown.patience
         if patience != .zero {
             core.sendExit(.shutdown, to: child.core, grace: patience)
-            if await waitForExit(of: child, patience, exitOf) { return }
+            if await waitForEnd(of: child, patience) { return }
         }
         child.exit(.kill)
-        _ = await waitForExit(of: child, nil, exitOf)
+        _ = await waitForEnd(of: child, nil)
     }
 
-    /// Takes the exit signal of a linked child out of the mailbox, wherever it stands.
-    private func waitForExit(
-        of child: PID, _ patience: Duration?, _ exitOf: @escaping (Message) -> PID?
-    ) async -> Bool {
-        await receive(timeout: patience) { exitOf($0) == child } != nil
+    private func waitForEnd<S: Server>(of child: PID, _ patience: Duration?) async -> Bool
+    where Message == ServerMessage<S>, S.Info: SupervisorInfo {
+        await receive(timeout: patience) { $0.end?.pid == child } != nil
     }
 
     /// Stops many children at once and waits until all have ended.
-    func stopAll(_ children: Set<PID>, _ shutdown: Child.Shutdown, _ exitOf: @escaping (Message) -> PID?) async {
-        var left = children
+    func stopAll<S: Server>(_ children: some Sequence<PID>, _ shutdown: Child.Shutdown) async
+    where Message == ServerMessage<S>, S.Info: SupervisorInfo {
+        var left = Set(children)
+        for child in left { monitor(child) { .info(.down($0)) } }
         let patience = shutdown.patience
         if patience != .zero {
             for child in left { core.sendExit(.shutdown, to: child.core, grace: patience) }
             let deadline = patience.map { core.scheduler.time.nanoseconds &+ $0.clampedNanoseconds }
-            while !left.isEmpty, let ended = await nextExit(until: deadline, exitOf) { left.remove(ended) }
+            while !left.isEmpty, let ended = await nextEnd(until: deadline) { left.remove(ended) }
         }
         for child in left { child.exit(.kill) }
-        while !left.isEmpty, let ended = await nextExit(until: nil, exitOf) { left.remove(ended) }
+        while !left.isEmpty, let ended = await nextEnd(until: nil) { left.remove(ended) }
     }
 
-    private func nextExit(until deadline: UInt64?, _ exitOf: @escaping (Message) -> PID?) async -> PID? {
+    private func nextEnd<S: Server>(until deadline: UInt64?) async -> PID?
+    where Message == ServerMessage<S>, S.Info: SupervisorInfo {
         let now = core.scheduler.time.nanoseconds
         let left = deadline.map { Duration.nanoseconds(Int64(clamping: $0 > now ? $0 - now : 0)) }
-        return await receive(timeout: left, matching: exitOf)
+        return await receive(timeout: left) { $0.end?.pid }
     }
+}
+
+/// What arrives at a supervisor, as far as stopping children needs to know.
+protocol SupervisorInfo: Sendable {
+    static func down(_ down: Down) -> Self
+    /// The down that it is, if it is one.
+    var end: Down? { get }
+}
+
+extension ServerMessage where S.Info: SupervisorInfo {
+    fileprivate var end: Down? { if case .info(let info) = self { info.end } else { nil } }
 }
 
 extension Child.Shutdown {
     /// How long a child may take after `.shutdown` before it is killed; `nil`: as long as it takes.
-    var patience: Duration? {
+    fileprivate var patience: Duration? {
         switch self {
         case .immediate: .zero
         case .infinity: nil

@@ -10,6 +10,7 @@ struct SupervisorServer: Server {
 
     enum Info: Sendable {
         case exit(ExitSignal)
+        case down(Down)
         case retry(Int)
     }
 
@@ -20,6 +21,8 @@ struct SupervisorServer: Server {
     /// Why children have ended or could not be started, for reports: the newest of each.
     private var reasons: [String: ExitReason] = [:]
     private var failure: SupervisorError?
+    /// What it was asked to end for.
+    private var asked = ExitReason.shutdown
 
     init(_ supervisor: Supervisor) {
         id = supervisor.id
@@ -40,6 +43,7 @@ struct SupervisorServer: Server {
     mutating func handle(info: Info, _ me: isolated Me) async throws -> Next {
         switch info {
         case .exit(let signal): exited(signal, me)
+        case .down: break
         case .retry(let number): machine.retry(number)
         }
         return await carryOut(me)
@@ -69,11 +73,6 @@ struct SupervisorServer: Server {
         _ = await carryOut(me)
     }
 
-    /// Who has ended, if that is what a message says.
-    private func exitOf(_ message: ServerMessage<Self>) -> PID? {
-        if case .info(.exit(let signal)) = message { signal.from } else { nil }
-    }
-
     // MARK: The plan
 
     /// Takes the steps of the plan until there is none left.
@@ -82,7 +81,7 @@ struct SupervisorServer: Server {
             switch step {
             case .start(let id): await startAsPlanned(id, me)
             case .stop(let id, let pid, let shutdown):
-                await me.stop(pid, shutdown, exitOf)
+                await me.stop(pid, shutdown)
                 machine.stopped(id)
             case .wait(let delay, _, let number): me.sendAfter(delay, .info(.retry(number)))
             case .reportRestart(let id, let count, let delay): reportRestart(id, count, delay, me)
@@ -95,7 +94,8 @@ struct SupervisorServer: Server {
 
     private func reason(of end: SupervisorMachine<PID>.End) -> ExitReason {
         switch end {
-        case .asked, .shutdown: .shutdown
+        case .asked: asked
+        case .shutdown: .shutdown
         case .startFailed: .error(failure ?? SupervisorError(.startFailed))
         }
     }
@@ -124,7 +124,11 @@ struct SupervisorServer: Server {
     }
 
     private mutating func exited(_ signal: ExitSignal, _ me: isolated Me) {
-        guard let pid = signal.from else { return machine.shutDown() }
+        guard let pid = signal.from else {
+            // Code outside any process stands for whoever started it.
+            asked = signal.reason
+            return machine.shutDown()
+        }
         if let child = machine.children.first(where: { $0.status == .running(pid) }) {
             reasons[child.specification.id] = signal.reason
         }
@@ -162,7 +166,7 @@ struct SupervisorServer: Server {
         case .failure(let problem): return reply.fail(SupervisorError(problem.code, child: id))
         case .success(let running):
             if let (pid, shutdown) = running {
-                await me.stop(pid, shutdown, exitOf)
+                await me.stop(pid, shutdown)
                 machine.stopped(id)
             }
         }
@@ -186,4 +190,8 @@ struct SupervisorServer: Server {
                     supervisor: me.core.identity, child: id, reason: reasons[id] ?? .noProcess,
                     allowed: options.maxRestarts, period: options.period)))
     }
+}
+
+extension SupervisorServer.Info: SupervisorInfo {
+    var end: Down? { if case .down(let down) = self { down } else { nil } }
 }

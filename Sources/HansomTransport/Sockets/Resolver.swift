@@ -9,6 +9,11 @@ package enum Resolver {
         package let host: String
         /// The resolver's own words.
         package let reason: String
+
+        package init(host: String, reason: String) {
+            self.host = host
+            self.reason = reason
+        }
     }
 
     /// All addresses of `host`, in the order of preference that the system gives (RFC 6724).

@@ -33,6 +33,15 @@ package enum Socket {
         if error != 0 { throw SystemError(call: "connect", errno: error) }
     }
 
+    /// Throws unless this is a stream socket that is connected.
+    package static func checkIsStream(_ descriptor: Int32) throws(SystemError) {
+        guard fcntl(descriptor, F_GETFD) != -1 else { throw SystemError(call: "fcntl", errno: EBADF) }
+        guard option(SO_TYPE, level: SOL_SOCKET, of: descriptor) == Int32(SOCK_STREAM.rawValue) else {
+            throw SystemError(call: "getsockopt", errno: ENOTSOCK)
+        }
+        guard peerAddress(descriptor) != nil else { throw SystemError(call: "getpeername", errno: ENOTCONN) }
+    }
+
     package static func bind(_ descriptor: Int32, to address: SocketAddress) throws(SystemError) {
         if let defect = address.defect { throw SystemError(call: "bind", errno: defect) }
         let status = unsafe address.withSockaddr { unsafe Glibc.bind(descriptor, $0, $1) }

@@ -50,7 +50,7 @@ public enum SocketAddress: Sendable, Hashable, CustomStringConvertible {
 
     /// An address in numbers, `127.0.0.1`, `::1` or `fe80::1%eth0` (a zone by name or number, RFC 4007 section 11);
     /// `nil` for anything else.
-    package init?(numeric host: String, port: UInt16) {
+    public init?(numeric host: String, port: UInt16) {
         // C would stop reading at a NUL and take what stands before it.
         guard !host.utf8.contains(0) else { return nil }
         var four = IPv4(bits: 0)
@@ -85,6 +85,15 @@ public enum SocketAddress: Sendable, Hashable, CustomStringConvertible {
     }
 
     package var isUnix: Bool { family == AF_UNIX }
+
+    /// The 4 or 16 bytes of an IP address, in order of writing; none for a Unix-domain socket.
+    package var bytes: [UInt8] {
+        switch self {
+        case .v4(var address, _): unsafe withUnsafeBytes(of: &address) { unsafe Array($0) }
+        case .v6(var address, _, _): unsafe withUnsafeBytes(of: &address) { unsafe Array($0) }
+        case .unix: []
+        }
+    }
 
     private static func text<Address: BitwiseCopyable>(_ family: Int32, _ address: Address) -> String {
         var address = address

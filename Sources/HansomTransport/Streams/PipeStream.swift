@@ -5,7 +5,7 @@ package import Glibc
 ///
 /// Each end belongs to a scheduler, its own or the other's. Each direction holds a bounded number of bytes, so that a
 /// reader that stops makes the writer wait.
-package final class PipeStream: ByteStream, @unchecked Sendable {
+package final class PipeStream: LentStream, @unchecked Sendable {
     // Safety (@unchecked Sendable): the ends share only `Shared`, which has a lock. Everything else belongs to the
     // thread of `scheduler`.
 
@@ -20,6 +20,7 @@ package final class PipeStream: ByteStream, @unchecked Sendable {
     private var wantsWrite = false
     private var isScheduled = false
     private var isOpen = true
+    private var isLent = false
 
     /// Makes both ends.
     ///
@@ -77,10 +78,21 @@ package final class PipeStream: ByteStream, @unchecked Sendable {
     /// The bytes in memory of what this end wrote, those that were read already included.
     package var bytesHeld: Int { shared.bytesHeld(side) }
 
-    package func closeWrite() { shared.finish(side)?.otherEndMoved() }
+    /// From now on, until `keep` is called, closing only lets go of it.
+    package func lend() { isLent = true }
+
+    package func keep() { isLent = false }
+
+    package func closeWrite() {
+        if !isLent { shared.finish(side)?.otherEndMoved() }
+    }
 
     package func close() {
         guard isOpen else { return }
+        guard !isLent else {
+            observer = nil
+            return
+        }
         isOpen = false
         observer = nil
         shared.leave(side)?.otherEndMoved()

@@ -2,7 +2,7 @@ package import Actors
 package import Glibc
 
 /// A connected socket, TCP or Unix-domain, as a byte stream of one scheduler.
-package final class SocketStream: ByteStream, DescriptorObserver {
+package final class SocketStream: LentStream, DescriptorObserver {
     // Safety: whoever observes clears this before it goes (see `ByteStream.observer`).
     private unowned(unsafe) var unownedObserver: (any StreamObserver)?
     private let scheduler: Scheduler
@@ -11,11 +11,28 @@ package final class SocketStream: ByteStream, DescriptorObserver {
     private var interest: Readiness = []
     private var isOpen = true
     private var watchFailure: SystemError?
+    /// The flags of a descriptor that is still its lender's: closing gives it back as it was.
+    private var lentFlags: Int32?
 
     /// Takes over a connected, non-blocking descriptor. Call it on `scheduler`.
     package init(descriptor: Int32, scheduler: Scheduler) {
         self.descriptor = descriptor
         self.scheduler = scheduler
+    }
+
+    /// Uses a connected descriptor that stays its lender's until `keep` is called: `close` only lets go of it.
+    package convenience init(borrowing descriptor: Int32, scheduler: Scheduler) throws(SystemError) {
+        try Socket.checkIsStream(descriptor)
+        self.init(descriptor: descriptor, scheduler: scheduler)
+        lentFlags = fcntl(descriptor, F_GETFL)
+        _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK)
+    }
+
+    /// Makes a borrowed descriptor its own.
+    package func keep() {
+        guard lentFlags != nil else { return }
+        lentFlags = nil
+        _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
     }
 
     deinit {
@@ -81,6 +98,14 @@ package final class SocketStream: ByteStream, DescriptorObserver {
 
     package func setWantsWrite(_ wanted: Bool) { want(.write, wanted) }
 
+    /// Begins to connect a new socket; it becomes writable when it is known what came of that.
+    package func connect(
+        to address: SocketAddress, options: SocketOptions
+    ) throws(SystemError) -> Socket.Connecting {
+        if !address.isUnix { try options.apply(to: descriptor) }
+        return try Socket.connect(descriptor, to: address)
+    }
+
     /// What became of the connection attempt that made the socket writable: throws if it failed.
     package func checkConnected() throws(SystemError) {
         guard isOpen else { throw SystemError(call: "connect", errno: EBADF) }
@@ -88,7 +113,7 @@ package final class SocketStream: ByteStream, DescriptorObserver {
     }
 
     package func closeWrite() {
-        if isOpen { _ = Glibc.shutdown(descriptor, Int32(SHUT_WR)) }
+        if isOpen, lentFlags == nil { _ = Glibc.shutdown(descriptor, Int32(SHUT_WR)) }
     }
 
     package func close() {
@@ -96,7 +121,11 @@ package final class SocketStream: ByteStream, DescriptorObserver {
         isOpen = false
         observer = nil
         unwatch()
-        Socket.close(descriptor)
+        if let lentFlags {
+            _ = fcntl(descriptor, F_SETFL, lentFlags)
+        } else {
+            Socket.close(descriptor)
+        }
     }
 
     /// Makes the close a reset: what was not read or not sent is thrown away.

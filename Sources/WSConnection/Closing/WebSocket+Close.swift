@@ -15,7 +15,7 @@ extension WebSocket {
     ///   - reason: at most 123 bytes of UTF-8.
     /// - Throws: `.misuse` for another code or a longer reason; then nothing is sent.
     public func close(code: CloseCode = .normal, reason: String = "") async throws(WebSocketError) {
-        if phase == .open && !isWriteBroken { try sendClose(code, reason) }
+        try beginClose(code: code, reason: reason)
         guard phase != .released else { return }
         if Task.isCancelled { return drop() }
         await withTaskCancellationHandler {
@@ -29,11 +29,21 @@ extension WebSocket {
         }
     }
 
-    /// Begins to close with a code and reason known to be allowed; does nothing once it has begun.
-    package func beginClose(code: CloseCode, reason: String = "") {
-        guard phase == .open, !isWriteBroken else { return }
-        try? sendClose(code, reason)
+    /// Begins to close, and does not wait for the end: what a synchronous handler can do.
+    ///
+    /// Sends the close frame. No further message reaches the application, and what is sent from now on throws
+    /// `.closed`. The peer has `closeTimeout` to end the connection too. Does nothing once a close has begun.
+    ///
+    /// - Parameters:
+    ///   - code: 1000 to 1003, 1007 to 1014, or 3000 to 4999; default 1000.
+    ///   - reason: at most 123 bytes of UTF-8.
+    /// - Throws: `.misuse` for another code or a longer reason; then nothing is sent.
+    public func beginClose(code: CloseCode = .normal, reason: String = "") throws(WebSocketError) {
+        if phase == .open && !isWriteBroken { try sendClose(code, reason) }
     }
+
+    /// Begins to close with a code and reason known to be allowed.
+    package func beginClose(_ code: CloseCode, _ reason: String = "") { try? beginClose(code: code, reason: reason) }
 
     private func sendClose(_ code: CloseCode, _ reason: String) throws(WebSocketError) {
         prepareOutput()
@@ -41,7 +51,7 @@ extension WebSocket {
         phase = .closeSent
         published.publish(.closing)
         markDirty()
-        armDeadline()
+        armCloseDeadline()
         failSenders()
         // What waits undecoded is decoded now, to find the peer's close behind it; its messages are discarded.
         refillForClose()
@@ -66,13 +76,13 @@ extension WebSocket {
     }
 
     /// The handler could not go on.
-    func handlerFailed() { beginClose(code: .internalError) }
+    func handlerFailed() { beginClose(.internalError) }
 
     /// What waits is written; then comes the end.
-    private func finish() {
+    func finish() {
         phase = .finishing
         if isWriteBroken { return release() }
-        armDeadline()
+        armCloseDeadline()
         markDirty()
     }
 
@@ -103,16 +113,8 @@ extension WebSocket {
         }
     }
 
-    /// The peer has until then to end the connection; nothing that it sends puts that off.
-    func armDeadline() {
-        guard deadline == nil else { return }
-        // Safety: the connection disarms its alarm when it is released, and before it goes.
-        let alarm = Alarm { [unowned(unsafe) self] in unsafe onOwnThread { $0.deadlinePassed() } }
-        deadline = alarm
-        scheduler.arm(alarm, after: options.closeTimeout)
-    }
-
-    private func deadlinePassed() {
+    /// The peer has had its time.
+    func closeTooSlow() {
         conclude(
             .failed(
                 WebSocketError(

@@ -11,7 +11,10 @@ package import HansomTransport
     private let buffer: UnsafeMutableRawBufferPointer
     private var waiter: UnsafeContinuation<Void, Never>?
     private var failure: WebSocketError?
-    private var phase: WebSocketError.Phase
+    /// Which step the errors name.
+    package var phase: WebSocketError.Phase
+    /// Is told whenever bytes went through.
+    package var onProgress: (() -> Void)?
 
     /// - Parameters:
     ///   - buffer: what reads go through; shared, since nothing in it outlives a call.
@@ -38,7 +41,9 @@ package import HansomTransport
         while true {
             try check()
             switch unsafe stream.read(into: buffer) {
-            case .bytes(let count): return unsafe Array(buffer[..<count])
+            case .bytes(let count):
+                onProgress?()
+                return unsafe Array(buffer[..<count])
             case .wouldBlock: await readable()
             case .endOfStream: return []
             case .failed(let error): throw broken(error)
@@ -52,7 +57,9 @@ package import HansomTransport
         while !rest.isEmpty {
             try check()
             switch stream.write(rest) {
-            case .bytes(let count): rest = rest.dropFirst(count)
+            case .bytes(let count):
+                onProgress?()
+                rest = rest.dropFirst(count)
             case .wouldBlock: await writable()
             case .endOfStream: throw broken(.truncated)
             case .failed(let error): throw broken(error)
@@ -93,6 +100,7 @@ package import HansomTransport
         stream.setWantsRead(false)
         stream.setWantsWrite(false)
         stream.observer = nil
+        onProgress = nil
         return stream
     }
 

@@ -37,7 +37,7 @@ extension WebSocket {
     package func setOwner(_ owner: ProcessCore?) {
         self.owner?.end()
         self.owner = owner.map { Ownership($0) }
-        self.owner?.begin(self) { $0.beginClose(code: .goingAway) }
+        self.owner?.begin(self) { $0.beginClose(.goingAway) }
     }
 
     /// Gives the connection to another process, whose end then ends it. To one that has ended already, the connection

@@ -1,21 +1,24 @@
 internal import Synchronization
 
-/// What any thread may read of how a connection stands: written by the connection only, and in this order.
-final class PublishedState: @unchecked Sendable {
-    // Safety: `end` is written once, before `hasEnd` is stored with release ordering; who reads it has loaded that.
+/// What any thread may read of how a connection stands: written by the connection only, and the end before the state
+/// that it leads to.
+struct PublishedState: ~Copyable, Sendable {
     private let state = Atomic<UInt8>(WebSocket.State.open.rawValue)
-    private let hasEnd = Atomic<Bool>(false)
-    private var end: WebSocket.Close?
+    private let end = AtomicLazyReference<End>()
+
+    /// How it ended. Most connections have not, and hold none.
+    private final class End: Sendable {
+        let outcome: WebSocket.Outcome
+
+        init(_ outcome: WebSocket.Outcome) { self.outcome = outcome }
+    }
 
     var current: WebSocket.State { WebSocket.State(rawValue: state.load(ordering: .acquiring)) ?? .closed }
 
-    var close: WebSocket.Close? { hasEnd.load(ordering: .acquiring) ? end : nil }
+    var outcome: WebSocket.Outcome? { end.load()?.outcome }
 
     func publish(_ new: WebSocket.State) { state.store(new.rawValue, ordering: .releasing) }
 
-    func publish(_ close: WebSocket.Close) {
-        guard !hasEnd.load(ordering: .relaxed) else { return }
-        end = close
-        hasEnd.store(true, ordering: .releasing)
-    }
+    /// The first is kept.
+    func publish(_ outcome: WebSocket.Outcome) { _ = end.storeIfNil(End(outcome)) }
 }

@@ -7,8 +7,7 @@ extension WebSocket {
     /// How the connection ended is known; everyone who waits for something is told.
     func conclude(_ end: Outcome) {
         guard outcome == nil else { return }
-        outcome = end
-        published.publish(end.close)
+        published.publish(end)
         published.publish(.closing)
         let error = end.error
         failReceivers(error)
@@ -26,13 +25,13 @@ extension WebSocket {
         stream?.close()
         stream = nil
         isReadPaused = false
-        disarmDeadline()
+        disarmDeadlines()
         releaseOutput()
         published.publish(.closed)
         let waiters = unsafe endWaiters
         unsafe endWaiters = []
         for unsafe waiter in unsafe waiters { unsafe waiter.resume() }
-        if !isHandlerRunning { finishProcess(handlerReason ?? exitReason) }
+        if !isHandlerRunning { finishProcess(handlerReason?.value ?? exitReason) }
     }
 
     private var exitReason: ExitReason {
@@ -49,11 +48,6 @@ extension WebSocket {
         core.finish(core.exitReason ?? reason, isReported: !(reason.error is WebSocketError))
     }
 
-    private func disarmDeadline() {
-        if let deadline { scheduler.disarm(deadline) }
-        deadline = nil
-    }
-
     private func releaseOutput() {
         machine.output.consume(machine.output.count)
         if let storage = unsafe machine.output.reclaim() { unsafe resources.take(back: storage) }
@@ -63,15 +57,15 @@ extension WebSocket {
     func receiveExit(_ reason: ExitReason) {
         handlerTask?.cancel()
         cancelHandlerReceivers()
-        guard reason.kind == .killed else { return beginClose(code: .goingAway) }
-        handlerReason = reason
+        guard reason.kind == .killed else { return beginClose(.goingAway) }
+        handlerReason = Boxed(reason)
         drop()
     }
 
     /// The last reference is gone. Whoever is on the other end is told 1001, by an object that outlives this one.
     func abandon() {
         if isFlushPending { scheduler.cancelFlush(self) }
-        disarmDeadline()
+        disarmDeadlines()
         if let stream {
             stream.observer = nil
             if machine.state == .open { try? machine.close(code: .goingAway) }

@@ -23,11 +23,11 @@ extension WebSocket {
     }
 
     private func handlerEnded(_ reason: ExitReason) {
-        beginClose(code: Task.isCancelled ? .goingAway : reason.kind == .normal ? .normal : .internalError)
+        beginClose(Task.isCancelled ? .goingAway : reason.kind == .normal ? .normal : .internalError)
         isHandlerRunning = false
         unsafe handlerIdentity = nil
         handlerTask = nil
-        if phase == .released { finishProcess(reason) } else { handlerReason = reason }
+        if phase == .released { finishProcess(reason) } else { handlerReason = Boxed(reason) }
     }
 
     /// Calls `handler` for each message from now on. For a connection whose reads have not begun.

@@ -14,7 +14,9 @@ extension WebSocket: ProcessHost, Supervisable {
             let state: ProcessState =
                 me.phase != .open
                 ? .exiting : me.isSuspended ? .suspended : me.receivers.isEmpty ? .running : .waiting
-            return ProcessActivity(state: state, waiting: me.inbound.messageCount, handled: 0, monitors: 0)
+            return ProcessActivity(
+                state: state, waiting: Int(me.inbound.messageCount),
+                handled: UInt64(me.machine.counters.framesReceived), monitors: 0)
         }
     }
 

@@ -5,19 +5,19 @@ internal import DequeModule
 /// Messages are bounded by whoever fills the queue, which asks `hasRoom` first; pings and pongs never fill it: only
 /// the newest 16 wait.
 struct InboundQueue {
-    static let controlFramesKept = 16
+    static let controlFramesKept: Int32 = 16
 
     private var frames = Deque<WebSocket.Frame>()
-    private(set) var messageCount = 0
-    private(set) var controlCount = 0
     private(set) var byteCount = 0
+    private(set) var messageCount: Int32 = 0
+    private(set) var controlCount: Int32 = 0
 
     var isEmpty: Bool { frames.isEmpty }
     var first: WebSocket.Frame? { frames.first }
 
     /// Whether another message may come. One always fits an empty queue.
     func hasRoom(_ limits: WebSocket.Limits) -> Bool {
-        messageCount < limits.inboundMessages && (messageCount == 0 || byteCount < limits.inboundBytes)
+        Int(messageCount) < limits.inboundMessages && (messageCount == 0 || byteCount < limits.inboundBytes)
     }
 
     mutating func append(_ frame: WebSocket.Frame) {

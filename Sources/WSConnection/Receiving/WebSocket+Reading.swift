@@ -10,13 +10,15 @@ extension WebSocket: StreamObserver {
     package func begin(leftover: [UInt8] = []) {
         core.enlist(self)
         stream?.observer = self
+        deadlines.begin(at: scheduler.time.nanoseconds, options.timing)
         var leftover = leftover
         unsafe leftover.withUnsafeMutableBytes { if unsafe !$0.isEmpty { unsafe receive($0) } }
         stream?.setWantsRead(true)
+        keepDeadlines()
     }
 
     /// One read a turn: what one connection may take of its scheduler before the others have theirs.
-    private func read() {
+    func read() {
         guard let stream else { return }
         if (!backlog.isEmpty || isSuspended) && phase == .open {
             isReadPaused = true
@@ -26,6 +28,7 @@ extension WebSocket: StreamObserver {
         switch unsafe stream.read(into: buffer) {
         case .bytes(let count):
             if phase == .draining || phase == .finishing { return }
+            deadlines.heard(at: scheduler.now)
             unsafe receive(UnsafeMutableRawBufferPointer(rebasing: buffer[..<count]))
         case .wouldBlock: return
         case .endOfStream: inputEnded(nil)
@@ -38,6 +41,13 @@ extension WebSocket: StreamObserver {
         var window = unsafe InputWindow(bytes)
         decode(&window)
         if !window.isEmpty { unsafe backlog.keep(window.remaining) }
+        if options.timing.messageTimeout != Timing.never { followMessage() }
+    }
+
+    /// A message that has begun to arrive, be it by a part of its header only, has a deadline.
+    private func followMessage() {
+        deadlines.follow(isMidMessage: machine.isMidInput, number: machine.messagesInPieces, at: scheduler.now)
+        keepDeadlines()
     }
 
     private func decode(_ window: inout InputWindow) {
@@ -62,11 +72,19 @@ extension WebSocket: StreamObserver {
                 return window.count
             }
             swap(&taken, &backlog)
+            if backlog.isEmpty { readsAgain() }
         }
         if backlog.isEmpty && isReadPaused && !isSuspended {
             isReadPaused = false
             stream?.setWantsRead(true)
         }
+    }
+
+    /// While there was a backlog the socket was not read: the peer's silence was ours.
+    private func readsAgain() {
+        deadlines.readsAgain(at: scheduler.time.nanoseconds)
+        if options.timing.messageTimeout != Timing.never { followMessage() }
+        keepDeadlines()
     }
 
     private func handle(_ event: ProtocolEvent) {
@@ -77,6 +95,7 @@ extension WebSocket: StreamObserver {
             markDirty()
             if phase == .open { deliverControl(.ping(payload)) }
         case .pong(let payload):
+            if resolveKeepalive(payload) { return }
             resolvePings(payload)
             if phase == .open { deliverControl(.pong(payload)) }
         case .close(let frame): peerClosed(Close(code: frame.code, reason: frame.reason))
@@ -96,6 +115,8 @@ extension WebSocket: StreamObserver {
     private func deliverControl(_ frame: Frame) {
         if messageHandler != nil { return }
         if let receiver = receivers.popFirst(wanting: frame) { return resume(receiver, with: .success(frame)) }
+        // A `recv` that waits passes it over: or the peer's keepalive would fill the memory of an idle connection.
+        if !receivers.isEmpty { return }
         inbound.append(frame)
         if subscriber != nil { pumpEvents() }
     }

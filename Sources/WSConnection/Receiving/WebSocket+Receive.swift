@@ -66,7 +66,7 @@ extension WebSocket {
     /// All that was decoded has been taken: there is room for more, and a subscriber that waits for the end may hear it.
     private func inboundDrained() {
         refillIfNeeded()
-        if outcome != nil && subscriber != nil { pumpEvents() }
+        if subscriber != nil && outcome != nil { pumpEvents() }
     }
 
     func refillIfNeeded() {

@@ -15,15 +15,18 @@ extension WebSocket: EndOfTurnFlush {
         scheduler.flushAtEndOfTurn(self)
     }
 
-    private func flush() {
+    func flush() {
         isFlushPending = false
         guard let stream else { return }
+        var hasTaken = false
         while true {
             machine.preparePendingOutput()
             if machine.output.isEmpty { break }
             switch write(to: stream) {
-            case .bytes(let count): machine.output.consume(count)
-            case .wouldBlock: return waitUntilWritable(stream)
+            case .bytes(let count):
+                machine.output.consume(count)
+                hasTaken = true
+            case .wouldBlock: return waitUntilWritable(stream, hasTaken)
             case .endOfStream: return writeFailed()
             case .failed: return writeFailed()
             }
@@ -51,21 +54,26 @@ extension WebSocket: EndOfTurnFlush {
         }
     }
 
-    private func waitUntilWritable(_ stream: any ByteStream) {
+    /// - Parameter hasTaken: whether the peer took some of what waited.
+    private func waitUntilWritable(_ stream: any ByteStream, _ hasTaken: Bool) {
+        if hasTaken || !isWriteWanted { deadlines.stalled(at: scheduler.time.nanoseconds) }
         if !isWriteWanted {
             isWriteWanted = true
             stream.setWantsWrite(true)
+            keepDeadlines()
         }
-        resumeSenders()
+        serveSenders()
     }
 
     private func allWritten(_ stream: any ByteStream) {
         if isWriteWanted {
             isWriteWanted = false
             stream.setWantsWrite(false)
+            deadlines.flows()
+            keepDeadlines()
         }
         if let storage = unsafe machine.output.reclaim() { unsafe resources.take(back: storage) }
-        resumeSenders()
+        serveSenders()
         if phase == .finishing { finishWriting() }
     }
 
@@ -79,6 +87,6 @@ extension WebSocket: EndOfTurnFlush {
         }
         published.publish(.closing)
         failSenders()
-        if phase == .open || phase == .closeSent { armDeadline() } else { release() }
+        if phase == .open || phase == .closeSent { armCloseDeadline() } else { release() }
     }
 }

@@ -14,29 +14,34 @@ extension WebSocket {
     @discardableResult
     public nonisolated(nonsending) func send(_ message: Message) async throws(WebSocketError) -> Int {
         if scheduler.isCurrent, let count = onOwnThread({ $0.sendAtOnce(message) }) { return count }
-        return try await sendLater(message)
+        return try await sendWhenRoom(.message(message))
     }
 
-    /// Sends it unless that needs waiting or fails.
-    private func sendAtOnce(_ message: Message) -> Int? {
-        guard isSendable else { return nil }
-        return try? enqueue(message)
-    }
-
-    private func sendLater(_ message: Message) async throws(WebSocketError) -> Int {
-        if !isSendable { try await waitToSend() }
-        return try enqueue(message)
-    }
-
-    /// Sends messages in one go: they leave in one write as far as it can carry them.
+    /// Sends a message in a way of its own.
     ///
     /// - Returns: the payload bytes sent.
-    /// - Throws: as `send(_:)`; the messages before the one that failed were sent.
+    /// - Throws: as `send(_:)`; `.timeout` when there was no room in time, `.misuse` for a `frameSize` under 4. In each
+    ///   case nothing of the message is sent.
+    @discardableResult
+    public func send(_ message: Message, options: SendOptions) async throws(WebSocketError) -> Int {
+        guard let frameSize = options.frameSize else {
+            return try await sendWhenRoom(.message(message), timeout: options.timeout)
+        }
+        guard frameSize >= SendOptions.smallestFrame else {
+            throw WebSocketError(.misuse, "frameSize \(frameSize); at least \(SendOptions.smallestFrame) is needed")
+        }
+        return try await sendWhenRoom(.split(message, frameSize: frameSize), timeout: options.timeout)
+    }
+
+    /// Sends messages in one go: nobody else's come between, and they leave in one write as far as it can carry them.
+    ///
+    /// When there is no room it suspends as `send(_:)` does, before the first of them.
+    ///
+    /// - Returns: the payload bytes sent.
+    /// - Throws: as `send(_:)`; then nothing of them is sent.
     @discardableResult
     public func send(_ messages: [Message]) async throws(WebSocketError) -> Int {
-        var total = 0
-        for message in messages { total += try await send(message) }
-        return total
+        try await sendWhenRoom(.batch(messages))
     }
 
     /// What became of `trySend`.
@@ -57,8 +62,14 @@ extension WebSocket {
         return (try? enqueue(message)) == nil ? .closed : .sent
     }
 
+    /// Sends it unless that needs waiting or fails.
+    private func sendAtOnce(_ message: Message) -> Int? {
+        guard isSendable else { return nil }
+        return try? enqueue(message)
+    }
+
     /// Whether a message may be sent at once.
-    private var isSendable: Bool {
+    var isSendable: Bool {
         machine.output.count <= options.limits.outboundHighWater && !isFragmentedSendOpen && sendersWaiting.isEmpty
     }
 
@@ -76,6 +87,41 @@ extension WebSocket {
         }
     }
 
+    private func enqueue(fragment: Message, isFinal: Bool) throws(WebSocketError) -> Int {
+        guard !isWriteBroken else { throw endError }
+        prepareOutput()
+        do {
+            defer { markDirty() }
+            return switch fragment {
+            case .text(let text): try machine.sendFragment(text: text, isFinal: isFinal)
+            case .binary(let bytes): try machine.sendFragment(binary: bytes, isFinal: isFinal)
+            }
+        } catch {
+            throw refusal(error)
+        }
+    }
+
+    /// Puts into the output what a call wants to send, now that its turn has come.
+    func enqueue(_ outgoing: Outgoing) -> Result<Int, WebSocketError> {
+        do throws(WebSocketError) {
+            var total = 0
+            switch outgoing {
+            case .message(let message): total = try enqueue(message)
+            case .batch(let messages): for message in messages { total += try enqueue(message) }
+            case .beginning: isFragmentedSendOpen = true
+            case .fragment(let part, let isFinal): total = try enqueue(fragment: part, isFinal: isFinal)
+            case .split(let message, let size):
+                let parts = message.parts(of: size)
+                for (index, part) in parts.enumerated() {
+                    total += try enqueue(fragment: part, isFinal: index == parts.count - 1)
+                }
+            }
+            return .success(total)
+        } catch {
+            return .failure(error)
+        }
+    }
+
     /// Lends the output storage to encode into.
     func prepareOutput() {
         if !machine.output.hasStorage { unsafe machine.output.lend(resources.lendStorage()) }
@@ -88,60 +134,5 @@ extension WebSocket {
     /// What a call that needs an open connection throws when there is none.
     var endError: WebSocketError {
         outcome?.error ?? WebSocketError(.closed, "the connection is being closed")
-    }
-
-    // MARK: Waiting for room
-
-    @safe struct SendWaiter {
-        let id: UInt64
-        /// Whether it sends the fragments of a message that has begun, and so goes before everyone else.
-        let isInMessage: Bool
-        let continuation: UnsafeContinuation<Bool, Never>
-    }
-
-    /// Suspends until there is room to send, in order of arrival.
-    func waitToSend(inMessage: Bool = false) async throws(WebSocketError) {
-        repeat {
-            guard machine.state == .open, !isWriteBroken else { throw endError }
-            let id = ProcessCore.nextID()
-            let mayGoOn = await withTaskCancellationHandler {
-                Task.isCancelled ? false : await suspendSender(id, inMessage)
-            } onCancel: {
-                scheduler.runLater { [self] in onOwnThread { $0.cancelSender(id) } }
-            }
-            guard machine.state == .open, !isWriteBroken else { throw endError }
-            if !mayGoOn { throw .cancelled }
-        } while machine.output.count > options.limits.outboundHighWater || isFragmentedSendOpen && !inMessage
-    }
-
-    private func suspendSender(_ id: UInt64, _ inMessage: Bool) async -> Bool {
-        await unsafe withUnsafeContinuation { continuation in
-            // The end, or a cancellation, may have come on the way here, as told at `resultAtOnce`.
-            guard machine.state == .open, !isWriteBroken, !Task.isCancelled else {
-                return unsafe continuation.resume(returning: false)
-            }
-            unsafe sendersWaiting.append(SendWaiter(id: id, isInMessage: inMessage, continuation: continuation))
-            resumeSenders()
-        }
-    }
-
-    /// Lets waiting senders go on, once enough is written.
-    func resumeSenders() {
-        guard !sendersWaiting.isEmpty, machine.output.count <= options.limits.outboundLowWater else { return }
-        let mayGoOn = sendersWaiting.filter { $0.isInMessage || !isFragmentedSendOpen }
-        sendersWaiting.removeAll { $0.isInMessage || !isFragmentedSendOpen }
-        for sender in mayGoOn { unsafe sender.continuation.resume(returning: true) }
-    }
-
-    func failSenders() {
-        let waiting = sendersWaiting
-        sendersWaiting = []
-        for sender in waiting { unsafe sender.continuation.resume(returning: false) }
-    }
-
-    private func cancelSender(_ id: UInt64) {
-        guard let index = sendersWaiting.firstIndex(where: { $0.id == id }) else { return }
-        let sender = sendersWaiting.remove(at: index)
-        unsafe sender.continuation.resume(returning: false)
     }
 }

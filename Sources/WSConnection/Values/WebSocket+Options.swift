@@ -42,14 +42,17 @@ package final class ConnectionOptions: Sendable {
     package let closeTimeout: Duration
     /// Applies to `subscribe` without a mode.
     package let active: WebSocket.ActiveMode
+    /// Signs of life, and how long it does without.
+    let timing: Timing
 
     package init(
         limits: WebSocket.Limits = .init(), recvTimeout: Duration? = nil, closeTimeout: Duration = .seconds(10),
-        active: WebSocket.ActiveMode = .off
+        active: WebSocket.ActiveMode = .off, timing: Timing = Timing()
     ) {
         self.limits = limits.withWaterMarksInOrder
         recvPatience = Patience(recvTimeout)
         self.closeTimeout = closeTimeout
         self.active = active
+        self.timing = timing
     }
 }

@@ -47,8 +47,15 @@ public struct WebSocketError: Error, Sendable, CustomStringConvertible {
         public static let resolution = Code("resolution")
         /// TLS could not be set up.
         public static let tls = Code("tls")
+        /// A proxy would not make the way there, or does not speak as a proxy does; `response` has its HTTP answer, if it
+        /// gave one.
+        public static let proxy = Code("proxy")
         /// The server's answer is not a WebSocket handshake.
         public static let badHandshake = Code("bad handshake")
+        /// The server sends the client on to where it does not go; `response` has the answer.
+        public static let badRedirect = Code("bad redirect")
+        /// One server after the other sent the client on; `response` has the last answer.
+        public static let tooManyRedirects = Code("too many redirects")
         /// The address is in use.
         public static let addressInUse = Code("address in use")
         /// The system denied it.
@@ -63,7 +70,9 @@ public struct WebSocketError: Error, Sendable, CustomStringConvertible {
 
     /// Which step of connecting it was.
     public enum Phase: String, Sendable {
-        case resolution, connect, tls, handshake, receive, close
+        case resolution, connect, proxy, tls, handshake, receive, close
+        /// The peer answered no ping; nothing arrived; the peer took nothing; a message was not completed.
+        case keepalive, idle, write, message
     }
 
     /// A server's answer that refused the handshake.
@@ -80,28 +89,51 @@ public struct WebSocketError: Error, Sendable, CustomStringConvertible {
         }
     }
 
+    /// Who is dialled: what errors carry, and print as one writes it in a URL.
+    package struct Place: Sendable, Hashable, CustomStringConvertible {
+        package let host: String
+        /// `nil`: `host` is the path of a Unix-domain socket.
+        package let port: Int?
+
+        package init(host: String, port: Int?) {
+            self.host = host
+            self.port = port
+        }
+
+        package var description: String {
+            guard let port else { return host }
+            return host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]:\(port)" : "\(host):\(port)"
+        }
+    }
+
     private final class Storage: Sendable {
         let code: Code
         let message: String
         let close: WebSocket.Close?
         let phase: Phase?
         let response: Response?
+        let place: Place?
 
-        init(_ code: Code, _ message: String, _ close: WebSocket.Close?, _ phase: Phase?, _ response: Response?) {
+        init(
+            _ code: Code, _ message: String, _ close: WebSocket.Close?, _ phase: Phase?, _ response: Response?,
+            _ place: Place?
+        ) {
             self.code = code
             self.message = message
             self.close = close
             self.phase = phase
             self.response = response
+            self.place = place
         }
     }
 
     private let storage: Storage
 
     package init(
-        _ code: Code, _ message: String, close: WebSocket.Close? = nil, phase: Phase? = nil, response: Response? = nil
+        _ code: Code, _ message: String, close: WebSocket.Close? = nil, phase: Phase? = nil, response: Response? = nil,
+        place: Place? = nil
     ) {
-        storage = Storage(code, message, close, phase, response)
+        storage = Storage(code, message, close, phase, response, place)
     }
 
     public var code: Code { storage.code }
@@ -111,8 +143,12 @@ public struct WebSocketError: Error, Sendable, CustomStringConvertible {
     public var close: WebSocket.Close? { storage.close }
     /// Which step it was, while connecting or when a time was over.
     public var phase: Phase? { storage.phase }
-    /// The server's answer to a refused handshake.
+    /// The server's answer to a refused handshake, or the proxy's to a refused tunnel.
     public var response: Response? { storage.response }
+    /// Whom it was about while connecting: the server's host, or the proxy's; the path of a Unix-domain socket.
+    public var host: String? { storage.place?.host }
+    /// The port that belongs to `host`; `nil` for a Unix-domain socket.
+    public var port: Int? { storage.place?.port }
 
     public var description: String { "\(code.description): \(message)" }
 }

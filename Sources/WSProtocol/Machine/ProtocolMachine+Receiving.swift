@@ -76,6 +76,7 @@ extension ProtocolMachine {
         if !header.opcode.isControl {
             if header.opcode != .continuation {
                 assembler.begin(isText: header.opcode == .text, mode: assemblyMode)
+                messagesInPieces &+= 1
             }
             assembler.announce(header.payloadCount)
         }

@@ -60,6 +60,12 @@ public struct ProtocolMachine: ~Copyable, Sendable {
     /// Memory held for an unfinished message.
     package var bytesBuffered: Int { assembler.capacity &+ controlPayload.capacity }
 
+    /// How many messages have begun to arrive in more than one piece.
+    package internal(set) var messagesInPieces: UInt32 = 0
+
+    /// Whether something has begun to arrive that is not complete, be it a frame's header.
+    package var isMidInput: Bool { assembler.isActive || frame != nil || !partialHeader.isEmpty }
+
     /// Whether a data message has begun to arrive and is not complete.
     package var isMidMessage: Bool { assembler.isActive }
 }

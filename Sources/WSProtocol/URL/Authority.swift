@@ -1,11 +1,11 @@
 /// A host with an optional port, as in `Host` and in URLs (RFC 3986 section 3.2).
-struct Authority: Hashable, Sendable {
+package struct Authority: Hashable, Sendable {
     /// In lower case, without the brackets of an IPv6 literal.
-    var host: String
-    var port: Int?
+    package var host: String
+    package var port: Int?
 
     /// - Returns: `nil` for an empty or malformed host or port.
-    init?(_ text: String) {
+    package init?(_ text: String) {
         let bytes = Array(text.utf8)
         let portText: ArraySlice<UInt8>
         if bytes.first == UInt8(ascii: "[") {
@@ -24,7 +24,9 @@ struct Authority: Hashable, Sendable {
     }
 
     /// A host as it stands in a URL: an IPv6 literal in brackets.
-    static func bracketed(_ host: String) -> String { host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]" : host }
+    package static func bracketed(_ host: String) -> String {
+        host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]" : host
+    }
 
     private static func isHostByte(_ byte: UInt8) -> Bool {
         byte.isASCIILetter || byte.isDigit || [UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_")].contains(byte)

@@ -59,6 +59,16 @@ public struct WebSocketURL: Hashable, Sendable {
         }
         target = try parser.target()
     }
+
+    /// The same server, asked for something else.
+    init(_ other: WebSocketURL, target: String) {
+        scheme = other.scheme
+        userinfo = other.userinfo
+        host = other.host
+        port = other.port
+        unixPath = other.unixPath
+        self.target = target
+    }
 }
 
 extension WebSocketURL: CustomStringConvertible {

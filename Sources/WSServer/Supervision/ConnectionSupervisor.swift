@@ -57,7 +57,7 @@ actor ConnectionSupervisor {
             withExtendedLifetime(connection) { onOwnThread { $0.connectionEnded() } }
         }
         connections.adopt(connection.pid)
-        if isStopping { connection.onOwnThread { $0.beginClose(code: .goingAway) } }
+        if isStopping { connection.onOwnThread { $0.beginClose(.goingAway) } }
     }
 
     private func connectionEnded() {
@@ -81,7 +81,7 @@ actor ConnectionSupervisor {
         let alarm = Alarm { [unowned self] in onOwnThread { $0.force() } }
         scheduler.arm(alarm, after: deadline)
         // What comes later is closed as it comes.
-        await forEach { $0.onOwnThread { $0.beginClose(code: .goingAway) } }
+        await forEach { $0.onOwnThread { $0.beginClose(.goingAway) } }
         await untilEmpty()
         scheduler.disarm(alarm)
     }

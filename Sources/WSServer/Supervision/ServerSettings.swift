@@ -25,6 +25,7 @@ final class ServerSettings: Sendable {
             isTLS: options.tls != nil, origin: options.origins, subprotocols: options.subprotocols)
         handshakeTimeout = options.handshakeTimeout
         connection = ConnectionOptions(
-            limits: options.limits, recvTimeout: options.recvTimeout, closeTimeout: options.closeTimeout)
+            limits: options.limits, recvTimeout: options.recvTimeout, closeTimeout: options.closeTimeout,
+            timing: options.timing)
     }
 }

@@ -6,8 +6,8 @@ internal import WSServer
 /// Who joins or says something waits until all others have been sent it: nobody can fill the room's mailbox.
 struct ChatRoom: Sendable {
     private enum Input: Sendable {
-        case join(WebSocket, wish: String, CheckedContinuation<Void, Never>)
-        case say(String, by: WebSocket, CheckedContinuation<Void, Never>)
+        case join(WebSocket, wish: String, Reply<Void>)
+        case say(String, by: WebSocket, Reply<Void>)
         case left(Down)
     }
 
@@ -26,14 +26,14 @@ struct ChatRoom: Sendable {
     }
 
     /// Lets a connection hear what is said; it leaves by ending.
-    func join(_ connection: WebSocket) async {
+    func join(_ connection: WebSocket) async throws {
         let wish = String(connection.request?.path.dropFirst() ?? "")
-        await withCheckedContinuation { process.send(.join(connection, wish: wish, $0)) }
+        try await process.call(timeout: nil) { .join(connection, wish: wish, $0) }
     }
 
     /// Tells everyone else.
-    func say(_ text: String, by connection: WebSocket) async {
-        await withCheckedContinuation { process.send(.say(text, by: connection, $0)) }
+    func say(_ text: String, by connection: WebSocket) async throws {
+        try await process.call(timeout: nil) { .say(text, by: connection, $0) }
     }
 
     private static func handle(_ input: Input, _ guests: inout Guests, as me: isolated Process<Input>) async {
@@ -44,12 +44,12 @@ struct ChatRoom: Sendable {
             _ = await connection.trySend(.text("* you are \(name)"))
             await tell("* \(name) joined", &guests)
             guests.connections[connection.pid] = connection
-            done.resume()
+            done()
         case .say(let text, let connection, let done):
             if let name = guests.names[connection.pid] {
                 await tell("\(name): \(text)", &guests, except: connection.pid)
             }
-            done.resume()
+            done()
         case .left(let down):
             guests.connections[down.pid] = nil
             if let name = guests.names.remove(down.pid) { await tell("* \(name) left", &guests) }

@@ -16,12 +16,12 @@ struct ServeChat: AsyncParsableCommand {
         let options = place.serverOptions(on: try place.makeSchedulers())
         let room = ChatRoom(on: options.schedulers.next())
         try await Serving(place: place, options: options).run { ws in
-            await room.join(ws)
+            try await room.join(ws)
             for try await message in ws {
                 guard case .text(let text) = message else {
                     return try await ws.close(code: .unsupportedData, reason: "only text is spoken here")
                 }
-                await room.say(text, by: ws)
+                try await room.say(text, by: ws)
             }
         }
     }

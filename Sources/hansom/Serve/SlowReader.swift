@@ -6,6 +6,6 @@ enum SlowReader {
     ///
     /// 1008 and not 1013: to come back later would help only a peer that then reads faster.
     static func drop(_ connection: isolated WebSocket) {
-        connection.beginClose(code: .policyViolation, reason: "reads more slowly than it is sent to")
+        connection.beginClose(.policyViolation, "reads more slowly than it is sent to")
     }
 }

@@ -140,3 +140,15 @@ func connectToUnixSocket() async throws {
     // end
     try await ws.close()
 }
+
+func changeIdleTimeout(of ws: WebSocket) async {
+    // guide: idle-timeout
+    await ws.setIdleTimeout(.seconds(600))
+    // end
+}
+
+func sendInAWayOfItsOwn(_ report: String, over ws: WebSocket) async throws {
+    // guide: send-options
+    try await ws.send(.text(report), options: .init(frameSize: 16 << 10, timeout: .seconds(2)))
+    // end
+}

@@ -70,3 +70,23 @@ func shutDown(_ server: WebSocketServer) async {
     await server.shutdown(within: .seconds(10))
     // end
 }
+
+func serveUntilBye() async throws -> WebSocketServer {
+    // guide: begin-close
+    let server = try await WebSocketServer.listen(
+        port: 0,
+        onMessage: { ws, message in
+            if message == .text("bye") { try ws.beginClose(reason: "bye") } else { ws.trySend(message) }
+        })
+    // end
+    return server
+}
+
+func upgrade(_ descriptor: Int32, _ head: [UInt8]) async throws -> Bool {
+    // guide: upgrade
+    let wasAccepted = try await WebSocketServer.upgrade(over: descriptor, received: head) { ws in
+        for try await message in ws { try await ws.send(message) }
+    }
+    // end
+    return wasAccepted
+}

@@ -40,6 +40,15 @@ struct Bench: Sendable {
         return (connection, peer)
     }
 
+    /// A connection that has deadlines, and a scripted peer.
+    func connect(
+        isServer: Bool = true, _ timing: Timing, limits: WebSocket.Limits = .init(), capacity: Int = 64 << 10
+    ) async -> (WebSocket, RawPeer) {
+        let options = ConnectionOptions(limits: limits, timing: timing)
+        let (connection, peer) = await RawPeer.connect(on: group, isServer: isServer, options, capacity: capacity)
+        return (connection, peer)
+    }
+
     /// A client and a server, connected.
     func pair(capacity: Int = 64 << 10) async -> WebSocketPair {
         await WebSocketPair.connect(on: group, capacity: capacity)
@@ -63,8 +72,9 @@ struct Bench: Sendable {
         }
     }
 
-    /// Moves time on, and lets what then rings run to its end.
+    /// Lets all run that has its time already, moves time on, and lets what then rings run to its end.
     func pass(_ duration: Duration) async {
+        await settle()
         time.advance(by: duration)
         await settle()
     }

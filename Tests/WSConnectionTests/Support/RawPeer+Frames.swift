@@ -34,6 +34,16 @@ func expectReceived(
     #expect(frame == expected, sourceLocation: sourceLocation)
 }
 
+/// The next frame that the peer receives is a ping.
+///
+/// - Returns: its payload.
+@discardableResult
+func expectPing(by peer: RawPeer, sourceLocation: SourceLocation = #_sourceLocation) async throws -> [UInt8] {
+    let frame = try await peer.frame()
+    #expect(frame?.opcode == 9, sourceLocation: sourceLocation)
+    return frame?.payload ?? []
+}
+
 /// The peer receives nothing more, and the connection ends.
 func expectEnd(of peer: RawPeer, sourceLocation: SourceLocation = #_sourceLocation) async {
     let rest = await peer.remainingFrames()

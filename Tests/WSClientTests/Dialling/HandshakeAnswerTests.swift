@@ -187,8 +187,10 @@ import WSClient
 
     // MARK: Refusals
 
-    private func refusal(_ text: String, thenFinish: Bool = false) async throws -> WebSocketError.Response {
-        let error = try await connectError(thenFinish: thenFinish) { _ in Array(text.utf8) }
+    private func refusal(
+        _ text: String, options: ConnectOptions = .patient, thenFinish: Bool = false
+    ) async throws -> WebSocketError.Response {
+        let error = try await connectError(options: options, thenFinish: thenFinish) { _ in Array(text.utf8) }
         #expect(error.code == .http, "\(error)")
         return try #require(error.response)
     }
@@ -260,8 +262,11 @@ import WSClient
         #expect(try await refusal(text).body.isEmpty)
     }
 
-    @Test func `hands over a redirect as it came (C3)`() async throws {
-        let answer = try await refusal("HTTP/1.1 302 Found\r\nLocation: ws://elsewhere/\r\nContent-Length: 0\r\n\r\n")
+    @Test func `hands over a redirect as it came where none is to be followed (C3) (C5)`() async throws {
+        var options = ConnectOptions.patient
+        options.redirects = .none
+        let answer = try await refusal(
+            "HTTP/1.1 302 Found\r\nLocation: ws://elsewhere/\r\nContent-Length: 0\r\n\r\n", options: options)
         #expect(answer.status == 302)
         #expect(answer.headers[.location] == "ws://elsewhere/")
     }

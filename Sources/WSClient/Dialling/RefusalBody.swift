@@ -5,6 +5,9 @@ internal import WSProtocol
 ///
 /// Its form may be broken anywhere: then what came before counts. Each byte is looked at once, however it is cut.
 struct RefusalBody {
+    /// The longest body of a refusal that is kept.
+    static let longest = 64 << 10
+
     private(set) var bytes: [UInt8] = []
     private let limit: Int
     private var length: Length

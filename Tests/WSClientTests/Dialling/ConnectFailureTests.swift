@@ -54,6 +54,17 @@ import WSClient
         try FileManager.default.removeItem(atPath: path + ".kept")
     }
 
+    @Test func `says that a Unix-domain socket's backlog is full (C3)`() async throws {
+        let path = NSTemporaryDirectory() + "hansom-full-\(UUID()).sock"
+        let listener = try await RawListener.listen(on: .unix(path: path), backlog: 0)
+        let occupant = try await RawSocket.connect(to: listener.address)
+        let error = await failure { _ = try await WebSocket.connect(to: "ws+unix://\(path):/") }
+        #expect(error?.code == .refused)
+        #expect(error?.message.contains("backlog is full") == true, "\(String(describing: error))")
+        await occupant.close()
+        await listener.close()
+    }
+
     @Test(arguments: ["255.255.255.255", "224.0.0.1"])
     func `says that there is no way to an address that none leads to (C3)`(host: String) async throws {
         let error = await failure { _ = try await WebSocket.connect(to: "ws://\(host):9/") }
@@ -74,77 +85,7 @@ import WSClient
         }
     }
 
-    // MARK: Deadlines and cancellation, phase by phase
-
-    /// Where an attempt is made to stop.
-    enum Stop: String, CaseIterable, Sendable { case resolution, connect, tls, handshake, halfHead, refusalBody }
-
-    /// What ends it there.
-    enum Ending: CaseIterable, Sendable { case deadline, cancellation }
-
-    /// Connects to something that goes no further than `stop`, ends it by `ending`, and returns the error.
-    private func stopped(at stop: Stop, by ending: Ending) async throws -> WebSocketError {
-        let time = ManualTime()
-        return try await withSchedulers(time: time) { schedulers in
-            let reached = Handover<Bool>()
-            let sawEnd = Handover<RawSocket.End>()
-            // A backlog of 0 holds one connection; whoever comes next hears nothing.
-            let listener = try await RawListener.listen(backlog: 0)
-            let occupant = stop == .connect ? try await RawSocket.connect(to: listener.address) : nil
-            let gate = DispatchSemaphore(value: 0)
-            var url = listener.url
-            switch stop {
-            case .resolution:
-                url = url.replacingOccurrences(of: "127.0.0.1", with: "localhost")
-                for _ in 0..<8 { schedulers.blockingPool.submit { gate.wait() } }
-                reached.give()
-            case .connect: reached.give()
-            case .tls, .handshake, .halfHead, .refusalBody:
-                if stop == .tls { url = url.replacingOccurrences(of: "ws:", with: "wss:") }
-                Task {
-                    guard let socket = await listener.accept() else { return }
-                    if stop == .tls { _ = try await socket.receive(5) } else { _ = try await socket.receiveHead() }
-                    if stop == .halfHead { try await socket.send("HTTP/1.1 101 Switching Proto") }
-                    if stop == .refusalBody { try await socket.send("HTTP/1.1 401 U\r\nContent-Length: 10\r\n\r\nha") }
-                    reached.give()
-                    sawEnd.give(await socket.end())
-                }
-            }
-            let target = url
-            let connecting = Task { try await connect(target, on: schedulers) }
-            _ = await reached.take()
-            #expect(await eventually { await Remains.count(schedulers).alarms == 1 })
-            await turns(of: schedulers)
-            switch ending {
-            case .deadline: time.advance(by: .seconds(8))
-            case .cancellation: connecting.cancel()
-            }
-            let error = await failure { _ = try await connecting.value }
-            for _ in 0..<8 where stop == .resolution { gate.signal() }
-            if stop != .resolution && stop != .connect { _ = await sawEnd.take() }
-            await occupant?.close()
-            await listener.close()
-            await expectNothingLeft(schedulers, listener.url)
-            return try #require(error)
-        }
-    }
-
-    @Test(arguments: [Stop.resolution, .connect, .tls, .handshake, .halfHead])
-    func `stops at the deadline in each phase, names it and leaves nothing (C2) (C3) (W20) (T28)`(
-        stop: Stop
-    ) async throws {
-        let error = try await stopped(at: stop, by: .deadline)
-        #expect(error.code == .timeout)
-        #expect(error.phase?.rawValue == (stop == .halfHead ? "handshake" : stop.rawValue))
-        #expect(error.message.contains(stop == .resolution ? "localhost:" : "127.0.0.1:"))
-        #expect(error.message.contains("8"))
-    }
-
-    @Test(arguments: Stop.allCases)
-    func `stops when its task is cancelled in each phase, and leaves nothing (W12) (W20)`(stop: Stop) async throws {
-        let error = try await stopped(at: stop, by: .cancellation)
-        #expect(error.code == .cancelled)
-    }
+    // MARK: Cancelled, and without a deadline
 
     @Test func `does not connect in a task that is cancelled already (W12)`() async throws {
         try await withSchedulers { schedulers in

@@ -1,0 +1,68 @@
+internal import Actors
+internal import Glibc
+internal import HTTPTypes
+internal import WSConnection
+internal import WSProtocol
+
+/// Keeps the cookies that servers set, and sends each back to where it belongs (RFC 6265).
+///
+/// One jar may serve any number of connections, at once too. It lives in memory. Without a list of public suffixes it
+/// takes a cookie for `co.uk` from any host below it; it takes none for a domain without a dot.
+public final class CookieJar: Sendable, Hashable {
+    private let storage: Storage
+
+    private final class Storage: @unchecked Sendable {
+        // Safety: `store` is touched with `lock` held.
+        let lock = Lock()
+        var store = CookieStore()
+    }
+
+    /// An empty jar.
+    public init() { storage = Storage() }
+
+    /// The cookies in it, oldest first; some may have expired.
+    public var cookies: [Cookie] { storage.lock.withLock { storage.store.cookies } }
+
+    /// Puts a cookie in, as if a server had sent it.
+    ///
+    /// - Parameters:
+    ///   - field: what `Set-Cookie` would say: `id=7; Path=/; Secure`.
+    ///   - url: whose answer it would stand in.
+    /// - Returns: whether the rules allow it.
+    /// - Throws: `.invalidConfiguration` for a URL that cannot be used.
+    @discardableResult
+    public func set(_ field: String, from url: String) throws(WebSocketError) -> Bool {
+        do {
+            return take(field, from: try WebSocketURL(url))
+        } catch {
+            throw WebSocketError(.invalidConfiguration, "\(error)")
+        }
+    }
+
+    /// Throws all away.
+    public func removeAll() { storage.lock.withLock { storage.store = CookieStore() } }
+
+    public static func == (a: CookieJar, b: CookieJar) -> Bool { a === b }
+
+    public func hash(into hasher: inout Hasher) { hasher.combine(ObjectIdentifier(self)) }
+
+    /// Keeps what an answer sets.
+    func take(_ fields: HTTPFields, from url: WebSocketURL) {
+        for field in fields[values: .setCookie] { take(field, from: url) }
+    }
+
+    /// What a request says.
+    func field(for url: WebSocketURL) -> String? {
+        let now = CookieJar.now
+        return storage.lock.withLock { storage.store.field(for: url, now: now) }
+    }
+
+    @discardableResult
+    private func take(_ field: String, from url: WebSocketURL) -> Bool {
+        let now = CookieJar.now
+        return storage.lock.withLock { storage.store.set(field, from: url, now: now) }
+    }
+
+    /// Cookies end by the calendar, not by a scheduler's clock.
+    private static var now: Int64 { Int64(time(nil)) }
+}

@@ -1,0 +1,103 @@
+internal import Actors
+internal import Glibc
+internal import HansomTransport
+internal import WSConnection
+
+/// From a name to a stream that leads to the server.
+extension Dialer {
+    /// Connects to the server, or to the proxy and through it.
+    func reach() async throws(WebSocketError) -> StreamDriver {
+        proxy = try options.proxy.proxy(for: hop.url)
+        let place = proxy?.place ?? hop.place
+        let who = proxy.map { "proxy \($0)" } ?? "\(place)"
+        let stream = try await connectSocket(to: try await addresses(of: place, who), place, who)
+        let driver = drive(stream)
+        if let proxy { try await openTunnel(proxy, driver) }
+        return driver
+    }
+
+    // MARK: Name
+
+    private func addresses(of place: WebSocketError.Place, _ who: String) async throws(WebSocketError)
+        -> [SocketAddress]
+    {
+        guard let number = place.port else { return [.unix(path: place.host)] }
+        let port = UInt16(clamping: number)
+        if let literal = SocketAddress(numeric: place.host, port: port) { return try local([literal], who) }
+        enter(.resolution, with: place, within: options.timeouts.resolution)
+        let host = place.host
+        switch try await resolve(host, port) {
+        case .success(let found) where !found.isEmpty: return try local(found, who)
+        case .success: throw fault(.resolution, "cannot resolve \(host) of \(who): no address")
+        case .failure(let error): throw fault(.resolution, "cannot resolve \(host) of \(who): \(error.reason)")
+        }
+    }
+
+    private func resolve(
+        _ host: String, _ port: UInt16
+    ) async throws(WebSocketError) -> Result<[SocketAddress], HansomTransport.Resolver.Failure> {
+        let (pool, resolver) = (scheduler.blockingPool, options.resolver)
+        return try await elsewhere {
+            do {
+                if let resolver { return .success(try await resolver(host, Int(port))) }
+                return .success(try await HansomTransport.Resolver.resolve(host, port: port, on: pool))
+            } catch {
+                let reason = (error as? HansomTransport.Resolver.Failure)?.reason ?? "\(error)"
+                return .failure(HansomTransport.Resolver.Failure(host: host, reason: reason))
+            }
+        }
+    }
+
+    /// Those that can be reached from the local address that is wanted.
+    private func local(_ found: [SocketAddress], _ who: String) throws(WebSocketError) -> [SocketAddress] {
+        guard let own = options.socket.localAddress else { return found }
+        let reachable = found.filter { $0.family == own.family }
+        guard !reachable.isEmpty else {
+            throw fault(.unreachable, "no address of \(who) can be reached from the local address \(own.host)")
+        }
+        return reachable
+    }
+
+    // MARK: Socket
+
+    private func connectSocket(
+        to addresses: [SocketAddress], _ place: WebSocketError.Place, _ who: String
+    ) async throws(WebSocketError) -> SocketStream {
+        try check()
+        enter(.connect, with: place, within: options.timeouts.tcp)
+        let race = SocketRace(addresses, options.socket, delay: options.attemptDelay, on: scheduler)
+        self.race = race
+        let winner = await race.run()
+        self.race = nil
+        try check()
+        guard let winner else { throw refusal(race.failures, who) }
+        return winner.stream
+    }
+
+    /// Tells of all addresses, and takes its code from the one that was heard from most.
+    private func refusal(_ failures: [AddressRace.Failure], _ who: String) -> WebSocketError {
+        let told = failures.prefix(4).map { "\($0.address): \(Dialer.words($0.error))" }
+        let rest = failures.count > told.count ? "; \(failures.count - told.count) more addresses" : ""
+        let codes = failures.map { Dialer.code(of: $0.error) }
+        let code = codes.first { $0 != .unreachable } ?? .unreachable
+        return fault(code, "cannot connect to \(who) (\(told.joined(separator: "; "))\(rest))")
+    }
+
+    private static func words(_ error: SystemError) -> String {
+        let text = error.errno == EAGAIN ? "its backlog is full" : SystemError.text(of: error.errno)
+        return error.call == "connect" ? text : "\(error.call): \(text)"
+    }
+
+    private static func code(of error: SystemError) -> WebSocketError.Code {
+        switch error.errno {
+        // The last is a Unix-domain socket's full backlog.
+        case ECONNREFUSED, ENOENT, EAGAIN: .refused
+        case ENETUNREACH, EHOSTUNREACH, ENETDOWN, EADDRNOTAVAIL, EAFNOSUPPORT: .unreachable
+        case ETIMEDOUT: .timeout
+        case EADDRINUSE: .addressInUse
+        case EACCES, EPERM: .accessDenied
+        case ECONNRESET: .connectionLost
+        default: .system
+        }
+    }
+}

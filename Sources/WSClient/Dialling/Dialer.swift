@@ -1,0 +1,177 @@
+internal import Actors
+internal import HansomTransport
+internal import WSConnection
+internal import WSProtocol
+
+/// One attempt to connect, from the name to the 101, over as many redirects as are allowed, within one deadline.
+///
+/// It decides little: which address when is `AddressRace`'s, what a proxy is told `Tunnel`'s, where a redirect leads
+/// `Hop`'s. Here they are carried out, each phase in an extension of its own.
+@safe final class Dialer: @unchecked Sendable {
+    // Safety: after `init` only the scheduler's thread touches it; the task that dials prefers that scheduler.
+    let options: ConnectOptions
+    let scheduler: Scheduler
+    var hop: Hop
+    var handshake: ClientHandshake
+    let followsRedirects: Bool
+    var hopsLeft: Int
+    var deadlines: DialDeadlines
+    private(set) var phase = WebSocketError.Phase.resolution
+    /// Whom the present phase is about: the server, or the proxy.
+    var counterpart: WebSocketError.Place
+    /// What is gone through, if anything.
+    var proxy: Proxy?
+    var race: SocketRace?
+    /// What the stream stands on, if that is a socket.
+    var socket: SocketStream?
+    /// What is not dialled: the first hop is made over it.
+    private var given: (any LentStream)?
+    private(set) var driver: StreamDriver?
+    /// Why the attempt ends, once it has been told to.
+    private(set) var failure: WebSocketError?
+    private var elsewhereTask: Task<Void, Never>?
+    private var waitingElsewhere: UnsafeContinuation<Void, Never>?
+
+    /// What one request came to.
+    enum Outcome {
+        case connected(WebSocket)
+        case redirected(Hop)
+    }
+
+    /// - Parameter given: what to connect over, without dialling: then no redirect is followed.
+    /// - Throws: `.invalidConfiguration` for what must not be sent.
+    init(
+        _ hop: Hop, _ options: ConnectOptions, over given: (any LentStream)? = nil, on scheduler: Scheduler
+    ) throws(WebSocketError) {
+        handshake = try Dialer.handshake(for: hop, options)
+        self.hop = hop
+        self.options = options
+        self.scheduler = scheduler
+        self.given = given
+        followsRedirects = given == nil && options.redirects.limit > 0
+        hopsLeft = options.redirects.limit
+        counterpart = hop.place
+        deadlines = DialDeadlines(on: scheduler)
+    }
+
+    /// Ends the attempt, whatever it waits for. On the scheduler.
+    func abort(_ error: WebSocketError) {
+        guard failure == nil else { return }
+        failure = error
+        race?.abort()
+        driver?.abort(error)
+        elsewhereTask?.cancel()
+        let waiter = unsafe waitingElsewhere
+        unsafe waitingElsewhere = nil
+        unsafe waiter?.resume()
+    }
+
+    /// Carries it through. On the scheduler.
+    func dial() async throws(WebSocketError) -> WebSocket {
+        deadlines.arm(.attempt, after: options.connectTimeout) { [unowned self] in
+            abort(late("\(hop.place) did not connect within \($0) (\(phase.rawValue))"))
+        }
+        defer { deadlines.disarmAll() }
+        while true {
+            switch try await attempt() {
+            case .connected(let connection): return connection
+            case .redirected(let next):
+                driver?.stream.close()
+                (hop, driver) = (next, nil)
+                handshake = try Dialer.handshake(for: next, options)
+            }
+        }
+    }
+
+    private func attempt() async throws(WebSocketError) -> Outcome {
+        do {
+            try check()
+            let driver = if let given { drive(given) } else { try await reach() }
+            let tls = hop.url.isSecure ? try await startTLS(driver) : nil
+            return try await shakeHands(driver, tls)
+        } catch {
+            driver?.stream.close()
+            throw named(error)
+        }
+    }
+
+    /// Begins a phase, and its deadline.
+    func enter(_ next: WebSocketError.Phase, with place: WebSocketError.Place, within timeout: Duration?) {
+        phase = next
+        driver?.phase = next
+        counterpart = place
+        deadlines.arm(.phase, after: timeout) { [unowned self] in
+            abort(late("\(counterpart): \(next.rawValue) took longer than \($0)"))
+        }
+    }
+
+    /// The first hop has become a connection: what it was given is its own now.
+    func keepGiven() { given?.keep() }
+
+    /// Begins to read and write a stream that leads somewhere.
+    func drive(_ stream: any ByteStream) -> StreamDriver {
+        let driver = unsafe StreamDriver(stream, buffer: TransportResources.of(scheduler).readBuffer, phase: phase)
+        self.driver = driver
+        socket = stream as? SocketStream
+        return driver
+    }
+
+    func check() throws(WebSocketError) {
+        if let failure { throw failure }
+    }
+
+    /// Waits for work that is done elsewhere and cannot be interrupted: an abort does not wait for it.
+    func elsewhere<R: Sendable>(_ work: @escaping @Sendable () async -> R) async throws(WebSocketError) -> R {
+        try check()
+        let answer = Answer<R>()
+        let scheduler = scheduler
+        elsewhereTask = Task {
+            let result = await work()
+            scheduler.run { [self] in
+                answer.result = result
+                let waiter = unsafe waitingElsewhere
+                unsafe waitingElsewhere = nil
+                unsafe waiter?.resume()
+            }
+        }
+        while true {
+            if let failure { throw failure }
+            if let result = answer.result { return result }
+            await unsafe withUnsafeContinuation { continuation in
+                // The answer may have come on the way here: this task prefers an executor, and changes jobs to suspend.
+                guard answer.result == nil, failure == nil else { return unsafe continuation.resume() }
+                unsafe waitingElsewhere = continuation
+            }
+        }
+    }
+
+    private final class Answer<R: Sendable>: @unchecked Sendable {
+        // Safety: set and read on the scheduler's thread.
+        var result: R?
+    }
+}
+
+// MARK: - What errors say
+
+extension Dialer {
+    /// An error of the present phase.
+    func fault(
+        _ code: WebSocketError.Code, _ message: String, _ response: WebSocketError.Response? = nil
+    ) -> WebSocketError {
+        WebSocketError(code, message, phase: phase, response: response, place: counterpart)
+    }
+
+    private func late(_ message: String) -> WebSocketError { fault(.timeout, message) }
+
+    /// A broken stream does not know where it led, nor how far it had come.
+    private func named(_ error: WebSocketError) -> WebSocketError {
+        guard error.code == .connectionLost, error.host == nil else { return error }
+        switch phase {
+        case .proxy:
+            let who = proxy.map { "\($0)" } ?? "\(counterpart)"
+            return fault(.proxy, "proxy \(who), on the way to \(hop.place): \(error.message)")
+        case .handshake: return fault(.connectionLost, "\(counterpart), in the opening handshake: \(error.message)")
+        default: return fault(.connectionLost, "\(counterpart): \(error.message)")
+        }
+    }
+}

@@ -1,0 +1,80 @@
+internal import HansomTransport
+
+/// What `NO_PROXY` lists: the hosts that are reached without a proxy.
+///
+/// Separated by commas or spaces: `example.com` (it and every name that ends in `.example.com`), `.example.com` or
+/// `*.example.com` (those names only), an address, a network `10.0.0.0/8`, each with a `:port` or without; `*` for all.
+struct NoProxyList {
+    private enum Rule {
+        case everything
+        /// The name, if the flag says so, and all names below it.
+        case name(String, itself: Bool, port: Int?)
+        case network([UInt8], prefix: Int, port: Int?)
+    }
+
+    private let rules: [Rule]
+
+    init(_ text: String) {
+        rules = text.split { $0 == "," || $0 == " " || $0 == "\t" }.compactMap { NoProxyList.rule(String($0)) }
+    }
+
+    /// - Parameter host: in lower case; an IPv6 literal without its brackets.
+    func contains(host: String, port: Int) -> Bool {
+        let name = host.hasSuffix(".") ? String(host.dropLast()) : host
+        let address = SocketAddress(numeric: name, port: 0)?.bytes
+        return rules.contains { rule in
+            switch rule {
+            case .everything: return true
+            case .name(let suffix, let itself, let wanted):
+                guard address == nil, wanted == nil || wanted == port else { return false }
+                // With its dot: `evilexample.com` is not below `example.com`.
+                return itself && name == suffix || name.hasSuffix("." + suffix)
+            case .network(let network, let prefix, let wanted):
+                guard let address, wanted == nil || wanted == port else { return false }
+                return NoProxyList.matches(address, network, prefix)
+            }
+        }
+    }
+
+    private static func rule(_ entry: String) -> Rule? {
+        let entry = entry.lowercased()
+        if entry == "*" { return .everything }
+        if let slash = entry.firstIndex(of: "/") {
+            guard let network = SocketAddress(numeric: unbracketed(entry[..<slash]), port: 0)?.bytes,
+                let prefix = Int(entry[entry.index(after: slash)...]), (0...network.count * 8).contains(prefix)
+            else { return nil }
+            return .network(network, prefix: prefix, port: nil)
+        }
+        let (host, port) = split(entry)
+        if let address = SocketAddress(numeric: host, port: 0)?.bytes {
+            return .network(address, prefix: address.count * 8, port: port)
+        }
+        var name = host.hasSuffix(".") ? String(host.dropLast()) : host
+        let isBelowOnly = name.hasPrefix(".") || name.hasPrefix("*.")
+        if isBelowOnly { name = String(name.drop { $0 == "*" || $0 == "." }) }
+        return name.isEmpty ? nil : .name(name, itself: !isBelowOnly, port: port)
+    }
+
+    /// Takes a port off, if there is one; an IPv6 address has colons of its own.
+    private static func split(_ entry: String) -> (host: String, port: Int?) {
+        if SocketAddress(numeric: entry, port: 0) != nil { return (entry, nil) }
+        guard let colon = entry.lastIndex(of: ":"), let port = Int(entry[entry.index(after: colon)...]) else {
+            return (unbracketed(entry[...]), nil)
+        }
+        return (unbracketed(entry[..<colon]), port)
+    }
+
+    private static func unbracketed(_ host: Substring) -> String {
+        host.hasPrefix("[") && host.hasSuffix("]") ? String(host.dropFirst().dropLast()) : String(host)
+    }
+
+    /// Whether the first `prefix` bits are the same.
+    private static func matches(_ address: [UInt8], _ network: [UInt8], _ prefix: Int) -> Bool {
+        guard address.count == network.count else { return false }
+        return address.indices.allSatisfy { index in
+            let bits = min(max(prefix - index * 8, 0), 8)
+            let mask = UInt8(truncatingIfNeeded: 0xFF << (8 - bits))
+            return address[index] & mask == network[index] & mask
+        }
+    }
+}

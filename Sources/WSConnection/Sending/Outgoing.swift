@@ -1,0 +1,16 @@
+/// What a call of `send` wants to put into the output, all at once.
+enum Outgoing: Sendable {
+    case message(WebSocket.Message)
+    /// A message in frames of at most so many bytes.
+    case split(WebSocket.Message, frameSize: Int)
+    /// Messages that nothing may come between.
+    case batch([WebSocket.Message])
+    /// To begin a fragmented message, which nobody else's data may interrupt.
+    case beginning
+    /// A part of the fragmented message that has begun: it goes before everyone who waits.
+    case fragment(WebSocket.Message, isFinal: Bool)
+
+    var isFragment: Bool {
+        if case .fragment = self { true } else { false }
+    }
+}

@@ -1,0 +1,144 @@
+internal import Actors
+internal import WSProtocol
+
+/// Keepalive, idle, write, message and close deadlines: one alarm for all of them, which arms itself anew for what
+/// remains.
+extension WebSocket {
+    /// How long the peer may be silent before the connection ends; `nil`: without end. Default: the option of that
+    /// name.
+    public var idleTimeout: Duration? { Timing.duration(deadlines.idleTimeout) }
+
+    /// Changes how long the peer may be silent. It counts from when the peer was last heard.
+    ///
+    /// - Parameter timeout: `nil`: without end. A time that is over already ends the connection at once.
+    public func setIdleTimeout(_ timeout: Duration?) {
+        deadlines.idleTimeout = Timing.nanoseconds(timeout)
+        keepDeadlines()
+    }
+
+    /// Sees to it that the alarm rings no later than the first deadline. One that is armed for an earlier time stays:
+    /// it will find nothing due, and arm itself for what remains.
+    func keepDeadlines() {
+        guard phase != .released, let next = nextDeadline else { return }
+        if let alarm, alarm.isArmed, alarm.deadline <= next.at { return }
+        let alarm = alarm ?? makeAlarm()
+        self.alarm = alarm
+        scheduler.arm(alarm, at: next.at)
+    }
+
+    func disarmDeadlines() {
+        if let alarm { scheduler.disarm(alarm) }
+        alarm = nil
+    }
+
+    /// The peer has until then to end the connection; nothing that it sends puts that off.
+    func armCloseDeadline() {
+        deadlines.close(by: scheduler.time.nanoseconds &+ options.closeTimeout.clampedNanoseconds)
+        keepDeadlines()
+    }
+
+    private func makeAlarm() -> Alarm {
+        // Safety: the connection disarms its alarm when it is released, and before it goes.
+        Alarm { [unowned(unsafe) self] in unsafe onOwnThread { $0.deadlineRang() } }
+    }
+
+    private var nextDeadline: (due: Deadlines.Due, at: UInt64)? {
+        deadlines.next(options.timing, isReading: backlog.isEmpty)
+    }
+
+    private func deadlineRang() {
+        if let due = whatIsDue {
+            lookOnceMore(due)
+            if let due = whatIsDue { act(on: due) }
+        }
+        keepDeadlines()
+    }
+
+    private var whatIsDue: Deadlines.Due? {
+        guard phase != .released, let next = nextDeadline, next.at <= scheduler.now else { return nil }
+        return next.due
+    }
+
+    /// This thread may have been busy: what the peer sent or took meanwhile has not been seen yet, and counts.
+    private func lookOnceMore(_ due: Deadlines.Due) {
+        switch due {
+        case .pong, .idle, .message: read()
+        case .write: flush()
+        case .ping, .close: break
+        }
+    }
+
+    private func act(on due: Deadlines.Due) {
+        switch due {
+        case .ping: sendKeepalive()
+        case .pong: lost("keepalive timeout", .keepalive, "the peer gave no sign of life after a ping")
+        case .write: lost("write timeout", .write, "the peer took nothing of what waits to be written")
+        case .idle: silentTooLong()
+        case .message: messageTooSlow()
+        case .close: closeTooSlow()
+        }
+    }
+
+    // MARK: What then happens
+
+    private func lost(_ reason: String, _ phase: WebSocketError.Phase, _ what: String) {
+        let limit = phase == .write ? options.timing.writeTimeout : options.timing.pingTimeout
+        let time = Timing.duration(limit).map { " for \($0)" } ?? ""
+        let close = Close(code: .abnormal, reason: reason)
+        conclude(.failed(WebSocketError(.connectionLost, what + time, close: close, phase: phase)))
+        release()
+    }
+
+    private func silentTooLong() {
+        let time = idleTimeout.map { "\($0)" } ?? "long"
+        fail(
+            WebSocketError(
+                .connectionLost, "nothing arrived for \(time)", close: Close(code: .goingAway, reason: "idle timeout"),
+                phase: .idle))
+    }
+
+    private func messageTooSlow() {
+        let time = Timing.duration(options.timing.messageTimeout).map { "\($0)" } ?? "the time given"
+        fail(
+            WebSocketError(
+                .protocolViolation, "a message was not complete within \(time)",
+                close: Close(code: .policyViolation, reason: "message timeout"), phase: .message))
+    }
+
+    /// Ends the connection for `error`, and tells the peer the close that it carries.
+    private func fail(_ error: WebSocketError) {
+        if !isWriteBroken, let close = error.close {
+            prepareOutput()
+            try? machine.close(code: close.code, reason: close.reason)
+        }
+        conclude(.failed(error))
+        finish()
+    }
+
+    // MARK: Keepalive
+
+    private func sendKeepalive() {
+        deadlines.pinged(at: scheduler.now)
+        try? sendPing(keepalivePayload)
+    }
+
+    /// What no program sends, and then when it was sent: a pong with it is ours, and tells the latency if it is the
+    /// newest.
+    private var keepalivePayload: [UInt8] {
+        let time = deadlines.lastPing
+        return WebSocket.keepaliveMark + (0..<4).map { UInt8(truncatingIfNeeded: time >> (8 * $0)) }
+    }
+
+    private static let keepaliveMark: [UInt8] = [0, 0xA5, 0x5A, 0]
+
+    /// Whether a pong answers the keepalive; such a one is not told to the application, which has not asked for it.
+    func resolveKeepalive(_ payload: [UInt8]) -> Bool {
+        guard options.timing.pingInterval != Timing.never, payload.count == 8,
+            payload.starts(with: WebSocket.keepaliveMark)
+        else { return false }
+        if payload == keepalivePayload {
+            lastLatency = .nanoseconds(Int64(clamping: scheduler.time.nanoseconds &- deadlines.lastPing))
+        }
+        return true
+    }
+}

@@ -1,0 +1,45 @@
+internal import Actors
+internal import HansomTesting
+
+/// What the parts of one scenario share: schedulers, time that the scenario moves, who there is and what they saw.
+final class Stage: Sendable {
+    let time = ManualTime()
+    let record = Record()
+    let cast = Cast()
+    private let schedulers: SchedulerGroup
+    private let witness: Process<Witness.Input>
+    /// One process a scheduler that only answers: then everything that came before has been handled.
+    private let sentinels: [Process<Reply<Void>>]
+
+    /// Where the next process is to live: on each scheduler in turn.
+    var scheduler: Scheduler { schedulers.next() }
+
+    init(schedulers count: Int) throws {
+        schedulers = try SchedulerGroup(
+            options: .init(count: count, time: time, name: "scenario", system: .init(report: { _ in })))
+        witness = Witness.spawn(on: schedulers.schedulers[0], record)
+        sentinels = schedulers.schedulers.map { scheduler in
+            Process.spawn(on: scheduler, label: "sentinel") { me in for await reply in me.mailbox { reply() } }
+        }
+    }
+
+    /// Watches somebody from now on.
+    func watch(_ name: String, _ pid: PID, isChild: Bool = false) async {
+        try? await witness.call(timeout: nil) { .watch(pid, name, isChild: isChild, $0) }
+    }
+
+    /// Returns when the witness and every scheduler have done what they had to do.
+    func settle() async {
+        for sentinel in sentinels { try? await sentinel.call(timeout: nil) { $0 } }
+        try? await witness.call(timeout: nil) { .ping($0) }
+    }
+
+    /// Ends everybody, so that nothing is left for the next scenario.
+    func clear() async {
+        for pid in cast.all.map(\.role.pid) + sentinels.map(\.pid) + [witness.pid] {
+            pid.exit(.kill)
+            _ = await pid.down()
+        }
+        await schedulers.shutdown()
+    }
+}

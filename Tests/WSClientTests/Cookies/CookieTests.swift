@@ -1,0 +1,158 @@
+import Testing
+import WSProtocol
+
+@testable import WSClient
+
+/// Which cookies are kept, and where they are sent (RFC 6265).
+struct CookieTests {
+    private static let now: Int64 = 1_000_000_000
+
+    /// What a store that was told `fields` by `from` sends to `url`.
+    private func sent(_ fields: [String], from: String, to url: String, after seconds: Int64 = 0) throws -> String? {
+        var store = CookieStore()
+        for field in fields { store.set(field, from: try WebSocketURL(from), now: Self.now) }
+        return store.field(for: try WebSocketURL(url), now: Self.now + seconds)
+    }
+
+    @Test(
+        arguments: [
+            ("a=1", "ws://e.com/", "ws://e.com/", "a=1"), ("a=1", "ws://e.com/", "ws://e.com:81/x", "a=1"),
+            ("a=1", "ws://e.com/", "wss://e.com/", "a=1"), ("a=1", "ws://e.com/", "ws://sub.e.com/", nil),
+            ("a=1", "ws://e.com/", "ws://evile.com/", nil), (" a = 1 2 ; X", "ws://e.com/", "ws://e.com/", "a=1 2"),
+            ("a=b=c", "ws://e.com/", "ws://e.com/", "a=b=c"), ("a=\"q\"", "ws://e.com/", "ws://e.com/", "a=\"q\""),
+            ("a=", "ws://e.com/", "ws://e.com/", "a="), ("a", "ws://e.com/", "ws://e.com/", nil),
+            ("=a", "ws://e.com/", "ws://e.com/", nil), ("", "ws://e.com/", "ws://e.com/", nil),
+            ("a=1; Domain=e.com", "ws://s.e.com/", "ws://t.e.com/", "a=1"),
+            ("a=1; domain=.E.com", "ws://s.e.com/", "ws://e.com/", "a=1"),
+            ("a=1; Domain=e.com", "ws://s.e.com/", "ws://evile.com/", nil),
+            ("a=1; Domain=s.e.com", "ws://e.com/", "ws://s.e.com/", nil),
+            ("a=1; Domain=f.com", "ws://e.com/", "ws://f.com/", nil),
+            ("a=1; Domain=com", "ws://e.com/", "ws://f.com/", nil),
+            ("a=1; Domain=", "ws://e.com/", "ws://s.e.com/", nil),
+            ("a=1; Domain=0.0.1", "ws://127.0.0.1/", "ws://127.0.0.1/", nil),
+            ("a=1; Domain=127.0.0.1", "ws://127.0.0.1/", "ws://127.0.0.1/", "a=1"),
+            ("a=1", "ws://[::1]/", "ws://[::1]:8080/", "a=1"),
+            ("a=1", "ws+unix:///a.sock:/", "ws+unix:///a.sock:/", "a=1"),
+        ] as [(String, String, String, String?)])
+    func `sends a cookie to the hosts that it is for (C5)`(
+        field: String, from: String, to: String, expected: String?
+    ) throws {
+        #expect(try sent([field], from: from, to: to) == expected)
+    }
+
+    @Test(
+        arguments: [
+            ("a=1", "/x/y", "/x", true), ("a=1", "/x/y", "/x/z", true), ("a=1", "/x/y", "/xz", false),
+            ("a=1", "/x/y", "/", false), ("a=1", "/x", "/", true), ("a=1; Path=/p", "/x", "/p?q=/", true),
+            ("a=1; Path=/p", "/x", "/p/q", true), ("a=1; Path=/p", "/x", "/pq", false),
+            ("a=1; Path=/p/", "/x", "/p/q", true), ("a=1; Path=/p/", "/x", "/p", false),
+            ("a=1; Path=p", "/x", "/", true),
+        ] as [(String, String, String, Bool)])
+    func `sends a cookie to the paths that it is for (C5)`(
+        field: String, from: String, to: String, isSent: Bool
+    ) throws {
+        #expect(try (sent([field], from: "ws://e.com" + from, to: "ws://e.com" + to) != nil) == isSent)
+    }
+
+    @Test func `sends a secure cookie over TLS only, and takes it from there only (C5)`() throws {
+        #expect(try sent(["a=1; Secure"], from: "wss://e.com/", to: "ws://e.com/") == nil)
+        #expect(try sent(["a=1; Secure"], from: "wss://e.com/", to: "wss://e.com/") == "a=1")
+        #expect(try sent(["a=1; Secure"], from: "ws://e.com/", to: "wss://e.com/") == nil)
+    }
+
+    @Test func `lets plain text not overwrite what TLS has set (C5)`() throws {
+        var store = CookieStore()
+        store.set("a=1; Secure", from: try WebSocketURL("wss://e.com/"), now: 0)
+        store.set("a=2", from: try WebSocketURL("ws://e.com/"), now: 0)
+        #expect(store.cookies.map(\.value) == ["1"])
+    }
+
+    @Test(arguments: [
+        ("__Secure-a=1; Secure", true), ("__Secure-a=1", false), ("__Host-a=1; Secure; Path=/", true),
+        ("__Host-a=1; Secure; Path=/x", false), ("__Host-a=1; Secure; Path=/; Domain=e.com", false),
+        ("__host-a=1; Path=/", false),
+    ])
+    func `holds a name to what it promises (C5)`(field: String, isKept: Bool) throws {
+        #expect(try (sent([field], from: "wss://e.com/", to: "wss://e.com/x") != nil) == isKept)
+    }
+
+    @Test func `sends the longest path first, then the oldest (C5)`() throws {
+        let fields = ["a=1; Path=/", "b=2; Path=/x", "c=3; Path=/x", "a=4; Path=/"]
+        #expect(try sent(fields, from: "ws://e.com/", to: "ws://e.com/x") == "b=2; c=3; a=4")
+    }
+
+    // MARK: Time
+
+    @Test func `ends a cookie when its time is over (C5)`() throws {
+        let fields = ["a=1; Max-Age=10", "b=2; Expires=Sun, 09 Sep 2001 01:47:00 GMT", "c=3"]
+        #expect(try sent(fields, from: "ws://e.com/", to: "ws://e.com/") == "a=1; b=2; c=3")
+        #expect(try sent(fields, from: "ws://e.com/", to: "ws://e.com/", after: 10) == "b=2; c=3")
+        #expect(try sent(fields, from: "ws://e.com/", to: "ws://e.com/", after: 20) == "c=3")
+    }
+
+    @Test(arguments: ["a=; Max-Age=0", "a=; Max-Age=-1", "a=; Expires=Thu, 01 Jan 1970 00:00:00 GMT"])
+    func `throws a cookie away when its server says so (C5)`(field: String) throws {
+        var store = CookieStore()
+        let url = try WebSocketURL("ws://e.com/")
+        store.set("a=1", from: url, now: Self.now)
+        store.set(field, from: url, now: Self.now)
+        #expect(store.cookies.isEmpty)
+    }
+
+    @Test func `believes Max-Age before Expires, and the longest of lives (C5)`() throws {
+        let fields = [
+            "a=1; Max-Age=10; Expires=Thu, 01 Jan 1970 00:00:00 GMT", "b=2; Max-Age=99999999999999999999",
+            "c=3; Max-Age=9223372036854775807", "d=4; Max-Age=1x",
+        ]
+        #expect(try sent(fields, from: "ws://e.com/", to: "ws://e.com/") == "a=1; b=2; c=3; d=4")
+    }
+
+    @Test(
+        arguments: [
+            ("Sun, 06 Nov 1994 08:49:37 GMT", 784_111_777), ("Sunday, 06-Nov-94 08:49:37 GMT", 784_111_777),
+            ("Sun Nov  6 08:49:37 1994", 784_111_777), ("6 november 1994 8:49:37x", 784_111_777),
+            ("Thu, 01 Jan 1970 00:00:00 GMT", 0), ("29 Feb 2000 00:00:00", 951_782_400),
+            ("1 Jan 69 0:0:0", 3_124_224_000),
+            ("Fri, 31 Dec 9999 23:59:59 GMT", 253_402_300_799), ("", nil), ("tomorrow", nil),
+            ("32 Jan 2000 00:00:00", nil),
+            ("1 Jan 2000 24:00:00", nil), ("1 Jan 1600 00:00:00", nil), ("1 Jan 2000", nil), ("1 2000 00:00:00", nil),
+            ("1 Jan 2000 00:00", nil), ("1 Jan 99999 00:00:00", nil),
+        ] as [(String, Int64?)])
+    func `reads dates in every form (RFC 6265 section 5.1.1) (C5)`(text: String, seconds: Int64?) {
+        #expect(CookieDate.seconds(text) == seconds)
+    }
+
+    // MARK: Bounds
+
+    @Test(arguments: ["a=\r\nX: y", "a\0=1", "a=1; Path=/\u{1}", "a=\u{7F}"])
+    func `takes no cookie with a control character in it (C5) (T18)`(field: String) throws {
+        #expect(try sent([field], from: "ws://e.com/", to: "ws://e.com/") == nil)
+    }
+
+    @Test func `holds no more than it may, and drops the oldest (C5)`() throws {
+        var store = CookieStore()
+        let url = try WebSocketURL("ws://e.com/")
+        store.set("a=" + String(repeating: "x", count: 4096), from: url, now: 0)
+        #expect(store.cookies.isEmpty)
+        for index in 0..<60 { store.set("c\(index)=1", from: url, now: 0) }
+        #expect(store.cookies.count == 50)
+        #expect(store.cookies.first?.name == "c10")
+        for host in 0..<100 {
+            for index in 0..<40 { store.set("c\(index)=1", from: try WebSocketURL("ws://h\(host).com/"), now: 0) }
+        }
+        #expect(store.cookies.count == 3000)
+        #expect(store.cookies.first?.domain == "h25.com")
+    }
+
+    @Test func `is a jar that can be filled and emptied by hand (C5)`() throws {
+        let jar = CookieJar()
+        #expect(try jar.set("id=7; Path=/", from: "ws://e.com/"))
+        #expect(try !jar.set("id=7; Domain=f.com", from: "ws://e.com/"))
+        #expect(jar.cookies.map(\.name) == ["id"])
+        #expect(throws: WebSocketError.self) { try jar.set("id=7", from: "nowhere") }
+        jar.removeAll()
+        #expect(jar.cookies.isEmpty)
+        #expect(jar == jar)
+        #expect(jar != CookieJar())
+    }
+}
