@@ -1,5 +1,6 @@
 /// What introspection asks of a process between two messages.
-enum SystemRequest {
+@usableFromInline
+enum SystemRequest: Sendable {
     /// To describe its state; `nil` if it has none to show.
     case state(@Sendable (String?) -> Void)
 

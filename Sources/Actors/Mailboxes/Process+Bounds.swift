@@ -28,10 +28,14 @@ extension Process {
         }
     }
 
-    private nonisolated func waitForRoom(_ message: Message) async throws {
+    private func waitForRoom(
+        _ message: Message, isolation: isolated (any Actor)? = #isolation
+    ) async throws {
         let ticket = MailboxBound<Message>.Ticket()
         let wasSent = try await withTaskCancellationHandler {
-            try await withCheckedThrowingContinuation { continuation in
+            // A closure that names it stays on the caller's thread: see `PendingCall.wait`.
+            _ = isolation
+            return try await withCheckedThrowingContinuation { continuation in
                 core.scheduler.run { [self] in
                     onOwnThread { $0.wait(.init(message, ticket, continuation)) }
                 }

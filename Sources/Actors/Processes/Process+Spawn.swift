@@ -13,7 +13,8 @@ extension Process {
         _ body: @escaping Body
     ) -> Process<Message> {
         let process = Process(on: scheduler, mailbox)
-        process.core.scheduler.run { process.onOwnThread { $0.start(label, body) } }
+        process.prepare(label, body)
+        process.core.scheduler.run { process.onOwnThread { $0.start() } }
         return process
     }
 
@@ -51,26 +52,42 @@ extension Process {
         down adapter: @escaping @Sendable (Down) -> Message
     ) -> (process: Process<M>, monitor: MonitorReference) {
         let child = Process<M>(on: scheduler, mailbox)
+        child.prepare(label, body)
         let reference = monitor(child.pid, adapter)
-        child.core.scheduler.run { child.onOwnThread { $0.start(label, body) } }
+        child.core.scheduler.run { child.onOwnThread { $0.start() } }
         return (child, reference)
     }
 
     // MARK: Life
 
-    func start(_ label: String?, _ body: @escaping Body) {
+    /// Says what a process does that nobody else knows yet: what starts it then need not carry that along.
+    nonisolated func prepare(_ label: String?, _ body: @escaping Body) {
+        if let label { core.label = label }
+        self.body = body
+    }
+
+    /// Begins what it was prepared for.
+    func start() {
         // One that was asked to end before its first moment has none.
         if let reason = core.exitReason {
+            body = nil
             close()
             return core.finish(reason)
         }
         core.enlist(self)
-        if let label { core.label = label }
-        task = ProcessCore.$current.withValue(core) {
-            Task {
-                core.taskIdentity = core.scheduler.runningJob
-                end(await ExitReason(of: body, as: self))
-            }
+        task = ProcessCore.$current.withValue(core) { Task { await run() } }
+    }
+
+    /// What the task of a process does. It captures nothing but the process, so that it needs no box.
+    private func run() async {
+        core.taskIdentity = core.scheduler.runningJob
+        guard let body else { return }
+        self.body = nil
+        do {
+            try await body(self)
+            end(.normal)
+        } catch {
+            end(ExitReason(thrown: error))
         }
     }
 
@@ -88,9 +105,9 @@ extension Process {
         updatePlainness()
         if queue.count > 0 { dropWaiting() }
         bound?.close()
+        core.cancelTimers()
         guard let special else { return }
         releaseMonitors(special)
-        special.timers.cancelAll(on: core.scheduler)
         answerSystemRequests(special)
     }
 }
@@ -119,16 +136,7 @@ extension Process: ProcessHost {
 }
 
 extension ExitReason {
-    /// Runs a body to its end and says how it ended.
-    fileprivate init<Message>(of body: Process<Message>.Body, as process: isolated Process<Message>) async {
-        do {
-            try await body(process)
-            self = .normal
-        } catch {
-            self.init(thrown: error)
-        }
-    }
-
     /// What an end by `error` means.
+    @usableFromInline
     init(thrown error: any Error) { self = error as? ExitReason ?? .error(error) }
 }

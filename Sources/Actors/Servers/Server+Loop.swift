@@ -1,5 +1,6 @@
 extension Server {
     /// What the process of a server does, from `start` to `terminate`.
+    @inlinable
     mutating func serve(_ me: isolated Me, _ ready: Reply<Void>) async throws {
         me.servesRequests = true
         var next: Next
@@ -22,7 +23,8 @@ extension Server {
     }
 
     /// One message, or what was to be done before it.
-    private mutating func step(_ me: isolated Me, _ next: Next) async throws -> Next {
+    @inlinable
+    mutating func step(_ me: isolated Me, _ next: Next) async throws -> Next {
         switch next {
         case .receive: try await handle(await me.receiveInput(timeout: nil), me, next)
         case .receiveWithin(let timeout): try await handle(await me.receiveInput(timeout: timeout), me, next)
@@ -31,7 +33,8 @@ extension Server {
         }
     }
 
-    private mutating func handle(_ input: Me.Input, _ me: isolated Me, _ current: Next) async throws -> Next {
+    @inlinable
+    mutating func handle(_ input: Me.Input, _ me: isolated Me, _ current: Next) async throws -> Next {
         switch input {
         case .message(.call(let call)): return try await handle(call: call, me)
         case .message(.cast(let cast)): return try await handle(cast: cast, me)
@@ -47,7 +50,8 @@ extension Server {
         }
     }
 
-    private mutating func finish(_ me: isolated Me, _ reason: ExitReason) async throws {
+    @usableFromInline
+    mutating func finish(_ me: isolated Me, _ reason: ExitReason) async throws {
         guard !me.core.machine.isDead else { return }
         // An exit signal, or who asked for the end, has set a limit already.
         if !me.core.isGraceSet { me.core.limitGrace(to: ProcessCore.defaultGrace) }
@@ -58,12 +62,13 @@ extension Server {
 }
 
 extension ServerNext {
-    fileprivate var isStop: Bool { if case .stop = self { true } else { false } }
-    fileprivate var stopReason: ExitReason { if case .stop(let reason) = self { reason } else { .normal } }
+    @inlinable var isStop: Bool { if case .stop = self { true } else { false } }
+    @inlinable var stopReason: ExitReason { if case .stop(let reason) = self { reason } else { .normal } }
 }
 
 extension Process {
     /// What a server waits for.
+    @usableFromInline
     enum Input {
         case message(Message)
         case request(SystemRequest)
@@ -72,11 +77,25 @@ extension Process {
     }
 
     /// Takes the next message or request, waiting at most `timeout`.
+    @inlinable
     func receiveInput(timeout: Duration?) async -> Input {
-        if isPlain, let message = queue.popFirst() {
-            handled &+= 1
-            return .message(message)
+        if let message = takeNext() { return .message(message) }
+        return await receiveInputLater(timeout: timeout)
+    }
+
+    /// Waits for a message, if none is there and nothing else is to be done.
+    @inlinable
+    func receiveInputLater(timeout: Duration?) async -> Input {
+        if timeout == nil && isPlain {
+            beginWaiting()
+            await core.pass(on: core.scheduler)
+            if let message = takeNext() { return .message(message) }
         }
+        return await receiveInputSpecially(timeout: timeout)
+    }
+
+    @usableFromInline
+    func receiveInputSpecially(timeout: Duration?) async -> Input {
         defer { endPatience() }
         while true {
             if let request = takeRequest() { return .request(request) }
@@ -91,7 +110,7 @@ extension Process {
                 if !isOver { bePatient(timeout) }
             }
             beginWaiting()
-            await gate.pass()
+            await core.pass(on: core.scheduler)
         }
     }
 
@@ -125,12 +144,13 @@ extension Process {
 
     /// Starts the process, linked to `parent` if there is one, which ends it at once if it has ended. From any thread.
     nonisolated func begin(linkedTo parent: ProcessCore?, _ label: String?, _ body: @escaping Body) {
+        prepare(label, body)
         let number = parent.flatMap { $0.scheduler.isCurrent ? $0.linkBegun(to: core) : nil }
         core.scheduler.run { [self] in
             if let parent {
                 if let number { core.linkArrived(from: parent, number) } else { core.link(to: parent) }
             }
-            onOwnThread { $0.start(label, body) }
+            onOwnThread { $0.start() }
         }
     }
 }

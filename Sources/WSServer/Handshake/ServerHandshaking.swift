@@ -95,7 +95,7 @@ final class ServerHandshaking: @unchecked Sendable {
         let connection = WebSocket(
             stream: driver.release(), scheduler: scheduler, role: .server, options: settings.connection,
             description: description)
-        connection.onOwnThread { connection in
+        connection.onOwnThread { [self] connection in
             switch settings.handler {
             case .perConnection(let handler): connection.start(handler)
             case .perMessage(let handler): connection.setMessageHandler(handler)
