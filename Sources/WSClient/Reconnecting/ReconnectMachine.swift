@@ -72,7 +72,11 @@ extension ReconnectOptions.Backoff {
     func wait(before retry: Int, _ jitter: UInt64) -> Duration {
         let most = most.clampedNanoseconds
         var bound = min(first.clampedNanoseconds, most)
-        for _ in 1..<max(retry, 1) where bound < most && bound > 0 { bound = min(bound * 2, most) }
+        var doublings = max(retry, 1) - 1
+        while doublings > 0, bound > 0, bound < most {
+            bound = min(bound * 2, most)
+            doublings -= 1
+        }
         // `jitter` of 2^64 equal parts: both ends belong to it.
         return .nanoseconds(Int64(clamping: (bound + 1).multipliedFullWidth(by: jitter).high))
     }

@@ -137,9 +137,9 @@ struct ReconnectRun: Sendable {
         let decision = machine.ended(
             prospect(reason), at: me.core.scheduler.time.nanoseconds, jitter: options.randomness())
         guard case .retry(let delay) = decision else { throw reason }
-        feed.tell(.down(reason, retryIn: delay))
         let number = ProcessCore.nextID()
         me.sendAfter(delay, .timeIsUp(attempt: number))
+        feed.tell(.down(reason, retryIn: delay))
         while let signal = await me.receive() {
             if signal == .timeIsUp(attempt: number) { return }
         }

@@ -35,6 +35,7 @@ public struct ReconnectingWebSocket: Supervisable, Hashable {
     ///   - parent: a process to link it to, usually `me.pid`; default: none.
     ///   - label: what introspection and reports call it; default `"reconnecting client"`.
     ///   - body: runs as the connection. It is cancelled when the client is to end.
+    @discardableResult
     public static func start(
         to url: String, options: ReconnectOptions = .init(), linkedTo parent: PID? = nil,
         label: String = "reconnecting client", _ body: @escaping WebSocket.Handler
@@ -44,9 +45,9 @@ public struct ReconnectingWebSocket: Supervisable, Hashable {
 
     /// Starts a client whose connections' frames are events: read `events`, which is one sequence over all connections.
     ///
-    /// Nothing is lost to a slow reader: the next connection is not made before the last frame of this one was read. As
-    /// long as nobody reads, frames wait with the connection, and its peer is slowed down; those of a connection that
-    /// ends unread are gone.
+    /// Nothing is lost to a slow reader: the next connection is not made before the last frame of this one was read. While
+    /// nobody reads, frames wait with the connection, and those of one that has ended meanwhile are gone; once a connection
+    /// can hold no more, its end is not noticed. Who wants no frames gives a body.
     ///
     /// - Parameters:
     ///   - url, options, parent, label: as with a body.
@@ -65,6 +66,7 @@ public struct ReconnectingWebSocket: Supervisable, Hashable {
     ///   - url, options, active, parent, label: as without a process.
     ///   - process: whose mailbox the events enter, in their order.
     ///   - adapter: makes a message of the process's kind out of an event.
+    @discardableResult
     public static func start<Message>(
         to url: String, options: ReconnectOptions = .init(), telling process: Process<Message>,
         active: WebSocket.ActiveMode = .on, linkedTo parent: PID? = nil, label: String = "reconnecting client",
