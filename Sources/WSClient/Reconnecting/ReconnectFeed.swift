@@ -40,8 +40,10 @@ final class ReconnectFeed: @unchecked Sendable {
         set { lock.withLock { if !isOver { current = newValue } } }
     }
 
-    /// Tells of an up or down, and takes on the state that it stands for.
+    /// Tells of an up or down, and takes on the state that it stands for. Nothing comes after the end: the task of a
+    /// client that was killed may go on for a moment.
     func tell(_ event: Event) {
+        if lock.withLock({ isOver }) { return }
         switch event {
         case .up(let connection): state = .up(connection)
         case .down(let reason, let delay): state = .waiting(reason, retryIn: delay)

@@ -144,6 +144,7 @@ import Testing
         let error = WebSocketError(.refused, "")
         for number in 0..<100 { feed.tell(.down(error, retryIn: .seconds(number))) }
         feed.end(.normal)
+        feed.tell(.down(error, retryIn: .seconds(1000)))
         var delays: [Int] = []
         while case .event(.down(_, let delay)) = await feed.next() { delays.append(Int(delay.components.seconds)) }
         #expect(delays == Array(37..<100))

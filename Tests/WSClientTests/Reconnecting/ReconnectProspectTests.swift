@@ -46,11 +46,13 @@ struct ReconnectProspectTests {
     // 1994-11-06 08:49:37 UTC, the example of RFC 9110 section 5.6.7.
     private static let example: Int64 = 784_111_777
 
-    @Test(arguments: [
-        ("0", 0), ("120", 120), ("00007", 7), ("999999999999999999999999", 999_999_999),
-        ("Sun, 06 Nov 1994 08:49:37 GMT", 37), ("Sunday, 06-Nov-94 08:49:37 GMT", 37),
-        ("Sun Nov  6 08:49:37 1994", 37), ("Sun, 06 Nov 1994 08:49:00 GMT", 0), ("Sat, 05 Nov 1994 00:00:00 GMT", 0),
-    ] as [(String, Int64)])
+    @Test(
+        arguments: [
+            ("0", 0), ("120", 120), ("00007", 7), ("999999999999999999999999", 999_999_999),
+            ("Sun, 06 Nov 1994 08:49:37 GMT", 37), ("Sunday, 06-Nov-94 08:49:37 GMT", 37),
+            ("Sun Nov  6 08:49:37 1994", 37), ("Sun, 06 Nov 1994 08:49:00 GMT", 0),
+            ("Sat, 05 Nov 1994 00:00:00 GMT", 0),
+        ] as [(String, Int64)])
     func `Retry-After is seconds or a date (C9, RFC 9110 section 10.2.3)`(value: String, seconds: Int64) {
         #expect(RetryAfter.delay(value, now: Self.example - 37) == .seconds(seconds))
     }

@@ -10,6 +10,20 @@ import WSServer
 @Suite(.timeLimit(.minutes(1))) struct ReconnectTests {
     struct Oops: Error {}
 
+    /// A server that takes connections one after the other, and resets the nth when `end` has been recorded n times.
+    private func withResettingServer(_ end: Probe<Int>, _ body: (String) async throws -> Void) async throws {
+        let taken = Probe<Int>()
+        try await withScriptedServer { socket in
+            taken.record(1)
+            let number = taken.count
+            try await socket.accept()
+            _ = await eventually { end.count >= number }
+            await socket.reset()
+        } _: { url in
+            try await body(url)
+        }
+    }
+
     // MARK: Attempts
 
     @Test func `a server that is killed and started again on its port is found again (C9)`() async throws {
@@ -150,12 +164,7 @@ import WSServer
 
     @Test func `a connection that held begins the backoff anew, one that did not goes on with it (C9)`() async throws {
         let end = Probe<Int>()
-        try await withScriptedServer { socket in
-            try await socket.accept()
-            let round = end.count
-            _ = await eventually { end.count > round }
-            await socket.reset()
-        } _: { url in
+        try await withResettingServer(end) { url in
             try await ReconnectScene.run { scene in
                 let client = ReconnectingWebSocket.start(to: url, options: scene.options())
                 var events = client.events.makeAsyncIterator()
@@ -235,7 +244,9 @@ import WSServer
         #expect(closes.values == [.init(1001), .init(1000)])
     }
 
-    @Test func `any other error of the body ends the client, and its connection closes with 1001 (C9, W12)`() async throws {
+    @Test func `any other error of the body ends the client, and its connection closes with 1001 (C9, W12)`()
+        async throws
+    {
         let closes = Probe<RawSocket.Close?>()
         try await withScriptedServer { socket in
             try await socket.accept()
@@ -254,12 +265,7 @@ import WSServer
 
     @Test func `keepalive timers do not multiply (C9)`() async throws {
         let end = Probe<Int>()
-        try await withScriptedServer { socket in
-            try await socket.accept()
-            let round = end.count
-            _ = await eventually { end.count > round }
-            await socket.reset()
-        } _: { url in
+        try await withResettingServer(end) { url in
             try await ReconnectScene.run { scene in
                 let client = ReconnectingWebSocket.start(to: url, options: scene.options())
                 var events = client.events.makeAsyncIterator()
