@@ -53,7 +53,7 @@ import Testing
             }
             guard queue.count == model.count, queue.isEmpty == model.isEmpty, living.value == model.count else { return false }
             for (offset, number) in model.enumerated() {
-                if queue.peek(queue.head + offset, { $0.number }) != number { return false }
+                if unsafe queue.slot(queue.head + offset).pointee.number != number { return false }
             }
         }
         return true
@@ -83,7 +83,8 @@ import Testing
             if queue.isFull { queue.grow() }
             queue.append(number)
         }
-        #expect(queue.peek(place) { $0 } == 7)
+        let seen = unsafe queue.slot(place).pointee
+        #expect(seen == 7)
         while queue.popFirst() != nil {}
         #expect(queue.capacity == 0, "a wide ring is given back")
         queue.grow()

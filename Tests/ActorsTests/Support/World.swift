@@ -70,7 +70,7 @@ struct World: Sendable {
 
     /// Ends what is left.
     func end() {
-        play { for core in Array(scheduler.processes.values) { core.receiveExit(.kill) } }
+        play { for core in scheduler.processes.all { core.receiveExit(.kill) } }
         #expect(scheduler.processes.isEmpty)
     }
 }
