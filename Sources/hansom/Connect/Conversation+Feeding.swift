@@ -3,10 +3,16 @@ internal import WSClient
 
 /// What feeds the mailbox.
 extension Conversation {
-    /// In a task of the process, so that the connection belongs to it.
-    func connect(for me: isolated Process<Input>) {
+    /// Begins to connect, as the process, so that the connection ends with it.
+    func connect(for me: isolated Me) {
         var options = options
         if report.isVerbose { options.onHandshake = { [me] in me.send(.handshake($0)) } }
+        if reconnects {
+            _ = ReconnectingWebSocket.start(to: url, options: .init(connect: options), telling: me, active: .once) {
+                .client($0)
+            }
+            return
+        }
         Task { [options] in
             do {
                 me.send(.connected(try await WebSocket.connect(to: url, options: options)))
@@ -16,7 +22,7 @@ extension Conversation {
         }
     }
 
-    func limitTime(of process: Process<Input>) {
+    func limitTime(of process: Me) {
         guard let longest else { return }
         Task.detached {
             try? await Task.sleep(for: longest)
@@ -25,21 +31,21 @@ extension Conversation {
     }
 
     /// From now on; before, while it connects, a signal simply ends the command.
-    func sendSignal(to process: Process<Input>) {
+    func sendSignal(to process: Me) {
         let signals = Signals.catchNext()
         Task.detached {
             for await number in signals { process.send(.signal(number)) }
         }
     }
 
-    func sendInput(_ source: MessageSource, to connection: WebSocket, for process: Process<Input>) {
+    func sendInput(_ source: MessageSource, to connection: WebSocket, for process: Me) {
         Task.detached {
-            var source = source
+            var (source, connection) = (source, connection)
             do {
                 while let messages = try await source.next() {
                     for message in messages {
                         try await tell(.sent(message))
-                        try await connection.send(message)
+                        try await send(message, over: &connection)
                     }
                 }
                 await part(from: connection, for: process)
@@ -51,7 +57,19 @@ extension Conversation {
         }
     }
 
-    private func part(from connection: WebSocket, for process: Process<Input>) async {
+    /// Sends over that connection or, if it is over and another follows, over the next.
+    private func send(_ message: WebSocket.Message, over connection: inout WebSocket) async throws {
+        while true {
+            do {
+                return try await connection.send(message)
+            } catch {
+                guard reconnects, connection.isClosed else { throw error }
+                connection = await uplink.next(after: connection)
+            }
+        }
+    }
+
+    private func part(from connection: WebSocket, for process: Me) async {
         switch parting {
         case .silence:
             await awaitPong(connection)

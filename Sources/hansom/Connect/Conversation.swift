@@ -8,6 +8,8 @@ internal import WSClient
 struct Conversation: Sendable {
     let url: String
     let options: ConnectOptions
+    /// Whether to connect again whenever the connection is over.
+    let reconnects: Bool
     /// What to send instead of the input.
     let script: [WebSocket.Message]?
     /// Whether lines of the input go out as binary messages.
@@ -17,12 +19,17 @@ struct Conversation: Sendable {
     let longest: Duration?
     let report: Report
     let console: Console
+    let uplink = Uplink()
+
+    typealias Me = Process<Input>
 
     enum Input: Sendable {
         case handshake(HandshakeStep)
         case connected(WebSocket)
         case failed(any Error)
         case socket(WebSocket.Event)
+        /// What `connected`, `failed` and `socket` are for one that reconnects.
+        case client(ReconnectingWebSocket.Event)
         /// Everything is said, and the server has it.
         case inputEnded
         /// The time to stay after the last message is over.
@@ -32,10 +39,22 @@ struct Conversation: Sendable {
         case signal(Int32)
     }
 
+    /// How far it has come.
+    private struct Progress {
+        var connection: WebSocket?
+        var hasBegun = false
+        /// How long nothing may arrive any more; `nil`: not everything is said.
+        var silence: Duration?
+        var isOver = false
+    }
+
     /// Returns at an orderly end.
     func run() async throws {
+        // One connection needs one thread; and what goes wrong is told here, not in a log.
+        let group = try SchedulerGroup(
+            options: .init(count: 1, name: "connect", system: SystemSettings(report: { _ in })))
         let result: Result<Void, any Error> = await withCheckedContinuation { continuation in
-            Process<Input>.spawn { me in
+            Process<Input>.spawn(on: group.next()) { me in
                 do {
                     try await talk(as: me)
                     continuation.resume(returning: .success(()))
@@ -48,51 +67,80 @@ struct Conversation: Sendable {
         try result.get()
     }
 
-    private func talk(as me: isolated Process<Input>) async throws {
+    private func talk(as me: isolated Me) async throws {
         connect(for: me)
         limitTime(of: me)
-        var connection: WebSocket?
-        var silence: Duration?
-        while let input = await next(for: me, silence) {
-            switch input {
-            case .handshake(let step): try await tellOf(step)
-            case .connected(let new):
-                connection = new
-                try await begin(new, as: me)
-            case .failed(let error): throw try await told(error)
-            case .socket(.frame(let connection, let frame)):
-                try await tell(.received(frame))
-                // At the end this fails, and the event that tells of it is on its way.
-                try? await connection.setActive(.once)
-            case .socket(.closed(_, let close)): return try await end(with: close)
-            case .socket(.failed(_, let error)): throw try await told(error)
-            case .inputEnded: if case .silence(let settling) = parting { silence = settling }
-            case .stayed: return try await close(connection)
-            case .late(let limit):
-                try await leave(connection, .normal)
-                throw CommandFailure("not over within \(limit)", exitCode: 124)
-            case .signal(let number):
-                try await leave(connection, .goingAway)
-                throw ExitCode(128 + number)
-            }
+        var progress = Progress()
+        while !progress.isOver, let input = await next(for: me, progress.silence) {
+            try await take(input, as: me, &progress)
         }
-        try await close(connection)
+        if !progress.isOver { try await close(progress.connection) }
     }
 
-    private func next(for me: isolated Process<Input>, _ silence: Duration?) async -> Input? {
+    private func next(for me: isolated Me, _ silence: Duration?) async -> Input? {
         if let silence { await me.receive(timeout: silence) } else { await me.receive() }
     }
 
-    private func begin(_ connection: WebSocket, as me: isolated Process<Input>) async throws {
+    private func take(_ input: Input, as me: isolated Me, _ progress: inout Progress) async throws {
+        switch input {
+        case .handshake(let step): try await tellOf(step)
+        case .connected(let connection):
+            try await connection.subscribe(me, active: .once) { .socket($0) }
+            try await begin(connection, as: me, &progress)
+        case .failed(let error): throw try await told(error)
+        case .socket(.frame(let connection, let frame)): try await show(frame, of: connection)
+        case .socket(.closed(_, let close)):
+            progress.isOver = true
+            try await end(with: close)
+        case .socket(.failed(_, let error)): throw try await told(error)
+        case .client(let event): try await take(event, as: me, &progress)
+        case .inputEnded: if case .silence(let settling) = parting { progress.silence = settling }
+        case .stayed:
+            progress.isOver = true
+            try await close(progress.connection)
+        case .late(let limit):
+            try await leave(progress.connection, .normal)
+            throw CommandFailure("not over within \(limit)", exitCode: 124)
+        case .signal(let number):
+            try await leave(progress.connection, .goingAway)
+            throw ExitCode(128 + number)
+        }
+    }
+
+    private func take(
+        _ event: ReconnectingWebSocket.Event, as me: isolated Me, _ progress: inout Progress
+    ) async throws {
+        switch event {
+        case .up(let connection):
+            try await begin(connection, as: me, &progress)
+            await uplink.up(connection)
+        case .frame(let connection, let frame): try await show(frame, of: connection)
+        case .down(let error, let delay):
+            progress.connection = nil
+            try await tell(.down(error, retryIn: delay))
+        case .stopped(let reason) where reason.error != nil: throw try await told(reason.error ?? reason)
+        case .stopped(let reason): throw CommandFailure("the client ended: \(reason)")
+        }
+    }
+
+    private func begin(_ connection: WebSocket, as me: isolated Me, _ progress: inout Progress) async throws {
+        progress.connection = connection
         try await tell(
             .connected(
                 .init(
                     url: url, address: connection.peerAddress.map { "\($0)" }, subprotocol: connection.subprotocol,
                     tls: connection.tls)))
-        try await connection.subscribe(me, active: .once) { .socket($0) }
+        if progress.hasBegun { return }
+        progress.hasBegun = true
         let source = try await source()
         sendInput(source, to: connection, for: me)
         sendSignal(to: me)
+    }
+
+    private func show(_ frame: WebSocket.Frame, of connection: WebSocket) async throws {
+        try await tell(.received(frame))
+        // At the end this fails, and the event that tells of it is on its way.
+        try? await connection.setActive(.once)
     }
 
     /// What is said to whom types, and a console if somebody does.
@@ -105,9 +153,11 @@ struct Conversation: Sendable {
         let isEditing = try await blocking { () throws(CommandFailure) in try console.beginEditing() }
         return isEditing ? .console(console, isBinary: isBinary) : .lines(StandardInput(), isBinary: isBinary)
     }
+}
 
-    // MARK: The end
+// MARK: - The end
 
+extension Conversation {
     private func close(_ connection: WebSocket?) async throws {
         guard let connection else { return }
         try await leave(connection, .normal)
@@ -133,8 +183,14 @@ struct Conversation: Sendable {
         if let error = error as? WebSocketError { try await tell(.failed(error)) }
         return error
     }
+}
 
-    // MARK: Printing
+// MARK: - Printing
+
+extension Conversation {
+    func tell(_ event: ConversationEvent) async throws(CommandFailure) {
+        try await print(report.lines(for: event, at: Timestamp.now))
+    }
 
     private func tellOf(_ step: HandshakeStep) async throws(CommandFailure) {
         switch step {
@@ -142,10 +198,6 @@ struct Conversation: Sendable {
             try await tell(.request(bytes, to: address.map { "\($0)" }, tls: tls))
         case .answer(let bytes): try await tell(.answer(bytes))
         }
-    }
-
-    func tell(_ event: ConversationEvent) async throws(CommandFailure) {
-        try await print(report.lines(for: event, at: Timestamp.now))
     }
 
     /// Prints where it blocks no scheduler: a terminal may be stopped.

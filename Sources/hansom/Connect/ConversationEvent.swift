@@ -16,6 +16,9 @@ enum ConversationEvent: Sendable {
     /// There is no connection, or no more.
     case failed(WebSocketError)
 
+    /// There is no connection, or no more, and another will be tried.
+    case down(WebSocketError, retryIn: Duration)
+
     /// A connection as it begins.
     struct Connected: Sendable {
         let url: String

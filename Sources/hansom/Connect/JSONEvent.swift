@@ -13,7 +13,11 @@ enum JSONEvent {
         case .received(let received): return frame(received, "in", time())
         case .closing(let end): return close(end, "out", time())
         case .closed(let end): return close(end, "in", time())
-        case .failed(let error): return failure(error, time())
+        case .failed(let error): return failure("error", error, time())
+        case .down(let error, let delay):
+            var line = failure("down", error, time())
+            line.add("retryMilliseconds", Report.milliseconds(delay))
+            return line
         }
     }
 
@@ -60,8 +64,8 @@ enum JSONEvent {
         return line
     }
 
-    private static func failure(_ error: WebSocketError, _ time: Timestamp) -> JSONLine {
-        var line = begin("error", time)
+    private static func failure(_ type: String, _ error: WebSocketError, _ time: Timestamp) -> JSONLine {
+        var line = begin(type, time)
         line.add("error", error.code.description)
         line.add("message", error.message)
         line.add("host", error.host)

@@ -40,6 +40,9 @@ struct Report: Sendable {
             let mark = marks ? output.paint("< ", .received) : ""
             return [Console.Line(text: mark + Report.show(message), stream: .output)]
         case .closed(let close) where close.isOrderly: return [remark("closed with \(close)")]
+        case .down(let error, let delay):
+            let text = "\(error.message); next attempt in \(Report.milliseconds(delay)) ms"
+            return [Console.Line(text: errors.paint("\(Printable(text))", .failure), stream: .error)]
         case .request, .answer, .connected, .sent, .closing, .closed, .failed: return []
         }
     }
@@ -47,6 +50,11 @@ struct Report: Sendable {
     private func note(_ line: VerboseLines.Line) -> Console.Line {
         let text = "\(line.mark) \(Printable(line.text))"
         return Console.Line(text: errors.paint(text, line.role), stream: .error)
+    }
+
+    static func milliseconds(_ duration: Duration) -> Int {
+        let (seconds, attoseconds) = duration.components
+        return Int(clamping: seconds) * 1000 + Int(attoseconds / 1_000_000_000_000_000)
     }
 
     private static func show(_ message: WebSocket.Message) -> String {

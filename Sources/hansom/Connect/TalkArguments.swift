@@ -43,6 +43,13 @@ struct TalkArguments: ParsableArguments {
         transform: TalkArguments.interval)
     var pingInterval: Interval?
 
+    @Flag(
+        help: """
+            Connect again whenever the connection is over or cannot be made, unless the same would happen again (401, \
+            an unknown authority). Each wait is a random time of up to 0.5 s, then twice as much each time, up to 30 s.
+            """)
+    var reconnect = false
+
     /// How often something is done.
     enum Interval: Equatable, Sendable {
         case never

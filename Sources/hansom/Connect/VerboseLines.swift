@@ -27,7 +27,7 @@ enum VerboseLines {
         case .received(let frame): return [Line(mark: "<", text: name(frame))]
         case .closing(let close): return [Line(mark: ">", text: "close \(close)")]
         case .closed(let close): return [Line(mark: "<", text: "close \(close)")]
-        case .failed: return []
+        case .failed, .down: return []
         }
     }
 

@@ -21,12 +21,15 @@ actor TerminalRun {
     /// What it shows by now.
     var screen: Screen { Screen(showing: String(decoding: raw, as: UTF8.self)) }
 
-    init(_ arguments: String..., environment: [String] = []) throws {
-        let master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC)
-        guard master >= 0, grantpt(master) == 0, unlockpt(master) == 0, let name = unsafe ptsname(master) else {
+    init(arguments: [String], _ environment: [String] = []) throws {
+        // What `posix_openpt` and `ptsname` do, which Swift's Glibc has not: pty(7), ioctl_tty(2).
+        let (unlock, nameSlave) = (UInt(0x4004_5431), UInt(0x8004_5430))
+        let master = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC)
+        var (locked, number) = (Int32(0), Int32(0))
+        guard unsafe ioctl(master, unlock, &locked) == 0, unsafe ioctl(master, nameSlave, &number) == 0 else {
             throw POSIXError(.ENOTTY)
         }
-        let path = unsafe String(cString: name)
+        let path = "/dev/pts/\(number)"
         var size = winsize(ws_row: 24, ws_col: 60, ws_xpixel: 0, ws_ypixel: 0)
         unsafe ioctl(master, UInt(TIOCSWINSZ), &size)
         self.master = master
@@ -93,8 +96,9 @@ actor TerminalRun {
         var attributes = posix_spawnattr_t()
         unsafe posix_spawnattr_init(&attributes)
         defer { unsafe posix_spawnattr_destroy(&attributes) }
+        let setsid: Int16 = 0x80  // POSIX_SPAWN_SETSID
         // The leader of a session of its own gets the terminal that it opens first: ^C and ^Z are for it.
-        unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSID))
+        unsafe posix_spawnattr_setflags(&attributes, setsid)
         var actions = unsafe posix_spawn_file_actions_t()
         unsafe posix_spawn_file_actions_init(&actions)
         defer { unsafe posix_spawn_file_actions_destroy(&actions) }
@@ -104,8 +108,9 @@ actor TerminalRun {
         let executable = CommandRun.executable.path
         var words = unsafe ([executable] + arguments).map { unsafe strdup($0) } + [nil]
         defer { unsafe words.forEach { word in unsafe free(word) } }
+        let environment = environment.contains { $0.hasPrefix("TERM=") } ? environment : environment + ["TERM=xterm"]
         let inherited = ProcessInfo.processInfo.environment.filter { $0.key != "NO_COLOR" && $0.key != "TERM" }
-        var variables = unsafe (inherited.map { "\($0.key)=\($0.value)" } + ["TERM=xterm"] + environment).map {
+        var variables = unsafe (inherited.map { "\($0.key)=\($0.value)" } + environment).map {
             unsafe strdup($0)
         } + [nil]
         defer { unsafe variables.forEach { word in unsafe free(word) } }
