@@ -50,7 +50,8 @@ struct Connect: AsyncParsableCommand {
 
     func run() async throws {
         let conversation = Conversation(
-            url: url, options: options, reconnects: talk.reconnect, script: talk.script, isBinary: talk.binary, parting: talk.parting,
+            url: url, options: options, reconnects: talk.reconnect, script: talk.script, isBinary: talk.binary,
+            parting: talk.parting,
             longest: talk.maxTime?.duration, report: output.report, console: Console(output.palette(for: .error)))
         try await conversation.run()
     }

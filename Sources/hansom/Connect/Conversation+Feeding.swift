@@ -61,7 +61,8 @@ extension Conversation {
     private func send(_ message: WebSocket.Message, over connection: inout WebSocket) async throws {
         while true {
             do {
-                return try await connection.send(message)
+                try await connection.send(message)
+                return
             } catch {
                 guard reconnects, connection.isClosed else { throw error }
                 connection = await uplink.next(after: connection)

@@ -5,7 +5,8 @@ internal import WSClient
 struct IdentityArguments: ParsableArguments {
     @Option(
         name: .customLong("cert"),
-        help: ArgumentHelp("Show this certificate (PEM, with its intermediates) to a server that asks.", valueName: "file"))
+        help: ArgumentHelp(
+            "Show this certificate (PEM, with its intermediates) to a server that asks.", valueName: "file"))
     var certificate: String?
 
     @Option(help: ArgumentHelp("The certificate's private key (PEM). (default: in the same file)", valueName: "file"))

@@ -18,7 +18,8 @@ struct ConnectToolTests {
 
     @Test func `sends what the command line says, in order, and reads no input`() async throws {
         try await CommandRun.serving("echo", "--port", "0") { _, url in
-            let run = await (try CommandRun("connect", url, "-x", "one", "--execute", "", "-x", "zwei, drei")).finished()
+            let run = await (try CommandRun("connect", url, "-x", "one", "--execute", "", "-x", "zwei, drei"))
+                .finished()
             #expect(run.code == 0)
             #expect(run.output == ["one", "", "zwei, drei"])
             #expect(run.errors == ["closed with 1000"])
@@ -118,8 +119,7 @@ struct ConnectToolTests {
         var options = ServerOptions()
         options.tls = TLSServerOptions(
             identity: .files(certificateChain: files.certificate, privateKey: files.key))
-        options.tls?.clientCertificates = .require
-        options.tls?.clientRoots = .file(files.certificate)
+        options.tls?.clientCertificates = .required(.file(files.certificate))
         let server = try await WebSocketServer.listen(port: 0, options: options) { ws in
             try await ws.send(.text(ws.tls?.peerSubject ?? "nobody"))
         }
@@ -157,8 +157,9 @@ struct ConnectToolTests {
             }
             try await ws.send(.text("pinged"))
         }
-        let run = await (try CommandRun(
-            "connect", "ws://\(server.address)", "--ping-interval", "0.05", "--wait", "50", input: "")).finished()
+        let run = await
+            (try CommandRun(
+                "connect", "ws://\(server.address)", "--ping-interval", "0.05", "--wait", "50", input: "")).finished()
         #expect(run.output == ["pinged"])
         await server.forceClose()
     }

@@ -46,23 +46,27 @@ struct ReportTests {
         #expect(lines(.connected(facts), isVerbose: true) == ["2 * the connection is open, subprotocol chat"])
     }
 
-    @Test(arguments: [
-        (.sent(.text("hi")), #""direction":"out","type":"text","data":"hi"}"#),
-        (.received(.text("\u{1B}")), #""direction":"in","type":"text","data":"\u001b"}"#),
-        (.received(.binary([1, 2])), #""direction":"in","type":"binary","data":"AQI="}"#),
-        (.received(.ping([1])), #""direction":"in","type":"ping","data":"AQ=="}"#),
-        (.received(.pong([])), #""direction":"in","type":"pong","data":""}"#),
-        (.closing(.init(code: .normal)), #""direction":"out","type":"close","code":1000,"reason":""}"#),
-        (.closed(.init(code: .goingAway, reason: "x")), #""direction":"in","type":"close","code":1001,"reason":"x"}"#),
-        (
-            .connected(.init(url: "ws://a/", address: "b", subprotocol: "c")),
-            #""type":"connected","url":"ws://a/","address":"b","subprotocol":"c"}"#
-        ),
-        (
-            .failed(WebSocketError(.refused, "no", phase: .connect, place: .init(host: "h", port: 1))),
-            #""type":"error","error":"refused","message":"no","host":"h","port":1,"phase":"connect"}"#
-        ),
-    ] as [(ConversationEvent, String)])
+    @Test(
+        arguments: [
+            (.sent(.text("hi")), #""direction":"out","type":"text","data":"hi"}"#),
+            (.received(.text("\u{1B}")), #""direction":"in","type":"text","data":"\u001b"}"#),
+            (.received(.binary([1, 2])), #""direction":"in","type":"binary","data":"AQI="}"#),
+            (.received(.ping([1])), #""direction":"in","type":"ping","data":"AQ=="}"#),
+            (.received(.pong([])), #""direction":"in","type":"pong","data":""}"#),
+            (.closing(.init(code: .normal)), #""direction":"out","type":"close","code":1000,"reason":""}"#),
+            (
+                .closed(.init(code: .goingAway, reason: "x")),
+                #""direction":"in","type":"close","code":1001,"reason":"x"}"#
+            ),
+            (
+                .connected(.init(url: "ws://a/", address: "b", subprotocol: "c")),
+                #""type":"connected","url":"ws://a/","address":"b","subprotocol":"c"}"#
+            ),
+            (
+                .failed(WebSocketError(.refused, "no", phase: .connect, place: .init(host: "h", port: 1))),
+                #""type":"error","error":"refused","message":"no","host":"h","port":1,"phase":"connect"}"#
+            ),
+        ] as [(ConversationEvent, String)])
     func `makes a line of JSON of each event`(event: ConversationEvent, rest: String) {
         #expect(lines(event, .json) == [#"1 {"time":"1970-01-01T00:00:00.000Z","# + rest])
     }

@@ -11,7 +11,7 @@ struct TerminalTests {
         handler: @escaping WebSocket.Handler = TerminalTests.echo,
         body: (TerminalRun, WebSocketServer) async throws -> Void
     ) async throws {
-        let server = try await WebSocketServer.listen(port: 0, handler)
+        let server = try await WebSocketServer.listen(port: 0, handler: handler)
         let run = try TerminalRun(arguments: ["connect", "ws://\(server.address)"] + arguments, environment)
         do {
             try await run.wait("the prompt") { $0.line == ">" }
@@ -131,7 +131,7 @@ struct TerminalTests {
     }
 
     @Test func `a dumb terminal gives whole lines`() async throws {
-        let server = try await WebSocketServer.listen(port: 0, TerminalTests.echo)
+        let server = try await WebSocketServer.listen(port: 0, handler: TerminalTests.echo)
         let run = try TerminalRun(arguments: ["connect", "ws://\(server.address)"], ["TERM=dumb"])
         try await run.wait("the greeting") { $0.lines.contains { $0.hasPrefix("connected") } }
         #expect(run.mode == TerminalTests.usual)

@@ -24,17 +24,17 @@ actor TerminalRun {
     init(arguments: [String], _ environment: [String] = []) throws {
         // What `posix_openpt` and `ptsname` do, which Swift's Glibc has not: pty(7), ioctl_tty(2).
         let (unlock, nameSlave) = (UInt(0x4004_5431), UInt(0x8004_5430))
-        let master = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC)
+        let master = unsafe open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC)
         var (locked, number) = (Int32(0), Int32(0))
         guard unsafe ioctl(master, unlock, &locked) == 0, unsafe ioctl(master, nameSlave, &number) == 0 else {
             throw POSIXError(.ENOTTY)
         }
         let path = "/dev/pts/\(number)"
         var size = winsize(ws_row: 24, ws_col: 60, ws_xpixel: 0, ws_ypixel: 0)
-        unsafe ioctl(master, UInt(TIOCSWINSZ), &size)
+        _ = unsafe ioctl(master, UInt(TIOCSWINSZ), &size)
         self.master = master
         // Kept open, so that the mode can be asked for after the end and no byte is lost.
-        slave = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC)
+        slave = unsafe open(path, O_RDWR | O_NOCTTY | O_CLOEXEC)
         let pid = try TerminalRun.spawn(arguments, environment, terminal: path)
         self.pid = pid
         pieces = TerminalRun.pieces(from: master)
@@ -110,9 +110,10 @@ actor TerminalRun {
         defer { unsafe words.forEach { word in unsafe free(word) } }
         let environment = environment.contains { $0.hasPrefix("TERM=") } ? environment : environment + ["TERM=xterm"]
         let inherited = ProcessInfo.processInfo.environment.filter { $0.key != "NO_COLOR" && $0.key != "TERM" }
-        var variables = unsafe (inherited.map { "\($0.key)=\($0.value)" } + environment).map {
-            unsafe strdup($0)
-        } + [nil]
+        var variables =
+            unsafe (inherited.map { "\($0.key)=\($0.value)" } + environment).map {
+                unsafe strdup($0)
+            } + [nil]
         defer { unsafe variables.forEach { word in unsafe free(word) } }
         var pid: pid_t = 0
         let result = unsafe posix_spawn(&pid, executable, &actions, &attributes, &words, &variables)

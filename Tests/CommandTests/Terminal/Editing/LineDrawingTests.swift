@@ -53,10 +53,12 @@ struct LineDrawingTests {
         #expect(Screen(showing: drawing.finished("x\ty")).lines == ["> x\\ty", ""])
     }
 
-    @Test(arguments: [
-        ("a", 1), ("ä", 1), ("e\u{301}", 1), ("世", 2), ("한", 2), ("👍", 2), ("❤\u{FE0F}", 2), ("🇩🇪", 2), ("👩‍👩‍👧", 2), ("ﬁ", 1),
-        ("、", 2), ("Ａ", 2), ("א", 1),
-    ] as [(Character, Int)])
+    @Test(
+        arguments: [
+            ("a", 1), ("ä", 1), ("e\u{301}", 1), ("世", 2), ("한", 2), ("👍", 2), ("❤\u{FE0F}", 2), ("🇩🇪", 2), ("👩‍👩‍👧", 2),
+            ("ﬁ", 1),
+            ("、", 2), ("Ａ", 2), ("א", 1),
+        ] as [(Character, Int)])
     func `knows how wide characters are`(character: Character, width: Int) {
         #expect(DisplayWidth.of(character) == width)
     }
