@@ -3,6 +3,9 @@ internal import WSClient
 
 /// What feeds the mailbox.
 extension Conversation {
+    /// What the ping after the last message carries: its pong is nobody's business.
+    static let lastPing = Array("all is said".utf8)
+
     /// Begins to connect, as the process, so that the connection ends with it.
     func connect(for me: isolated Me) {
         var options = options
@@ -85,7 +88,7 @@ extension Conversation {
     /// silence before that means nothing. One that answers none is not waited for longer than a connection would be.
     private func awaitPong(_ connection: WebSocket) async {
         await withTaskGroup(of: Void.self) { group in
-            group.addTask { _ = try? await connection.ping() }
+            group.addTask { _ = try? await connection.ping(Conversation.lastPing) }
             group.addTask { try? await Task.sleep(for: options.connectTimeout ?? .seconds(8)) }
             await group.next()
             group.cancelAll()

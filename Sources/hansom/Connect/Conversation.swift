@@ -138,7 +138,7 @@ struct Conversation: Sendable {
     }
 
     private func show(_ frame: WebSocket.Frame, of connection: WebSocket) async throws {
-        try await tell(.received(frame))
+        if frame != .pong(Conversation.lastPing) { try await tell(.received(frame)) }
         // At the end this fails, and the event that tells of it is on its way.
         try? await connection.setActive(.once)
     }

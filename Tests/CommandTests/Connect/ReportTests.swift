@@ -32,6 +32,13 @@ struct ReportTests {
         }
     }
 
+    @Test func `says when the next attempt is made, in words and in JSON (C9)`() {
+        let event = ConversationEvent.down(WebSocketError(.refused, "no\u{1B}"), retryIn: .milliseconds(1250))
+        #expect(lines(event) == ["2 no\\u{1B}; next attempt in 1250 ms"])
+        let json = #""type":"down","error":"refused","message":"no\u001b","retryMilliseconds":1250}"#
+        #expect(lines(event, .json) == [#"1 {"time":"1970-01-01T00:00:00.000Z","# + json])
+    }
+
     @Test func `tells more when asked to, and nothing of it on standard output`() {
         let request = Array("GET / HTTP/1.1\r\nHost: a\u{1B}\r\n\r\n".utf8)
         #expect(
