@@ -63,6 +63,7 @@ enum Signals {
 
     private static func mask(_ numbers: [Int32], _ how: Int32) {
         var set = set(of: numbers)
+        // Safety: here and below, a set is one value that lives as long as the call.
         unsafe pthread_sigmask(how, &set, nil)
     }
 

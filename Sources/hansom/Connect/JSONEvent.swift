@@ -23,7 +23,7 @@ enum JSONEvent {
 
     private static func connected(_ facts: ConversationEvent.Connected, _ time: Timestamp) -> JSONLine {
         var line = begin("connected", time)
-        line.add("url", facts.url)
+        line.add("url", withoutCredentials(facts.url))
         line.add("address", facts.address)
         line.add("subprotocol", facts.subprotocol)
         if let tls = facts.tls {
@@ -35,6 +35,15 @@ enum JSONEvent {
             line.add("tls", object)
         }
         return line
+    }
+
+    /// The URL without user and password: lines are kept, and sent to others.
+    private static func withoutCredentials(_ url: String) -> String {
+        guard let scheme = url.firstRange(of: "://") else { return url }
+        let rest = url[scheme.upperBound...]
+        let authority = rest.prefix { !"/?#".contains($0) }
+        guard let at = authority.lastIndex(of: "@") else { return url }
+        return String(url[..<scheme.upperBound] + rest[rest.index(after: at)...])
     }
 
     private static func frame(_ frame: WebSocket.Frame, _ direction: String, _ time: Timestamp) -> JSONLine {

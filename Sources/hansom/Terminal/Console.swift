@@ -97,6 +97,7 @@ final class Console: @unchecked Sendable {
     /// Asked for each time: the window may have another size by now.
     private var drawing: LineDrawing {
         var size = winsize()
+        // Safety: the call fills one value that lives as long as the call.
         let isKnown = unsafe ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0
         return LineDrawing(palette, columns: isKnown ? Int(size.ws_col) : 80)
     }

@@ -15,6 +15,7 @@ enum RawMode {
     static func enter(redraw: @escaping @Sendable () -> Void) -> Bool {
         state.lock.withLock {
             var before = termios()
+            // Safety: here and below, the call fills or reads one value that lives as long as the call.
             guard unsafe tcgetattr(STDIN_FILENO, &before) == 0 else { return false }
             if !state.isRegistered {
                 state.isRegistered = true
@@ -55,6 +56,7 @@ enum RawMode {
         var mode = mode
         mode.c_lflag &= ~tcflag_t(ICANON | ECHO | IEXTEN)
         // `read` waits for one byte at least, and for no more.
+        // Safety: both places are less than NCCS, the size of the array.
         unsafe withUnsafeMutableBytes(of: &mode.c_cc) { characters in
             unsafe characters[Int(VMIN)] = 1
             unsafe characters[Int(VTIME)] = 0

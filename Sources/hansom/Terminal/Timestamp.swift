@@ -21,6 +21,7 @@ struct Timestamp: CustomStringConvertible {
 
     static var now: Timestamp {
         var time = timespec()
+        // Safety: the call fills one value that lives as long as the call.
         unsafe clock_gettime(CLOCK_REALTIME, &time)
         return Timestamp(seconds: time.tv_sec, milliseconds: time.tv_nsec / 1_000_000)
     }

@@ -66,8 +66,8 @@ struct ReportTests {
                 #""direction":"in","type":"close","code":1001,"reason":"x"}"#
             ),
             (
-                .connected(.init(url: "ws://a/", address: "b", subprotocol: "c")),
-                #""type":"connected","url":"ws://a/","address":"b","subprotocol":"c"}"#
+                .connected(.init(url: "ws://u:p@a/@", address: "b", subprotocol: "c")),
+                #""type":"connected","url":"ws://a/@","address":"b","subprotocol":"c"}"#
             ),
             (
                 .failed(WebSocketError(.refused, "no", phase: .connect, place: .init(host: "h", port: 1))),
