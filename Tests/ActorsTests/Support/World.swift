@@ -70,7 +70,7 @@ struct World: Sendable {
 
     /// Ends what is left.
     func end() {
-        play { for core in scheduler.processes.all { core.receiveExit(.kill) } }
+        play { for core in scheduler.processes.cores { core.receiveExit(.kill) } }
         #expect(scheduler.processes.isEmpty)
     }
 }
