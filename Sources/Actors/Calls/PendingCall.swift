@@ -14,6 +14,9 @@ class PendingCall: Gate, @unchecked Sendable {
     private let observerID = ProcessCore.nextID()
     private let isSettled = Atomic<Bool>(false)
     private final var failure: Failure?
+    /// What the call throws when the callee ends, if it is not the reason of the end. Set on the callee's thread, while
+    /// nobody else has the token.
+    final var errorAtEnd: (any Error)?
     private final var isOver = false
     private final var continuation: CheckedContinuation<Void, Never>?
     private final var alarm: Alarm?
@@ -42,6 +45,7 @@ class PendingCall: Gate, @unchecked Sendable {
     @usableFromInline
     final func begin() {
         callee.addObserver(observerID) { [self] reason in
+            if let errorAtEnd { return fail(.refused(errorAtEnd)) }
             fail(reason.kind == .noProcess ? .noProcess : .exited(reason))
         }
     }
@@ -75,7 +79,7 @@ class PendingCall: Gate, @unchecked Sendable {
         guard !isSettled.load(ordering: .relaxed) else { return }
         // Later, also when this is the callee's thread: it may be about to end.
         callee.scheduler.runLater { [self] in
-            if callee.machine.isRunning { fail(.dropped) }
+            if callee.machine.isRunning && errorAtEnd == nil { fail(.dropped) }
         }
     }
 

@@ -18,6 +18,10 @@ public final class Reply<Value: Sendable>: Sendable {
 
     /// Answers the call by an error, which it throws.
     public func fail(_ error: any Error) { call.fail(.refused(error)) }
+
+    /// Answers the call by an error once the called process, which holds the only token, has ended.
+    @usableFromInline
+    func failAtEnd(_ error: any Error) { call.errorAtEnd = error }
 }
 
 extension Reply where Value == Void {

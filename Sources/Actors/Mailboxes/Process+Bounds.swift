@@ -6,7 +6,7 @@ extension Process {
     ///
     /// An unbounded mailbox always has room.
     public nonisolated func trySend(_ message: Message) -> SendResult {
-        guard pid.isAlive else { return .dead }
+        guard pid.isAlive, !core.scheduler.isCurrent || onOwnThread({ $0.isOpen }) else { return .dead }
         guard let bound else {
             send(message)
             return .sent
@@ -75,7 +75,7 @@ extension Process {
         case .suspend, .dropNewest, .fail: return false
         case .dropOldest: return dropOldest()
         case .kill:
-            core.receiveExit(.error(MailboxOverflow(limit: bound.limit)))
+            core.receiveExit(.error(MailboxOverflow(limit: bound.limit)), from: nil, source: .runtime)
             return false
         }
     }

@@ -64,7 +64,7 @@ extension Process {
     nonisolated func growQueue() {
         queue.grow()
         let threshold = core.scheduler.settings.mailboxWarning
-        if queue.count < threshold && queue.capacity > threshold && bound == nil {
+        if queue.count <= threshold && queue.capacity > threshold && bound == nil {
             core.scheduler.reportLongMailbox(core, capacity: queue.capacity / 2)
         }
     }

@@ -43,7 +43,7 @@ extension Process {
 
     /// Takes the first message that `isWanted` says yes to, and leaves the others where they are, in their order.
     ///
-    /// What waits is looked at once, and what arrives later once each. (OTP: selective receive.)
+    /// What waits is looked at once, and what arrives later twice at most. (OTP: selective receive.)
     ///
     /// - Parameters:
     ///   - timeout: how long to wait for it; default: as long as it takes.

@@ -52,7 +52,7 @@ public struct ExitReason: Error, CustomStringConvertible {
     /// again after it.
     public var isOrderly: Bool { kind == .normal || kind == .shutdown }
 
-    /// Whether the process failed by itself: what is reported as a crash.
+    /// Whether it is a failure: of a process that has failed by itself it is reported as a crash.
     var isCrash: Bool { kind == .error }
 
     public var description: String {

@@ -32,12 +32,7 @@ extension Process {
         mailbox: MailboxOptions = .unbounded, _ body: @escaping Process<M>.Body
     ) -> Process<M> {
         let child = Process<M>(on: scheduler, mailbox)
-        child.prepare(label, body)
-        let number = core.linkBegun(to: child.core)
-        child.core.scheduler.run { [core] in
-            if let number { child.core.linkArrived(from: core, number) }
-            child.onOwnThread { $0.start() }
-        }
+        child.begin(linkedTo: core, label, body)
         return child
     }
 
@@ -73,6 +68,12 @@ extension Process {
 
     /// Begins what it was prepared for.
     func start() {
+        // One that was asked to end before its first moment has none.
+        if let reason = core.exitReason {
+            body = nil
+            close()
+            return core.finish(reason)
+        }
         core.enlist(self)
         task = ProcessCore.$current.withValue(core) { Task { await run() } }
     }
@@ -124,7 +125,7 @@ extension Process: ProcessHost {
         onOwnThread { me in
             if me.servesRequests, let parent = me.core.parent, signal.from?.id == parent {
                 // OTP: a `gen_server` that traps exits ends with its parent all the same.
-                me.take(.stop(signal.reason))
+                me.take(.stop(signal.reason, grace: signal.grace))
             } else if let adapter = me.special?.exitAdapter {
                 me.deliverSignal(adapter(signal))
             }

@@ -77,6 +77,7 @@ public final actor Process<Message: Sendable> {
         var isSuspended = false
         var exitAdapter: (@Sendable (ExitSignal) -> Message)?
         var monitors: Set<MonitorReference> = []
+        var groupMonitors: Set<UInt64> = []
         /// At which places of the queue the messages stand that signals have become, by the numbers of the signals. Some
         /// may have been taken since, when the mailbox was plain: their places are before the queue's head.
         var signalPlaces: [UInt64: Int] = [:]

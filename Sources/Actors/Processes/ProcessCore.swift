@@ -25,6 +25,8 @@ package final class ProcessCore: Gate, @unchecked Sendable {
     private let alive = Atomic<Bool>(true)
     /// Whether its task still runs after it was marked dead.
     private var isZombie = false
+    /// Whether it was said how long the process may take to end.
+    private(set) var isGraceSet = false
     /// Where it stands among the processes of its scheduler.
     var tablePlace = UInt32.max
 
@@ -125,7 +127,9 @@ package final class ProcessCore: Gate, @unchecked Sendable {
     }
 
     /// From now on the process has so long to end before it is marked dead; `nil`: as long as it takes.
+    @usableFromInline
     func limitGrace(to allowed: Duration?) {
+        isGraceSet = true
         endGrace()
         guard let allowed, !machine.isDead else { return }
         // Safety: `finish` disarms it, and whoever lives here finishes before its core goes.
@@ -165,10 +169,11 @@ package final class ProcessCore: Gate, @unchecked Sendable {
     }
 
     private func end(_ reason: ExitReason, isReported: Bool) {
+        let isFailure = reason.isCrash && machine.endsByItself
         guard machine.end(reason) else { return }
         endGrace()
         alive.store(false, ordering: .sequentiallyConsistent)
-        let report = isReported && reason.isCrash ? crashReport(reason) : nil
+        let report = isReported && isFailure ? crashReport(reason) : nil
         unsafe host = nil
         Registry.processEnded(self)
         GroupDirectory.processEnded(self)

@@ -7,10 +7,11 @@ extension Server {
         do {
             next = try await start(me)
         } catch {
-            ready.fail(error)
+            ready.failAtEnd(error)
             throw error
         }
-        ready()
+        // One that was asked to end meanwhile has not started: who waits hears of its end.
+        if me.core.exitReason == nil { ready() }
         let reason: ExitReason
         do {
             while !next.isStop { next = try await step(me, next) }
@@ -27,7 +28,7 @@ extension Server {
         switch next {
         case .receive: try await handle(await me.receiveInput(timeout: nil), me, next)
         case .receiveWithin(let timeout): try await handle(await me.receiveInput(timeout: timeout), me, next)
-        case .continue: try await handleContinue(me)
+        case .continue: me.isOpen ? try await handleContinue(me) : .stop(me.core.exitReason ?? .normal)
         case .stop: next
         }
     }
@@ -40,7 +41,9 @@ extension Server {
         case .message(.info(let info)): return try await handle(info: info, me)
         case .timeout: return try await handleTimeout(me)
         case .end: return .stop(me.core.exitReason ?? .normal)
-        case .request(.stop(let reason)): return .stop(reason)
+        case .request(.stop(let reason, let grace)):
+            me.core.limitGrace(to: grace)
+            return .stop(reason)
         case .request(.state(let answer)):
             answer("\(self)")
             return current
@@ -50,8 +53,8 @@ extension Server {
     @usableFromInline
     mutating func finish(_ me: isolated Me, _ reason: ExitReason) async throws {
         guard !me.core.machine.isDead else { return }
-        // An exit signal has set a limit already.
-        if me.core.machine.isRunning { me.core.limitGrace(to: ProcessCore.defaultGrace) }
+        // An exit signal, or who asked for the end, has set a limit already.
+        if !me.core.isGraceSet { me.core.limitGrace(to: ProcessCore.defaultGrace) }
         me.core.machine.beginEnd(reason)
         await terminate(reason, me)
         throw reason
@@ -102,8 +105,9 @@ extension Process {
             case .nothing: break
             }
             if let timeout {
-                if special?.isPatienceOver == true || timeout == .zero { return .timeout }
-                bePatient(timeout)
+                let isOver = special?.isPatienceOver == true || timeout == .zero
+                if isOver && special?.isSuspended != true { return .timeout }
+                if !isOver { bePatient(timeout) }
             }
             beginWaiting()
             await core.pass(on: core.scheduler)
@@ -138,7 +142,7 @@ extension Process {
         return special.systemRequests.remove(at: index).request
     }
 
-    /// Starts the process, linked to `parent` if there is one. From any thread.
+    /// Starts the process, linked to `parent` if there is one, which ends it at once if it has ended. From any thread.
     nonisolated func begin(linkedTo parent: ProcessCore?, _ label: String?, _ body: @escaping Body) {
         prepare(label, body)
         let number = parent.flatMap { $0.scheduler.isCurrent ? $0.linkBegun(to: core) : nil }

@@ -36,7 +36,7 @@ public struct ServerProcess<S: Server>: Supervisable, Hashable {
     /// - Returns: why it has ended: `reason`, unless something else was first.
     @discardableResult
     public func stop(_ reason: ExitReason = .shutdown) async -> ExitReason {
-        process.ask(.stop(reason))
+        process.ask(.stop(reason, grace: ProcessCore.defaultGrace))
         return await process.down()
     }
 
