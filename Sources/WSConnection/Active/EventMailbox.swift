@@ -102,10 +102,12 @@ public final class EventMailbox: AsyncSequence, Sendable {
             withExtendedLifetime(left) {}
         }
 
-        func next() async -> WebSocket.Event? {
+        func next(isolation: isolated (any Actor)? = #isolation) async -> WebSocket.Event? {
             let id = ProcessCore.nextID()
             return await withTaskCancellationHandler {
-                await withCheckedContinuation { take(id, $0) }
+                // A closure that names it stays on the caller's thread; without it this one would run on the global pool.
+                _ = isolation
+                return await withCheckedContinuation { take(id, $0) }
             } onCancel: {
                 cancel(id)
             }
