@@ -20,5 +20,9 @@ let package = Package(
             name: "processes", dependencies: ["CHeap", .product(name: "Actors", package: "hansom")],
             path: "processes/swift", swiftSettings: strict),
         .target(name: "CHeap", path: "processes/heap"),
+        .executableTarget(
+            name: "client",
+            dependencies: [.product(name: "Actors", package: "hansom"), .product(name: "WSClient", package: "hansom")],
+            path: "client/swift", swiftSettings: strict),
     ]
 )

@@ -34,7 +34,8 @@
 enum { inputSize = 256 << 10, maxConnections = 20000, maxSize = 16 << 20, maxDepth = 1024, maxSeconds = 600 };
 
 static struct {
-    int port, pid, connections, depth, seconds, warmup;
+    int port, pid, connections, depth;
+    double seconds, warmup;
     size_t size;
     bool text, tls, idle;
 } options = {.connections = 64, .depth = 1, .seconds = 3, .warmup = 1, .size = 20};
@@ -57,6 +58,13 @@ static unsigned long long echoes;
 static double now(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/// CPU seconds that the load itself has spent so far.
+static double ownTime(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
@@ -238,11 +246,11 @@ static void run(struct connection *connections) {
         flush(c);
     }
     struct epoll_event events[256];
-    double start = now() + options.warmup, end = start + options.seconds, cpuAtStart = 0, time;
+    double start = now() + options.warmup, end = start + options.seconds, cpuAtStart = 0, ownAtStart = 0, time;
     unsigned long long echoesAtStart = 0;
     for (bool measuring = false; (time = now()) < end;) {
         if (!measuring && time >= start) {
-            measuring = true, start = time, echoesAtStart = echoes, cpuAtStart = serverTime();
+            measuring = true, start = time, echoesAtStart = echoes, cpuAtStart = serverTime(), ownAtStart = ownTime();
         }
         int count = epoll_wait(poller, events, 256, 1000);
         for (int i = 0; i < count; i++) {
@@ -251,10 +259,10 @@ static void run(struct connection *connections) {
             if (events[i].events & ~(unsigned)EPOLLOUT) takeEchoes(c);
         }
     }
-    double cpu = serverTime() - cpuAtStart, seconds = time - start;
+    double cpu = serverTime() - cpuAtStart, own = ownTime() - ownAtStart, seconds = time - start;
     unsigned long long messages = echoes - echoesAtStart;
     if (!messages) errx(1, "no message came back");
-    printf("msgs %llu\nseconds %.6f\nmsgs_per_second %.0f\n", messages, seconds, (double)messages / seconds);
+    printf("msgs %llu\nseconds %.6f\nmsgs_per_second %.0f\ncpu_seconds %.6f\n", messages, seconds, (double)messages / seconds, own);
     if (options.pid) {
         printf("server_cpu_seconds %.6f\nserver_cpu_share %.3f\nmsgs_per_cpu_second %.0f\n", cpu, cpu / seconds, (double)messages / cpu);
     }
@@ -276,6 +284,13 @@ static long number(const char *text, long low, long high) {
     return value;
 }
 
+static double duration(const char *text) {
+    char *end;
+    double value = strtod(text, &end);
+    if (*end || end == text || !(value >= 0 && value <= maxSeconds)) errx(64, "%s: seconds from 0 to %d are wanted", text, maxSeconds);
+    return value;
+}
+
 static void parse(int argc, char **argv) {
     static const struct option names[] = {
         {"port", 1, 0, 'p'}, {"pid", 1, 0, 'i'}, {"connections", 1, 0, 'c'}, {"size", 1, 0, 's'}, {"depth", 1, 0, 'd'},
@@ -287,8 +302,8 @@ static void parse(int argc, char **argv) {
             case 'c': options.connections = (int)number(optarg, 1, maxConnections); break;
             case 's': options.size = (size_t)number(optarg, 0, maxSize); break;
             case 'd': options.depth = (int)number(optarg, 1, maxDepth); break;
-            case 'n': options.seconds = (int)number(optarg, 1, maxSeconds); break;
-            case 'w': options.warmup = (int)number(optarg, 0, maxSeconds); break;
+            case 'n': options.seconds = duration(optarg); break;
+            case 'w': options.warmup = duration(optarg); break;
             case 't': options.text = true; break;
             case 'l': options.tls = true; break;
             case 'h': options.idle = true; break;

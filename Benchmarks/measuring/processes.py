@@ -26,8 +26,6 @@ MEASURES = [
     Measure("fanin", ANY),
     Measure("call", ANY),
     Measure("timers", ANY),
-    Measure("call", ANY),
-    Measure("timers", ANY),
     Measure("cross", range(2, 1 << 16)),
     Measure("idle", range(1, 2)),
 ]

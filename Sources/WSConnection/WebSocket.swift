@@ -36,6 +36,10 @@ public import WSProtocol
     /// Whether introspection has asked it to read no more for now.
     var isSuspended = false
     var receivers = Receivers()
+    /// Where the first `recv` that has to wait does so.
+    nonisolated var receiveGate: Gate { core }
+    var isGateTaken = false
+    var gateResult: Result<Frame, WebSocketError>?
     var messageHandler: MessageHandler?
     var streamed: IncomingPieces?
 
@@ -59,8 +63,6 @@ public import WSProtocol
     var handlerTask: Task<Void, Never>?
     var handlerIdentity: UnsafeCurrentTask?
     var isHandlerRunning = false
-    let handlerGate = Gate()
-    var handlerResult: Result<Frame, WebSocketError>?
     var handlerReason: Boxed<ExitReason>?
     var owner: Ownership?
 

@@ -30,6 +30,30 @@ import WSConnection
         }
     }
 
+    @Test func `a task that runs as the connection waits without asking another thread`() async throws {
+        try await Bench.run { bench in
+            let scheduler = bench.group.schedulers[0]
+            let (ws, peer) = await bench.connect()
+            // It prefers no executor: what resumed it elsewhere would have to post it back.
+            let echoing = Task.detached { try await echoAll(as: ws) }
+            let echo = Wire.text("x", masked: false)
+            var postedAtFirst: UInt64?
+            for _ in 0..<50 {
+                try await peer.send(Wire.text("x"))
+                #expect(try await peer.receive(echo.count) == echo)
+                postedAtFirst = postedAtFirst ?? scheduler.jobsPosted
+            }
+            #expect(scheduler.jobsPosted == postedAtFirst)
+            try await peer.send(Wire.close(1000))
+            _ = try await peer.receiveAll()
+            try await echoing.value
+        }
+    }
+
+    private func echoAll(as ws: isolated WebSocket) async throws {
+        for try await message in ws { try await ws.send(message) }
+    }
+
     /// The jobs that as many round trips cost with a synchronous handler, which has no task.
     private func jobsOfPeer(rounds: Int, _ burst: Int, _ bench: Bench) async throws -> Int {
         let scheduler = bench.group.schedulers[0]

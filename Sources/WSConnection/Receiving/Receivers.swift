@@ -2,14 +2,23 @@ internal import Actors
 
 /// The calls of `recv` and `recvFrame` that wait, first come, first served.
 struct Receivers {
+    /// Where a call waits, and so how it goes on.
+    @safe enum Place {
+        /// The connection's own handler, at the gate.
+        case handler
+        /// Another task, at the gate.
+        case gate
+        /// Another task, while the gate is taken.
+        case continuation(UnsafeContinuation<Result<WebSocket.Frame, WebSocketError>, Never>)
+    }
+
     @safe struct Waiter {
         let id: UInt64
         let wantsFrames: Bool
         let alarm: Alarm?
-        /// How the call goes on; `nil` for the connection's own handler, which waits at its gate.
-        let continuation: UnsafeContinuation<Result<WebSocket.Frame, WebSocketError>, Never>?
+        let place: Place
 
-        var isHandler: Bool { unsafe continuation == nil }
+        var isHandler: Bool { if case .handler = place { true } else { false } }
     }
 
     // Nearly always there is at most one.

@@ -82,8 +82,8 @@ extension WebSocket {
             if let message = nextMessage() { return message }
             guard try mayWaitAtGate() else { return try await messageElsewhere(patience) }
             waitAtGate(patience, wantsFrames: false)
-            await handlerGate.pass(on: scheduler)
-            if let message = try takeHandlerResult().get().message { return message }
+            await receiveGate.pass(on: scheduler)
+            if let message = try takeGateResult().get().message { return message }
         }
     }
 
@@ -97,20 +97,20 @@ extension WebSocket {
         if credits == 0, let frame = nextFrame() { return frame }
         if try mayWaitAtGate() {
             waitAtGate(patience, wantsFrames: true)
-            await handlerGate.pass(on: scheduler)
-            return try takeHandlerResult().get()
+            await receiveGate.pass(on: scheduler)
+            return try takeGateResult().get()
         }
         return try await waitElsewhere(patience, wantsFrames: true).get()
     }
 
-    /// Whether the one who wants to wait is the handler; throws if there is nothing to wait for.
+    /// Whether the one who wants to wait is the handler and the gate is free; throws if there is nothing to wait for.
     private func mayWaitAtGate() throws(WebSocketError) -> Bool {
         if credits > 0 {
             throw WebSocketError(.activeMode, "frames go to the subscriber; setActive(.off) first")
         }
         if let outcome { throw outcome.error }
         // While our close is on its way nothing more comes, but how it ends is still to be told.
-        guard isHandlerTask else { return false }
+        guard isHandlerTask, !isGateTaken else { return false }
         if Task.isCancelled { throw .cancelled }
         return true
     }
@@ -122,25 +122,40 @@ extension WebSocket {
     }
 
     private func waitAtGate(_ patience: Patience, wantsFrames: Bool) {
-        unsafe addReceiver(ProcessCore.nextID(), patience, wantsFrames, nil)
+        isGateTaken = true
+        addReceiver(ProcessCore.nextID(), patience, wantsFrames, .handler)
     }
 
-    private func takeHandlerResult() -> Result<Frame, WebSocketError> {
-        defer { handlerResult = nil }
-        return handlerResult ?? .failure(.cancelled)
+    private func takeGateResult() -> Result<Frame, WebSocketError> {
+        defer { gateResult = nil }
+        isGateTaken = false
+        return gateResult ?? .failure(.cancelled)
     }
 
+    /// Waits for another task than the handler: the first at the gate, which costs no hop, and who comes while it is
+    /// taken at a continuation.
     private func waitElsewhere(_ patience: Patience, wantsFrames: Bool) async -> Result<Frame, WebSocketError> {
         let id = ProcessCore.nextID()
         return await withTaskCancellationHandler {
-            await unsafe withUnsafeContinuation { continuation in
-                if let result = Task.isCancelled ? .failure(.cancelled) : resultAtOnce(wantsFrames) {
-                    return unsafe continuation.resume(returning: result)
-                }
-                unsafe addReceiver(id, patience, wantsFrames, continuation)
-            }
+            if isGateTaken { return await waitAtContinuation(id, patience, wantsFrames) }
+            if let result = Task.isCancelled ? .failure(.cancelled) : resultAtOnce(wantsFrames) { return result }
+            isGateTaken = true
+            addReceiver(id, patience, wantsFrames, .gate)
+            await receiveGate.pass(on: scheduler)
+            return takeGateResult()
         } onCancel: {
             scheduler.runLater { [self] in onOwnThread { $0.cancelReceiver(id) } }
+        }
+    }
+
+    private func waitAtContinuation(
+        _ id: UInt64, _ patience: Patience, _ wantsFrames: Bool
+    ) async -> Result<Frame, WebSocketError> {
+        await unsafe withUnsafeContinuation { continuation in
+            if let result = Task.isCancelled ? .failure(.cancelled) : resultAtOnce(wantsFrames) {
+                return unsafe continuation.resume(returning: result)
+            }
+            unsafe addReceiver(id, patience, wantsFrames, .continuation(continuation))
         }
     }
 
@@ -160,13 +175,9 @@ extension WebSocket {
         return outcome.map { .failure($0.error) }
     }
 
-    private func addReceiver(
-        _ id: UInt64, _ patience: Patience, _ wantsFrames: Bool,
-        _ continuation: UnsafeContinuation<Result<Frame, WebSocketError>, Never>?
-    ) {
+    private func addReceiver(_ id: UInt64, _ patience: Patience, _ wantsFrames: Bool, _ place: Receivers.Place) {
         let alarm = patience.timeout.map { armReceiver(id, $0) }
-        unsafe receivers.append(
-            Receivers.Waiter(id: id, wantsFrames: wantsFrames, alarm: alarm, continuation: continuation))
+        receivers.append(Receivers.Waiter(id: id, wantsFrames: wantsFrames, alarm: alarm, place: place))
     }
 
     private func armReceiver(_ id: UInt64, _ timeout: Duration) -> Alarm {
@@ -178,11 +189,11 @@ extension WebSocket {
 
     func resume(_ receiver: Receivers.Waiter, with result: Result<Frame, WebSocketError>) {
         if let alarm = receiver.alarm { scheduler.disarm(alarm) }
-        if let continuation = unsafe receiver.continuation {
-            unsafe continuation.resume(returning: result)
-        } else {
-            handlerResult = result
-            handlerGate.open(on: scheduler)
+        switch receiver.place {
+        case .continuation(let continuation): unsafe continuation.resume(returning: result)
+        case .handler, .gate:
+            gateResult = result
+            receiveGate.open(on: scheduler)
         }
     }
 

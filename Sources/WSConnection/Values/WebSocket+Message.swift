@@ -1,3 +1,5 @@
+internal import Glibc
+
 extension WebSocket {
     /// A whole message (RFC 6455 section 5.6).
     public enum Message: Sendable, Hashable {
@@ -10,6 +12,15 @@ extension WebSocket {
             switch self {
             case .text(let text): text.utf8.count
             case .binary(let bytes): bytes.count
+            }
+        }
+
+        /// Whether both are text, or both binary, with the same content.
+        public static func == (one: Message, other: Message) -> Bool {
+            switch (one, other) {
+            case (.text(let one), .text(let other)): one == other
+            case (.binary(let one), .binary(let other)): one.hasSameBytes(as: other)
+            case (.text, .binary), (.binary, .text): false
             }
         }
     }
@@ -48,6 +59,20 @@ extension WebSocket {
             switch self {
             case .text(let text): text.utf8.count
             case .binary(let bytes), .ping(let bytes), .pong(let bytes): bytes.count
+            }
+        }
+    }
+}
+
+extension [UInt8] {
+    /// What `==` says, many bytes a step; an array of the standard library compares one by one.
+    fileprivate func hasSameBytes(as other: [UInt8]) -> Bool {
+        guard count == other.count else { return false }
+        return unsafe withUnsafeBytes { one in
+            unsafe other.withUnsafeBytes { two in
+                guard let one = one.baseAddress, let two = two.baseAddress else { return true }
+                // Safety: both have `count` bytes, and live during the call.
+                return unsafe memcmp(one, two, count) == 0
             }
         }
     }
