@@ -11,7 +11,9 @@ import WSServer
     /// Options of ours, each met by every library.
     static let options: [CompressionOptions] = [
         .init(), .init(sendWindowBits: 15, receiveWindowBits: 15, threshold: 0),
-        .init(sendWindowBits: 9, receiveWindowBits: 9, sendContextTakeover: false, receiveContextTakeover: false, threshold: 0),
+        .init(
+            sendWindowBits: 9, receiveWindowBits: 9, sendContextTakeover: false, receiveContextTakeover: false,
+            threshold: 0),
     ]
 
     @Test(arguments: libraries, options)
@@ -55,7 +57,9 @@ import WSServer
     }
 
     private func exchange(_ ws: WebSocket) async throws {
-        var messages: [WebSocket.Message] = [.text("Hello, Grüße, 世界, 🚕"), .binary(Array(0...255)), .text(""), .binary([])]
+        var messages: [WebSocket.Message] = [
+            .text("Hello, Grüße, 世界, 🚕"), .binary(Array(0...255)), .text(""), .binary([]),
+        ]
         for size in [1, 125, 126, 127, 65535, 65536, 1 << 20] {
             messages.append(.text(String(repeating: "x", count: size)))
             messages.append(.binary((0..<size).map { UInt8(truncatingIfNeeded: $0 &* $0 &* 7) }))

@@ -18,7 +18,7 @@ final class Deflater {
         // lookahead that it keeps. That lies within a window of 8 bits.
         let bits = windowBits == 8 ? 9 : windowBits
         // Safety: the stream is zeroed, which asks for zlib's own allocator, and lives as long as this object.
-        unsafe stream = .allocate(capacity: 1)
+        let stream = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
         unsafe stream.initialize(to: z_stream())
         let status = unsafe CHansomZlib_deflate_init(
             stream, Int32(clamping: level), Int32(clamping: bits), Int32(clamping: memoryLevel))
@@ -26,6 +26,8 @@ final class Deflater {
             unsafe stream.deallocate()
             return nil
         }
+        // Not sooner: once all is there, `return nil` runs `deinit`.
+        unsafe self.stream = unsafe stream
     }
 
     deinit {

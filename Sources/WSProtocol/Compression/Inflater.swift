@@ -20,12 +20,14 @@ final class Inflater {
     /// - Returns: `nil` without memory, or for another window.
     init?(windowBits: Int) {
         // Safety: the stream is zeroed, which asks for zlib's own allocator, and lives as long as this object.
-        unsafe stream = .allocate(capacity: 1)
+        let stream = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
         unsafe stream.initialize(to: z_stream())
         guard unsafe CHansomZlib_inflate_init(stream, Int32(clamping: windowBits)) == Z_OK else {
             unsafe stream.deallocate()
             return nil
         }
+        // Not sooner: once all is there, `return nil` runs `deinit`.
+        unsafe self.stream = unsafe stream
     }
 
     deinit {

@@ -25,11 +25,10 @@ extension MessageAssembler {
             inflatedCount &+= progress.produced
             if inflatedCount > limit { return .failed(.inflatedTooBig(limit: limit)) }
             if isText, !isUTF8(from: start) { return .failed(.textNotUTF8) }
-            if progress.isMalformed { return .failed(.malformedCompression) }
+            let isStuck = consumed < part.count && progress.consumed == 0 && progress.produced == 0
+            if progress.isMalformed || isStuck { return .failed(.malformedCompression) }
             if consumed == part.count {
                 if progress.produced < room { return .consumed(consumed) }
-            } else if progress.consumed == 0, progress.produced == 0 {
-                return .failed(.malformedCompression)
             } else if mode == .streamed, bytes.count >= Self.inflatedPartCount {
                 return .consumed(consumed)
             }

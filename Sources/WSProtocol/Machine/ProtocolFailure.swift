@@ -40,8 +40,8 @@ public struct ProtocolFailure: Error, Hashable, Sendable {
         case inflatedTooBig(limit: Int)
         /// A compressed message that is no deflate stream, or does not end where it does.
         case malformedCompression
-        /// There is no memory to inflate a message with; the peer did nothing wrong.
-        case noMemoryToInflate
+        /// A message cannot be inflated, without memory or with options that zlib refuses; the peer did nothing wrong.
+        case cannotInflate
     }
 
     public let kind: Kind
@@ -55,7 +55,7 @@ public struct ProtocolFailure: Error, Hashable, Sendable {
         switch kind {
         case .reasonNotUTF8, .textNotUTF8, .malformedCompression: .invalidPayload
         case .frameTooBig, .messageTooBig, .tooManyFragments, .inflatedTooBig: .messageTooBig
-        case .noMemoryToInflate: .internalError
+        case .cannotInflate: .internalError
         default: .protocolError
         }
     }
@@ -75,8 +75,8 @@ extension ProtocolFailure: CustomStringConvertible {
             "message inflates to more than maxMessageSize \(limit) (RFC 6455 section 10.4)"
         case .malformedCompression:
             "compressed message is no whole deflate stream (RFC 7692 section 7.2.2)"
-        case .noMemoryToInflate:
-            "no memory to inflate a message with"
+        case .cannotInflate:
+            "cannot inflate a message, without memory or with these options"
         case .textNotUTF8:
             "text message is not UTF-8 (RFC 6455 section 8.1)"
         case .reasonNotUTF8:

@@ -39,7 +39,8 @@ extension ProtocolMachine {
         }
         return .complete(
             FrameHeader(
-                isFinal: first & 0x80 != 0, opcode: opcode, payloadCount: count, mask: mask, isCompressed: isCompressed))
+                isFinal: first & 0x80 != 0, opcode: opcode, payloadCount: count, mask: mask, isCompressed: isCompressed)
+        )
     }
 
     /// The rule that the first two bytes break, if any.

@@ -6,7 +6,7 @@ extension ProtocolMachine {
         let part = unsafe input.take(min(frameRemaining, input.count))
         var taken = part.count
         if assembler.mode != .discarded {
-            guard let inflater = compression?.decompressor() else { return fail(.noMemoryToInflate) }
+            guard let inflater = compression?.decompressor() else { return fail(.cannotInflate) }
             let key = header.mask ?? 0
             unsafe Mask.apply(key, to: part)
             switch unsafe assembler.inflate(
@@ -32,7 +32,7 @@ extension ProtocolMachine {
 
     private mutating func endCompressedMessage(_ header: FrameHeader) -> ProtocolEvent? {
         if assembler.mode != .discarded, let compression {
-            guard let inflater = compression.decompressor() else { return fail(.noMemoryToInflate) }
+            guard let inflater = compression.decompressor() else { return fail(.cannotInflate) }
             if let kind = assembler.finishInflating(with: inflater, limit: limits.maxMessageSize) { return fail(kind) }
             compression.endReceivedMessage()
         }

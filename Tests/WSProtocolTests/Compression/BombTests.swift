@@ -55,7 +55,8 @@ struct BombTests {
             let isFinal = index == 1023
             var payload = index == 0 ? pieces.first : pieces.other
             if isFinal { payload.append(0) }
-            let frame = index == 0
+            let frame =
+                index == 0
                 ? WireFrame.compressed(payload, isText: false, isFinal: false)
                 : .continuation(payload, isFinal: isFinal)
             for event in pair.server.receive([frame]) {

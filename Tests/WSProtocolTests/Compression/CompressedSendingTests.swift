@@ -128,7 +128,8 @@ struct CompressedSendingTests {
         var keeping = try CompressedPair()
         var plain = makeServer()
         for _ in 0..<2 {
-            for sent in [try forgetful.server.send(message), try keeping.server.send(message), try plain.send(message)] {
+            for sent in [try forgetful.server.send(message), try keeping.server.send(message), try plain.send(message)]
+            {
                 #expect(sent == Self.text.utf8.count)
             }
         }
@@ -160,6 +161,26 @@ struct CompressedSendingTests {
         try pair.server.send(message)
         let events = pair.client.receive(pair.server.output.drain())
         #expect(events == [.binary(Array(Self.text.utf8))])
+    }
+
+    @Test func `with options that zlib refuses nothing is compressed, and nothing can be inflated (W17)`() throws {
+        var pair = try CompressedPair(
+            client: .init(sendWindowBits: 15, threshold: 0),
+            server: .init(receiveWindowBits: 20, threshold: 0, level: 42))
+        try pair.server.send(text: Self.text)
+        try pair.server.sendFragment(text: Self.text, isFinal: false)
+        try pair.server.sendFragment(text: Self.text, isFinal: true)
+        let sent = pair.server.sentFrames()
+        #expect(
+            sent == [.text(Self.text), .text(Self.text, isFinal: false), .continuation(Self.text)])
+        #expect(EncodedMessage(text: Self.text, compression: .init(level: 42)).payloadCount == Self.text.utf8.count)
+        try pair.client.send(text: Self.text)
+        let events = pair.server.receive(pair.client.output.drain())
+        let failure = ProtocolFailure(.cannotInflate)
+        #expect(events == [.failure(failure)])
+        #expect(failure.code == .internalError)
+        let close = pair.server.sentFrames()
+        #expect(close == [.close(1011, failure.description)])
     }
 
     @Test func `during the closing handshake what comes compressed is not inflated (W8)`() throws {

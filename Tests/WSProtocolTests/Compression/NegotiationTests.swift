@@ -8,7 +8,8 @@ struct NegotiationTests {
 
     private func answer(to offers: String?, _ options: CompressionOptions? = .init()) throws -> Acceptance? {
         let request = try makeRequest(["Sec-WebSocket-Extensions": offers])
-        guard case .accept(let acceptance) = ServerHandshake.evaluate(request, rules: .init(compression: options)) else {
+        guard case .accept(let acceptance) = ServerHandshake.evaluate(request, rules: .init(compression: options))
+        else {
             return nil
         }
         #expect(acceptance.fields[.secWebSocketExtensions] == acceptance.extensions.first?.description)
@@ -77,17 +78,20 @@ struct NegotiationTests {
     ]
 
     @Test(arguments: badParameters)
-    func `a server declines an offer with bad parameters, and takes the next good one (T13) (W17)`(bad: String) throws {
+    func `a server declines a bad offer, and takes the next good one (T13) (W17)`(bad: String) throws {
         let declined = try answer(to: "\(Self.name); \(bad)")
         #expect(declined != nil)
         #expect(declined?.compression == nil)
         #expect(declined?.fields[.secWebSocketExtensions] == nil)
         #expect(declined?.offers.count == 1)
-        let next = try answer(to: "\(Self.name); \(bad), x-other; y=1, \(Self.name); server_max_window_bits=9, \(Self.name)")
+        let next = try answer(
+            to: "\(Self.name); \(bad), x-other; y=1, \(Self.name); server_max_window_bits=9, \(Self.name)")
         #expect(next?.fields[.secWebSocketExtensions] == "\(Self.name); server_max_window_bits=9")
     }
 
-    @Test(arguments: ["server_max_window_bits=", "client_max_window_bits=\"\"", "client_max_window_bits=\"8", "=8", ";"])
+    @Test(arguments: [
+        "server_max_window_bits=", "client_max_window_bits=\"\"", "client_max_window_bits=\"8", "=8", ";",
+    ])
     func `a server refuses with 400 what is no list of extensions (T13)`(bad: String) throws {
         #expect(try answer(to: "\(Self.name); \(bad)") == nil)
     }
@@ -127,7 +131,8 @@ struct NegotiationTests {
         #expect(
             try offer(
                 .init(
-                    sendWindowBits: 15, receiveWindowBits: 8, sendContextTakeover: false, receiveContextTakeover: false))
+                    sendWindowBits: 15, receiveWindowBits: 8, sendContextTakeover: false, receiveContextTakeover: false)
+            )
                 == """
                 permessage-deflate; server_no_context_takeover; client_no_context_takeover; server_max_window_bits=8; \
                 client_max_window_bits, permessage-deflate; server_no_context_takeover; client_no_context_takeover; \
@@ -152,11 +157,12 @@ struct NegotiationTests {
         #expect(agreement.clientContextTakeover == answer.clientTakes)
     }
 
-    @Test(arguments: badParameters.map { "permessage-deflate; " + $0 } + [
-        "permessage-deflate; client_max_window_bits", "permessage-deflate; client_max_window_bits=13",
-        "permessage-deflate, permessage-deflate", "permessage-deflate, x-other", "x-other", "permessage-deflate;",
-        "permessage-deflate; server_max_window_bits=", "permessage-deflate; server_max_window_bits=\"",
-    ])
+    @Test(
+        arguments: badParameters.map { "permessage-deflate; " + $0 } + [
+            "permessage-deflate; client_max_window_bits", "permessage-deflate; client_max_window_bits=13",
+            "permessage-deflate, permessage-deflate", "permessage-deflate, x-other", "x-other", "permessage-deflate;",
+            "permessage-deflate; server_max_window_bits=", "permessage-deflate; server_max_window_bits=\"",
+        ])
     func `a client fails the handshake for any other answer (T13) (W17)`(answer: String) throws {
         #expect(throws: HandshakeFailure.extensions(answer)) { try verify(answer, .init()) }
     }
