@@ -63,7 +63,7 @@ let package = Package(
         library("HansomTesting", ["Actors", "HansomTransport", "WSProtocol", "WSConnection"]),
 
         .executableTarget(
-            name: "hansom", dependencies: ["WSClient", "WSServer", "WSConnection", "Actors", httpTypes, argumentParser], swiftSettings: strict),
+            name: "hansom", dependencies: ["WSClient", "WSServer", "WSConnection", "WSProtocol", "Actors", httpTypes, argumentParser], swiftSettings: strict),
 
         tests("ActorsTests", ["Actors", "HansomTesting"]),
         // Scenarios of process behaviour, run here and by Erlang/OTP: see Tests/OTPScenarios/README.md.
@@ -85,6 +85,6 @@ let package = Package(
         // What README.md and GUIDE.md show, compiled and run.
         tests("GuideTests", ["WSClient", "WSServer", "WSProtocol", "ActorsLifecycle", "Actors", "HansomTesting", lifecycle, unixSignals, logging]),
         tests("HansomTransportTests", ["HansomTransport", "Actors", "CTLS", "HansomTesting"]),
-        tests("CommandTests", ["hansom", "WSClient", "WSServer", "WSProtocol"]),
+        tests("CommandTests", ["hansom", "WSClient", "WSServer", "WSProtocol", argumentParser]),
     ]
 )

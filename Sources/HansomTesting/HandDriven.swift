@@ -12,7 +12,9 @@ package struct HandDriven: Sendable {
     package let time = ManualTime()
     package let scheduler: Scheduler
 
-    package init(index: Int = 0) { scheduler = Scheduler(index: index, poller: poller, time: time) }
+    package init(index: Int = 0, settings: SystemSettings = SystemSettings()) {
+        scheduler = Scheduler(index: index, poller: poller, time: time, settings: settings)
+    }
 
     /// Runs `body` with the calling thread as the scheduler's.
     package func run<R>(_ body: () -> R) -> R { scheduler.onThisThread(body) }

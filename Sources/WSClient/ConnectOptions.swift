@@ -61,6 +61,8 @@ public struct ConnectOptions: Sendable {
     public var compression: CompressionOptions?
     /// What bounds the connection; see `WebSocket.Limits`.
     public var limits: WebSocket.Limits
+    /// Is told of each opening handshake as it goes, on the connection's scheduler: redirects' and refused ones too.
+    package var onHandshake: (@Sendable (HandshakeStep) -> Void)?
     /// The process that is to own the connection; default: the one that connects, if a process does.
     public var owner: PID?
     /// Where the connection is to live; default: the caller's scheduler, or one of the shared group's in turn.

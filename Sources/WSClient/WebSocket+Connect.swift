@@ -38,7 +38,7 @@ extension WebSocket {
             do throws(WebSocketError) { return .success(try await dialer.dial()) } catch { return .failure(error) }
         }
         // An attempt belongs to the process too, whatever task of it makes the attempt.
-        let bond = owner.map { DialBond($0, dialer, scheduler) }
+        let bond = owner.map { owner in EndBond(owner) { scheduler.run { dialer.abort(.ownerEnded) } } }
         let result = await withTaskCancellationHandler {
             await task.value
         } onCancel: {

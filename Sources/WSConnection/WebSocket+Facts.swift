@@ -20,6 +20,9 @@ extension WebSocket {
     /// The reason it was closed with, once it was.
     public nonisolated var closeReason: String? { published.outcome?.close.reason }
 
+    /// What its end is to who waits for something, once it has ended.
+    package nonisolated var outcomeError: WebSocketError? { published.outcome?.error }
+
     /// The other end's address.
     public nonisolated var peerAddress: SocketAddress? { description.peerAddress }
 

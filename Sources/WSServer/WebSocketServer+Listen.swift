@@ -113,7 +113,7 @@ extension WebSocketServer {
         return try await start(listener, settings, on: options.schedulers)
     }
 
-    private static func prepare(
+    static func prepare(
         _ options: ServerOptions, _ handler: ServerSettings.Handling
     ) throws(WebSocketError) -> ServerSettings {
         try options.check()

@@ -23,7 +23,7 @@ enum Main {
     private static func end(with error: any Error) -> Never {
         switch error {
         case let error as WebSocketError: fail(error.message)
-        case let error as CommandFailure: fail(error.message)
+        case let error as CommandFailure: fail(error.message, error.exitCode)
         case let code as ExitCode: exit(code.rawValue)
         default:
             let code = HansomCommand.exitCode(for: error)

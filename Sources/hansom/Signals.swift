@@ -1,17 +1,19 @@
 internal import Actors
 internal import Glibc
 
-/// SIGTERM and SIGINT, taken by the main thread, which has nothing else to do.
+/// The signals that end or stop the command, taken by the main thread, which has nothing else to do.
 ///
-/// A signal that nobody has asked for ends the command at once, as the system would have done.
+/// SIGTERM and SIGINT can be asked for. Whatever nobody has asked for does at once what the system would have done, but
+/// the terminal is given back first.
 enum Signals {
-    private static let handled = [SIGTERM, SIGINT]
+    private static let askable = [SIGTERM, SIGINT]
+    /// Unless whoever started the command has them ignored, as `nohup` does.
+    private static let others = [SIGHUP, SIGQUIT, SIGTSTP]
     private static let catcher = Catcher()
 
     /// Keeps signals from interrupting any thread. Call it while there is only one: the others inherit it.
     static func block() {
-        var set = set
-        unsafe pthread_sigmask(SIG_BLOCK, &set, nil)
+        mask(handled, SIG_BLOCK)
         // A reader of our output that goes away is an error of `write`, like any other.
         signal(SIGPIPE, SIG_IGN)
     }
@@ -25,28 +27,50 @@ enum Signals {
 
     /// Hands signals to whoever has asked for them, for ever.
     static func serve() -> Never {
-        var set = set
+        var set = set(of: handled)
         while true {
             var number: Int32 = 0
             guard unsafe sigwait(&set, &number) == 0 else { continue }
-            guard let asker = catcher.take() else { die(by: number) }
-            asker.yield(number)
-            asker.finish()
+            if number == SIGTSTP {
+                RawMode.pause { actAsUsual(on: number) }
+            } else if askable.contains(number), let asker = catcher.take() {
+                asker.yield(number)
+                asker.finish()
+            } else {
+                RawMode.leave()
+                actAsUsual(on: number)
+                exit(128 + number)
+            }
         }
     }
 
-    private static func die(by number: Int32) -> Never {
-        var set = set
+    /// Returns if that neither ends the command nor stops it, or when it goes on.
+    private static func actAsUsual(on number: Int32) {
         signal(number, SIG_DFL)
-        unsafe pthread_sigmask(SIG_UNBLOCK, &set, nil)
         raise(number)
-        exit(128 + number)
+        mask([number], SIG_UNBLOCK)
+        mask([number], SIG_BLOCK)
     }
 
-    private static var set: sigset_t {
+    private static let handled = askable + others.filter { !isIgnored($0) }
+
+    private static func isIgnored(_ number: Int32) -> Bool {
+        var action = sigaction()
+        // Safety: `SIG_IGN` is the handler's value 1; it is compared, not called.
+        guard unsafe sigaction(number, nil, &action) == 0 else { return false }
+        return unsafe unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == 1
+    }
+
+    private static func mask(_ numbers: [Int32], _ how: Int32) {
+        var set = set(of: numbers)
+        // Safety: here and below, a set is one value that lives as long as the call.
+        unsafe pthread_sigmask(how, &set, nil)
+    }
+
+    private static func set(of numbers: [Int32]) -> sigset_t {
         var set = sigset_t()
         unsafe sigemptyset(&set)
-        for number in handled { unsafe sigaddset(&set, number) }
+        for number in numbers { unsafe sigaddset(&set, number) }
         return set
     }
 

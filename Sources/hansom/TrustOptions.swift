@@ -3,7 +3,9 @@ internal import WSClient
 
 /// Whom a command that connects believes.
 struct TrustOptions: ParsableArguments {
-    @Option(name: .customLong("ca"), help: "Believe the authorities in this PEM file, and no others.")
+    @Option(
+        name: .customLong("ca"),
+        help: ArgumentHelp("Believe the authorities in this PEM file, and no others.", valueName: "file"))
     var authorities: String?
 
     @Flag(help: "Do not ask the server to prove who it is.")

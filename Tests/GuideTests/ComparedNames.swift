@@ -70,6 +70,7 @@ enum ComparedNames {
         _ = try await WebSocketServer.listen(port: 0, handler: handler)
         _ = try await WebSocketServer.listen(unixPath: "", handler: handler)
         try await WebSocketServer.run(host: "", port: 0, handler: handler)
+        try await WebSocketServer.upgrade(over: 0, received: [], handler: handler)
         await server.wait()
         await server.forceClose()
     }

@@ -124,6 +124,31 @@ struct RunTests {
         }
     }
 
+    // MARK: Reconnecting
+
+    @Test func `a client that reconnects has a body, sends, and is a child of a supervisor (C9, P20)`() async throws {
+        #expect(configureReconnecting("t").backoff.limit == 20)
+        try await withServer(RunTests.echo) { url in
+            let feed = startFeed(to: url)
+            for await event in feed.events { if case .up = event { break } }
+            try await sendIfConnected(feed)
+            await feed.stop()
+            try await sendIfConnected(feed)
+            let running = try await superviseFeed(url, ReconnectOptions()).start()
+            #expect(try await running.children().map(\.id) == ["prices"])
+            await running.stop()
+        }
+    }
+
+    @Test func `a client that reconnects tells a reader, or a process (C9)`() async throws {
+        try await withServer({ ws in try await ws.send(.text("bye")) }) { url in
+            await follow(url, ReconnectOptions(backoff: .init(limit: 0)))
+            let session = tellProcess(at: url)
+            session.exit(.shutdown)
+            #expect(await session.down().kind == .shutdown)
+        }
+    }
+
     // MARK: Active mode
 
     @Test func `a subscriber and a sequence hear all events (W2)`() async throws {

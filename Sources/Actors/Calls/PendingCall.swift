@@ -3,63 +3,91 @@ internal import Synchronization
 /// A call that waits for its reply: who calls, who is called, and what has become of it.
 ///
 /// It lives on one scheduler: the caller's, or the callee's if the caller is on none. A settled call takes nothing more,
-/// so that a late reply reaches nobody.
-final class PendingCall<Value: Sendable>: @unchecked Sendable {
-    // Safety: the lets and `isSettled` are made for any thread; the rest belongs to `home`'s thread.
+/// so that a late reply reaches nobody. The caller waits at it, as a gate.
+@usableFromInline
+class PendingCall: Gate, @unchecked Sendable {
+    // Safety: the lets and `isSettled` are made for any thread; `failure` is written by who settles the call and read once it
+    // is over; the rest belongs to `home`'s thread.
     private let home: Scheduler
-    private let callee: ProcessCore
+    @usableFromInline final let callee: ProcessCore
     private let timeout: Duration?
     private let observerID = ProcessCore.nextID()
     private let isSettled = Atomic<Bool>(false)
-    private var outcome: Result<Value, Failure>?
-    private var gate: Gate?
-    private var continuation: CheckedContinuation<Void, Never>?
-    private var alarm: Alarm?
+    private final var failure: Failure?
+    /// What the call throws when the callee ends, if it is not the reason of the end. Set on the callee's thread, while
+    /// nobody else has the token.
+    final var errorAtEnd: (any Error)?
+    private final var isOver = false
+    private final var continuation: CheckedContinuation<Void, Never>?
+    private final var alarm: Alarm?
 
+    @usableFromInline
     enum Failure: Error {
         case timeout, noProcess, cancelled, dropped
         case exited(ExitReason)
         case refused(any Error)
     }
 
-    init(_ callee: ProcessCore, home: Scheduler, timeout: Duration?) {
+    /// - Throws: `CallError` with `.calledSelf`.
+    @usableFromInline
+    init(_ callee: ProcessCore, timeout: Duration?) throws(CallError) {
+        if ProcessCore.current === callee { throw CallError(.calledSelf, callee.pid) }
         self.callee = callee
-        self.home = home
         self.timeout = timeout
+        home = Scheduler.current ?? callee.scheduler
+        super.init()
     }
 
+    /// Not for use: without it the compiler makes one that calls itself.
+    private override init() { preconditionFailure("a call has a callee") }
+
     /// Watches for the callee's end. On the callee's thread, before the request is delivered.
-    func begin() {
+    @usableFromInline
+    final func begin() {
         callee.addObserver(observerID) { [self] reason in
-            settle(.failure(reason.kind == .noProcess ? .noProcess : .exited(reason)))
+            if let errorAtEnd { return fail(.refused(errorAtEnd)) }
+            fail(reason.kind == .noProcess ? .noProcess : .exited(reason))
         }
     }
 
-    /// The call is over, if it was not before. From any thread.
-    func settle(_ result: Result<Value, Failure>) {
-        guard !isSettled.exchange(true, ordering: .sequentiallyConsistent) else { return }
+    /// The call is over without a reply, if it was not over before. From any thread.
+    @usableFromInline
+    final func fail(_ reason: Failure) {
+        guard claim() else { return }
+        failure = reason
+        conclude()
+    }
+
+    /// Whether it was not settled before. Who settles it says how it went and then concludes it.
+    @usableFromInline
+    final func claim() -> Bool { !isSettled.exchange(true, ordering: .sequentiallyConsistent) }
+
+    /// Lets the caller go on.
+    @usableFromInline
+    final func conclude() {
         if callee.scheduler.isCurrent {
             callee.removeObserver(observerID)
         } else {
             callee.scheduler.post(.action { [self] in callee.removeObserver(observerID) })
         }
-        if home.isCurrent { conclude(result) } else { home.post(.action { [self] in conclude(result) }) }
+        if home.isCurrent { resume() } else { home.post(.action { [self] in resume() }) }
     }
 
     /// The reply token is gone. If that is because the callee ends, its end is what the caller hears of.
-    func replyDropped() {
+    @usableFromInline
+    final func replyDropped() {
         guard !isSettled.load(ordering: .relaxed) else { return }
         // Later, also when this is the callee's thread: it may be about to end.
         callee.scheduler.runLater { [self] in
-            if callee.machine.isRunning { settle(.failure(.dropped)) }
+            if callee.machine.isRunning && errorAtEnd == nil { fail(.dropped) }
         }
     }
 
-    private func conclude(_ result: Result<Value, Failure>) {
-        outcome = result
+    private final func resume() {
+        isOver = true
         if let alarm { home.disarm(alarm) }
         alarm = nil
-        gate?.open(on: home)
+        open(on: home)
         continuation?.resume()
         continuation = nil
     }
@@ -67,61 +95,78 @@ final class PendingCall<Value: Sendable>: @unchecked Sendable {
     // MARK: The caller's side
 
     /// Waits until the call is over.
-    func value(isolation: isolated (any Actor)? = #isolation) async throws -> Value {
-        try await withTaskCancellationHandler {
+    @usableFromInline
+    final func wait(isolation: isolated (any Actor)? = #isolation) async {
+        await withTaskCancellationHandler {
             // A closure that names it stays on the caller's thread; without it this one would run on the global pool.
             _ = isolation
-            await waitUntilSettled()
-            return try take()
-        } onCancel: {
-            settle(.failure(.cancelled))
-        }
-    }
-
-    private func waitUntilSettled() async {
-        if home.isCurrent {
-            guard outcome == nil else { return }
-            armTimeout()
-            let gate = Gate()
-            self.gate = gate
-            await gate.pass()
-        } else {
-            await withCheckedContinuation { continuation in
-                home.post(.action { [self] in waitHere(continuation) })
+            if home.isCurrent {
+                guard !isOver else { return }
+                armTimeout()
+                await pass(on: home)
+            } else {
+                await withCheckedContinuation { continuation in
+                    home.post(.action { [self] in waitHere(continuation) })
+                }
             }
+        } onCancel: {
+            fail(.cancelled)
         }
     }
 
-    private func waitHere(_ continuation: CheckedContinuation<Void, Never>) {
-        guard outcome == nil else { return continuation.resume() }
+    private final func waitHere(_ continuation: CheckedContinuation<Void, Never>) {
+        guard !isOver else { return continuation.resume() }
         armTimeout()
         self.continuation = continuation
     }
 
-    private func armTimeout() {
+    private final func armTimeout() {
         guard let timeout else { return }
-        let alarm = Alarm { [self] in settle(.failure(.timeout)) }
+        let alarm = Alarm { [self] in fail(.timeout) }
         self.alarm = alarm
         home.arm(alarm, after: timeout)
     }
 
-    private func take() throws -> Value {
-        switch outcome {
-        case .success(let value): return value
-        case .failure(.refused(let error)): throw error
-        case .failure(let failure): throw error(failure)
-        case nil: throw error(.dropped)
-        }
-    }
-
-    private func error(_ failure: Failure) -> CallError {
+    /// What the caller throws after a call without a reply.
+    @usableFromInline
+    final var error: any Error {
         let pid = callee.pid
         return switch failure {
+        case .refused(let error): error
         case .timeout: CallError(.timeout, pid, timeout: timeout)
         case .noProcess: CallError(.noProcess, pid)
         case .cancelled: CallError(.cancelled, pid)
         case .exited(let reason): CallError(.exited, pid, reason: reason)
-        case .dropped, .refused: CallError(.replyDropped, pid)
+        case .dropped, nil: CallError(.replyDropped, pid)
         }
+    }
+}
+
+/// A call with a place for its reply.
+@usableFromInline
+final class ReplyCall<Value: Sendable>: PendingCall, @unchecked Sendable {
+    // Safety: written by who settles the call, read once it is over.
+    @usableFromInline var value: Value?
+
+    @inlinable
+    override init(_ callee: ProcessCore, timeout: Duration?) throws(CallError) {
+        value = nil
+        try super.init(callee, timeout: timeout)
+    }
+
+    /// The reply has come: it counts if the call was not over before. From any thread.
+    @inlinable
+    func succeed(_ value: Value) {
+        guard claim() else { return }
+        self.value = value
+        conclude()
+    }
+
+    /// Waits for the reply.
+    @inlinable
+    func reply(isolation: isolated (any Actor)? = #isolation) async throws -> Value {
+        await wait()
+        guard let value else { throw error }
+        return value
     }
 }

@@ -12,22 +12,35 @@ extension Process {
     /// - Returns: what it replied.
     /// - Throws: `CallError`: `.timeout`, `.noProcess`, `.exited`, `.calledSelf`, `.replyDropped` or `.cancelled`; or the
     ///   error that the process gave to `Reply.fail(_:)`.
+    @inlinable
     public nonisolated func call<Value: Sendable>(
         timeout: Duration? = .seconds(5), _ request: (Reply<Value>) -> Message
     ) async throws -> Value {
-        try await begin(timeout, request).value()
+        try await begin(timeout, request).reply()
     }
 
     /// Makes the call. It does not suspend, so that nothing of the caller's holds the token meanwhile.
-    private nonisolated func begin<Value: Sendable>(
+    @inlinable
+    @inline(never)
+    nonisolated func begin<Value: Sendable>(
         _ timeout: Duration?, _ request: (Reply<Value>) -> Message
-    ) throws(CallError) -> PendingCall<Value> {
-        let (pending, message) = try core.prepareCall(timeout, request)
-        core.scheduler.run { [self] in
-            pending.begin()
-            onOwnThread { $0.deliver(message) }
-        }
+    ) throws(CallError) -> ReplyCall<Value> {
+        let pending = try ReplyCall<Value>(core, timeout: timeout)
+        deliver(request(Reply(pending)), of: pending)
         return pending
+    }
+
+    /// Brings the process the request of a call.
+    @inlinable
+    nonisolated func deliver(_ request: Message, of pending: PendingCall) {
+        guard core.scheduler.isCurrent else { return deliverFromElsewhere(request, of: pending) }
+        pending.begin()
+        deliver(request)
+    }
+
+    @usableFromInline
+    nonisolated func deliverFromElsewhere(_ request: Message, of pending: PendingCall) {
+        core.scheduler.post(.action { [self] in deliver(request, of: pending) })
     }
 }
 
@@ -36,16 +49,17 @@ extension Address {
     public func call<Value: Sendable>(
         timeout: Duration? = .seconds(5), _ request: (Reply<Value>) -> Message
     ) async throws -> Value {
-        try await begin(timeout, request).value()
+        try await begin(timeout, request).reply()
     }
 
     private func begin<Value: Sendable>(
         _ timeout: Duration?, _ request: (Reply<Value>) -> Message
-    ) throws(CallError) -> PendingCall<Value> {
-        let (pending, message) = try core.prepareCall(timeout, request)
+    ) throws(CallError) -> ReplyCall<Value> {
+        let pending = try ReplyCall<Value>(core, timeout: timeout)
+        let message = request(Reply(pending))
         core.scheduler.run { [core] in
             pending.begin()
-            if let process = process(of: core) { process.onOwnThread { $0.deliver(message) } }
+            process(of: core)?.deliver(message)
         }
         return pending
     }
@@ -55,15 +69,4 @@ extension Process {
     /// Where to send messages to the process whose body the calling task runs; `nil` outside any process, and in one
     /// that takes messages of another type. (OTP: `self/0`.)
     public static var current: Address<Message>? { PID.current?.address(as: Message.self) }
-}
-
-extension ProcessCore {
-    /// A call of this process that was not made yet, and what to send it.
-    func prepareCall<Value, Message>(
-        _ timeout: Duration?, _ request: (Reply<Value>) -> Message
-    ) throws(CallError) -> (PendingCall<Value>, Message) {
-        if ProcessCore.current === self { throw CallError(.calledSelf, pid) }
-        let pending = PendingCall<Value>(self, home: Scheduler.current ?? scheduler, timeout: timeout)
-        return (pending, request(Reply(pending)))
-    }
 }

@@ -4,17 +4,24 @@
 ///
 /// The first reply counts, later ones do nothing. A token that is dropped without one fails the call at once.
 public final class Reply<Value: Sendable>: Sendable {
-    private let call: PendingCall<Value>
+    @usableFromInline let call: ReplyCall<Value>
 
-    init(_ call: PendingCall<Value>) { self.call = call }
+    @inlinable
+    init(_ call: ReplyCall<Value>) { self.call = call }
 
+    @inlinable
     deinit { call.replyDropped() }
 
     /// Answers the call. From any thread.
-    public func callAsFunction(_ value: Value) { call.settle(.success(value)) }
+    @inlinable
+    public func callAsFunction(_ value: Value) { call.succeed(value) }
 
     /// Answers the call by an error, which it throws.
-    public func fail(_ error: any Error) { call.settle(.failure(.refused(error))) }
+    public func fail(_ error: any Error) { call.fail(.refused(error)) }
+
+    /// Answers the call by an error once the called process, which holds the only token, has ended.
+    @usableFromInline
+    func failAtEnd(_ error: any Error) { call.errorAtEnd = error }
 }
 
 extension Reply where Value == Void {

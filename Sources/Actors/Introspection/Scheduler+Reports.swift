@@ -9,7 +9,9 @@ extension Scheduler {
     func reportLongJob(_ job: UInt, _ duration: UInt64) {
         longestJob = max(longestJob, duration)
         guard duration >= longJobLimit else { return }
-        let core = processes[runningProcess] ?? processes.values.first { $0.taskIdentity == job && job != 0 }
+        let core =
+            processes.cores.first { $0.id == runningProcess }
+            ?? processes.cores.first { $0.taskIdentity == job && job != 0 }
         report(
             .longJob(
                 LongJobReport(

@@ -1,10 +1,11 @@
 /// What introspection asks of a process between two messages.
-enum SystemRequest {
+@usableFromInline
+enum SystemRequest: Sendable {
     /// To describe its state; `nil` if it has none to show.
     case state(@Sendable (String?) -> Void)
 
-    /// To end, for a reason: between two messages, also if it traps exits.
-    case stop(ExitReason)
+    /// To end, for a reason, within so long: between two messages, also if it traps exits. `nil`: as long as it takes.
+    case stop(ExitReason, grace: Duration?)
 
     func answerNothing() {
         switch self {

@@ -20,11 +20,11 @@ public struct SystemSnapshot: Sendable {
         var processes: [ProcessInfo] = []
         let takenAt = group.schedulers[0].time.nanoseconds
         for scheduler in group.schedulers {
-            let (info, ids) = await scheduler.ask { ($0.info, $0.processes.keys.sorted()) }
+            let (info, cores) = await scheduler.ask { ($0.info, $0.processes.cores.sorted { $0.id < $1.id }) }
             schedulers.append(info)
-            for start in stride(from: 0, to: ids.count, by: 256) {
-                let part = ids[start..<min(start + 256, ids.count)]
-                processes += await scheduler.ask { scheduler in part.compactMap { scheduler.processes[$0]?.info } }
+            for start in stride(from: 0, to: cores.count, by: 256) {
+                let part = cores[start..<min(start + 256, cores.count)]
+                processes += await scheduler.ask { _ in part.compactMap { $0.info } }
             }
         }
         return SystemSnapshot(takenAt: takenAt, schedulers: schedulers, processes: processes)

@@ -17,7 +17,7 @@ public struct Address<Message: Sendable>: Sendable, Hashable, CustomStringConver
     public func send(_ message: Message) {
         core.scheduler.run { [core] in
             guard let process = process(of: core) else { return core.scheduler.deadLetters += 1 }
-            process.onOwnThread { $0.deliver(message) }
+            process.deliver(message)
         }
     }
 

@@ -49,6 +49,7 @@ final class MailboxBound<Message: Sendable>: @unchecked Sendable {
     // MARK: On the process's scheduler
 
     var isAwaited: Bool { !waiters.isEmpty }
+    var waiterCount: Int { waiters.count }
 
     func wait(_ waiter: Waiter) { waiters.append(waiter) }
 

@@ -10,7 +10,7 @@ public struct MailboxOptions: Sendable, Hashable {
         case dropOldest
         /// What comes is dropped and counted; for those who look at what `trySend` says.
         case fail
-        /// The process ends, with a `MailboxOverflow` for its error.
+        /// The process ends, with a `MailboxOverflow` for its error, also if it traps exits.
         case kill
     }
 
@@ -44,6 +44,6 @@ public enum SendResult: Sendable, Hashable {
     case sent
     /// The mailbox is full: it was not taken.
     case full
-    /// The process has ended or is ending: it was not taken.
+    /// The process has ended, or is ending as far as the sender's scheduler knows: it was not taken.
     case dead
 }

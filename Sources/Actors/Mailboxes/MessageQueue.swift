@@ -13,7 +13,7 @@
     @usableFromInline var head: Int
     @usableFromInline var count: Int
 
-    @usableFromInline static var firstCapacity: Int { 4 }
+    @usableFromInline static var firstCapacity: Int { 2 }
     /// An empty ring of more slots is given back.
     @usableFromInline static var keptCapacity: Int { 64 }
 
@@ -60,11 +60,11 @@
         return element
     }
 
-    /// Looks at the message at a place that is in the queue.
+    /// The message at a place that is in the queue.
     @inlinable
-    func peek<R>(_ place: Int, _ look: (borrowing Element) -> R) -> R {
+    subscript(place: Int) -> Element {
         precondition(place >= head && place < end)
-        return unsafe look(slot(place).pointee)
+        return unsafe slot(place).pointee
     }
 
     /// Takes out the message at a place that is in the queue. The places of those before it grow by one.

@@ -6,7 +6,7 @@ extension Process {
     ///
     /// An unbounded mailbox always has room.
     public nonisolated func trySend(_ message: Message) -> SendResult {
-        guard pid.isAlive else { return .dead }
+        guard pid.isAlive, !core.scheduler.isCurrent || onOwnThread({ $0.isOpen }) else { return .dead }
         guard let bound else {
             send(message)
             return .sent
@@ -28,10 +28,14 @@ extension Process {
         }
     }
 
-    private nonisolated func waitForRoom(_ message: Message) async throws {
+    private func waitForRoom(
+        _ message: Message, isolation: isolated (any Actor)? = #isolation
+    ) async throws {
         let ticket = MailboxBound<Message>.Ticket()
         let wasSent = try await withTaskCancellationHandler {
-            try await withCheckedThrowingContinuation { continuation in
+            // A closure that names it stays on the caller's thread: see `PendingCall.wait`.
+            _ = isolation
+            return try await withCheckedThrowingContinuation { continuation in
                 core.scheduler.run { [self] in
                     onOwnThread { $0.wait(.init(message, ticket, continuation)) }
                 }
@@ -71,7 +75,7 @@ extension Process {
         case .suspend, .dropNewest, .fail: return false
         case .dropOldest: return dropOldest()
         case .kill:
-            core.receiveExit(.error(MailboxOverflow(limit: bound.limit)))
+            core.receiveExit(.error(MailboxOverflow(limit: bound.limit)), from: nil, source: .runtime)
             return false
         }
     }

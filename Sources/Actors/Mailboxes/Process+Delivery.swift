@@ -7,7 +7,7 @@ extension Process {
     @inlinable
     public nonisolated func send(_ message: Message) {
         if core.scheduler.isCurrent {
-            onOwnThread { $0.deliver(message) }
+            deliver(message)
         } else {
             sendFromElsewhere(message)
         }
@@ -15,18 +15,18 @@ extension Process {
 
     @usableFromInline
     nonisolated func sendFromElsewhere(_ message: Message) {
-        core.scheduler.post(.action { [self] in onOwnThread { $0.deliver(message) } })
+        core.scheduler.post(.action { [self] in deliver(message) })
     }
 
-    /// A message has arrived.
+    /// A message has arrived. On the scheduler's thread.
     @inlinable
-    func deliver(_ message: Message) {
-        guard isPlain else { return deliverSpecially(message) }
+    nonisolated func deliver(_ message: Message) {
+        guard isPlain else { return onOwnThread { $0.deliverSpecially(message) } }
         if queue.isFull { growQueue() }
         queue.append(message)
         if isWaiting {
             isWaiting = false
-            gate.open(on: core.scheduler)
+            core.open(on: core.scheduler)
         }
     }
 
@@ -61,10 +61,10 @@ extension Process {
     }
 
     @usableFromInline
-    func growQueue() {
+    nonisolated func growQueue() {
         queue.grow()
         let threshold = core.scheduler.settings.mailboxWarning
-        if queue.count < threshold && queue.capacity > threshold && bound == nil {
+        if queue.count <= threshold && queue.capacity > threshold && bound == nil {
             core.scheduler.reportLongMailbox(core, capacity: queue.capacity / 2)
         }
     }
@@ -80,7 +80,7 @@ extension Process {
     func resumeReceiver() {
         guard isWaiting else { return }
         isWaiting = false
-        gate.open(on: core.scheduler)
+        core.open(on: core.scheduler)
     }
 
     package nonisolated func setSuspended(_ isSuspended: Bool) {

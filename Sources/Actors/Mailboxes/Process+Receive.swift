@@ -2,20 +2,36 @@
 extension Process {
     /// Takes the next message, waiting for one if there is none; `nil` once the process is asked to end.
     @inlinable
+    @inline(__always)
     public func receive() async -> Message? {
+        if let message = takeNext() { return message }
+        return await receiveLater()
+    }
+
+    /// Waits for a message that is not there yet.
+    @inlinable
+    func receiveLater() async -> Message? {
         while true {
-            if isPlain, let message = queue.popFirst() {
-                handled &+= 1
-                return message
-            }
-            switch takeSpecially() {
-            case .message(let message): return message
-            case .end: return nil
-            case .nothing: break
+            if isPlain {
+                if let message = takeNext() { return message }
+            } else {
+                switch takeSpecially() {
+                case .message(let message): return message
+                case .end: return nil
+                case .nothing: break
+                }
             }
             beginWaiting()
-            await gate.pass()
+            await core.pass(on: core.scheduler)
         }
+    }
+
+    /// The next message of a plain mailbox, if there is one.
+    @inlinable
+    func takeNext() -> Message? {
+        guard isPlain, let message = queue.popFirst() else { return nil }
+        handled &+= 1
+        return message
     }
 
     /// Takes the next message, waiting at most `timeout` for one; `nil` after that, or once it is asked to end.
@@ -27,7 +43,7 @@ extension Process {
 
     /// Takes the first message that `isWanted` says yes to, and leaves the others where they are, in their order.
     ///
-    /// What waits is looked at once, and what arrives later once each. (OTP: selective receive.)
+    /// What waits is looked at once, and what arrives later twice at most. (OTP: selective receive.)
     ///
     /// - Parameters:
     ///   - timeout: how long to wait for it; default: as long as it takes.
@@ -60,7 +76,7 @@ extension Process {
             if let timeout { bePatient(timeout) }
             updatePlainness()
             beginWaiting()
-            await gate.pass()
+            await core.pass(on: core.scheduler)
         }
     }
 
@@ -88,7 +104,7 @@ extension Process {
         if special?.isSuspended == true { return nil }
         seen = max(seen, queue.head)
         while seen < queue.end {
-            if isWanted == nil || queue.peek(seen, { isWanted?($0) ?? true }) { return take(at: seen) }
+            if isWanted == nil || isWanted?(queue[seen]) ?? true { return take(at: seen) }
             seen += 1
         }
         return nil
@@ -111,10 +127,15 @@ extension Process {
     // MARK: Waiting
 
     /// From here to the gate nothing may suspend: see "Ask again at the last moment" in ARCHITECTURE.md.
-    @usableFromInline
+    @inlinable
     func beginWaiting() {
-        precondition(!isWaiting, "process \(pid) receives in two tasks at a time: its body alone may")
+        if isWaiting { refuseToWait() }
         isWaiting = true
+    }
+
+    @usableFromInline
+    func refuseToWait() -> Never {
+        preconditionFailure("process \(pid) receives in two tasks at a time: its body alone may")
     }
 
     /// Begins to count the time, unless that was done.

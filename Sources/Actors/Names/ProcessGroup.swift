@@ -84,20 +84,27 @@ extension Process {
     ) -> (members: [PID: Int], monitor: GroupMonitor) {
         let reference = ProcessCore.nextID()
         let address = address
+        makeSpecial().groupMonitors.insert(reference)
         let members = group.watch(
-            .init(reference: reference, process: pid) { change in address.sendSignal { adapter(change) } })
+            .init(reference: reference, process: pid) { address.deliver($0, of: reference, adapter) })
         return (members, GroupMonitor(reference: reference) { group.unwatch($0) })
     }
 
     /// Hears no more of a group's changes: no message arrives after this.
-    public func demonitor(_ monitor: GroupMonitor) { monitor.end(monitor.reference) }
+    public func demonitor(_ monitor: GroupMonitor) {
+        // A change that is on its way from another scheduler finds nobody.
+        special?.groupMonitors.remove(monitor.reference)
+        monitor.end(monitor.reference)
+    }
 }
 
 extension Address {
-    /// Delivers what a signal becomes: `make` is called on the process's thread if it has not ended.
-    func sendSignal(_ make: @escaping @Sendable () -> Message) {
+    /// Tells the process of a change in a group, if it has not ended and still monitors it.
+    func deliver(_ change: GroupChange, of monitor: UInt64, _ adapter: @escaping @Sendable (GroupChange) -> Message) {
         core.scheduler.run { [core] in
-            if let process = process(of: core) { process.onOwnThread { $0.deliverSignal(make()) } }
+            process(of: core)?.onOwnThread { me in
+                if me.special?.groupMonitors.contains(monitor) == true { me.deliverSignal(adapter(change)) }
+            }
         }
     }
 }

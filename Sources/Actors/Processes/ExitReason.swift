@@ -7,17 +7,29 @@ public struct ExitReason: Error, CustomStringConvertible {
         case normal, shutdown, kill, killed, noProcess, error
     }
 
+    /// What few reasons have: every process has room for one, and most end for none in particular.
+    private let particulars: Particulars?
     public let kind: Kind
-    /// What `shutdown(_:)` was given.
-    public let detail: String?
-    /// What the body threw.
-    public let error: (any Error)?
 
-    private init(_ kind: Kind, detail: String? = nil, error: (any Error)? = nil) {
-        self.kind = kind
-        self.detail = detail
-        self.error = error
+    private final class Particulars: Sendable {
+        let detail: String?
+        let error: (any Error)?
+
+        init(detail: String?, error: (any Error)?) {
+            self.detail = detail
+            self.error = error
+        }
     }
+
+    private init(_ kind: Kind, _ particulars: Particulars? = nil) {
+        self.kind = kind
+        self.particulars = particulars
+    }
+
+    /// What `shutdown(_:)` was given.
+    public var detail: String? { particulars?.detail }
+    /// What the body threw.
+    public var error: (any Error)? { particulars?.error }
 
     /// The body returned.
     public static let normal = ExitReason(.normal)
@@ -31,16 +43,16 @@ public struct ExitReason: Error, CustomStringConvertible {
     public static let noProcess = ExitReason(.noProcess)
 
     /// It was asked to end in good order, for the reason given.
-    public static func shutdown(_ detail: String) -> ExitReason { ExitReason(.shutdown, detail: detail) }
+    public static func shutdown(_ detail: String) -> ExitReason { ExitReason(.shutdown, Particulars(detail: detail, error: nil)) }
 
     /// The body threw `error`.
-    public static func error(_ error: any Error) -> ExitReason { ExitReason(.error, error: error) }
+    public static func error(_ error: any Error) -> ExitReason { ExitReason(.error, Particulars(detail: nil, error: error)) }
 
     /// Whether it is an end in good order: `.normal`, `.shutdown` or `.shutdown(detail)`. A transient child is not started
     /// again after it.
     public var isOrderly: Bool { kind == .normal || kind == .shutdown }
 
-    /// Whether the process failed by itself: what is reported as a crash.
+    /// Whether it is a failure: of a process that has failed by itself it is reported as a crash.
     var isCrash: Bool { kind == .error }
 
     public var description: String {

@@ -13,7 +13,8 @@ extension Process {
         _ body: @escaping Body
     ) -> Process<Message> {
         let process = Process(on: scheduler, mailbox)
-        process.core.scheduler.run { process.onOwnThread { $0.start(label, body) } }
+        process.prepare(label, body)
+        process.core.scheduler.run { process.onOwnThread { $0.start() } }
         return process
     }
 
@@ -31,11 +32,7 @@ extension Process {
         mailbox: MailboxOptions = .unbounded, _ body: @escaping Process<M>.Body
     ) -> Process<M> {
         let child = Process<M>(on: scheduler, mailbox)
-        let number = core.linkBegun(to: child.core)
-        child.core.scheduler.run { [core] in
-            if let number { child.core.linkArrived(from: core, number) }
-            child.onOwnThread { $0.start(label, body) }
-        }
+        child.begin(linkedTo: core, label, body)
         return child
     }
 
@@ -55,21 +52,42 @@ extension Process {
         down adapter: @escaping @Sendable (Down) -> Message
     ) -> (process: Process<M>, monitor: MonitorReference) {
         let child = Process<M>(on: scheduler, mailbox)
+        child.prepare(label, body)
         let reference = monitor(child.pid, adapter)
-        child.core.scheduler.run { child.onOwnThread { $0.start(label, body) } }
+        child.core.scheduler.run { child.onOwnThread { $0.start() } }
         return (child, reference)
     }
 
     // MARK: Life
 
-    func start(_ label: String?, _ body: @escaping Body) {
-        core.enlist(self)
+    /// Says what a process does that nobody else knows yet: what starts it then need not carry that along.
+    nonisolated func prepare(_ label: String?, _ body: @escaping Body) {
         if let label { core.label = label }
-        task = ProcessCore.$current.withValue(core) {
-            Task {
-                core.taskIdentity = core.scheduler.runningJob
-                end(await ExitReason(of: body, as: self))
-            }
+        self.body = body
+    }
+
+    /// Begins what it was prepared for.
+    func start() {
+        // One that was asked to end before its first moment has none.
+        if let reason = core.exitReason {
+            body = nil
+            close()
+            return core.finish(reason)
+        }
+        core.enlist(self)
+        task = ProcessCore.$current.withValue(core) { Task { await run() } }
+    }
+
+    /// What the task of a process does. It captures nothing but the process, so that it needs no box.
+    private func run() async {
+        core.taskIdentity = core.scheduler.runningJob
+        guard let body else { return }
+        self.body = nil
+        do {
+            try await body(self)
+            end(.normal)
+        } catch {
+            end(ExitReason(thrown: error))
         }
     }
 
@@ -87,9 +105,9 @@ extension Process {
         updatePlainness()
         if queue.count > 0 { dropWaiting() }
         bound?.close()
+        core.cancelTimers()
         guard let special else { return }
         releaseMonitors(special)
-        special.timers.cancelAll(on: core.scheduler)
         answerSystemRequests(special)
     }
 }
@@ -107,7 +125,7 @@ extension Process: ProcessHost {
         onOwnThread { me in
             if me.servesRequests, let parent = me.core.parent, signal.from?.id == parent {
                 // OTP: a `gen_server` that traps exits ends with its parent all the same.
-                me.take(.stop(signal.reason))
+                me.take(.stop(signal.reason, grace: signal.grace))
             } else if let adapter = me.special?.exitAdapter {
                 me.deliverSignal(adapter(signal))
             }
@@ -118,16 +136,7 @@ extension Process: ProcessHost {
 }
 
 extension ExitReason {
-    /// Runs a body to its end and says how it ended.
-    fileprivate init<Message>(of body: Process<Message>.Body, as process: isolated Process<Message>) async {
-        do {
-            try await body(process)
-            self = .normal
-        } catch {
-            self.init(thrown: error)
-        }
-    }
-
     /// What an end by `error` means.
+    @usableFromInline
     init(thrown error: any Error) { self = error as? ExitReason ?? .error(error) }
 }

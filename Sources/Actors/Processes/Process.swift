@@ -9,34 +9,40 @@
 ///
 /// It handles one message at a time: what its body awaits lets no other message in. It lives on one scheduler, and
 /// ends when its body returns or throws.
-public actor Process<Message: Sendable> {
+public final actor Process<Message: Sendable> {
     /// What a process does. It runs as the process, on its scheduler's thread.
     public typealias Body = @Sendable (isolated Process<Message>) async throws -> Void
 
     @usableFromInline package nonisolated let core: ProcessCore
-    @usableFromInline let gate = Gate()
     /// The places of the mailbox, if it is bounded.
     @usableFromInline nonisolated let bound: MailboxBound<Message>?
 
-    // The mailbox: see Process+Mailbox.swift and Process+Receive.swift.
-    @usableFromInline var queue = MessageQueue<Message>()
+    // The mailbox: see Process+Delivery.swift and Process+Receive.swift.
+    //
+    // Safety: touched by the scheduler's thread only, as all state of an actor. No access to these calls out; each is over
+    // before any other code runs. So they need neither a closure that runs as the actor nor checks of exclusivity.
+    @safe @exclusivity(unchecked) @usableFromInline nonisolated(unsafe) var queue = MessageQueue<Message>()
     /// Whether the mailbox is open, unbounded, not suspended and not traced, and nobody waits in it for anything but the
     /// next message, whenever it comes: then a message needs no more than a place.
-    @usableFromInline var isPlain: Bool
+    @safe @exclusivity(unchecked) @usableFromInline nonisolated(unsafe) var isPlain: Bool
     /// Whether the body waits for a message.
-    @usableFromInline var isWaiting = false
-    @usableFromInline var handled: UInt64 = 0
-    var isOpen = true
+    @safe @exclusivity(unchecked) @usableFromInline nonisolated(unsafe) var isWaiting = false
+    @safe @exclusivity(unchecked) @usableFromInline var handled: UInt64 = 0
+    @usableFromInline var isOpen = true
     /// Whether the body answers what introspection asks, as a server does.
-    var servesRequests = false
+    @usableFromInline var servesRequests = false
     /// Few have more of it than this.
     @usableFromInline var special: Special?
 
+    /// What it does, until it begins.
+    // Safety: written before anybody else knows the process, then touched by the scheduler's thread only.
+    @safe nonisolated(unsafe) var body: Body?
     var task: Task<Void, Never>?
 
     /// A process that has not begun. Whoever starts it does so on its thread.
-    init(on scheduler: Scheduler?, _ mailbox: MailboxOptions = .unbounded, parent: ProcessCore? = ProcessCore.current) {
-        core = ProcessCore(on: scheduler ?? .forNewProcess, messageType: Message.self, parent: parent)
+    @usableFromInline
+    init(on scheduler: Scheduler?, _ mailbox: MailboxOptions = .unbounded, parent: ProcessCore? = nil) {
+        core = ProcessCore(on: scheduler ?? .forNewProcess, messageType: Message.self, parent: parent ?? ProcessCore.current)
         bound = mailbox.bound.map { MailboxBound($0) }
         isPlain = bound == nil
     }
@@ -71,10 +77,10 @@ public actor Process<Message: Sendable> {
         var isSuspended = false
         var exitAdapter: (@Sendable (ExitSignal) -> Message)?
         var monitors: Set<MonitorReference> = []
+        var groupMonitors: Set<UInt64> = []
         /// At which places of the queue the messages stand that signals have become, by the numbers of the signals. Some
         /// may have been taken since, when the mailbox was plain: their places are before the queue's head.
         var signalPlaces: [UInt64: Int] = [:]
-        var timers = TimerList()
         var tracer: (@Sendable (TraceEvent) -> Void)?
         /// What is asked of the process between two messages, and before the message at which place.
         var systemRequests: [(place: Int, request: SystemRequest)] = []

@@ -3,14 +3,18 @@ internal import Synchronization
 /// What every process has, whatever its kind: identity, its way of life, its links, and those who wait for its end.
 ///
 /// `Process` and `WebSocket` each embed one, so that a connection is one actor and not two. It outlives its process
-/// as the tombstone that a `PID` refers to.
+/// as the tombstone that a `PID` refers to. The body waits at it, as a gate, for messages.
 @usableFromInline
-package final class ProcessCore: @unchecked Sendable {
+package final class ProcessCore: Gate, @unchecked Sendable {
     // Safety: the lets and the atomics are made for any thread; the rest, once it is enlisted, belongs to the scheduler's thread.
     package let id: UInt64
     @usableFromInline package let scheduler: Scheduler
     /// Who started it, or has adopted it, if a process did.
-    package internal(set) var parent: UInt64?
+    package internal(set) var parent: UInt64? {
+        get { parentID == 0 ? nil : parentID }
+        set { parentID = newValue ?? 0 }
+    }
+    private var parentID: UInt64
     /// When it was made, in the scheduler's nanoseconds.
     package let startedAt: UInt64
     /// The type of its messages, if it takes any.
@@ -19,6 +23,12 @@ package final class ProcessCore: @unchecked Sendable {
     let nameShards = Atomic<UInt64>(0)
     let groupShards = Atomic<UInt64>(0)
     private let alive = Atomic<Bool>(true)
+    /// Whether its task still runs after it was marked dead.
+    private var isZombie = false
+    /// Whether it was said how long the process may take to end.
+    private(set) var isGraceSet = false
+    /// Where it stands among the processes of its scheduler.
+    var tablePlace = UInt32.max
 
     var machine = ExitMachine()
     var observers = ObserverList<(ExitReason) -> Void>()
@@ -29,20 +39,20 @@ package final class ProcessCore: @unchecked Sendable {
         set { if newValue != nil || extras != nil { makeExtras().label = newValue } }
     }
     /// What few processes have.
-    private var extras: Extras?
+    var extras: Extras?
     /// Which task runs its body, for reports of long jobs.
     package var taskIdentity: UInt = 0
-    private var grace: Alarm?
-    /// Whether its task still runs after it was marked dead.
-    private var isZombie = false
     // Safety: a host that goes has finished its core, which then forgets it.
     unowned(unsafe) var host: (any ProcessHost)?
 
     /// How long a process may take to end after an exit signal before it is marked dead.
     package static let defaultGrace = Duration.seconds(5)
 
-    private final class Extras {
+    final class Extras {
         var label: String?
+        @safe @exclusivity(unchecked) var timers = TimerList()
+        /// Rings when the process must have ended.
+        var grace: Alarm?
     }
 
     private static let lastID = Atomic<UInt64>(0)
@@ -56,7 +66,7 @@ package final class ProcessCore: @unchecked Sendable {
         id = ProcessCore.nextID()
         self.scheduler = scheduler
         self.messageType = messageType.map { ObjectIdentifier($0) }
-        self.parent = parent?.id
+        parentID = parent?.id ?? 0
         startedAt = scheduler.approximateTime
     }
 
@@ -70,11 +80,11 @@ package final class ProcessCore: @unchecked Sendable {
     /// the process is asked to end as well.
     package func enlist(_ host: any ProcessHost) {
         unsafe self.host = host
-        scheduler.processes[id] = self
+        scheduler.processes.insert(self)
         if scheduler.isEnding { scheduler.deferAction { [self] in receiveExit(.shutdown) } }
     }
 
-    private func makeExtras() -> Extras {
+    func makeExtras() -> Extras {
         if let extras { return extras }
         let made = Extras()
         extras = made
@@ -85,7 +95,7 @@ package final class ProcessCore: @unchecked Sendable {
     package var actor: (any ProcessHost)? { unsafe host }
 
     /// The reason it is ending or has ended with, if it is or has.
-    package var exitReason: ExitReason? { machine.reason }
+    @usableFromInline package var exitReason: ExitReason? { machine.reason }
 
     /// The reason it has ended with, if it has.
     package var endReason: ExitReason? { machine.isDead ? machine.reason : nil }
@@ -117,14 +127,21 @@ package final class ProcessCore: @unchecked Sendable {
     }
 
     /// From now on the process has so long to end before it is marked dead; `nil`: as long as it takes.
+    @usableFromInline
     func limitGrace(to allowed: Duration?) {
-        if let grace { scheduler.disarm(grace) }
-        grace = nil
+        isGraceSet = true
+        endGrace()
         guard let allowed, !machine.isDead else { return }
         // Safety: `finish` disarms it, and whoever lives here finishes before its core goes.
         let alarm = Alarm { [unowned(unsafe) self] in unsafe die() }
-        grace = alarm
+        makeExtras().grace = alarm
         scheduler.arm(alarm, after: allowed)
+    }
+
+    private func endGrace() {
+        guard let extras, let grace = extras.grace else { return }
+        scheduler.disarm(grace)
+        extras.grace = nil
     }
 
     /// The process counts as dead from now on, also if its task still runs.
@@ -152,15 +169,15 @@ package final class ProcessCore: @unchecked Sendable {
     }
 
     private func end(_ reason: ExitReason, isReported: Bool) {
+        let isFailure = reason.isCrash && machine.endsByItself
         guard machine.end(reason) else { return }
-        if let grace { scheduler.disarm(grace) }
-        grace = nil
+        endGrace()
         alive.store(false, ordering: .sequentiallyConsistent)
-        let report = isReported && reason.isCrash ? crashReport(reason) : nil
+        let report = isReported && isFailure ? crashReport(reason) : nil
         unsafe host = nil
         Registry.processEnded(self)
         GroupDirectory.processEnded(self)
-        scheduler.removeProcess(id)
+        scheduler.removeProcess(self)
         if let report { scheduler.report(report) }
         // A chain of processes that end each other must not end on the stack.
         scheduler.endsUnderWay += 1

@@ -5,8 +5,8 @@ extension Scheduler {
         current ?? ProcessCore.current?.scheduler ?? SchedulerGroup.shared.next()
     }
 
-    func removeProcess(_ id: UInt64) {
-        processes[id] = nil
+    func removeProcess(_ core: ProcessCore) {
+        processes.remove(core)
         guard processes.isEmpty else { return }
         let waiting = whenEmpty
         whenEmpty = []
@@ -20,7 +20,7 @@ extension Scheduler {
         await withCheckedContinuation { continuation in
             run { [self] in
                 isEnding = true
-                for core in Array(processes.values) { core.receiveExit(.shutdown) }
+                for core in processes.cores { core.receiveExit(.shutdown) }
                 if processes.isEmpty { return continuation.resume(returning: true) }
                 let once = Once { continuation.resume(returning: $0) }
                 let alarm = Alarm { once(false) }

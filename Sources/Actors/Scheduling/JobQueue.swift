@@ -1,20 +1,23 @@
 /// The jobs that are ready on one scheduler: a ring that doubles when it is full.
+@usableFromInline
 @safe struct JobQueue: ~Copyable {
     // Safety: `ring` holds `mask + 1` slots; those from `head` on, `count` of them, are initialised.
-    private var ring: UnsafeMutablePointer<UnownedJob>
-    private var mask: Int
-    private var head = 0
-    private(set) var count = 0
+    @usableFromInline var ring: UnsafeMutablePointer<UnownedJob>
+    @usableFromInline var mask: Int
+    @usableFromInline var head = 0
+    @usableFromInline var count = 0
 
     init() {
         mask = 255
         unsafe ring = .allocate(capacity: 256)
     }
 
+    @inlinable
     deinit { unsafe ring.deallocate() }
 
     var isEmpty: Bool { count == 0 }
 
+    @inlinable
     mutating func append(_ job: UnownedJob) {
         if count > mask { grow() }
         unsafe (ring + ((head &+ count) & mask)).initialize(to: job)
@@ -29,7 +32,8 @@
         return job
     }
 
-    private mutating func grow() {
+    @usableFromInline
+    mutating func grow() {
         let bigger = UnsafeMutablePointer<UnownedJob>.allocate(capacity: (mask + 1) * 2)
         for index in 0..<count {
             unsafe (bigger + index).initialize(to: (ring + ((head + index) & mask)).move())

@@ -1,4 +1,5 @@
 internal import CHansomSystem
+internal import Glibc
 internal import Synchronization
 
 extension Scheduler {
@@ -118,12 +119,13 @@ extension Scheduler {
     /// Looks for posts for a moment. Whether there were any.
     private func spin() -> Bool {
         guard spins.rounds > 0 else { return false }
-        for _ in 0..<spins.rounds {
+        for round in 1...spins.rounds {
             if !inbox.isEmpty {
                 spins.wasWokenByPost()
                 return true
             }
-            hansom_spin_hint()
+            // The one that is to post may be waiting for this very core.
+            if round % SpinBudget.roundsPerYield == 0 { sched_yield() } else { hansom_spin_hint() }
         }
         spins.wasVain()
         return false
@@ -135,7 +137,7 @@ extension Scheduler {
         let last = alarms.lastTicket
         while let alarm = alarms.popDue(at: now, armedUpTo: last) {
             rang = true
-            alarm.action()
+            alarm.ring()
         }
         return rang
     }

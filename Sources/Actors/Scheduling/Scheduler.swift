@@ -23,12 +23,16 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
     let inbox = Inbox()
     let isParked = Atomic<Bool>(false)
     let phase = Atomic<Phase>(.idle)
+    /// Where its tasks stop that wait for a gate to open.
+    @usableFromInline let gatekeeper = Gatekeeper()
     private let isInAfterlife = Atomic<Bool>(false)
 
     // The owner thread's own.
-    var ready = JobQueue()
+    //
+    // Safety (unchecked exclusivity): no access to these calls out; each is over before any other code runs.
+    @safe @exclusivity(unchecked) @usableFromInline var ready = JobQueue()
     var spare: [Inbox.Item] = []
-    var alarms = AlarmHeap()
+    @safe @exclusivity(unchecked) var alarms = AlarmHeap()
     var watches = WatchTable()
     var flushes: [(any EndOfTurnFlush)?] = []
     /// Those that the flush that goes on has to call; what is cancelled leaves its place empty.
@@ -62,7 +66,7 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
     /// How many processes are ending within each other now.
     var endsUnderWay = 0
     /// The processes that live here and have not ended.
-    package var processes: [UInt64: ProcessCore] = [:]
+    package internal(set) var processes = ProcessTable()
     var whenEmpty: [() -> Void] = []
     /// Processes that come now are asked to end at once.
     var isEnding = false
@@ -102,6 +106,7 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
 
     /// Whether the calling thread is this scheduler's.
     public var isCurrent: Bool {
+        // Safety: the pointer is only compared.
         unsafe hansom_current_scheduler() == Unmanaged.passUnretained(self).toOpaque()
     }
 
@@ -116,6 +121,10 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
         }
     }
 
+    /// The runtime asks at every hop: the inherited one retains and releases the scheduler each time.
+    @inlinable
+    public func asUnownedSerialExecutor() -> UnownedSerialExecutor { unsafe UnownedSerialExecutor(ordinary: self) }
+
     public func checkIsolated() {
         precondition(isCurrent, "called outside scheduler \(index), which owns this state")
     }
@@ -123,7 +132,7 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
     public func isIsolatingCurrentContext() -> Bool? { isCurrent }
 
     /// Makes ready a job that belongs here. For the owner thread.
-    func runHere(_ job: UnownedJob) { ready.append(job) }
+    @inlinable func runHere(_ job: UnownedJob) { ready.append(job) }
 
     // MARK: Work from outside
 

@@ -6,6 +6,8 @@
 struct SpinBudget {
     static let most = 2_000
     static let least = 50
+    /// After so many it offers its core to whoever waits for it.
+    static let roundsPerYield = 128
     private(set) var rounds = 0
 
     /// Another thread's post ended a wait, or a spin found one.

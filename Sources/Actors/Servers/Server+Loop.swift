@@ -1,15 +1,17 @@
 extension Server {
     /// What the process of a server does, from `start` to `terminate`.
+    @inlinable
     mutating func serve(_ me: isolated Me, _ ready: Reply<Void>) async throws {
         me.servesRequests = true
         var next: Next
         do {
             next = try await start(me)
         } catch {
-            ready.fail(error)
+            ready.failAtEnd(error)
             throw error
         }
-        ready()
+        // One that was asked to end meanwhile has not started: who waits hears of its end.
+        if me.core.exitReason == nil { ready() }
         let reason: ExitReason
         do {
             while !next.isStop { next = try await step(me, next) }
@@ -21,33 +23,38 @@ extension Server {
     }
 
     /// One message, or what was to be done before it.
-    private mutating func step(_ me: isolated Me, _ next: Next) async throws -> Next {
+    @inlinable
+    mutating func step(_ me: isolated Me, _ next: Next) async throws -> Next {
         switch next {
         case .receive: try await handle(await me.receiveInput(timeout: nil), me, next)
         case .receiveWithin(let timeout): try await handle(await me.receiveInput(timeout: timeout), me, next)
-        case .continue: try await handleContinue(me)
+        case .continue: me.isOpen ? try await handleContinue(me) : .stop(me.core.exitReason ?? .normal)
         case .stop: next
         }
     }
 
-    private mutating func handle(_ input: Me.Input, _ me: isolated Me, _ current: Next) async throws -> Next {
+    @inlinable
+    mutating func handle(_ input: Me.Input, _ me: isolated Me, _ current: Next) async throws -> Next {
         switch input {
         case .message(.call(let call)): return try await handle(call: call, me)
         case .message(.cast(let cast)): return try await handle(cast: cast, me)
         case .message(.info(let info)): return try await handle(info: info, me)
         case .timeout: return try await handleTimeout(me)
         case .end: return .stop(me.core.exitReason ?? .normal)
-        case .request(.stop(let reason)): return .stop(reason)
+        case .request(.stop(let reason, let grace)):
+            me.core.limitGrace(to: grace)
+            return .stop(reason)
         case .request(.state(let answer)):
             answer("\(self)")
             return current
         }
     }
 
-    private mutating func finish(_ me: isolated Me, _ reason: ExitReason) async throws {
+    @usableFromInline
+    mutating func finish(_ me: isolated Me, _ reason: ExitReason) async throws {
         guard !me.core.machine.isDead else { return }
-        // An exit signal has set a limit already.
-        if me.core.machine.isRunning { me.core.limitGrace(to: ProcessCore.defaultGrace) }
+        // An exit signal, or who asked for the end, has set a limit already.
+        if !me.core.isGraceSet { me.core.limitGrace(to: ProcessCore.defaultGrace) }
         me.core.machine.beginEnd(reason)
         await terminate(reason, me)
         throw reason
@@ -55,12 +62,13 @@ extension Server {
 }
 
 extension ServerNext {
-    fileprivate var isStop: Bool { if case .stop = self { true } else { false } }
-    fileprivate var stopReason: ExitReason { if case .stop(let reason) = self { reason } else { .normal } }
+    @inlinable var isStop: Bool { if case .stop = self { true } else { false } }
+    @inlinable var stopReason: ExitReason { if case .stop(let reason) = self { reason } else { .normal } }
 }
 
 extension Process {
     /// What a server waits for.
+    @usableFromInline
     enum Input {
         case message(Message)
         case request(SystemRequest)
@@ -69,11 +77,25 @@ extension Process {
     }
 
     /// Takes the next message or request, waiting at most `timeout`.
+    @inlinable
     func receiveInput(timeout: Duration?) async -> Input {
-        if isPlain, let message = queue.popFirst() {
-            handled &+= 1
-            return .message(message)
+        if let message = takeNext() { return .message(message) }
+        return await receiveInputLater(timeout: timeout)
+    }
+
+    /// Waits for a message, if none is there and nothing else is to be done.
+    @inlinable
+    func receiveInputLater(timeout: Duration?) async -> Input {
+        if timeout == nil && isPlain {
+            beginWaiting()
+            await core.pass(on: core.scheduler)
+            if let message = takeNext() { return .message(message) }
         }
+        return await receiveInputSpecially(timeout: timeout)
+    }
+
+    @usableFromInline
+    func receiveInputSpecially(timeout: Duration?) async -> Input {
         defer { endPatience() }
         while true {
             if let request = takeRequest() { return .request(request) }
@@ -83,11 +105,12 @@ extension Process {
             case .nothing: break
             }
             if let timeout {
-                if special?.isPatienceOver == true || timeout == .zero { return .timeout }
-                bePatient(timeout)
+                let isOver = special?.isPatienceOver == true || timeout == .zero
+                if isOver && special?.isSuspended != true { return .timeout }
+                if !isOver { bePatient(timeout) }
             }
             beginWaiting()
-            await gate.pass()
+            await core.pass(on: core.scheduler)
         }
     }
 
@@ -119,14 +142,15 @@ extension Process {
         return special.systemRequests.remove(at: index).request
     }
 
-    /// Starts the process, linked to `parent` if there is one. From any thread.
+    /// Starts the process, linked to `parent` if there is one, which ends it at once if it has ended. From any thread.
     nonisolated func begin(linkedTo parent: ProcessCore?, _ label: String?, _ body: @escaping Body) {
+        prepare(label, body)
         let number = parent.flatMap { $0.scheduler.isCurrent ? $0.linkBegun(to: core) : nil }
         core.scheduler.run { [self] in
             if let parent {
                 if let number { core.linkArrived(from: parent, number) } else { core.link(to: parent) }
             }
-            onOwnThread { $0.start(label, body) }
+            onOwnThread { $0.start() }
         }
     }
 }

@@ -3,6 +3,9 @@ public struct ServerProcess<S: Server>: Supervisable, Hashable {
     /// The process that serves.
     public let process: Process<ServerMessage<S>>
 
+    @usableFromInline
+    init(process: Process<ServerMessage<S>>) { self.process = process }
+
     public static func == (a: ServerProcess, b: ServerProcess) -> Bool { a.process === b.process }
 
     public func hash(into hasher: inout Hasher) { hasher.combine(pid) }
@@ -33,7 +36,7 @@ public struct ServerProcess<S: Server>: Supervisable, Hashable {
     /// - Returns: why it has ended: `reason`, unless something else was first.
     @discardableResult
     public func stop(_ reason: ExitReason = .shutdown) async -> ExitReason {
-        process.ask(.stop(reason))
+        process.ask(.stop(reason, grace: ProcessCore.defaultGrace))
         return await process.down()
     }
 
@@ -56,34 +59,51 @@ extension Server {
     ///   - mailbox: how many messages may wait; default: without bound.
     /// - Throws: what its `start` threw; `RegistryError` if the name is taken; `CallError` with `.exited` if it was ended
     ///   before its `start` returned, or `.cancelled` if the calling task was cancelled: then the server is ended too.
+    @inlinable
     public func started(
         linkedTo parent: PID? = nil, name: String? = nil, on scheduler: Scheduler? = nil, label: String? = nil,
         mailbox: MailboxOptions = .unbounded
     ) async throws -> ServerProcess<Self> {
         let process = Process<ServerMessage<Self>>(on: scheduler, mailbox)
-        let pending = try begin(process, linkedTo: parent, name: name, label: label ?? "\(Self.self)")
-        do {
-            try await pending.value()
-        } catch let error as CallError where error.code == .cancelled {
-            process.exit(.shutdown)
-            throw error
+        try await process.startServing(linkedTo: parent, name, label ?? "\(Self.self)") { me, ready in
+            var server = self
+            try await server.serve(me, ready)
         }
         return ServerProcess(process: process)
     }
+}
 
-    /// Starts the process and asks it to say when it is ready.
-    private func begin(
-        _ process: Process<ServerMessage<Self>>, linkedTo parent: PID?, name: String?, label: String
-    ) throws(CallError) -> PendingCall<Void> {
-        let (pending, ready) = try process.core.prepareCall(nil) { (ready: Reply<Void>) in ready }
-        process.core.scheduler.run { pending.begin() }
-        process.begin(linkedTo: parent?.core, label) { me in
+extension Process {
+    /// Starts the process with `serve` for its body, and returns when that says that it is ready.
+    @usableFromInline
+    nonisolated func startServing(
+        linkedTo parent: PID?, _ name: String?, _ label: String,
+        _ serve: @escaping @Sendable (isolated Process<Message>, Reply<Void>) async throws -> Void
+    ) async throws {
+        let pending = try beginServing(linkedTo: parent, name, label, serve)
+        do {
+            try await pending.reply()
+        } catch let error as CallError where error.code == .cancelled {
+            exit(.shutdown)
+            throw error
+        }
+    }
+
+    /// Starts it and asks it to say when it is ready. It does not suspend, so that nothing of the caller's holds the token
+    /// meanwhile.
+    private nonisolated func beginServing(
+        linkedTo parent: PID?, _ name: String?, _ label: String,
+        _ serve: @escaping @Sendable (isolated Process<Message>, Reply<Void>) async throws -> Void
+    ) throws(CallError) -> ReplyCall<Void> {
+        let pending = try ReplyCall<Void>(core, timeout: nil)
+        let ready = Reply(pending)
+        core.scheduler.run { pending.begin() }
+        begin(linkedTo: parent?.core, label) { me in
             // Known by its name only once it can take messages.
             if let name {
-                do { try process.register(as: name) } catch { return ready.fail(error) }
+                do { try me.register(as: name) } catch { return ready.fail(error) }
             }
-            var server = self
-            try await server.serve(me, ready)
+            try await serve(me, ready)
         }
         return pending
     }

@@ -2,7 +2,7 @@
 struct ExitMachine {
     enum Life {
         case running
-        case exiting(ExitReason)
+        case exiting(ExitReason, Source)
         case dead(ExitReason)
     }
 
@@ -14,6 +14,8 @@ struct ExitMachine {
         case request
         /// A linked process has ended.
         case link
+        /// The runtime itself makes it end: cannot be trapped.
+        case runtime
     }
 
     enum Decision: Hashable {
@@ -33,7 +35,16 @@ struct ExitMachine {
     var reason: ExitReason? {
         switch life {
         case .running: nil
-        case .exiting(let reason), .dead(let reason): reason
+        case .exiting(let reason, _), .dead(let reason): reason
+        }
+    }
+
+    /// Whether its end is its own doing, and not what others have asked for or a linked process has passed on.
+    var endsByItself: Bool {
+        switch life {
+        case .running: true
+        case .exiting(_, let source): source == .oneself || source == .runtime
+        case .dead: false
         }
     }
 
@@ -49,17 +60,18 @@ struct ExitMachine {
         case .dead: return .ignore
         case .exiting: return kills ? .die : .ignore
         case .running where kills: return .die
+        case .running where source == .runtime: break
         case .running where trapsExits: return .deliver
         case .running where reason.kind == .normal && source != .oneself: return .ignore
-        case .running:
-            life = .exiting(reason)
-            return .exit
+        case .running: break
         }
+        life = .exiting(reason, source)
+        return .exit
     }
 
     /// The process has begun to end by itself: a server that terminates.
     mutating func beginEnd(_ reason: ExitReason) {
-        if isRunning { life = .exiting(reason) }
+        if isRunning { life = .exiting(reason, .oneself) }
     }
 
     /// The process has ended. Whether it had not before.

@@ -4,4 +4,6 @@ public struct ExitSignal: Sendable {
     public let from: PID?
     /// Why.
     public let reason: ExitReason
+    /// How long the process may then take, if it ends; `nil`: as long as it takes.
+    let grace: Duration?
 }

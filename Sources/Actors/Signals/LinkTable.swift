@@ -1,15 +1,19 @@
 /// The links of one process, as a value: no threads, no signals of its own.
 ///
 /// A link is an agreement of two sides that may be made, undone and made again from both at once, while signals are
-/// under way. So each request carries a number that is larger than all before it; a side that undoes a link says up to
-/// which number, and an exit signal says the number that its sender knew. What is older than a side's own link does
-/// not touch it. (OTP: links and the unlink protocol of the signal reference.)
+/// under way. So a side remembers its own request and the newest that has arrived, each by its number, which is larger
+/// than all before it. Who undoes a link, or ends, says which request of the other has arrived: one that has not makes a
+/// new link when it does, so the other side keeps it. Signals from one side to the other keep their order: what has
+/// arrived from a side before it undoes is undone with it. (OTP: links and the unlink protocol of the signal reference.)
 struct LinkTable<Peer: Hashable> {
     private struct Link {
-        /// The first request of this link: what undid or ended an earlier one is older.
-        var since: UInt64
-        /// The newest request that both may know.
-        var latest: UInt64
+        /// This side's request, 0 for none.
+        var own: UInt64 = 0
+        /// The newest request of the other side, 0 for none.
+        var theirs: UInt64 = 0
+
+        /// Of two links the one with the smaller number was made first.
+        var age: UInt64 { own == 0 ? theirs : theirs == 0 ? own : min(own, theirs) }
     }
 
     /// Most processes have one link at most, which needs no storage of its own.
@@ -39,14 +43,13 @@ struct LinkTable<Peer: Hashable> {
     /// - Returns: whether the peer must be told: not when the two are linked already.
     mutating func request(_ peer: Peer, _ number: UInt64) -> Bool {
         guard self[peer] == nil else { return false }
-        self[peer] = Link(since: number, latest: number)
+        self[peer] = Link(own: number)
         return true
     }
 
     /// The peer has asked for a link.
     mutating func requested(by peer: Peer, _ number: UInt64) {
-        let known = self[peer]
-        self[peer] = Link(since: min(known?.since ?? number, number), latest: max(known?.latest ?? number, number))
+        self[peer] = Link(own: self[peer]?.own ?? 0, theirs: number)
     }
 
     /// This side undoes the link.
@@ -54,19 +57,21 @@ struct LinkTable<Peer: Hashable> {
     /// - Returns: the number to tell the peer, or `nil` if there was no link.
     mutating func undo(_ peer: Peer) -> UInt64? {
         defer { self[peer] = nil }
-        return self[peer]?.latest
+        return self[peer]?.theirs
     }
 
-    /// The peer has undone the link that it knew by `number`.
+    /// The peer has undone the link, when this side's request of that `number` had arrived there, or 0 if none had.
     mutating func undone(by peer: Peer, _ number: UInt64) {
-        if let link = self[peer], link.latest <= number { self[peer] = nil }
+        guard let link = self[peer] else { return }
+        self[peer] = link.own > number ? Link(own: link.own) : nil
     }
 
-    /// The peer has ended, as far as it knew linked by `number`.
+    /// The peer has ended, when this side's request of that `number` had arrived there, or 0 if none had.
     ///
     /// - Returns: whether that link still stood. It does not any more.
     mutating func ended(_ peer: Peer, _ number: UInt64) -> Bool {
-        guard let link = self[peer], link.since <= number else { return false }
+        // A request that arrives there later is answered by itself.
+        guard let link = self[peer], link.theirs > 0 || link.own <= number else { return false }
         self[peer] = nil
         return true
     }
@@ -77,7 +82,7 @@ struct LinkTable<Peer: Hashable> {
         if let first { all.append(first) }
         first = nil
         more = [:]
-        if all.count > 1 { all.sort { $0.link.since < $1.link.since } }
-        return all.map { ($0.peer, $0.link.latest) }
+        if all.count > 1 { all.sort { $0.link.age < $1.link.age } }
+        return all.map { ($0.peer, $0.link.theirs) }
     }
 }

@@ -29,7 +29,7 @@ extension ProcessCore {
     ) {
         switch machine.receive(reason, from: source) {
         case .ignore: break
-        case .deliver: unsafe host?.trapped(ExitSignal(from: sender, reason: reason))
+        case .deliver: unsafe host?.trapped(ExitSignal(from: sender, reason: reason, grace: grace))
         case .exit: beginExit(reason, grace: grace)
         case .die: die()
         }

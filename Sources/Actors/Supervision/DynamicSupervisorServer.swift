@@ -89,7 +89,7 @@ package struct DynamicSupervisorServer: Server {
 
     private mutating func begin(_ number: Int, _ pid: PID, _ me: isolated Me) {
         machine.started(number, pid)
-        me.core.link(to: pid.core, truth: true)
+        me.adopt(pid)
     }
 
     private mutating func terminate(_ pid: PID, _ reply: Reply<Void>, _ me: isolated Me) async {
@@ -116,7 +116,7 @@ package struct DynamicSupervisorServer: Server {
     // MARK: The plan
 
     private mutating func carryOut(_ me: isolated Me) async -> Next {
-        while let step = machine.next() {
+        while !me.core.machine.isDead, let step = machine.next() {
             switch step {
             case .start(let number): await startAgain(number, me)
             case .reportRestart(let number, let count):

@@ -1,5 +1,11 @@
 /// How a supervisor stops children. It monitors those that it stops: a child may have undone its link.
 extension Process {
+    /// Links a child that has started. One that has ended meanwhile is heard of like any other, with its true reason.
+    func adopt(_ child: PID) {
+        guard !core.machine.isDead else { return child.exit(.killed) }
+        core.link(to: child.core, truth: true)
+    }
+
     /// Stops one child and waits until it has ended.
     func stop<S: Server>(_ child: PID, _ shutdown: Child.Shutdown) async
     where Message == ServerMessage<S>, S.Info: SupervisorInfo {
@@ -19,7 +25,8 @@ extension Process {
         await receive(timeout: patience) { $0.end?.pid == child } != nil
     }
 
-    /// Stops many children at once and waits until all have ended.
+    /// Stops all children at once and waits until they have ended. Whatever else comes meanwhile is dropped: the
+    /// supervisor ends, and takes no calls any more.
     func stopAll<S: Server>(_ children: some Sequence<PID>, _ shutdown: Child.Shutdown) async
     where Message == ServerMessage<S>, S.Info: SupervisorInfo {
         var left = Set(children)
@@ -36,9 +43,17 @@ extension Process {
 
     private func nextEnd<S: Server>(until deadline: UInt64?) async -> PID?
     where Message == ServerMessage<S>, S.Info: SupervisorInfo {
+        // Not by choice: to step over what has gathered would cost more with every child.
+        while let message = await receive(until: deadline) {
+            if let ended = message.end { return ended.pid }
+        }
+        return nil
+    }
+
+    private func receive(until deadline: UInt64?) async -> Message? {
+        guard let deadline else { return await receive() }
         let now = core.scheduler.time.nanoseconds
-        let left = deadline.map { Duration.nanoseconds(Int64(clamping: $0 > now ? $0 - now : 0)) }
-        return await receive(timeout: left) { $0.end?.pid }
+        return await receive(timeout: .nanoseconds(Int64(clamping: deadline > now ? deadline - now : 0)))
     }
 }
 

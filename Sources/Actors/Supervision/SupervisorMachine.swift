@@ -50,8 +50,8 @@ struct SupervisorMachine<Handle: Hashable & Sendable>: Sendable {
     private var plan: [Step] = []
     private var isStarting = true
     private(set) var isEnding = false
-    /// The child of each wait that goes on.
-    private var waits: [Int: ID] = [:]
+    /// The children that each wait holds up.
+    private var waits: [Int: Set<ID>] = [:]
     private var lastWait = 0
 
     init(_ options: Supervisor.Options, children: [ChildSpecification]) {
@@ -94,12 +94,12 @@ struct SupervisorMachine<Handle: Hashable & Sendable>: Sendable {
         restart(index, now: now, random: random)
     }
 
-    /// A child was stopped as the plan wanted. A temporary one is forgotten.
+    /// A child was stopped as the plan wanted. A temporary one is forgotten, one that waits for its restart goes on waiting.
     mutating func stopped(_ id: ID) {
         guard let index = index(id) else { return }
         if children[index].specification.restart == .temporary {
             children.remove(at: index)
-        } else {
+        } else if children[index].status != .restarting {
             children[index].status = .stopped
         }
     }
@@ -123,8 +123,10 @@ struct SupervisorMachine<Handle: Hashable & Sendable>: Sendable {
 
     /// A wait is over.
     mutating func retry(_ number: Int) {
-        guard !isEnding, let id = waits.removeValue(forKey: number), let index = index(id) else { return }
-        plan += affected(by: index).filter { children[$0].status == .restarting }.map { .start(children[$0].specification.id) }
+        guard !isEnding, let held = waits.removeValue(forKey: number) else { return }
+        for child in children where child.status == .restarting && held.contains(child.specification.id) {
+            plan.append(.start(child.specification.id))
+        }
     }
 
     /// The supervisor is to end.
@@ -142,18 +144,23 @@ struct SupervisorMachine<Handle: Hashable & Sendable>: Sendable {
         let delay = backoff.map { $0.delay(intensity.count, random) } ?? .zero
         plan.append(.reportRestart(id, count: intensity.count, delay: delay))
         let affected = affected(by: index)
+        // An earlier wait holds up only those that this restart leaves alone.
+        for index in affected { stopWaiting(for: children[index].specification.id) }
         for index in affected.reversed() { planStop(index) }
         // Temporary children are stopped with the others and not started again.
         let again = affected.filter { children[$0].specification.restart != .temporary }
         if delay > .zero {
             for index in again { children[index].status = .restarting }
             lastWait += 1
-            waits = waits.filter { $0.value != id }
-            waits[lastWait] = id
+            waits[lastWait] = Set(again.map { children[$0].specification.id })
             plan.append(.wait(delay, id, lastWait))
         } else {
             for index in again { plan.append(.start(children[index].specification.id)) }
         }
+    }
+
+    private mutating func stopWaiting(for id: ID) {
+        if !waits.isEmpty { waits = waits.mapValues { $0.subtracting([id]) }.filter { !$0.value.isEmpty } }
     }
 
     /// The children that are started again when one is, itself included, in order.
@@ -222,8 +229,9 @@ extension SupervisorMachine {
     /// What must be stopped to stop a child for good, if anything.
     mutating func terminate(_ id: ID) -> Result<(Handle, Child.Shutdown)?, SupervisorError.CodeError> {
         guard let index = index(id) else { return .failure(.init(.notFound)) }
-        waits = waits.filter { $0.value != id }
+        stopWaiting(for: id)
         guard case .running(let handle) = children[index].status else {
+            children[index].status = .stopped
             stopped(id)
             return .success(nil)
         }

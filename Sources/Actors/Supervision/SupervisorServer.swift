@@ -77,7 +77,8 @@ struct SupervisorServer: Server {
 
     /// Takes the steps of the plan until there is none left.
     private mutating func carryOut(_ me: isolated Me) async -> Next {
-        while let step = machine.next() {
+        // One that was killed does no more: its children go with it.
+        while !me.core.machine.isDead, let step = machine.next() {
             switch step {
             case .start(let id): await startAsPlanned(id, me)
             case .stop(let id, let pid, let shutdown):
@@ -110,12 +111,12 @@ struct SupervisorServer: Server {
         }
     }
 
-    /// Starts a child and links to it. One that has ended meanwhile is heard of like any other, with its true reason.
+    /// Starts a child and links to it.
     private mutating func startChild(_ id: String, _ me: isolated Me) async -> Result<PID, any Error> {
         guard let start = starters[id] else { return .failure(SupervisorError(.notFound, child: id)) }
         do {
             let pid = try await start().pid
-            me.core.link(to: pid.core, truth: true)
+            me.adopt(pid)
             machine.started(id, pid)
             return .success(pid)
         } catch {

@@ -41,8 +41,10 @@ extension Dialer {
     /// Asks for the upgrade, and makes a connection of the answer, or the next hop.
     func shakeHands(_ driver: StreamDriver, _ tls: TLSDetails?) async throws(WebSocketError) -> Outcome {
         enter(.handshake, with: hop.place, within: options.timeouts.handshake)
+        options.onHandshake?(.request(handshake.requestBytes, to: socket?.peerAddress, tls))
         try await sendRequest(driver)
         let answer = try await readAnswer(driver)
+        options.onHandshake?(.answer(answer.bytes))
         options.cookies?.take(answer.head.fields, from: hop.url)
         do {
             return .connected(connection(try handshake.verify(answer.head), answer, tls, driver))

@@ -1,5 +1,5 @@
 /// Where a connection in active mode takes its events.
-protocol EventSink: AnyObject {
+package protocol EventSink: AnyObject {
     /// Offers an event, on the connection's thread.
     func offer(_ event: WebSocket.Event) -> EventReception
 
@@ -8,7 +8,7 @@ protocol EventSink: AnyObject {
 }
 
 /// What became of an event that was offered.
-enum EventReception {
+package enum EventReception {
     case taken
     /// Not now: the sink will ask the connection when it is ready (`pumpEvents`).
     case notNow

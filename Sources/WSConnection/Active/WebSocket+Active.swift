@@ -46,6 +46,13 @@ extension WebSocket {
         try subscribe(.sink(sink), active) { sink.begin(self) }
     }
 
+    /// Subscribes anything that takes events.
+    ///
+    /// - Throws: `.alreadySubscribed`.
+    package func subscribe(_ sink: any EventSink, active: ActiveMode?) throws(WebSocketError) {
+        try subscribe(.sink(sink), active)
+    }
+
     /// Changes the mode. Turning it on or off loses nothing and keeps the order. Once the end has been told it does
     /// nothing.
     ///

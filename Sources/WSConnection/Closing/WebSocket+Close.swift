@@ -124,7 +124,7 @@ extension WebSocket {
     }
 
     /// Ends it now: what waits is written as far as the stream takes it at once.
-    func drop() {
+    package func drop() {
         guard phase != .released else { return }
         if machine.state == .open { try? sendClose(.goingAway, "") }
         flushAtEndOfTurn()

@@ -82,7 +82,7 @@ extension WebSocket {
             if let message = nextMessage() { return message }
             guard try mayWaitAtGate() else { return try await messageElsewhere(patience) }
             waitAtGate(patience, wantsFrames: false)
-            await handlerGate.pass()
+            await handlerGate.pass(on: scheduler)
             if let message = try takeHandlerResult().get().message { return message }
         }
     }
@@ -97,7 +97,7 @@ extension WebSocket {
         if credits == 0, let frame = nextFrame() { return frame }
         if try mayWaitAtGate() {
             waitAtGate(patience, wantsFrames: true)
-            await handlerGate.pass()
+            await handlerGate.pass(on: scheduler)
             return try takeHandlerResult().get()
         }
         return try await waitElsewhere(patience, wantsFrames: true).get()

@@ -21,7 +21,7 @@ extension WebSocket {
         case ping([UInt8])
         case pong([UInt8])
 
-        init(_ message: Message) {
+        package init(_ message: Message) {
             switch message {
             case .text(let text): self = .text(text)
             case .binary(let bytes): self = .binary(bytes)

@@ -30,6 +30,8 @@ public struct WebSocketError: Error, Sendable, CustomStringConvertible {
         public static let noSubscriber = Code("no subscriber")
         /// What was to be sent may not be: a close code or reason, a control payload.
         public static let misuse = Code("misuse")
+        /// A client that reconnects has no connection just then.
+        public static let notConnected = Code("not connected")
         /// The process that was to own the connection has ended.
         public static let ownerEnded = Code("owner ended")
 

@@ -16,8 +16,15 @@ final class ServerHandshaking: @unchecked Sendable {
     private var refusing: LingeringClose?
     private let deadline: Alarm
 
-    init(_ stream: SocketStream, peer: SocketAddress?, on scheduler: Scheduler, _ settings: ServerSettings) {
+    /// What somebody else has read of the request already.
+    private var received: [UInt8]
+
+    init(
+        _ stream: SocketStream, peer: SocketAddress?, received: [UInt8] = [], on scheduler: Scheduler,
+        _ settings: ServerSettings
+    ) {
         self.scheduler = scheduler
+        self.received = received
         self.settings = settings
         self.peer = peer
         local = stream.localAddress
@@ -64,7 +71,8 @@ final class ServerHandshaking: @unchecked Sendable {
     private func readHead() async throws(WebSocketError) -> (RequestHead, rest: [UInt8])? {
         var parser = RequestHeadParser()
         while true {
-            let bytes = try await driver.read()
+            let bytes = received.isEmpty ? try await driver.read() : received
+            received = []
             if bytes.isEmpty {
                 driver.stream.close()
                 return nil
@@ -88,7 +96,7 @@ final class ServerHandshaking: @unchecked Sendable {
         let connection = WebSocket(
             stream: driver.release(), scheduler: scheduler, role: .server, options: settings.connection,
             compression: acceptance.compression, description: description)
-        connection.onOwnThread { connection in
+        connection.onOwnThread { [self] connection in
             switch settings.handler {
             case .perConnection(let handler): connection.start(handler)
             case .perMessage(let handler): connection.setMessageHandler(handler)

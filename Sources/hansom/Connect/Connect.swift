@@ -1,58 +1,58 @@
 internal import ArgumentParser
-internal import HTTPTypes
 internal import WSClient
 
 /// `hansom connect`
 struct Connect: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Talk to a server: lines go out as text, what comes in is printed.",
+        abstract: "Talk to a server: lines go out as messages, what comes in is printed.",
         discussion: """
             Messages are printed on standard output, control characters escaped; everything else on standard error. \
-            After the end of the input it waits until nothing more arrives, and closes with 1000. The exit code is 0 \
-            when the connection ended with 1000 or 1001, or without a code.
+            On a terminal the line can be edited (arrows, ^A ^E ^K ^U ^W ^L), the arrows up and down bring back \
+            earlier lines, and ^D ends. After the end of the input, or the last --execute, it waits until nothing more \
+            arrives, and closes with 1000.
+
+            EXAMPLES:
+              hansom connect wss://example.com/socket
+              echo hello | hansom connect ws://127.0.0.1:8080/
+              hansom connect ws://127.0.0.1:8080/ -x one -x two --wait 3 --json
+              hansom connect wss://example.com/ -H 'Authorization: Bearer token' -v
+
+            EXIT CODES:
+              0      the connection ended with 1000 or 1001, or without a code
+              1      there was no connection, or it was lost, or closed with another code
+              64     the command line cannot be understood
+              124    --max-time was over
+              128+N  signal N ended it (130: ^C)
             """)
 
     @Argument(help: "ws://, wss://, http://, https://, or ws+unix:///path/of.sock:/target")
     var url: String
 
-    @Option(
-        name: [.customShort("H"), .customLong("header")],
-        help: ArgumentHelp("Send this header field, written 'Name: value'.", valueName: "field"),
-        transform: Connect.header)
-    var headers: [HTTPField] = []
+    @OptionGroup(title: "Conversation") var talk: TalkArguments
 
-    @Option(name: .customLong("protocol"), help: "Offer this subprotocol; most wanted first.")
-    var protocols: [String] = []
+    @OptionGroup(title: "Handshake") var handshake: HandshakeArguments
 
-    @OptionGroup var trust: TrustOptions
+    @OptionGroup(title: "TLS") var trust: TrustOptions
 
-    @Option(
-        help: """
-            Wait so many seconds for the connection (default: 8), and after the end of the input so many seconds of \
-            silence for answers (default: 0.5).
-            """)
-    var timeout: Seconds?
+    @OptionGroup(title: "TLS") var identity: IdentityArguments
 
-    func run() async throws {
+    @OptionGroup(title: "Output") var output: OutputArguments
+
+    /// What the library is told.
+    var options: ConnectOptions {
         var options = ConnectOptions()
-        if let timeout { options.connectTimeout = timeout.duration }
-        options.headers = HTTPFields(headers)
-        options.protocols = protocols
+        talk.apply(to: &options)
+        handshake.apply(to: &options)
         options.tls = trust.tls
-        let conversation = Conversation(
-            url: url, options: options, settling: timeout?.duration ?? .milliseconds(500))
-        try await conversation.run()
+        options.tls.identity = identity.identity
+        return options
     }
 
-    private static func header(_ text: String) throws -> HTTPField {
-        let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
-        guard parts.count == 2, let name = HTTPField.Name(String(parts[0])) else {
-            throw ValidationError("a header field is written 'Name: value'")
-        }
-        let value = parts[1].drop { $0 == " " || $0 == "\t" }
-        guard HTTPField.isValidValue(String(value)) else {
-            throw ValidationError("the value of \(name) has bytes that no header field may have (RFC 9110 section 5.5)")
-        }
-        return HTTPField(name: name, value: String(value))
+    func run() async throws {
+        let conversation = Conversation(
+            url: url, options: options, reconnects: talk.reconnect, script: talk.script, isBinary: talk.binary,
+            parting: talk.parting,
+            longest: talk.maxTime?.duration, report: output.report, console: Console(output.palette(for: .error)))
+        try await conversation.run()
     }
 }

@@ -8,21 +8,53 @@ internal import WSClient
 struct Conversation: Sendable {
     let url: String
     let options: ConnectOptions
-    /// How long nothing may arrive after the end of the input until all answers are taken to be there.
-    let settling: Duration
+    /// Whether to connect again whenever the connection is over.
+    let reconnects: Bool
+    /// What to send instead of the input.
+    let script: [WebSocket.Message]?
+    /// Whether lines of the input go out as binary messages.
+    let isBinary: Bool
+    let parting: Parting
+    /// How long all of it may take.
+    let longest: Duration?
+    let report: Report
+    let console: Console
+    let uplink = Uplink()
 
-    private enum Input: Sendable {
+    typealias Me = Process<Input>
+
+    enum Input: Sendable {
+        case handshake(HandshakeStep)
         case connected(WebSocket)
         case failed(any Error)
         case socket(WebSocket.Event)
+        /// What `connected`, `failed` and `socket` are for one that reconnects.
+        case client(ReconnectingWebSocket.Event)
+        /// Everything is said, and the server has it.
         case inputEnded
+        /// The time to stay after the last message is over.
+        case stayed
+        /// The time for all of it is over.
+        case late(Duration)
         case signal(Int32)
+    }
+
+    /// How far it has come.
+    private struct Progress {
+        var connection: WebSocket?
+        var hasBegun = false
+        /// How long nothing may arrive any more; `nil`: not everything is said.
+        var silence: Duration?
+        var isOver = false
     }
 
     /// Returns at an orderly end.
     func run() async throws {
+        // One connection needs one thread; and what goes wrong is told here, not in a log.
+        let group = try SchedulerGroup(
+            options: .init(count: 1, name: "connect", system: SystemSettings(report: { _ in })))
         let result: Result<Void, any Error> = await withCheckedContinuation { continuation in
-            Process<Input>.spawn { me in
+            Process<Input>.spawn(on: group.next()) { me in
                 do {
                     try await talk(as: me)
                     continuation.resume(returning: .success(()))
@@ -31,105 +63,147 @@ struct Conversation: Sendable {
                 }
             }
         }
+        console.endEditing()
         try result.get()
     }
 
-    private func talk(as me: isolated Process<Input>) async throws {
+    private func talk(as me: isolated Me) async throws {
         connect(for: me)
-        var connection: WebSocket?
-        var isInputOver = false
-        while let input = isInputOver ? await me.receive(timeout: settling) : await me.receive() {
-            switch input {
-            case .connected(let new):
-                connection = new
-                try await new.subscribe(me, active: .once) { .socket($0) }
-                if StandardInput.isTerminal { try await say("connected; lines are sent as text, ^D ends", .error) }
-                sendInput(to: new, for: me)
-                sendSignal(to: me)
-            case .failed(let error): throw error
-            case .socket(.frame(let connection, let frame)):
-                if let message = frame.message { try await say(Conversation.show(message), .output) }
-                // At the end this fails, and the event that tells of it is on its way.
-                try? await connection.setActive(.once)
-            case .socket(.closed(_, let close)): return try await report(close)
-            case .socket(.failed(_, let error)): throw error
-            case .inputEnded: isInputOver = true
-            case .signal(let number):
-                try? await connection?.close(code: .goingAway)
-                throw ExitCode(128 + number)
-            }
+        limitTime(of: me)
+        var progress = Progress()
+        while !progress.isOver, let input = await next(for: me, progress.silence) {
+            try await take(input, as: me, &progress)
         }
+        if !progress.isOver { try await close(progress.connection) }
+    }
+
+    private func next(for me: isolated Me, _ silence: Duration?) async -> Input? {
+        if let silence { await me.receive(timeout: silence) } else { await me.receive() }
+    }
+
+    private func take(_ input: Input, as me: isolated Me, _ progress: inout Progress) async throws {
+        switch input {
+        case .handshake(let step): try await tellOf(step)
+        case .connected(let connection):
+            try await connection.subscribe(me, active: .once) { .socket($0) }
+            try await begin(connection, as: me, &progress)
+        case .failed(let error): throw try await told(error)
+        case .socket(.frame(let connection, let frame)): try await show(frame, of: connection)
+        case .socket(.closed(_, let close)):
+            progress.isOver = true
+            try await end(with: close)
+        case .socket(.failed(_, let error)): throw try await told(error)
+        case .client(let event): try await take(event, as: me, &progress)
+        case .inputEnded: if case .silence(let settling) = parting { progress.silence = settling }
+        case .stayed:
+            progress.isOver = true
+            try await close(progress.connection)
+        case .late(let limit):
+            try await leave(progress.connection, .normal)
+            throw CommandFailure("not over within \(limit)", exitCode: 124)
+        case .signal(let number):
+            try await leave(progress.connection, .goingAway)
+            throw ExitCode(128 + number)
+        }
+    }
+
+    private func take(
+        _ event: ReconnectingWebSocket.Event, as me: isolated Me, _ progress: inout Progress
+    ) async throws {
+        switch event {
+        case .up(let connection):
+            try await begin(connection, as: me, &progress)
+            await uplink.up(connection)
+        case .frame(let connection, let frame): try await show(frame, of: connection)
+        case .down(let error, let delay):
+            progress.connection = nil
+            try await tell(.down(error, retryIn: delay))
+        case .stopped(let reason) where reason.error != nil: throw try await told(reason.error ?? reason)
+        case .stopped(let reason): throw CommandFailure("the client ended: \(reason)")
+        }
+    }
+
+    private func begin(_ connection: WebSocket, as me: isolated Me, _ progress: inout Progress) async throws {
+        progress.connection = connection
+        try await tell(
+            .connected(
+                .init(
+                    url: url, address: connection.peerAddress.map { "\($0)" }, subprotocol: connection.subprotocol,
+                    tls: connection.tls)))
+        if progress.hasBegun { return }
+        progress.hasBegun = true
+        let source = try await source()
+        sendInput(source, to: connection, for: me)
+        sendSignal(to: me)
+    }
+
+    private func show(_ frame: WebSocket.Frame, of connection: WebSocket) async throws {
+        if frame != .pong(Conversation.lastPing) { try await tell(.received(frame)) }
+        // At the end this fails, and the event that tells of it is on its way.
+        try? await connection.setActive(.once)
+    }
+
+    /// What is said to whom types, and a console if somebody does.
+    private func source() async throws(CommandFailure) -> MessageSource {
+        if let script { return .script(script) }
+        if StandardInput.isTerminal {
+            try await print([report.remark("connected; lines are sent as \(isBinary ? "bytes" : "text"), ^D ends")])
+        }
+        let console = console
+        let isEditing = try await blocking { () throws(CommandFailure) in try console.beginEditing() }
+        return isEditing ? .console(console, isBinary: isBinary) : .lines(StandardInput(), isBinary: isBinary)
+    }
+}
+
+// MARK: - The end
+
+extension Conversation {
+    private func close(_ connection: WebSocket?) async throws {
         guard let connection else { return }
-        try await connection.close()
-        try await report(WebSocket.Close(code: connection.closeCode ?? .abnormal, reason: connection.closeReason ?? ""))
+        try await leave(connection, .normal)
+        try await end(
+            with: WebSocket.Close(code: connection.closeCode ?? .abnormal, reason: connection.closeReason ?? ""))
     }
 
-    // MARK: What feeds the mailbox
-
-    /// In a task of the process, so that the connection belongs to it.
-    private func connect(for me: isolated Process<Input>) {
-        Task {
-            do {
-                me.send(.connected(try await WebSocket.connect(to: url, options: options)))
-            } catch {
-                me.send(.failed(error))
-            }
-        }
+    private func leave(_ connection: WebSocket?, _ code: CloseCode) async throws {
+        guard let connection, !connection.isClosed else { return }
+        try await tell(.closing(WebSocket.Close(code: code)))
+        try? await connection.close(code: code)
     }
 
-    /// From now on; before, while it connects, a signal simply ends the command.
-    private func sendSignal(to process: Process<Input>) {
-        let signals = Signals.catchNext()
-        Task.detached {
-            for await number in signals { process.send(.signal(number)) }
-        }
-    }
-
-    private func sendInput(to connection: WebSocket, for process: Process<Input>) {
-        Task.detached {
-            var input = StandardInput()
-            do {
-                while let lines = try await input.nextLines() {
-                    for line in lines { try await connection.send(.text(line)) }
-                }
-                await awaitPong(connection)
-                process.send(.inputEnded)
-            } catch let failure as CommandFailure {
-                process.send(.failed(failure))
-            } catch {
-                // The connection has ended, and tells so itself.
-            }
-        }
-    }
-
-    /// A server that has answered a ping has received all that was sent before it: on a slow way, or when it is busy,
-    /// silence before that means nothing. One that answers none is not waited for longer than a connection would be.
-    private func awaitPong(_ connection: WebSocket) async {
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask { _ = try? await connection.ping() }
-            group.addTask { try? await Task.sleep(for: options.connectTimeout ?? .seconds(8)) }
-            await group.next()
-            group.cancelAll()
-        }
-    }
-
-    // MARK: Printing
-
-    private func report(_ close: WebSocket.Close) async throws {
+    private func end(with close: WebSocket.Close) async throws {
+        console.endEditing()
+        try await tell(.closed(close))
         guard close.isOrderly else { throw CommandFailure("the connection was closed with \(close)") }
-        try await say("closed with \(close)", .error)
+    }
+
+    /// Tells of an error, and returns it.
+    private func told(_ error: any Error) async throws -> any Error {
+        console.endEditing()
+        if let error = error as? WebSocketError { try await tell(.failed(error)) }
+        return error
+    }
+}
+
+// MARK: - Printing
+
+extension Conversation {
+    func tell(_ event: ConversationEvent) async throws(CommandFailure) {
+        try await print(report.lines(for: event, at: Timestamp.now))
+    }
+
+    private func tellOf(_ step: HandshakeStep) async throws(CommandFailure) {
+        switch step {
+        case .request(let bytes, let address, let tls):
+            try await tell(.request(bytes, to: address.map { "\($0)" }, tls: tls))
+        case .answer(let bytes): try await tell(.answer(bytes))
+        }
     }
 
     /// Prints where it blocks no scheduler: a terminal may be stopped.
-    private func say(_ line: String, _ stream: StandardStream) async throws {
-        let line = Printable(line).description
-        try await blocking { () throws(CommandFailure) in try stream.write(line: line) }
-    }
-
-    private static func show(_ message: WebSocket.Message) -> String {
-        switch message {
-        case .text(let text): text
-        case .binary(let bytes): HexDump(bytes).description
-        }
+    private func print(_ lines: [Console.Line]) async throws(CommandFailure) {
+        if lines.isEmpty { return }
+        let console = console
+        try await blocking { () throws(CommandFailure) in try console.print(lines) }
     }
 }

@@ -22,7 +22,8 @@ struct Printable: CustomStringConvertible {
         description = String(shown)
     }
 
-    private static func isHarmful(_ scalar: Unicode.Scalar) -> Bool {
+    /// Whether a terminal, or a reader, could be misled by it.
+    static func isHarmful(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.value {
         case 0x20...0x7E: false
         case 0...0x9F: true

@@ -8,17 +8,30 @@ struct StandardInput {
 
     static var isTerminal: Bool { isatty(STDIN_FILENO) == 1 }
 
-    /// Waits for more, on a thread that may block; `nil` after the last.
+    /// Waits for more lines of text, on a thread that may block; `nil` after the last.
     mutating func nextLines() async throws(CommandFailure) -> [String]? {
-        if isOver { return nil }
-        let piece = try await blocking { () throws(CommandFailure) in try StandardInput.read() }
-        guard piece.isEmpty else { return try splitter.lines(in: piece) }
-        isOver = true
+        guard let piece = try await nextPiece() else { return nil }
+        if !isOver { return try splitter.lines(in: piece) }
         return try splitter.lastLine().map { [$0] }
     }
 
-    /// What there is to read; empty at the end.
-    private static func read() throws(CommandFailure) -> [UInt8] {
+    /// Waits for more lines of any bytes, on a thread that may block; `nil` after the last.
+    mutating func nextByteLines() async throws(CommandFailure) -> [[UInt8]]? {
+        guard let piece = try await nextPiece() else { return nil }
+        if !isOver { return try splitter.byteLines(in: piece) }
+        return try splitter.lastByteLine().map { [$0] }
+    }
+
+    /// An empty one at the end, then `nil`.
+    private mutating func nextPiece() async throws(CommandFailure) -> [UInt8]? {
+        if isOver { return nil }
+        let piece = try await blocking { () throws(CommandFailure) in try StandardInput.read() }
+        isOver = piece.isEmpty
+        return piece
+    }
+
+    /// Waits for what there is to read; empty at the end. Blocks: not for a scheduler.
+    static func read() throws(CommandFailure) -> [UInt8] {
         while true {
             var result = 0
             let bytes = unsafe [UInt8](unsafeUninitializedCapacity: 64 << 10) { buffer, count in

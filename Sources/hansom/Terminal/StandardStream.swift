@@ -7,7 +7,12 @@ enum StandardStream: Int32 {
     case error = 2
 
     /// Writes a line, all of it. Blocks while the reader does not take it: not for a scheduler.
-    func write(line: String) throws(CommandFailure) { try write(Array("\(line)\n".utf8)) }
+    func write(line: String) throws(CommandFailure) { try write("\(line)\n") }
+
+    /// Writes text, all of it, and nothing behind it.
+    func write(_ text: String) throws(CommandFailure) { try write(Array(text.utf8)) }
+
+    var isTerminal: Bool { isatty(rawValue) == 1 }
 
     private func write(_ bytes: [UInt8]) throws(CommandFailure) {
         var rest = bytes[...]

@@ -25,7 +25,7 @@ import Testing
     }
 
     private func endAll() {
-        for core in Array(driven.scheduler.processes.values) { core.receiveExit(.kill) }
+        for core in driven.scheduler.processes.cores { core.receiveExit(.kill) }
         driven.settle()
     }
 

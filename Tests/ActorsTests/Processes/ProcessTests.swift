@@ -41,7 +41,7 @@ func withGroup<R>(
 
     /// Turns until every process on `scheduler` has somebody who waits for its end.
     private func untilObserved(_ scheduler: Scheduler) async {
-        while await scheduler.ask({ $0.processes.values.contains { $0.observerCount == 0 } }) { await Task.yield() }
+        while await scheduler.ask({ $0.processes.cores.contains { $0.observerCount == 0 } }) { await Task.yield() }
     }
 
     @Test func `messages of each of many threads arrive complete and in order (P2)`() async throws {

@@ -56,6 +56,61 @@ import Testing
         #expect(heap.count == 0)
     }
 
+    @Test(arguments: [1, 2, 3] as [UInt64])
+    func `of many that are due together, those that are moved or disarmed meanwhile do not ring`(seed: UInt64) {
+        var random = SplitMix(seed: seed)
+        var heap = AlarmHeap()
+        let alarms = (0..<4_000).map { _ in Alarm {} }
+        // By alarm: when it is to ring and in which turn it was armed.
+        var armed: [Int: (deadline: UInt64, turn: Int)] = [:]
+        var turn = 0
+        func arm(_ index: Int, at deadline: UInt64) {
+            turn += 1
+            heap.arm(alarms[index], at: deadline)
+            armed[index] = (deadline, turn)
+        }
+        let numbers = Dictionary(uniqueKeysWithValues: alarms.enumerated().map { (ObjectIdentifier($1), $0) })
+        for index in alarms.indices { arm(index, at: UInt64.random(in: 0..<100, using: &random)) }
+        for now in stride(from: 20 as UInt64, through: 200, by: 30) {
+            var last: (deadline: UInt64, turn: Int) = (0, 0)
+            while let popped = heap.popDue(at: now) {
+                let index = numbers[ObjectIdentifier(popped)] ?? -1
+                let key = armed.removeValue(forKey: index) ?? (.max, 0)
+                #expect(key.deadline <= now && key > last)
+                last = key
+                let other = Int.random(in: alarms.indices, using: &random)
+                switch Int.random(in: 0..<4, using: &random) {
+                case 0:
+                    heap.disarm(alarms[other])
+                    armed[other] = nil
+                // As a scheduler does: never before now.
+                case 1: arm(other, at: now + UInt64.random(in: 1..<50, using: &random))
+                default: break
+                }
+                #expect(heap.count == armed.count)
+            }
+            #expect(!armed.values.contains { $0.deadline <= now })
+            #expect(heap.soonest == armed.values.map(\.deadline).min())
+        }
+        #expect(alarms.indices.allSatisfy { alarms[$0].isArmed == (armed[$0] != nil) })
+    }
+
+    @Test func `a heap that goes lets go of its alarms`() {
+        weak var first: Alarm?
+        weak var last: Alarm?
+        do {
+            var heap = AlarmHeap()
+            for number in 0..<200 as Range<UInt64> {
+                let alarm = Alarm {}
+                if number == 0 { first = alarm }
+                if number == 199 { last = alarm }
+                heap.arm(alarm, at: number < 100 ? 1 + number : 1_000)
+            }
+            _ = heap.popDue(at: 500)
+        }
+        #expect(first == nil && last == nil)
+    }
+
     @Test func `alarms of one moment ring in the order in which they were armed`() {
         var heap = AlarmHeap()
         let alarms = (0..<100).map { _ in Alarm {} }

@@ -269,7 +269,7 @@ final class DrivenLatch: Sendable {
     init(_ driven: HandDriven) { self.driven = driven }
 
     func wait() async {
-        if isOpen.count == 0 { await gate.pass() }
+        if isOpen.count == 0 { await gate.pass(on: driven.scheduler) }
     }
 
     func open() {

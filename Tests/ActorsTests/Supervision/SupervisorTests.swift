@@ -17,8 +17,6 @@ import Testing
         }
     }
 
-    private struct Failure: Error {}
-
     private func silent() throws -> SchedulerGroup {
         try SchedulerGroup(options: .init(count: 1, system: .init { _ in }))
     }

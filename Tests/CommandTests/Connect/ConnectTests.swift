@@ -60,7 +60,7 @@ struct ConnectTests {
         }
         let run = await
             (try CommandRun(
-                "connect", "ws://\(server.address)", "-H", "User-Agent: test: 1", "--protocol", "a", "--protocol", "b"))
+                "connect", "ws://\(server.address)", "-H", "User-Agent: test: 1", "-s", "a", "--subprotocol", "b"))
             .finished()
         #expect(run.output == ["test: 1, b"])
         await server.forceClose()

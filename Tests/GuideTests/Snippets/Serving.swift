@@ -81,3 +81,12 @@ func serveUntilBye() async throws -> WebSocketServer {
     // end
     return server
 }
+
+func upgrade(_ descriptor: Int32, _ head: [UInt8]) async throws -> Bool {
+    // guide: upgrade
+    let wasAccepted = try await WebSocketServer.upgrade(over: descriptor, received: head) { ws in
+        for try await message in ws { try await ws.send(message) }
+    }
+    // end
+    return wasAccepted
+}

@@ -1,0 +1,99 @@
+/// An alarm that belongs to a process and goes with it.
+@usableFromInline
+class ProcessTimer: Alarm, @unchecked Sendable {
+    // Safety: all but the lets is touched on the scheduler of the process that set it only.
+    let owner: ProcessCore
+    // Safety: a timer in the list of its process is armed, and so is retained; both ends of a link are unset together.
+    fileprivate final unowned(unsafe) var next: ProcessTimer?
+    fileprivate final unowned(unsafe) var previous: ProcessTimer?
+
+    @usableFromInline
+    init(owner: ProcessCore, _ action: @escaping () -> Void = {}) {
+        self.owner = owner
+        super.init(action)
+    }
+
+    /// Not for use: without it the compiler makes one that calls itself.
+    private override init(_ action: @escaping () -> Void) { preconditionFailure("a timer has an owner") }
+
+    override func ring() {
+        owner.forget(self)
+        action()
+    }
+}
+
+/// A timer that sends its own process a message, once or again and again.
+@usableFromInline
+final class MessageTimer<Message: Sendable>: ProcessTimer, @unchecked Sendable {
+    // Safety: for a timer that rings only, and a process cancels its timers before it goes.
+    private unowned(unsafe) let process: Process<Message>
+    private let message: Message
+    /// After how many nanoseconds it rings again; 0: it does not.
+    private let interval: UInt64
+
+    @usableFromInline
+    init(_ process: Process<Message>, _ message: Message, interval: UInt64 = 0) {
+        unsafe self.process = process
+        self.message = message
+        self.interval = interval
+        super.init(owner: process.core)
+    }
+
+    override func ring() {
+        owner.forget(self)
+        if interval > 0 { repeatLater() }
+        unsafe process.deliver(message)
+    }
+
+    private func repeatLater() {
+        let scheduler = owner.scheduler
+        let missed = scheduler.now > deadline ? (scheduler.now - deadline) / interval : 0
+        owner.start(self, at: deadline &+ (missed &+ 1) &* interval)
+    }
+}
+
+/// The armed timers of one process, linked to each other, so that adding and removing one costs the same however many there
+/// are.
+@safe struct TimerList {
+    // Safety: as the links of `ProcessTimer`.
+    private unowned(unsafe) var first: ProcessTimer?
+
+    mutating func insert(_ timer: ProcessTimer) {
+        unsafe first?.previous = timer
+        unsafe timer.next = first
+        unsafe first = timer
+    }
+
+    mutating func remove(_ timer: ProcessTimer) {
+        let (previous, next) = unsafe (timer.previous, timer.next)
+        if let previous { unsafe previous.next = next } else { unsafe first = next }
+        unsafe next?.previous = previous
+        unsafe timer.next = nil
+        unsafe timer.previous = nil
+    }
+
+    mutating func cancelAll(on scheduler: Scheduler) {
+        while let timer = unsafe first {
+            remove(timer)
+            scheduler.disarm(timer)
+        }
+    }
+}
+
+extension ProcessCore {
+    /// Sets a timer of this process.
+    @usableFromInline
+    func start(_ timer: ProcessTimer, after delay: Duration) {
+        start(timer, at: scheduler.time.nanoseconds &+ delay.clampedNanoseconds)
+    }
+
+    func start(_ timer: ProcessTimer, at deadline: UInt64) {
+        scheduler.arm(timer, at: deadline)
+        makeExtras().timers.insert(timer)
+    }
+
+    /// A timer has rung, or was disarmed.
+    func forget(_ timer: ProcessTimer) { extras?.timers.remove(timer) }
+
+    func cancelTimers() { extras?.timers.cancelAll(on: scheduler) }
+}

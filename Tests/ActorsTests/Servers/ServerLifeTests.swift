@@ -1,0 +1,371 @@
+import HansomTesting
+import Testing
+
+@testable import Actors
+
+/// A server that does what its test says, at each point of its life.
+struct Scripted: Server {
+    typealias Handler = @Sendable (isolated Process<ServerMessage<Scripted>>) async throws -> ServerNext
+
+    enum Call: Sendable { case ask(@Sendable (Reply<String>, isolated Me) async throws -> Next, Reply<String>) }
+    enum Cast: Sendable { case act(Handler) }
+    enum Info: Sendable {
+        case exit(ExitSignal)
+        case text(String)
+    }
+
+    let log: Probe<String>
+    var onStart: Handler = { _ in .receive }
+    var onContinue: Handler = { _ in .receive }
+    var onTimeout: Handler = { _ in .receive }
+    var onTerminate: @Sendable (isolated Me) async -> Void = { _ in }
+
+    mutating func start(_ me: isolated Me) async throws -> Next {
+        log.record("start")
+        return try await onStart(me)
+    }
+
+    mutating func handle(call: Call, _ me: isolated Me) async throws -> Next {
+        guard case .ask(let answer, let reply) = call else { return .receive }
+        return try await answer(reply, me)
+    }
+
+    mutating func handle(cast: Cast, _ me: isolated Me) async throws -> Next {
+        guard case .act(let action) = cast else { return .receive }
+        return try await action(me)
+    }
+
+    mutating func handle(info: Info, _ me: isolated Me) async throws -> Next {
+        switch info {
+        case .exit(let signal): log.record("exit \(signal.reason)")
+        case .text(let text): log.record(text)
+        }
+        return .receive
+    }
+
+    mutating func handleContinue(_ me: isolated Me) async throws -> Next {
+        log.record("continue")
+        return try await onContinue(me)
+    }
+
+    mutating func handleTimeout(_ me: isolated Me) async throws -> Next {
+        log.record("timeout")
+        return try await onTimeout(me)
+    }
+
+    mutating func terminate(_ reason: ExitReason, _ me: isolated Me) async {
+        log.record("terminate \(reason)")
+        await onTerminate(me)
+        log.record("terminated")
+    }
+}
+
+@Suite struct ServerLifeTests {
+    let world = World()
+    let log = Probe<String>()
+
+    private func started(_ server: Scripted) -> ServerProcess<Scripted>? {
+        world.ask(world.puppet()) { _ in try await server.started() }
+    }
+
+    /// Starts a server from a puppet that says what came of it.
+    private func start(_ server: Scripted, name: String? = nil, by starter: Process<Puppet>? = nil) {
+        world.tell(starter ?? world.puppet()) { [log] _ in
+            do {
+                _ = try await server.started(name: name)
+                log.record("started")
+            } catch { log.record("not started: \((error as? CallError).map { "\($0.code)" } ?? "\(error)")") }
+        }
+    }
+
+    // MARK: The start
+
+    @Test func `who starts it waits for its start (P12)`() {
+        let latch = DrivenLatch(world.driven)
+        start(Scripted(log: log, onStart: { _ in
+            await latch.wait()
+            return .receive
+        }))
+        #expect(log.values == ["start"])
+        latch.open()
+        world.driven.settle()
+        #expect(log.values == ["start", "started"])
+        world.end()
+    }
+
+    @Test func `a start that throws fails with that error, and nothing else is called (P12)`() {
+        start(Scripted(log: log, onStart: { _ in throw Failure() }), name: "failing")
+        #expect(log.values == ["start", "not started: failure"])
+        #expect(Registry.whereis("failing") == nil)
+        world.end()
+    }
+
+    @Test func `whoever hears of a failed start finds its name free (P9, P12)`() async throws {
+        try await withGroup { group in
+            let taken = Probe<String>()
+            let starter = Process<Int>.spawn(on: group.schedulers[0]) { _ in
+                for _ in 0..<1_000 {
+                    do {
+                        let server = Scripted(log: Probe(), onStart: { _ in throw ExitReason.shutdown })
+                        _ = try await server.started(name: "failing again", on: group.schedulers[1])
+                    } catch { if error is RegistryError { taken.record("\(error)") } }
+                }
+            }
+            _ = await starter.down()
+            #expect(taken.values == [])
+        }
+    }
+
+    @Test(arguments: [ExitReason.shutdown, .kill])
+    func `one that is ended during its start was not started (P12)`(reason: ExitReason) {
+        let latch = DrivenLatch(world.driven)
+        start(Scripted(log: log, onStart: { _ in
+            await latch.wait()
+            return .receive
+        }), name: "starting")
+        world.play { Registry.whereis("starting")?.exit(reason) }
+        latch.open()
+        world.driven.settle()
+        #expect(log.values.contains("not started: exited") && !log.values.contains("started"))
+        #expect(log.values.contains("terminated") == (reason.kind == .shutdown))
+        world.end()
+    }
+
+    @Test func `a name that is taken is said at once (P9, P12)`() throws {
+        let holder = world.puppet()
+        try holder.register(as: "taken")
+        start(Scripted(log: log), name: "taken")
+        #expect(log.values == ["not started: \(RegistryError(.nameTaken, "taken", holder: holder.pid))"])
+        world.end()
+        #expect(Registry.whereis("taken") == nil)
+    }
+
+    @Test func `who is cancelled while it waits for a start ends what it has started (P12)`() {
+        let latch = DrivenLatch(world.driven)
+        let starter = world.puppet()
+        start(Scripted(log: log, onStart: { _ in
+            await latch.wait()
+            return .receive
+        }), by: starter)
+        world.play { starter.exit(.shutdown) }
+        #expect(log.values == ["start", "not started: cancelled"])
+        latch.open()
+        world.driven.settle()
+        #expect(log.values.suffix(2) == ["terminate shutdown", "terminated"])
+        #expect(world.scheduler.processes.isEmpty)
+    }
+
+    // MARK: What comes next
+
+    @Test func `continue runs before any message, as often as it is asked for (P12)`() throws {
+        let rounds = Counter()
+        let server = Scripted(
+            log: log,
+            onStart: { me in
+                me.send(.info(.text("message")))
+                return .continue
+            }, onContinue: { _ in rounds.add() < 3 ? .continue : .receive })
+        _ = try #require(started(server))
+        #expect(log.values == ["start", "continue", "continue", "continue", "message"])
+        world.end()
+    }
+
+    @Test func `continue that goes on for ever ends with its process (P4, P12)`() throws {
+        let latch = DrivenLatch(world.driven)
+        let rounds = Counter()
+        let server = try #require(
+            started(
+                Scripted(
+                    log: log, onStart: { _ in .continue },
+                    onContinue: { _ in
+                        await latch.wait()
+                        if rounds.add() > 100 { throw Failure() }
+                        return .continue
+                    })))
+        world.play { server.process.exit(.shutdown) }
+        latch.open()
+        world.driven.settle()
+        #expect(log.values == ["start", "continue", "terminate shutdown", "terminated"])
+        world.end()
+    }
+
+    @Test func `an idle timeout comes when nothing else does, each message begins it anew (P12)`() throws {
+        let server = try #require(
+            started(
+                Scripted(
+                    log: log, onStart: { _ in .receive(timeout: .seconds(10)) },
+                    onTimeout: { _ in .stop(.shutdown("idle")) })))
+        world.advance(by: .seconds(9))
+        world.play { server.cast(.act { _ in .receive(timeout: .seconds(10)) }) }
+        world.advance(by: .seconds(9))
+        #expect(log.values == ["start"])
+        world.advance(by: .seconds(1))
+        #expect(log.values == ["start", "timeout", "terminate shutdown(idle)", "terminated"])
+        #expect(world.scheduler.alarmCount == 0)
+        world.end()
+    }
+
+    @Test func `a timeout of nothing comes only if nothing waits (P12)`() throws {
+        let server = try #require(started(Scripted(log: log)))
+        world.play {
+            server.cast(.act { _ in .receive(timeout: .zero) })
+            server.send(.text("one"))
+        }
+        world.play { server.cast(.act { _ in .receive(timeout: .zero) }) }
+        #expect(log.values == ["start", "one", "timeout"])
+        world.end()
+    }
+
+    @Test func `a suspended server does nothing, but says its state and ends (P21)`() throws {
+        let server = try #require(
+            started(Scripted(log: log, onStart: { _ in .receive(timeout: .seconds(1)) })))
+        let states = Probe<Bool>()
+        world.play {
+            server.pid.suspend()
+            server.send(.text("one"))
+            server.process.ask(.state { states.record($0?.contains("Scripted") == true) })
+        }
+        world.advance(by: .seconds(5))
+        #expect(log.values == ["start"] && states.values == [true])
+        #expect(server.process.core.info?.state == .suspended)
+        world.play { server.pid.resume() }
+        #expect(log.values == ["start", "one"])
+        world.play {
+            server.pid.suspend()
+            server.process.exit(.shutdown)
+        }
+        #expect(log.values == ["start", "one", "terminate shutdown", "terminated"])
+        world.end()
+    }
+
+    @Test func `no message is handled while a handler waits (P3, P12)`() throws {
+        let latch = DrivenLatch(world.driven)
+        let server = try #require(started(Scripted(log: log)))
+        let other = try #require(started(Scripted(log: Probe())))
+        world.play {
+            server.cast(.act { [log] _ in
+                log.record("begin")
+                log.record(
+                    try await other.call {
+                        .ask({ reply, _ in
+                            await latch.wait()
+                            reply("answer")
+                            return .receive
+                        }, $0)
+                    })
+                return .receive
+            })
+            server.send(.text("next"))
+        }
+        #expect(log.values == ["start", "begin"])
+        latch.open()
+        world.driven.settle()
+        #expect(log.values == ["start", "begin", "answer", "next"])
+        world.end()
+    }
+
+    // MARK: The end
+
+    @Test(arguments: ["stop", "throw", "signal", "asked", "linked"])
+    func `terminate runs on every end but a kill (P4, P12)`(way: String) throws {
+        let server = try #require(started(Scripted(log: log)))
+        let peer = world.puppet()
+        world.play {
+            switch way {
+            case "stop": server.cast(.act { _ in .stop(.shutdown("done")) })
+            case "throw": server.cast(.act { _ in throw ExitReason.shutdown("done") })
+            case "signal": server.process.exit(.shutdown("done"))
+            case "asked": server.process.ask(.stop(.shutdown("done"), grace: .seconds(5)))
+            default:
+                server.cast(.act { me in
+                    me.link(peer.pid)
+                    return .receive
+                })
+                peer.exit(.shutdown("done"))
+            }
+        }
+        #expect(log.values == ["start", "terminate shutdown(done)", "terminated"])
+        #expect(server.pid.core.endReason?.detail == "done")
+        world.end()
+    }
+
+    @Test func `a killed server does not terminate (P4, P12)`() throws {
+        let server = try #require(started(Scripted(log: log)))
+        world.play { server.process.exit(.kill) }
+        #expect(log.values == ["start"])
+        world.end()
+    }
+
+    @Test func `a stop comes after what was sent before it and before what comes after (P12)`() throws {
+        let server = try #require(started(Scripted(log: log)))
+        world.play {
+            server.send(.text("one"))
+            server.process.ask(.stop(.shutdown, grace: nil))
+            server.send(.text("two"))
+        }
+        #expect(log.values == ["start", "one", "terminate shutdown", "terminated"])
+        world.end()
+    }
+
+    @Test(arguments: [ExitReason.shutdown, .error(Failure())])
+    func `terminate has 5 s, then its process is marked dead (P4, P12)`(reason: ExitReason) throws {
+        let latch = DrivenLatch(world.driven)
+        let server = try #require(started(Scripted(log: log, onTerminate: { _ in await latch.wait() })))
+        world.play { server.cast(.act { _ in .stop(reason) }) }
+        world.advance(by: .milliseconds(4_999))
+        #expect(server.pid.isAlive)
+        world.advance(by: .milliseconds(1))
+        #expect(server.pid.core.endReason?.kind == .killed && world.scheduler.zombies == 1)
+        latch.open()
+        world.driven.settle()
+        #expect(world.scheduler.zombies == 0)
+        world.end()
+    }
+
+    @Test func `one that traps exits ends with its parent, and takes others' signals as messages (P6, P12)`() throws {
+        let (parent, other) = (world.puppet(), world.puppet())
+        let server = Scripted(log: log, onStart: { me in
+            me.trapExits { .info(.exit($0)) }
+            return .receive
+        })
+        let running = try #require(world.ask(parent) { try await server.started(linkedTo: $0.pid) })
+        world.tell(other) { _ in running.process.exit(.shutdown("other")) }
+        world.play { running.process.exit(.shutdown("outside")) }
+        world.play { parent.exit(.shutdown("parent")) }
+        #expect(
+            log.values == [
+                "start", "exit shutdown(other)", "exit shutdown(outside)", "terminate shutdown(parent)", "terminated",
+            ])
+        world.end()
+    }
+
+    @Test(arguments: [false, true]) func `terminate has the time that its supervisor gives it (P12, P17)`(traps: Bool) throws {
+        let server = Scripted(
+            log: log,
+            onStart: { me in
+                if traps { me.trapExits { .info(.exit($0)) } }
+                return .receive
+            }, onTerminate: { [driven = world.driven] _ in await TestClock.sleep(.seconds(8), driven) })
+        let running = try #require(
+            world.ask(world.puppet()) { _ in
+                try await Supervisor { Child("slow", shutdown: .after(.seconds(10))) { try await server.started() } }.start()
+            })
+        world.play { running.server.process.ask(.stop(.shutdown, grace: nil)) }
+        world.advance(by: .seconds(7))
+        #expect(log.values == ["start", "terminate shutdown"])
+        #expect(world.scheduler.zombies == 0, "it was not marked dead meanwhile")
+        world.advance(by: .seconds(1))
+        #expect(log.values == ["start", "terminate shutdown", "terminated"])
+        world.end()
+    }
+}
+
+/// Waiting in a hand-driven scheduler's own time, also in a task that was cancelled.
+enum TestClock {
+    static func sleep(_ duration: Duration, _ driven: HandDriven) async {
+        let latch = DrivenLatch(driven)
+        let alarm = Alarm { latch.open() }
+        driven.scheduler.arm(alarm, after: duration)
+        await latch.wait()
+    }
+}

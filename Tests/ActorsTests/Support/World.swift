@@ -1,0 +1,103 @@
+import Glibc
+import HansomTesting
+import Testing
+
+@testable import Actors
+
+/// A hand-driven scheduler, what it has reported, and processes that do what a test says.
+struct World: Sendable {
+    let events = Probe<SystemEvent>()
+    let driven: HandDriven
+
+    init(index: Int = 0, mailboxWarning: Int = 10_000) {
+        driven = HandDriven(
+            index: index,
+            settings: SystemSettings(mailboxWarning: mailboxWarning) { [events] in events.record($0) })
+    }
+
+    var scheduler: Scheduler { driven.scheduler }
+
+    /// Runs `body` on the scheduler's thread, and then all that it has set going.
+    @discardableResult
+    func play<R>(_ body: () -> R) -> R {
+        let result = driven.run(body)
+        driven.settle()
+        return result
+    }
+
+    func advance(by duration: Duration) { driven.advance(by: duration) }
+
+    /// A process of the test's own, which has come to rest.
+    @discardableResult
+    func spawn<M: Sendable>(
+        _ type: M.Type = M.self, label: String? = nil, mailbox: MailboxOptions = .unbounded,
+        _ body: @escaping Process<M>.Body
+    ) -> Process<M> {
+        play { Process<M>.spawn(on: scheduler, label: label, mailbox: mailbox, body) }
+    }
+
+    /// A process that does what it is told and writes down what else it gets.
+    func puppet(
+        _ log: Probe<String> = Probe(), traps: Bool = false, mailbox: MailboxOptions = .unbounded
+    ) -> Process<Puppet> {
+        spawn(mailbox: mailbox) { me in
+            if traps { me.trapExits { .exit($0) } }
+            while let message = await me.receive() { try await message.play(me, log) }
+        }
+    }
+
+    /// Lets a puppet do something, and all that follows.
+    func tell(_ puppet: Process<Puppet>, _ action: @escaping Puppet.Action) { play { puppet.send(.act(action)) } }
+
+    /// Lets a puppet ask for something, and returns what it got once all has come to rest.
+    func ask<R: Sendable>(
+        _ puppet: Process<Puppet>, _ question: @escaping @Sendable (isolated Process<Puppet>) async throws -> R
+    ) -> R? {
+        let answer = Probe<R>()
+        tell(puppet) { me in answer.record(try await question(me)) }
+        wait { answer.count > 0 || !puppet.pid.isAlive }
+        return answer.values.first
+    }
+
+    /// Goes on until `isTrue`, for a bounded number of times: for what leaves the scheduler's thread and comes back, as a
+    /// closure may that the compiler has made asynchronous.
+    func wait(_ isTrue: () -> Bool) {
+        for _ in 0..<100_000 where !isTrue() {
+            sched_yield()
+            driven.settle()
+        }
+    }
+
+    /// Ends what is left.
+    func end() {
+        play { for core in scheduler.processes.cores { core.receiveExit(.kill) } }
+        #expect(scheduler.processes.isEmpty)
+    }
+}
+
+/// What a puppet gets.
+enum Puppet: Sendable {
+    typealias Action = @Sendable (isolated Process<Puppet>) async throws -> Void
+
+    case act(Action)
+    case exit(ExitSignal)
+    case down(Down)
+    case changed(GroupChange)
+    case text(String)
+
+    func play(_ me: isolated Process<Puppet>, _ log: Probe<String>) async throws {
+        switch self {
+        case .act(let action): try await action(me)
+        case .exit(let signal): log.record("exit \(signal.reason)")
+        case .down(let down): log.record("down \(down.reason)")
+        case .changed(.joined): log.record("joined")
+        case .changed(.left): log.record("left")
+        case .text(let text): log.record(text)
+        }
+    }
+}
+
+/// Why a test lets something fail.
+struct Failure: Error, Equatable, CustomStringConvertible {
+    var description: String { "failure" }
+}

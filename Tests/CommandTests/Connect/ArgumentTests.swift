@@ -1,0 +1,58 @@
+import ArgumentParser
+import Testing
+import WSClient
+
+@testable import hansom
+
+struct ArgumentTests {
+    private func options(_ arguments: String...) throws -> ConnectOptions {
+        try Connect.parse(["ws://127.0.0.1/"] + arguments).options
+    }
+
+    @Test func `turns the command line into options (C2)`() throws {
+        let options = try options(
+            "-H", "X-One:  1", "--header", "X-One: 2", "--origin", "https://a.example", "-s", "b", "--subprotocol", "a",
+            "--timeout", "3", "--ping-interval", "0.5", "--cert", "c.pem", "--key", "k.pem", "--ca", "a.pem")
+        #expect(options.headers[values: .init("X-One")!] == ["1", "2"])
+        #expect(options.headers[.origin] == "https://a.example")
+        #expect(options.protocols == ["b", "a"])
+        #expect(options.connectTimeout == .seconds(3))
+        #expect(options.pingInterval == .milliseconds(500))
+        #expect(options.tls.identity == .files(certificateChain: "c.pem", privateKey: "k.pem"))
+        #expect(options.tls.trustRoots == .file("a.pem"))
+    }
+
+    @Test func `leaves alone what is not said`() throws {
+        let (options, defaults) = (try options(), ConnectOptions())
+        #expect(options.connectTimeout == defaults.connectTimeout)
+        #expect(options.pingInterval == defaults.pingInterval)
+        #expect(options.proxy == .environment)
+        #expect(options.tls == defaults.tls)
+        #expect(options.headers.isEmpty)
+    }
+
+    @Test func `finds the key beside its certificate, and no proxy or ping if told so`() throws {
+        let options = try options("--cert", "both.pem", "--proxy", "none", "--ping-interval", "never")
+        #expect(options.tls.identity == .files(certificateChain: "both.pem", privateKey: "both.pem"))
+        #expect(options.proxy == .none)
+        #expect(options.pingInterval == nil)
+    }
+
+    @Test func `takes a proxy with its credentials (C6)`() throws {
+        let expected = Proxy(.socks5, host: "::1", port: 1081, credentials: .init(user: "u", password: "p"))
+        #expect(try options("--proxy", "socks5://u:p@[::1]:1081").proxy == .through(expected))
+    }
+
+    @Test func `knows when the conversation is over`() throws {
+        let parting = { (arguments: [String]) in try Connect.parse(["ws://a/"] + arguments).talk.parting }
+        #expect(try parting([]) == .silence(.milliseconds(500)))
+        #expect(try parting(["--timeout", "2"]) == .silence(.seconds(2)))
+        #expect(try parting(["--timeout", "2", "--wait", "3"]) == .after(.seconds(3)))
+    }
+
+    @Test func `makes messages of what is to be sent`() throws {
+        #expect(try Connect.parse(["ws://a/"]).talk.script == nil)
+        #expect(try Connect.parse(["ws://a/", "-x", "a", "--execute", ""]).talk.script == [.text("a"), .text("")])
+        #expect(try Connect.parse(["ws://a/", "-bx", "ä"]).talk.script == [.binary([0xC3, 0xA4])])
+    }
+}
