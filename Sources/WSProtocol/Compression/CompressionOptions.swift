@@ -36,6 +36,14 @@ public struct CompressionOptions: Hashable, Sendable {
         self.memoryLevel = memoryLevel
     }
 
+    /// With no window below the smallest there is: what goes on the wire must be right, whatever the caller gave.
+    var withWindowsInRange: CompressionOptions {
+        var options = self
+        options.sendWindowBits = max(8, sendWindowBits)
+        options.receiveWindowBits = max(8, receiveWindowBits)
+        return options
+    }
+
     /// What is wrong with the options, in words, or `nil` when nothing is.
     public var objection: String? {
         let values = [

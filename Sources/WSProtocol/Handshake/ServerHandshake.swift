@@ -56,7 +56,7 @@ public enum ServerHandshake {
         let subprotocol = try chooseSubprotocol(head, rules.subprotocols)
         return Acceptance(
             acceptKey: HandshakeKey.accept(key), subprotocol: subprotocol, offers: offers,
-            compression: rules.compression.flatMap { .accepting(offers, $0) }, fields: rules.fields)
+            compression: rules.compression.flatMap { .accepting(offers, $0.withWindowsInRange) }, fields: rules.fields)
     }
 
     /// What any HTTP/1.1 request must have, and what an upgrade must not: content, which would be taken for frames.

@@ -54,6 +54,14 @@ struct NegotiationTests {
         if !offer.0.contains("client_max") { #expect(acceptance?.compression?.clientWindowBits == 15) }
     }
 
+    @Test func `a server never answers with a window that there is not (W17)`() throws {
+        let acceptance = try answer(
+            to: Self.name + "; client_max_window_bits", CompressionOptions(sendWindowBits: 3, receiveWindowBits: -1))
+        #expect(
+            acceptance?.fields[.secWebSocketExtensions]
+                == "permessage-deflate; server_max_window_bits=8; client_max_window_bits=8")
+    }
+
     @Test func `a server may forbid context takeover though nobody asked (W17)`() throws {
         let acceptance = try answer(
             to: Self.name,
