@@ -50,12 +50,13 @@ let package = Package(
         // C: module maps and inline shims only.
         .target(name: "CHansomSystem"),
         .systemLibrary(name: "CTLS", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CHansomZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
         // Arrows point down only: see ARCHITECTURE.md.
         library("Actors", ["CHansomSystem", deque, logging]),
         library("ActorsLifecycle", ["Actors", lifecycle, logging]),
         library("HansomTransport", ["Actors", "CHansomSystem", "CTLS"]),
-        library("WSProtocol", [httpTypes]),
+        library("WSProtocol", ["CHansomZlib", httpTypes]),
         library("WSConnection", ["Actors", "HansomTransport", "WSProtocol", deque, httpTypes]),
         library("WSClient", ["WSConnection", "Actors", "HansomTransport", "WSProtocol", httpTypes]),
         library("WSServer", ["WSConnection", "Actors", "HansomTransport", "WSProtocol", httpTypes]),

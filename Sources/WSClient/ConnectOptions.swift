@@ -2,6 +2,7 @@ public import Actors
 public import HTTPTypes
 public import HansomTransport
 public import WSConnection
+public import WSProtocol
 
 /// How a client connects, and what it grants the connection.
 public struct ConnectOptions: Sendable {
@@ -56,6 +57,8 @@ public struct ConnectOptions: Sendable {
     public var writeTimeout: Duration? = .seconds(30)
     /// How long a message may take from its first byte to its last; default: no limit. More is answered with 1008.
     public var messageTimeout: Duration?
+    /// How messages are compressed, if the server agrees (RFC 7692); default: not at all.
+    public var compression: CompressionOptions?
     /// What bounds the connection; see `WebSocket.Limits`.
     public var limits: WebSocket.Limits
     /// Is told of each opening handshake as it goes, on the connection's scheduler: redirects' and refused ones too.

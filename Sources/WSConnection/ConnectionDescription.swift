@@ -5,6 +5,7 @@ package final class ConnectionDescription: Sendable {
     package let peerAddress: SocketAddress?
     package let localAddress: SocketAddress?
     package let subprotocol: String?
+    package let extensions: [String]
     private let boxedTLS: Boxed<TLSDetails>?
     /// The peer's HTTP head as it came: a request on the server, a response on the client. Parsed when asked for,
     /// since parsed it is several times as large.
@@ -14,11 +15,12 @@ package final class ConnectionDescription: Sendable {
 
     package init(
         peerAddress: SocketAddress? = nil, localAddress: SocketAddress? = nil, subprotocol: String? = nil,
-        tls: TLSDetails? = nil, head: [UInt8] = []
+        extensions: [String] = [], tls: TLSDetails? = nil, head: [UInt8] = []
     ) {
         self.peerAddress = peerAddress
         self.localAddress = localAddress
         self.subprotocol = subprotocol
+        self.extensions = extensions
         boxedTLS = tls.map(Boxed.init)
         self.head = head
     }

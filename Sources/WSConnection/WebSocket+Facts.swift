@@ -32,8 +32,8 @@ extension WebSocket {
     /// The subprotocol agreed upon, if any (RFC 6455 section 1.9).
     public nonisolated var subprotocol: String? { description.subprotocol }
 
-    /// The extensions agreed upon. None is built yet.
-    public nonisolated var extensions: [String] { [] }
+    /// The extensions agreed upon, with their parameters as in the server's answer (RFC 6455 section 9.1).
+    public nonisolated var extensions: [String] { description.extensions }
 
     /// TLS version, cipher and peer certificate; `nil` without TLS.
     public nonisolated var tls: TLSDetails? { description.tls }
@@ -55,7 +55,7 @@ extension WebSocket {
     /// Bytes that wait to be written.
     public var bufferedBytes: Int { machine.output.count }
 
-    /// Frames and payload bytes so far, control frames included.
+    /// Frames and payload bytes so far, control frames included. What is compressed counts as it is on the wire.
     public var counters: Counters {
         let counters = machine.counters
         return Counters(

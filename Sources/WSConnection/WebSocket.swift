@@ -74,11 +74,11 @@ public import WSProtocol
     /// Takes over a stream on which the opening handshake has succeeded. Call it on `scheduler`; then `begin`.
     package init(
         stream: any ByteStream, scheduler: Scheduler, role: ProtocolMachine.Role, options: ConnectionOptions,
-        description: ConnectionDescription
+        compression: CompressionAgreement? = nil, description: ConnectionDescription
     ) {
         core = ProcessCore(on: scheduler)
         resources = TransportResources.of(scheduler)
-        machine = ProtocolMachine(role: role, limits: options.limits.ofProtocol)
+        machine = ProtocolMachine(role: role, limits: options.limits.ofProtocol, compression: compression)
         self.stream = stream
         self.options = options
         self.description = description

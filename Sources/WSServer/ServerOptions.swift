@@ -13,6 +13,8 @@ public struct ServerOptions: Sendable {
     public var origins: OriginPolicy = .sameOrigin
     /// How a subprotocol is chosen; default: none is.
     public var subprotocols: SubprotocolPolicy = .none
+    /// How messages are compressed for clients that offer it (RFC 7692); default: not at all.
+    public var compression: CompressionOptions?
     /// How long TLS and the HTTP head may take together; default 10 s.
     public var handshakeTimeout: Duration = .seconds(10)
     /// How long a peer may take to end a connection that is being closed; default 10 s.
@@ -61,6 +63,7 @@ public struct ServerOptions: Sendable {
         {
             throw WebSocketError(.invalidConfiguration, "\(name) \(time); more than none is needed")
         }
+        if let objection = compression?.objection { throw WebSocketError(.invalidConfiguration, objection) }
         try timing.check()
     }
 

@@ -8,9 +8,10 @@ enum EchoServer {
 
     /// Runs `body` with its port. It answers on IPv4; our own on IPv6 too.
     static func run<R>(
-        _ kind: String = "ours", isSecure: Bool = false, _ body: (Int) async throws -> R
+        _ kind: String = "ours", isSecure: Bool = false, arguments: [String] = [],
+        _ body: (Int) async throws -> R
     ) async throws -> R {
-        kind == "ours" ? try await runOurs(isSecure, body) : try await runForeign(kind, isSecure, body)
+        kind == "ours" ? try await runOurs(isSecure, body) : try await runForeign(kind, isSecure, arguments, body)
     }
 
     private static func runOurs<R>(_ isSecure: Bool, _ body: (Int) async throws -> R) async throws -> R {
@@ -30,12 +31,12 @@ enum EchoServer {
     }
 
     private static func runForeign<R>(
-        _ library: String, _ isSecure: Bool, _ body: (Int) async throws -> R
+        _ library: String, _ isSecure: Bool, _ arguments: [String], _ body: (Int) async throws -> R
     ) async throws -> R {
-        var arguments: [String] = []
+        var arguments = arguments
         if isSecure {
             let certificates = try await Certificates.shared
-            arguments = ["--cert", certificates.path("server.pem"), "--key", certificates.path("server.key")]
+            arguments += ["--cert", certificates.path("server.pem"), "--key", certificates.path("server.key")]
         }
         let program = try Program.peer("\(library)_server", arguments)
         let result: Result<R, any Error>

@@ -20,6 +20,7 @@ def connecting(options):
             autoping=False,
             autoclose=False,
             max_msg_size=0,
+            compress=15 if options.deflate else 0,
         ) as websocket:
             yield AiohttpConnection(websocket)
 

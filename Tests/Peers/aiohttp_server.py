@@ -22,7 +22,7 @@ def handler(options):
             autoping=False,
             autoclose=False,
             protocols=[chosen] if chosen else [],
-            compress=False,
+            compress=options.deflate,
             max_msg_size=options.max_message_size + 1,  # aiohttp's bound is the first size that is refused
         )
         await websocket.prepare(http_request)

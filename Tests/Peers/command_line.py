@@ -15,6 +15,7 @@ def server_arguments(description):
     parser.add_argument("--cert", help="certificate chain, PEM: serve TLS")
     parser.add_argument("--key", help="its private key, PEM")
     parser.add_argument("--max-message-size", type=int, default=1 << 20, metavar="BYTES")
+    parser.add_argument("--deflate", action="store_true", help="compress messages, if the other side does")
     parser.add_argument("--seconds", type=float, default=120, help="ends after so long, whatever happens (120)")
     return parser.parse_args()
 
@@ -27,6 +28,7 @@ def client_arguments(description):
     parser.add_argument("--subprotocols", default="superchat,chat", metavar="LIST", help="offered in scenario subprotocol")
     parser.add_argument("--expect-subprotocol", metavar="NAME", help="what must be chosen, or `none`; default: one of those")
     parser.add_argument("--max-message-size", type=int, default=1 << 20, metavar="BYTES", help="the server's limit")
+    parser.add_argument("--deflate", action="store_true", help="compress messages, if the other side does")
     parser.add_argument("--seconds", type=float, default=10, help="deadline of each scenario (10)")
     options = parser.parse_args()
     if urlsplit(options.url).hostname not in LOOPBACK:

@@ -16,7 +16,7 @@ def connecting(options):
             options.url,
             ssl=client_tls(options),
             subprotocols=subprotocols or None,
-            compression=None,
+            compression="deflate" if options.deflate else None,
             max_size=None,
             ping_interval=None,
             close_timeout=5,

@@ -32,7 +32,7 @@ async def main(options):
         ssl=server_tls(options),
         process_request=refuse,
         select_subprotocol=choose_subprotocol,
-        compression=None,
+        compression="deflate" if options.deflate else None,
         max_size=options.max_message_size,
         ping_interval=None,
         close_timeout=5,

@@ -22,7 +22,7 @@ extension Dialer {
         do {
             return try ClientHandshake(
                 target: hop.url.target, host: hop.url.hostHeader, fields: fields, protocols: options.protocols,
-                key: Random.bytes(16))
+                compression: options.compression, key: Random.bytes(16))
         } catch {
             throw WebSocketError(.invalidConfiguration, "\(error)")
         }
@@ -96,14 +96,14 @@ extension Dialer {
         keepGiven()
         let description = ConnectionDescription(
             peerAddress: socket?.peerAddress, localAddress: socket?.localAddress, subprotocol: negotiated.subprotocol,
-            tls: tls, head: answer.bytes)
+            extensions: negotiated.extensions.map(\.description), tls: tls, head: answer.bytes)
         let connection = WebSocket(
             stream: driver.release(), scheduler: scheduler,
             role: .client(maskKeys: TransportResources.of(scheduler).maskKeys),
             options: ConnectionOptions(
                 limits: options.limits, recvTimeout: options.recvTimeout, closeTimeout: options.closeTimeout,
                 active: options.active, timing: options.timing),
-            description: description)
+            compression: negotiated.compression, description: description)
         connection.onOwnThread { $0.begin(leftover: answer.rest) }
         return connection
     }

@@ -1,8 +1,8 @@
 /// What a call of `send` wants to put into the output, all at once.
 enum Outgoing: Sendable {
-    case message(WebSocket.Message)
+    case message(WebSocket.Message, compress: Bool? = nil)
     /// A message in frames of at most so many bytes.
-    case split(WebSocket.Message, frameSize: Int)
+    case split(WebSocket.Message, frameSize: Int, compress: Bool? = nil)
     /// Messages that nothing may come between.
     case batch([WebSocket.Message])
     /// To begin a fragmented message, which nobody else's data may interrupt.

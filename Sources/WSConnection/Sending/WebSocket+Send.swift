@@ -25,12 +25,13 @@ extension WebSocket {
     @discardableResult
     public func send(_ message: Message, options: SendOptions) async throws(WebSocketError) -> Int {
         guard let frameSize = options.frameSize else {
-            return try await sendWhenRoom(.message(message), timeout: options.timeout)
+            return try await sendWhenRoom(.message(message, compress: options.compress), timeout: options.timeout)
         }
         guard frameSize >= SendOptions.smallestFrame else {
             throw WebSocketError(.misuse, "frameSize \(frameSize); at least \(SendOptions.smallestFrame) is needed")
         }
-        return try await sendWhenRoom(.split(message, frameSize: frameSize), timeout: options.timeout)
+        return try await sendWhenRoom(
+            .split(message, frameSize: frameSize, compress: options.compress), timeout: options.timeout)
     }
 
     /// Sends messages in one go: nobody else's come between, and they leave in one write as far as it can carry them.
@@ -73,28 +74,57 @@ extension WebSocket {
         machine.output.count <= options.limits.outboundHighWater && !isFragmentedSendOpen && sendersWaiting.isEmpty
     }
 
-    private func enqueue(_ message: Message) throws(WebSocketError) -> Int {
+    private func enqueue(_ message: Message, compress: Bool? = nil) throws(WebSocketError) -> Int {
         guard !isWriteBroken else { throw endError }
         prepareOutput()
         do {
             defer { markDirty() }
             return switch message {
-            case .text(let text): try machine.send(text: text)
-            case .binary(let bytes): try machine.send(binary: bytes)
+            case .text(let text): try machine.send(text: text, compress: compress)
+            case .binary(let bytes): try machine.send(binary: bytes, compress: compress)
             }
         } catch {
             throw refusal(error)
         }
     }
 
-    private func enqueue(fragment: Message, isFinal: Bool) throws(WebSocketError) -> Int {
+    private func enqueue(fragment: Message, isFinal: Bool, compress: Bool? = nil) throws(WebSocketError) -> Int {
         guard !isWriteBroken else { throw endError }
         prepareOutput()
         do {
             defer { markDirty() }
             return switch fragment {
-            case .text(let text): try machine.sendFragment(text: text, isFinal: isFinal)
-            case .binary(let bytes): try machine.sendFragment(binary: bytes, isFinal: isFinal)
+            case .text(let text): try machine.sendFragment(text: text, isFinal: isFinal, compress: compress)
+            case .binary(let bytes): try machine.sendFragment(binary: bytes, isFinal: isFinal, compress: compress)
+            }
+        } catch {
+            throw refusal(error)
+        }
+    }
+
+    /// A message that is compressed is cut afterwards, one that is not between its characters.
+    private func enqueue(
+        _ message: Message, inFramesOf size: Int, compress: Bool?
+    ) throws(WebSocketError) -> Int {
+        if let count = try enqueueCompressed(message, inFramesOf: size, compress) { return count }
+        var total = 0
+        let parts = message.parts(of: size)
+        for (index, part) in parts.enumerated() {
+            total += try enqueue(fragment: part, isFinal: index == parts.count - 1, compress: false)
+        }
+        return total
+    }
+
+    private func enqueueCompressed(
+        _ message: Message, inFramesOf size: Int, _ compress: Bool?
+    ) throws(WebSocketError) -> Int? {
+        guard !isWriteBroken else { throw endError }
+        prepareOutput()
+        do {
+            defer { markDirty() }
+            return switch message {
+            case .text(let text): try machine.sendCompressed(text: text, compress, frameSize: size)
+            case .binary(let bytes): try machine.sendCompressed(binary: bytes, compress, frameSize: size)
             }
         } catch {
             throw refusal(error)
@@ -106,15 +136,12 @@ extension WebSocket {
         do throws(WebSocketError) {
             var total = 0
             switch outgoing {
-            case .message(let message): total = try enqueue(message)
+            case .message(let message, let compress): total = try enqueue(message, compress: compress)
             case .batch(let messages): for message in messages { total += try enqueue(message) }
             case .beginning: isFragmentedSendOpen = true
             case .fragment(let part, let isFinal): total = try enqueue(fragment: part, isFinal: isFinal)
-            case .split(let message, let size):
-                let parts = message.parts(of: size)
-                for (index, part) in parts.enumerated() {
-                    total += try enqueue(fragment: part, isFinal: index == parts.count - 1)
-                }
+            case .split(let message, let size, let compress):
+                total = try enqueue(message, inFramesOf: size, compress: compress)
             }
             return .success(total)
         } catch {

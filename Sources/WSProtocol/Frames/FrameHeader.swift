@@ -8,6 +8,8 @@ struct FrameHeader: Equatable, Sendable {
     var payloadCount: Int
     /// The masking key, if the frame is masked.
     var mask: UInt32?
+    /// Whether RSV1 is set: a compressed message begins (RFC 7692 section 6).
+    var isCompressed = false
 
     /// How many bytes the header takes on the wire.
     var size: Int { 2 + Self.extendedLengthSize(payloadCount) + (mask == nil ? 0 : 4) }
@@ -22,7 +24,7 @@ struct FrameHeader: Equatable, Sendable {
     func encode(to target: UnsafeMutableRawPointer) {
         let maskBit: UInt8 = mask == nil ? 0 : 0x80
         // Safety: the stores end at or before `size`.
-        unsafe target.storeBytes(of: (isFinal ? 0x80 : 0) | opcode.rawValue, as: UInt8.self)
+        unsafe target.storeBytes(of: (isFinal ? 0x80 : 0) | (isCompressed ? 0x40 : 0) | opcode.rawValue, as: UInt8.self)
         var offset = 2
         switch Self.extendedLengthSize(payloadCount) {
         case 0:

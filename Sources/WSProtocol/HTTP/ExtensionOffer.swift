@@ -20,3 +20,12 @@ public struct ExtensionOffer: Hashable, Sendable {
         self.parameters = parameters
     }
 }
+
+extension ExtensionOffer: CustomStringConvertible {
+    /// As it stands in the header field.
+    public var description: String {
+        parameters.reduce(name) { text, parameter in
+            text + "; " + parameter.name + (parameter.value.map { "=" + $0 } ?? "")
+        }
+    }
+}

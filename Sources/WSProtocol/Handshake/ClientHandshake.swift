@@ -6,6 +6,8 @@ public struct ClientHandshake: Sendable {
     public let key: String
     /// The subprotocols offered.
     public let protocols: [String]
+    /// How to compress, where the server agrees; `nil`: it is not offered.
+    public let compression: CompressionOptions?
     /// The whole request.
     public let request: RequestHead
 
@@ -16,10 +18,12 @@ public struct ClientHandshake: Sendable {
     ///   - host: the value of `Host`, as `WebSocketURL.hostHeader` has it.
     ///   - fields: further fields. They cannot replace the handshake's own.
     ///   - protocols: subprotocols to offer, in order of preference.
+    ///   - compression: how to compress, if it is to be offered.
     ///   - key: 16 random bytes, new for each connection.
     /// - Throws: `HandshakeMisuse` naming what must not be sent.
     public init(
-        target: String, host: String, fields: HTTPFields = [:], protocols: [String] = [], key: [UInt8]
+        target: String, host: String, fields: HTTPFields = [:], protocols: [String] = [],
+        compression: CompressionOptions? = nil, key: [UInt8]
     ) throws(HandshakeMisuse) {
         guard key.count == HandshakeKey.byteCount else { throw .keyLength(key.count) }
         guard target.utf8.first == UInt8(ascii: "/"),
@@ -28,6 +32,8 @@ public struct ClientHandshake: Sendable {
         guard Authority(host) != nil else { throw .host(host) }
         try Self.check(protocols)
         try Self.check(fields)
+        if let objection = compression?.objection { throw .compression(objection) }
+        self.compression = compression
         self.key = Base64.encode(key)
         self.protocols = protocols
         var all = HTTPFields()
@@ -37,6 +43,10 @@ public struct ClientHandshake: Sendable {
         all[.secWebSocketKey] = self.key
         all[.secWebSocketVersion] = "13"
         if !protocols.isEmpty { all[.secWebSocketProtocol] = protocols.joined(separator: ", ") }
+        if let compression {
+            let offers = CompressionAgreement.offers(compression).map(\.offer.description)
+            all[.secWebSocketExtensions] = offers.joined(separator: ", ")
+        }
         all.append(contentsOf: fields)
         request = RequestHead(method: .get, target: target, fields: all)
     }
@@ -58,11 +68,21 @@ public struct ClientHandshake: Sendable {
         }
         let subprotocol = fields[.secWebSocketProtocol]
         if let subprotocol, !protocols.contains(subprotocol) { throw .subprotocol(subprotocol) }
-        if let text = fields[.secWebSocketExtensions] {
-            var parser = FieldListParser(text.utf8.makeIterator())
-            guard parser.extensions() == [] else { throw .extensions(text) }
-        }
-        return Negotiated(subprotocol: subprotocol, extensions: [])
+        let agreement = try agreement(fields[.secWebSocketExtensions] ?? "")
+        return Negotiated(
+            subprotocol: subprotocol, extensions: agreement.map { [$0.answer] } ?? [], compression: agreement)
+    }
+
+    /// What the server agreed to: nothing, or one of our offers. "A client MUST _Fail the WebSocket Connection_" otherwise
+    /// (RFC 7692 section 7.1).
+    private func agreement(_ text: String) throws(HandshakeFailure) -> CompressionAgreement? {
+        var parser = FieldListParser(text.utf8.makeIterator())
+        guard let extensions = parser.extensions() else { throw .extensions(text) }
+        guard let answer = extensions.first else { return nil }
+        guard extensions.count == 1, let compression,
+            let agreement = CompressionAgreement(answer: answer, to: compression)
+        else { throw .extensions(text) }
+        return agreement
     }
 }
 

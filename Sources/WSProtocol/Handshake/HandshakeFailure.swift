@@ -10,7 +10,7 @@ public enum HandshakeFailure: Error, Hashable, Sendable {
     case accept(String?)
     /// A subprotocol that was not offered, or several.
     case subprotocol(String)
-    /// An extension that was not offered, or what is no list of extensions.
+    /// An extension that was not offered or not so, or what is no list of extensions.
     case extensions(String)
 }
 

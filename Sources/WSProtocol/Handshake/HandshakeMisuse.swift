@@ -14,6 +14,8 @@ public enum HandshakeMisuse: Error, Hashable, Sendable {
     case reservedField(name: String)
     /// The key is not 16 bytes (RFC 6455 section 4.1).
     case keyLength(Int)
+    /// Options of compression that it cannot have; says which.
+    case compression(String)
 }
 
 extension HandshakeMisuse: CustomStringConvertible {
@@ -31,6 +33,8 @@ extension HandshakeMisuse: CustomStringConvertible {
             "control character in the value of \(name); allowed are space, tab, visible bytes (RFC 9110 section 5.5)"
         case .reservedField(let name):
             "field \(name) is set by the handshake itself (RFC 6455 section 4.1)"
+        case .compression(let objection):
+            "\(objection) (RFC 7692 section 7.1.2)"
         case .keyLength(let count):
             "key of \(count) bytes; allowed are 16 (RFC 6455 section 4.1)"
         }

@@ -4,4 +4,6 @@ public struct Negotiated: Hashable, Sendable {
     public let subprotocol: String?
     /// The extensions in use, with the server's parameters.
     public let extensions: [ExtensionOffer]
+    /// What was agreed on about compression; `nil`: there is none.
+    public let compression: CompressionAgreement?
 }

@@ -10,17 +10,21 @@ public enum ServerHandshake {
         public var externalOrigin: WebOrigin?
         public var origin: OriginPolicy
         public var subprotocols: SubprotocolPolicy
+        /// How to compress, where the client offers it; `nil`: not at all.
+        public var compression: CompressionOptions?
         /// Further fields for the 101. Those that the handshake sets itself are left out.
         public var fields: HTTPFields
 
         public init(
             isTLS: Bool = false, externalOrigin: WebOrigin? = nil, origin: OriginPolicy = .sameOrigin,
-            subprotocols: SubprotocolPolicy = .none, fields: HTTPFields = [:]
+            subprotocols: SubprotocolPolicy = .none, compression: CompressionOptions? = nil,
+            fields: HTTPFields = [:]
         ) {
             self.isTLS = isTLS
             self.externalOrigin = externalOrigin
             self.origin = origin
             self.subprotocols = subprotocols
+            self.compression = compression
             self.fields = fields
         }
     }
@@ -51,7 +55,8 @@ public enum ServerHandshake {
         let offers = try offeredExtensions(head.fields)
         let subprotocol = try chooseSubprotocol(head, rules.subprotocols)
         return Acceptance(
-            acceptKey: HandshakeKey.accept(key), subprotocol: subprotocol, offers: offers, fields: rules.fields)
+            acceptKey: HandshakeKey.accept(key), subprotocol: subprotocol, offers: offers,
+            compression: rules.compression.flatMap { .accepting(offers, $0.withWindowsInRange) }, fields: rules.fields)
     }
 
     /// What any HTTP/1.1 request must have, and what an upgrade must not: content, which would be taken for frames.

@@ -20,4 +20,11 @@ package struct InputWindow {
         unsafe remaining = UnsafeMutableRawBufferPointer(rebasing: remaining[count...])
         return unsafe taken
     }
+
+    /// Puts back what `take` has just given, or the end of it.
+    mutating func putBack(_ bytes: UnsafeMutableRawBufferPointer) {
+        // Safety: both lie in the caller's memory, `bytes` straight before what remains.
+        unsafe remaining = UnsafeMutableRawBufferPointer(
+            start: bytes.baseAddress, count: bytes.count &+ remaining.count)
+    }
 }

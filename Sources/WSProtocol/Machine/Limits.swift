@@ -14,4 +14,11 @@ public struct Limits: Hashable, Sendable {
         self.maxFrameSize = maxFrameSize
         self.maxFragments = maxFragments
     }
+
+    /// How long a message may be while it is compressed. What does not compress becomes a little longer; and bytes that
+    /// inflate to nothing have to end somewhere.
+    var maxCompressedSize: Int {
+        let (sum, overflow) = maxMessageSize.addingReportingOverflow(maxMessageSize / 8 + 64)
+        return overflow ? .max : sum
+    }
 }

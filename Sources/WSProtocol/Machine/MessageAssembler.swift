@@ -13,22 +13,26 @@ struct MessageAssembler: Sendable {
     }
 
     private(set) var isText = false
+    private(set) var isCompressed = false
     private(set) var mode = Mode.whole
     private(set) var isActive = false
     /// The frames of this message so far.
     private(set) var frameCount = 0
     /// The payload bytes of this message that its frame headers have announced.
     private(set) var announcedCount = 0
-    private var bytes: [UInt8] = []
-    private var validator = UTF8Validator()
+    var bytes: [UInt8] = []
+    /// The payload bytes of this message that have been inflated.
+    var inflatedCount = 0
+    var validator = UTF8Validator()
     private var isFirst = true
 
     /// Memory held.
     var capacity: Int { bytes.capacity }
 
-    mutating func begin(isText: Bool, mode: Mode) {
+    mutating func begin(isText: Bool, isCompressed: Bool, mode: Mode) {
         self = MessageAssembler()
         self.isText = isText
+        self.isCompressed = isCompressed
         self.mode = mode
         isActive = true
     }
@@ -39,9 +43,10 @@ struct MessageAssembler: Sendable {
         announcedCount &+= count
     }
 
-    /// Keeps nothing from here on. What remains of the message is still checked.
+    /// Keeps nothing from here on. What remains of the message is still checked, unless it is compressed.
     mutating func discard() {
         bytes = []
+        if isCompressed { validator = UTF8Validator() }
         mode = .discarded
     }
 

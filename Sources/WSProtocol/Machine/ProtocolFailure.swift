@@ -36,6 +36,12 @@ public struct ProtocolFailure: Error, Hashable, Sendable {
         case messageTooBig(count: Int, limit: Int)
         /// A message of more frames than the limit.
         case tooManyFragments(limit: Int)
+        /// A message that is longer than the limit once it is inflated.
+        case inflatedTooBig(limit: Int)
+        /// A compressed message that is no deflate stream, or does not end where it does.
+        case malformedCompression
+        /// A message cannot be inflated, without memory or with options that zlib refuses; the peer did nothing wrong.
+        case cannotInflate
     }
 
     public let kind: Kind
@@ -47,8 +53,9 @@ public struct ProtocolFailure: Error, Hashable, Sendable {
     /// The code that the close frame carries.
     public var code: CloseCode {
         switch kind {
-        case .reasonNotUTF8, .textNotUTF8: .invalidPayload
-        case .frameTooBig, .messageTooBig, .tooManyFragments: .messageTooBig
+        case .reasonNotUTF8, .textNotUTF8, .malformedCompression: .invalidPayload
+        case .frameTooBig, .messageTooBig, .tooManyFragments, .inflatedTooBig: .messageTooBig
+        case .cannotInflate: .internalError
         default: .protocolError
         }
     }
@@ -64,6 +71,12 @@ extension ProtocolFailure: CustomStringConvertible {
             "message of \(count) bytes > maxMessageSize \(limit) (RFC 6455 section 10.4)"
         case .tooManyFragments(let limit):
             "more frames in a message than maxFragments \(limit) (RFC 6455 section 10.4)"
+        case .inflatedTooBig(let limit):
+            "message inflates to more than maxMessageSize \(limit) (RFC 6455 section 10.4)"
+        case .malformedCompression:
+            "compressed message is no whole deflate stream (RFC 7692 section 7.2.2)"
+        case .cannotInflate:
+            "cannot inflate a message, without memory or with these options"
         case .textNotUTF8:
             "text message is not UTF-8 (RFC 6455 section 8.1)"
         case .reasonNotUTF8:

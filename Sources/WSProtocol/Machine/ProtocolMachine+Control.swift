@@ -26,7 +26,7 @@ extension ProtocolMachine {
         }
         if state == .open { appendClose(Array(payload.prefix(2))) }
         state = .closed
-        assembler = MessageAssembler()
+        endMessages()
         return .close(close)
     }
 
@@ -39,9 +39,15 @@ extension ProtocolMachine {
         }
         state = .failed
         frame = nil
-        assembler = MessageAssembler()
+        endMessages()
         controlPayload = []
         return .failure(failure)
+    }
+
+    /// No message begins or goes on any more.
+    private mutating func endMessages() {
+        assembler = MessageAssembler()
+        compression?.release()
     }
 
     static func closePayload(_ code: CloseCode, reason: String) -> [UInt8] {

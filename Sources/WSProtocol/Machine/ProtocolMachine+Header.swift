@@ -30,13 +30,17 @@ extension ProtocolMachine {
             guard length > 0xFFFF else { return .invalid(.lengthNotMinimal(length)) }
         }
         guard let count = Int(exactly: length) else { return .invalid(.lengthTopBitSet(length)) }
-        if !opcode.isControl, let kind = excess(opcode, count) { return .invalid(kind) }
+        let isCompressed = first & 0x40 != 0
+        if !opcode.isControl, let kind = excess(opcode, count, isCompressed) { return .invalid(kind) }
         var mask: UInt32?
         if second & 0x80 != 0 {
             guard bytes.count >= size &+ 4 else { return .incomplete }
             mask = unsafe UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: size, as: UInt32.self))
         }
-        return .complete(FrameHeader(isFinal: first & 0x80 != 0, opcode: opcode, payloadCount: count, mask: mask))
+        return .complete(
+            FrameHeader(
+                isFinal: first & 0x80 != 0, opcode: opcode, payloadCount: count, mask: mask, isCompressed: isCompressed)
+        )
     }
 
     /// The rule that the first two bytes break, if any.
@@ -50,7 +54,10 @@ extension ProtocolMachine {
 
     @inline(never)
     private func slowViolation(_ first: UInt8, _ second: UInt8, _ opcode: Opcode) -> ProtocolFailure.Kind? {
-        if first & 0x40 != 0 { return .reservedBit(1) }
+        // "This bit MUST NOT be set on control frames", and of a message's frames the first has it (RFC 7692 section 6).
+        if first & 0x40 != 0, compression == nil || opcode.isControl || opcode == .continuation {
+            return .reservedBit(1)
+        }
         if first & 0x20 != 0 { return .reservedBit(2) }
         if first & 0x10 != 0 { return .reservedBit(3) }
         guard opcode.isDefined else { return .reservedOpcode(opcode) }
@@ -60,19 +67,21 @@ extension ProtocolMachine {
             if first & 0x80 == 0 { return .fragmentedControlFrame(opcode) }
             return second & 0x7F > 125 ? .controlPayloadTooLong(count: Int(second & 0x7F)) : nil
         }
+        if (opcode == .continuation) == assembler.isActive { return nil }
         return opcode == .continuation ? .unexpectedContinuation : .messageInterrupted(by: opcode)
     }
 
     /// The limit that a data frame of `count` bytes breaks, if any. What will be thrown away has no limit.
     @inline(__always)
-    private func excess(_ opcode: Opcode, _ count: Int) -> ProtocolFailure.Kind? {
+    private func excess(_ opcode: Opcode, _ count: Int, _ isCompressed: Bool) -> ProtocolFailure.Kind? {
         guard state == .open else { return nil }
         if let limit = limits.maxFrameSize, count > limit {
             return .frameTooBig(count: count, limit: limit)
         }
         let isContinuation = opcode == .continuation
         let (total, overflow) = count.addingReportingOverflow(isContinuation ? assembler.announcedCount : 0)
-        if overflow || total > limits.maxMessageSize {
+        let mayBeLonger = isCompressed || assembler.isCompressed
+        if overflow || total > (mayBeLonger ? limits.maxCompressedSize : limits.maxMessageSize) {
             return .messageTooBig(count: overflow ? .max : total, limit: limits.maxMessageSize)
         }
         let frames = isContinuation ? assembler.frameCount : 0

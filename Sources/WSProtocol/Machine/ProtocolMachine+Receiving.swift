@@ -69,13 +69,14 @@ extension ProtocolMachine {
     @inline(__always)
     private mutating func beginFrame(_ header: FrameHeader, _ input: inout InputWindow) -> ProtocolEvent? {
         if header.isFinal, header.opcode == .text || header.opcode == .binary, input.count >= header.payloadCount,
-            state == .open, delivery == .messages
+            state == .open, delivery == .messages, !header.isCompressed
         {
             return unsafe wholeMessage(header, input.take(header.payloadCount))
         }
         if !header.opcode.isControl {
             if header.opcode != .continuation {
-                assembler.begin(isText: header.opcode == .text, mode: assemblyMode)
+                assembler.begin(
+                    isText: header.opcode == .text, isCompressed: header.isCompressed, mode: assemblyMode)
                 messagesInPieces &+= 1
             }
             assembler.announce(header.payloadCount)
@@ -124,9 +125,10 @@ extension ProtocolMachine {
     /// Takes what is here of the frame in progress, and ends it when that is all.
     private mutating func continueFrame(_ input: inout InputWindow) -> ProtocolEvent? {
         guard let header = frame else { return nil }
+        let isControl = header.opcode.isControl
+        if assembler.isCompressed, !isControl { return continueCompressedFrame(header, &input) }
         let part = unsafe input.take(min(frameRemaining, input.count))
         let key = header.mask ?? 0
-        let isControl = header.opcode.isControl
         if isControl {
             unsafe Mask.apply(key, to: part)
             unsafe controlPayload.append(contentsOf: part)
@@ -142,7 +144,7 @@ extension ProtocolMachine {
         return isControl ? endControlFrame(header.opcode) : endDataFrame(header)
     }
 
-    private mutating func endDataFrame(_ header: FrameHeader) -> ProtocolEvent? {
+    mutating func endDataFrame(_ header: FrameHeader) -> ProtocolEvent? {
         guard header.isFinal else { return assembler.takeFragment() }
         let event = assembler.finish()
         if case .failure(let failure) = event { return fail(failure.kind) }
@@ -150,7 +152,7 @@ extension ProtocolMachine {
     }
 
     @inline(__always)
-    private mutating func countReceived(_ payloadCount: Int) {
+    mutating func countReceived(_ payloadCount: Int) {
         counters.framesReceived &+= 1
         counters.bytesReceived &+= payloadCount
     }

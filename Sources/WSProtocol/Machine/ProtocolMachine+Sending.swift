@@ -1,21 +1,25 @@
 extension ProtocolMachine {
     /// Queues a text message.
     ///
-    /// - Returns: its payload's length in bytes.
+    /// - Parameter compress: whether to compress it, where that was agreed on; `nil`, the default: from the threshold on.
+    /// - Returns: its payload's length in bytes, not compressed.
     /// - Throws: `.closed` after the close frame; `.messageUnfinished` inside a fragmented message.
     @discardableResult
-    public mutating func send(text: String) throws(ProtocolMisuse) -> Int {
+    public mutating func send(text: String, compress: Bool? = nil) throws(ProtocolMisuse) -> Int {
         try checkMayBeginMessage()
+        if compression != nil, let count = try sendCompressed(text: text, compress) { return count }
         return appendFrame(.text, isFinal: true, text)
     }
 
     /// Queues a binary message.
     ///
-    /// - Returns: its payload's length in bytes.
+    /// - Parameter compress: whether to compress it, where that was agreed on; `nil`, the default: from the threshold on.
+    /// - Returns: its payload's length in bytes, not compressed.
     /// - Throws: `.closed` after the close frame; `.messageUnfinished` inside a fragmented message.
     @discardableResult
-    public mutating func send(binary: [UInt8]) throws(ProtocolMisuse) -> Int {
+    public mutating func send(binary: [UInt8], compress: Bool? = nil) throws(ProtocolMisuse) -> Int {
         try checkMayBeginMessage()
+        if compression != nil, let count = try sendCompressed(binary: binary, compress) { return count }
         return appendFrame(.binary, isFinal: true, binary)
     }
 
@@ -25,7 +29,11 @@ extension ProtocolMachine {
     /// - Throws: `.closed` after the close frame; `.messageUnfinished` inside a fragmented message.
     @discardableResult
     public mutating func send(_ message: EncodedMessage) throws(ProtocolMisuse) -> Int {
-        guard isServer, !message.frame.isEmpty else {
+        if compression != nil {
+            try checkMayBeginMessage()
+            if sendCompressedOnce(message) { return message.payloadCount }
+        }
+        guard isServer, !message.frame.isEmpty, !compresses(message.payloadCount, nil) else {
             return switch message.payload {
             case .text(let text): try send(text: text)
             case .binary(let bytes): try send(binary: bytes)
@@ -44,22 +52,46 @@ extension ProtocolMachine {
 
     /// Queues one fragment of a text message (RFC 6455 section 5.4). The first call begins the message.
     ///
-    /// - Parameter isFinal: whether the message ends with it.
-    /// - Returns: the fragment's length in bytes.
+    /// - Parameters:
+    ///   - isFinal: whether the message ends with it.
+    ///   - compress: of the first fragment: whether to compress the message; `nil`, the default: if this fragment reaches
+    ///     the threshold.
+    /// - Returns: the fragment's length in bytes, not compressed.
     /// - Throws: `.closed` after the close frame; `.fragmentOfOtherKind` inside a binary message.
     @discardableResult
-    public mutating func sendFragment(text: String, isFinal: Bool) throws(ProtocolMisuse) -> Int {
-        appendFrame(try nextFragmentOpcode(.text, isFinal: isFinal), isFinal: isFinal, text)
+    public mutating func sendFragment(
+        text: String, isFinal: Bool, compress: Bool? = nil
+    ) throws(ProtocolMisuse) -> Int {
+        let opcode = try nextFragmentOpcode(.text, isFinal: isFinal)
+        if compression != nil {
+            var text = text
+            let isSent = text.withUTF8 {
+                unsafe appendFragment(opcode, isFinal: isFinal, UnsafeRawBufferPointer($0), compress)
+            }
+            if isSent { return text.utf8.count }
+        }
+        return appendFrame(opcode, isFinal: isFinal, text)
     }
 
     /// Queues one fragment of a binary message (RFC 6455 section 5.4). The first call begins the message.
     ///
-    /// - Parameter isFinal: whether the message ends with it.
-    /// - Returns: the fragment's length in bytes.
+    /// - Parameters:
+    ///   - isFinal: whether the message ends with it.
+    ///   - compress: as for text.
+    /// - Returns: the fragment's length in bytes, not compressed.
     /// - Throws: `.closed` after the close frame; `.fragmentOfOtherKind` inside a text message.
     @discardableResult
-    public mutating func sendFragment(binary: [UInt8], isFinal: Bool) throws(ProtocolMisuse) -> Int {
-        appendFrame(try nextFragmentOpcode(.binary, isFinal: isFinal), isFinal: isFinal, binary)
+    public mutating func sendFragment(
+        binary: [UInt8], isFinal: Bool, compress: Bool? = nil
+    ) throws(ProtocolMisuse) -> Int {
+        let opcode = try nextFragmentOpcode(.binary, isFinal: isFinal)
+        if compression != nil {
+            let isSent = unsafe binary.withUnsafeBytes {
+                unsafe appendFragment(opcode, isFinal: isFinal, $0, compress)
+            }
+            if isSent { return binary.count }
+        }
+        return appendFrame(opcode, isFinal: isFinal, binary)
     }
 
     /// Whether a fragmented message has been begun and not finished.
@@ -98,6 +130,7 @@ extension ProtocolMachine {
         }
         state = .closeSent
         assembler.discard()
+        compression?.release()
     }
 }
 
@@ -105,7 +138,7 @@ extension ProtocolMachine {
 
 extension ProtocolMachine {
     @inline(__always)
-    private func checkMayBeginMessage() throws(ProtocolMisuse) {
+    func checkMayBeginMessage() throws(ProtocolMisuse) {
         guard state == .open else { throw .closed }
         guard sendingKind == nil else { throw .messageUnfinished }
     }
@@ -144,9 +177,12 @@ extension ProtocolMachine {
 
     /// Stages a frame of bytes, or its header only when the payload is worth retaining.
     @discardableResult
-    mutating func appendFrame(_ opcode: Opcode, isFinal: Bool, _ bytes: [UInt8]) -> Int {
+    mutating func appendFrame(
+        _ opcode: Opcode, isFinal: Bool, _ bytes: [UInt8], isCompressed: Bool = false
+    ) -> Int {
         let count = bytes.count
-        let header = FrameHeader(isFinal: isFinal, opcode: opcode, payloadCount: count, mask: maskKeys?())
+        let header = FrameHeader(
+            isFinal: isFinal, opcode: opcode, payloadCount: count, mask: maskKeys?(), isCompressed: isCompressed)
         if header.mask == nil, count >= OutputBuffer.retainThreshold {
             unsafe stage(header, UnsafeRawBufferPointer(start: nil, count: 0))
             output.retain(RetainedPayload(bytes))

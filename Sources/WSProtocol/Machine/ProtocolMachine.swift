@@ -34,6 +34,8 @@ public struct ProtocolMachine: ~Copyable, Sendable {
     public var output = OutputBuffer()
 
     let maskKeys: (@Sendable () -> UInt32)?
+    /// `nil` unless compression was agreed on.
+    let compression: CompressionContexts?
 
     // What is being received.
     var partialHeader = PartialHeader()
@@ -46,8 +48,11 @@ public struct ProtocolMachine: ~Copyable, Sendable {
     var pendingPong: [UInt8]?
     var sendingKind: Opcode?
 
-    public init(role: Role, limits: Limits = .init()) {
+    /// - Parameter compression: what the handshake agreed on; `nil`: nothing is compressed.
+    public init(role: Role, limits: Limits = .init(), compression: CompressionAgreement? = nil) {
         self.limits = limits
+        let isServer = if case .server = role { true } else { false }
+        self.compression = compression.map { CompressionContexts($0, isServer: isServer) }
         switch role {
         case .client(let maskKeys): self.maskKeys = maskKeys
         case .server: self.maskKeys = nil
@@ -56,6 +61,9 @@ public struct ProtocolMachine: ~Copyable, Sendable {
 
     /// Whether this is the server's end.
     public var isServer: Bool { maskKeys == nil }
+
+    /// Whether a compressor or an inflater is held.
+    package var holdsCompressionContext: Bool { compression.map { !$0.isEmpty } ?? false }
 
     /// Memory held for an unfinished message.
     package var bytesBuffered: Int { assembler.capacity &+ controlPayload.capacity }

@@ -1,26 +1,40 @@
 /// A message encoded once, to be sent to many (RFC 6455 section 5.2).
 ///
 /// A server's frame is the same for every peer, so sending it again is one copy of a small message, and none of a large
-/// one. A client masks each frame anew, so it gains nothing.
+/// one. A client masks each frame anew, so there it gains what need not be compressed again.
 public struct EncodedMessage: Sendable {
     enum Payload: Sendable {
         case text(String)
         case binary([UInt8])
     }
 
+    /// The message compressed, with nothing before it to refer to.
+    struct Compressed: Sendable {
+        let payload: [UInt8]
+        let windowBits: Int
+    }
+
     let payload: Payload
     /// The whole frame when it is small, else empty.
     let frame: [UInt8]
+    /// For connections that compress and do not take over contexts. The others compress it each for itself.
+    let compressed: Compressed?
 
-    public init(text: String) {
+    /// - Parameter compression: the options of those who are to get it: then it is compressed here, once, for all that agreed
+    ///   on no context takeover for what we send and on a window that is large enough.
+    public init(text: String, compression: CompressionOptions? = nil) {
         payload = .text(text)
+        var text = text
+        compressed = text.withUTF8 { unsafe Self.compress(UnsafeRawBufferPointer($0), compression) }
         frame = Self.encode(payloadCount: text.utf8.count) { machine throws(ProtocolMisuse) in
             try machine.send(text: text)
         }
     }
 
-    public init(binary: [UInt8]) {
+    /// - Parameter compression: as for text.
+    public init(binary: [UInt8], compression: CompressionOptions? = nil) {
         payload = .binary(binary)
+        compressed = unsafe binary.withUnsafeBytes { unsafe Self.compress($0, compression) }
         frame = Self.encode(payloadCount: binary.count) { machine throws(ProtocolMisuse) in
             try machine.send(binary: binary)
         }
@@ -32,6 +46,23 @@ public struct EncodedMessage: Sendable {
         case .text(let text): text.utf8.count
         case .binary(let bytes): bytes.count
         }
+    }
+
+    var opcode: Opcode {
+        switch payload {
+        case .text: .text
+        case .binary: .binary
+        }
+    }
+
+    private static func compress(_ payload: UnsafeRawBufferPointer, _ options: CompressionOptions?) -> Compressed? {
+        guard let options, payload.count >= options.threshold,
+            let deflater = Deflater(
+                windowBits: options.sendWindowBits, level: options.level, memoryLevel: options.memoryLevel)
+        else { return nil }
+        let compressed = unsafe deflater.compress(payload, isFinal: true)
+        guard compressed.count < payload.count else { return nil }
+        return Compressed(payload: compressed, windowBits: options.sendWindowBits)
     }
 
     /// Has a fresh server encode the message, if it is small; a fresh one takes every message.

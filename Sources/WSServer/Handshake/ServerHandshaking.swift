@@ -91,10 +91,11 @@ final class ServerHandshaking: @unchecked Sendable {
     private func accept(_ acceptance: Acceptance, _ rest: [UInt8]) async throws(WebSocketError) -> WebSocket {
         try await driver.write(acceptance.responseBytes)
         let description = ConnectionDescription(
-            peerAddress: peer, localAddress: local, subprotocol: acceptance.subprotocol, tls: tls, head: head)
+            peerAddress: peer, localAddress: local, subprotocol: acceptance.subprotocol,
+            extensions: acceptance.extensions.map(\.description), tls: tls, head: head)
         let connection = WebSocket(
             stream: driver.release(), scheduler: scheduler, role: .server, options: settings.connection,
-            description: description)
+            compression: acceptance.compression, description: description)
         connection.onOwnThread { [self] connection in
             switch settings.handler {
             case .perConnection(let handler): connection.start(handler)

@@ -22,7 +22,8 @@ final class ServerSettings: Sendable {
         load = ServerLoad(maxConnections: options.maxConnections, maxHandshakes: options.maxHandshakes)
         tls = if let tls = options.tls { try TLSContext(server: tls) } else { nil }
         rules = ServerHandshake.Rules(
-            isTLS: options.tls != nil, origin: options.origins, subprotocols: options.subprotocols)
+            isTLS: options.tls != nil, origin: options.origins, subprotocols: options.subprotocols,
+            compression: options.compression)
         handshakeTimeout = options.handshakeTimeout
         connection = ConnectionOptions(
             limits: options.limits, recvTimeout: options.recvTimeout, closeTimeout: options.closeTimeout,

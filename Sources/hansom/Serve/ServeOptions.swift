@@ -28,6 +28,9 @@ struct ServeOptions: ParsableArguments {
     @Option(name: .customLong("max-fragments"), help: "Accept messages of so many frames. (default: 1024)")
     var fragments: Int?
 
+    @Flag(help: "Compress messages for clients that offer it (permessage-deflate).")
+    var deflate = false
+
     @Option(help: "Let `hansom top PATH` look at the server's processes, by a Unix-domain socket there.")
     var inspect: String?
 
@@ -62,6 +65,7 @@ struct ServeOptions: ParsableArguments {
         options.schedulers = schedulers
         if let messageSize { options.limits.messageSize = messageSize }
         if let fragments { options.limits.fragments = fragments }
+        if deflate { options.compression = CompressionOptions() }
         if let certificate, let key {
             options.tls = TLSServerOptions(identity: .files(certificateChain: certificate, privateKey: key))
         }

@@ -147,6 +147,12 @@ func changeIdleTimeout(of ws: WebSocket) async {
     // end
 }
 
+func compress(_ options: inout ConnectOptions) {
+    // guide: compression
+    options.compression = CompressionOptions(receiveWindowBits: 10, sendContextTakeover: false, threshold: 1024)
+    // end
+}
+
 func sendInAWayOfItsOwn(_ report: String, over ws: WebSocket) async throws {
     // guide: send-options
     try await ws.send(.text(report), options: .init(frameSize: 16 << 10, timeout: .seconds(2)))

@@ -1,0 +1,41 @@
+/// Receiving compressed messages (RFC 7692 section 6.2).
+extension ProtocolMachine {
+    /// Takes what is here of a frame of a compressed message, and ends the frame when that is all.
+    @inline(never)
+    mutating func continueCompressedFrame(_ header: FrameHeader, _ input: inout InputWindow) -> ProtocolEvent? {
+        let part = unsafe input.take(min(frameRemaining, input.count))
+        var taken = part.count
+        if assembler.mode != .discarded {
+            guard let inflater = compression?.decompressor() else { return fail(.cannotInflate) }
+            let key = header.mask ?? 0
+            unsafe Mask.apply(key, to: part)
+            switch unsafe assembler.inflate(
+                UnsafeRawBufferPointer(part), with: inflater, limit: limits.maxMessageSize)
+            {
+            case .failed(let kind): return fail(kind)
+            case .consumed(let count): taken = count
+            }
+            if taken < part.count {
+                // Too much came out of it to go on at once: the rest goes back as it came.
+                let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: part[taken...])
+                unsafe Mask.apply(Mask.advance(key, by: taken), to: rest)
+                unsafe input.putBack(rest)
+            }
+        }
+        frameRemaining &-= taken
+        frame?.mask = header.mask.map { Mask.advance($0, by: taken) }
+        guard frameRemaining == 0 else { return assembler.takeFragment() }
+        frame = nil
+        countReceived(header.payloadCount)
+        return header.isFinal ? endCompressedMessage(header) : assembler.takeFragment()
+    }
+
+    private mutating func endCompressedMessage(_ header: FrameHeader) -> ProtocolEvent? {
+        if assembler.mode != .discarded, let compression {
+            guard let inflater = compression.decompressor() else { return fail(.cannotInflate) }
+            if let kind = assembler.finishInflating(with: inflater, limit: limits.maxMessageSize) { return fail(kind) }
+            compression.endReceivedMessage()
+        }
+        return endDataFrame(header)
+    }
+}
