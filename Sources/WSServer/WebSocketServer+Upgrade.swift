@@ -58,9 +58,12 @@ private actor Upgrading {
 
     func run() async -> WebSocket? {
         await withTaskCancellationHandler {
-            await handshaking.run()
+            await handshake()
         } onCancel: {
             scheduler.run { [handshaking] in handshaking.abort() }
         }
     }
+
+    /// A function of its own, so that it runs here and not where the handler above would run a closure.
+    private func handshake() async -> WebSocket? { await handshaking.run() }
 }

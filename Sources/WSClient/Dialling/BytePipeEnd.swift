@@ -61,10 +61,12 @@ internal import WSConnection
 
     // A pipe tells of its readiness again as long as it is asked to: none is missed on the way to the suspension.
 
-    private func readable() async {
+    private func readable(isolation: isolated (any Actor)? = #isolation) async {
         stream.observer = self
         stream.setWantsRead(true)
         await withTaskCancellationHandler {
+            // A closure that names it stays on the pipe's thread; without it this one would run on the global pool.
+            _ = isolation
             await unsafe withUnsafeContinuation { continuation in
                 if isClosed || Task.isCancelled { return unsafe continuation.resume() }
                 unsafe reader = continuation
@@ -75,10 +77,12 @@ internal import WSConnection
         stream.setWantsRead(false)
     }
 
-    private func writable() async {
+    private func writable(isolation: isolated (any Actor)? = #isolation) async {
         stream.observer = self
         stream.setWantsWrite(true)
         await withTaskCancellationHandler {
+            // A closure that names it stays on the pipe's thread; without it this one would run on the global pool.
+            _ = isolation
             await unsafe withUnsafeContinuation { continuation in
                 if isClosed || Task.isCancelled { return unsafe continuation.resume() }
                 unsafe writer = continuation
