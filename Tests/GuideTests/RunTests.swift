@@ -110,6 +110,8 @@ struct RunTests {
         let ws = try await connectOverPipe(Answering())
         #expect(try await ws.recv() == .text("hi"))
         await #expect(throws: WebSocketError.self) { try await connectOverDescriptor(-1) }
+        ws.pid.exit(.shutdown)
+        #expect(await ws.pid.down().kind == .shutdown)
     }
 
     /// A channel whose other end grants any handshake and says `hi`.
@@ -120,7 +122,9 @@ struct RunTests {
         init() { (incoming, answers) = AsyncThrowingStream.makeStream(of: [UInt8].self, throwing: (any Error).self) }
 
         func send(_ bytes: [UInt8]) async throws {
-            if let answer = try shakeHands(bytes) { answers.yield(answer + [0x81, 2, 0x68, 0x69]) }
+            // Whatever follows the handshake is the close.
+            guard let answer = try shakeHands(bytes) else { return answers.finish() }
+            answers.yield(answer + [0x81, 2, 0x68, 0x69])
         }
     }
 

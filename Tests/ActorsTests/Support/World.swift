@@ -8,11 +8,25 @@ import Testing
 struct World: Sendable {
     let events = Probe<SystemEvent>()
     let driven: HandDriven
+    private let ending: Ending
 
     init(index: Int = 0, mailboxWarning: Int = 10_000) {
         driven = HandDriven(
             index: index,
             settings: SystemSettings(mailboxWarning: mailboxWarning) { [events] in events.record($0) })
+        ending = Ending(driven)
+    }
+
+    /// Ends with the world whatever a test has left in it: a process holds its scheduler, and a scheduler its processes.
+    private final class Ending: Sendable {
+        private let driven: HandDriven
+
+        init(_ driven: HandDriven) { self.driven = driven }
+
+        deinit {
+            driven.run { for core in driven.scheduler.processes.cores { core.receiveExit(.kill) } }
+            driven.settle()
+        }
     }
 
     var scheduler: Scheduler { driven.scheduler }
