@@ -12,6 +12,8 @@ package final class Probe<Value: Sendable>: @unchecked Sendable {
 
     package var values: [Value] { lock.withLock { recorded } }
 
+    package func removeAll() { lock.withLock { recorded = [] } }
+
     package var count: Int { lock.withLock { recorded.count } }
 }
 

@@ -14,18 +14,24 @@ struct World: Sendable {
         driven = HandDriven(
             index: index,
             settings: SystemSettings(mailboxWarning: mailboxWarning) { [events] in events.record($0) })
-        ending = Ending(driven)
+        ending = Ending(driven, events)
     }
 
     /// Ends with the world whatever a test has left in it: a process holds its scheduler, and a scheduler its processes.
     private final class Ending: Sendable {
         private let driven: HandDriven
+        private let events: Probe<SystemEvent>
 
-        init(_ driven: HandDriven) { self.driven = driven }
+        init(_ driven: HandDriven, _ events: Probe<SystemEvent>) {
+            self.driven = driven
+            self.events = events
+        }
 
         deinit {
             driven.run { for core in driven.scheduler.processes.cores { core.receiveExit(.kill) } }
             driven.settle()
+            // A report names processes, and their scheduler reports here.
+            events.removeAll()
         }
     }
 
