@@ -4,12 +4,14 @@ import argparse
 import sys
 import time
 
+import broadcast
 import churn
+import faults
 import limit
 import workers
 from common import Fault
 
-PARTS = {"limit": limit, "workers": workers, "churn": churn}
+PARTS = {"limit": limit, "workers": workers, "churn": churn, "broadcast": broadcast, "faults": faults}
 
 
 def main():
