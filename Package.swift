@@ -60,12 +60,12 @@ let package = Package(
         library("WSConnection", ["Actors", "HansomTransport", "WSProtocol", deque, httpTypes]),
         library("WSClient", ["WSConnection", "Actors", "HansomTransport", "WSProtocol", httpTypes]),
         library("WSServer", ["WSConnection", "Actors", "HansomTransport", "WSProtocol", httpTypes]),
-        library("HansomTesting", ["Actors", "HansomTransport", "WSProtocol", "WSConnection"]),
+        library("HansomTesting", ["Actors", "HansomTransport", "WSProtocol", "WSConnection", logging]),
 
         .executableTarget(
             name: "hansom", dependencies: ["WSClient", "WSServer", "WSConnection", "WSProtocol", "Actors", httpTypes, argumentParser], swiftSettings: strict),
 
-        tests("ActorsTests", ["Actors", "HansomTesting"]),
+        tests("ActorsTests", ["Actors", "HansomTesting", logging]),
         // Scenarios of process behaviour, run here and by Erlang/OTP: see Tests/OTPScenarios/README.md.
         .target(
             name: "OTPScenarios", dependencies: ["Actors", "HansomTesting"], path: "Tests/OTPScenarios/Interpreter", swiftSettings: strict),
