@@ -59,7 +59,7 @@ let package = Package(
         library("WSProtocol", ["CHansomZlib", httpTypes]),
         library("WSConnection", ["Actors", "HansomTransport", "WSProtocol", deque, httpTypes]),
         library("WSClient", ["WSConnection", "Actors", "HansomTransport", "WSProtocol", httpTypes]),
-        library("WSServer", ["WSConnection", "Actors", "HansomTransport", "WSProtocol", httpTypes]),
+        library("WSServer", ["WSConnection", "Actors", "HansomTransport", "WSProtocol", httpTypes, logging]),
         library("HansomTesting", ["Actors", "HansomTransport", "WSProtocol", "WSConnection", logging]),
 
         .executableTarget(
@@ -79,7 +79,9 @@ let package = Package(
             name: "SocketTesting", dependencies: ["Actors", "HansomTransport", "WSConnection", "WSProtocol"], path: "Tests/SocketTesting",
             swiftSettings: strict),
         tests("WSClientTests", ["WSClient", "WSServer", "WSConnection", "WSProtocol", "Actors", "HansomTransport", "HansomTesting", "SocketTesting", httpTypes]),
-        tests("WSServerTests", ["WSServer", "WSClient", "Actors", "HansomTransport", "HansomTesting", "SocketTesting", httpTypes]),
+        tests(
+            "WSServerTests",
+            ["WSServer", "WSClient", "WSConnection", "WSProtocol", "Actors", "HansomTransport", "HansomTesting", "SocketTesting", httpTypes, logging]),
         tests("InteropTests", ["WSClient", "WSServer", "Actors", "HansomTransport", "SocketTesting", httpTypes]),
         tests("WSConnectionTests", ["WSConnection", "HansomTesting", "Actors", "HansomTransport", "WSProtocol"]),
         // What README.md and GUIDE.md show, compiled and run.
