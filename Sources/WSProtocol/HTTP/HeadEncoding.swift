@@ -21,7 +21,9 @@ extension HTTPFields {
         var bytes: [UInt8] = []
         for field in self {
             bytes += Array("\(field.name.rawName): ".utf8)
-            unsafe field.withUnsafeBytesOfValue { unsafe bytes.append(contentsOf: $0.lazy.map { $0.isFieldContent ? $0 : UInt8(ascii: " ") }) }
+            unsafe field.withUnsafeBytesOfValue {
+                unsafe bytes.append(contentsOf: $0.lazy.map { $0.isFieldContent ? $0 : UInt8(ascii: " ") })
+            }
             bytes += Array("\r\n".utf8)
         }
         return bytes + Array("\r\n".utf8)

@@ -25,7 +25,9 @@ enum FileReading {
         guard unsafe fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
             throw Failure(reason: "\(path) is no ordinary file")
         }
-        guard status.st_size <= limit else { throw Failure(reason: "\(path) has \(status.st_size) bytes, over \(limit)") }
+        guard status.st_size <= limit else {
+            throw Failure(reason: "\(path) has \(status.st_size) bytes, over \(limit)")
+        }
         return try readAll(descriptor, path, Int(status.st_size))
     }
 

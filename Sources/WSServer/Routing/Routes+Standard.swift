@@ -2,7 +2,9 @@
 extension Routes {
     /// Answers 200 as long as the server runs: for whoever restarts it otherwise. The authorisation hook is not asked.
     public mutating func health(_ path: String) {
-        add(.get, path, .server { _ in ServerResponse(headers: [.cacheControl: "no-store"], text: "ok\n") }, isOpen: true)
+        add(
+            .get, path, .server { _ in ServerResponse(headers: [.cacheControl: "no-store"], text: "ok\n") },
+            isOpen: true)
     }
 
     /// Answers 200 while the server takes new connections, and 503 when it does not: for whoever sends it new clients. The

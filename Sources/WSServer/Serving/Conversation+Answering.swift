@@ -28,7 +28,8 @@ extension Conversation {
             throw .refused(Refusal(status: 400, reason: "target and Host differ (RFC 9112 section 3.2.2)"))
         }
         guard let segments = target.segments else {
-            throw .refused(Refusal(status: 400, reason: "target that is no path, or a path with dots (RFC 9112 section 3.2)"))
+            throw .refused(
+                Refusal(status: 400, reason: "target that is no path, or a path with dots (RFC 9112 section 3.2)"))
         }
         if let match = tree.match(segments) { return match }
         try await answer(request, ServerResponse(status: .notFound, text: "not found\n"), isBodyRead: false)
