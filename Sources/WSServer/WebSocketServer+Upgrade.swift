@@ -22,6 +22,7 @@ extension WebSocketServer {
     ) async throws(WebSocketError) -> Bool {
         var plain = options
         plain.tls = nil
+        plain.proxyProtocol = []
         let settings = try ServerSettings(plain, Service(.perConnection(handler), plain))
         let scheduler = options.schedulers.place()
         let stream: SocketStream

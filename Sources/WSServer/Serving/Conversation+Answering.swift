@@ -8,6 +8,9 @@ extension Conversation {
     func serve(_ request: IncomingRequest) async throws(Ending) -> WebSocket? {
         limit(nil, "")
         var seen = WebSocket.Request(request.head, peerAddress: peer, tls: tls)
+        let findings = believe(request)
+        if findings.clientAddress != peer { seen.routing.forwarding = .init(clientAddress: findings.clientAddress) }
+        externalOrigin = findings.externalOrigin
         switch settings.service {
         case .everyPath(let service): return try await open(request, seen, service)
         case .routes(let tree):

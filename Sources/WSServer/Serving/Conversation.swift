@@ -33,8 +33,13 @@ final class Conversation: @unchecked Sendable {
 
     let scheduler: Scheduler
     let settings: ServerSettings
-    let peer: SocketAddress?
-    let local: SocketAddress?
+    /// The two ends: of the socket, or as the PROXY header says.
+    var peer: SocketAddress?
+    var local: SocketAddress?
+    /// Whether the client spoke TLS to the proxy that wrote the PROXY header.
+    var isSecureAtProxy = false
+    /// The origin that the client of the present request sees, where a trusted proxy says so.
+    var externalOrigin: WebOrigin?
     let driver: StreamDriver
     var reader: RequestReader
     var tls: TLSDetails?
@@ -71,6 +76,7 @@ final class Conversation: @unchecked Sendable {
         defer { scheduler.disarm(deadline) }
         do {
             limit(settings.options.handshakeTimeout, "no handshake within \(settings.options.handshakeTimeout)")
+            try await readProxyHeader()
             try await startTLS()
             while true {
                 let request = try await nextRequest()
