@@ -5,6 +5,8 @@ internal import WSConnection
 final class HandOut: @unchecked Sendable {
     // Safety: touched by the hub's scheduler only, where the members live too.
     private let publication: Publication
+    /// Who has joined later does not get it.
+    private let number: UInt64
     private let topic: LocalTopic
     private let scheduler: Scheduler
     private let acceptedAt: UInt64
@@ -20,8 +22,9 @@ final class HandOut: @unchecked Sendable {
     /// The message as the last member that compresses got it: the next one most likely gets the same.
     private var lastCompressed: (options: CompressionOptions, message: EncodedMessage)?
 
-    init(_ publication: Publication, _ topic: LocalTopic) {
+    init(_ publication: Publication, number: UInt64, _ topic: LocalTopic) {
         self.publication = publication
+        self.number = number
         self.topic = topic
         scheduler = topic.hub.scheduler
         acceptedAt = scheduler.time.nanoseconds
@@ -40,7 +43,7 @@ final class HandOut: @unchecked Sendable {
         while next < end, next - start < budget {
             let member = topic.roster.member(at: next)
             next += 1
-            if let member { hand(to: member.core) }
+            if let member, member.since <= number { hand(to: member.core) }
         }
         if isThrough {
             topic.roster.release()

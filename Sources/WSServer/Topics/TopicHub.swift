@@ -24,6 +24,8 @@ final class TopicHub: @unchecked Sendable {
 
     /// What is on its way to members, in order.
     private var queue = Deque<HandOut>()
+    /// How many have come: the number of the next.
+    private var accepted: UInt64 = 0
     private var isWorking = false
     /// What somebody waits for, by its publication.
     private var awaited: [ObjectIdentifier: HandOut] = [:]
@@ -41,7 +43,7 @@ final class TopicHub: @unchecked Sendable {
         guard held.count < limit else {
             throw TopicError(.tooManyTopics, "the connection has subscribed to \(held.count) topics; \(limit) are allowed")
         }
-        let membership = Membership(topic(name), core)
+        let membership = Membership(topic(name), core, since: accepted)
         membership.topic.add(membership)
         subscribers[core.id, default: Subscriber(observer: observe(core))].memberships.append(membership)
         directory.counters.membersChanged(by: 1)
@@ -91,7 +93,8 @@ final class TopicHub: @unchecked Sendable {
 
     /// Takes a message for the members of a topic.
     func accept(_ publication: Publication, for topic: LocalTopic) {
-        let handOut = HandOut(publication, topic)
+        let handOut = HandOut(publication, number: accepted, topic)
+        accepted += 1
         if publication.isAwaited { awaited[ObjectIdentifier(publication)] = handOut }
         queue.append(handOut)
         // Else it is under way already, perhaps further up this very stack.
