@@ -24,7 +24,9 @@ import WSProtocol
         }
     }
 
-    @Test func `wait for room in their turn, and are refused when there is none or the end has come (W16, W21)`() async throws {
+    @Test func `wait for room in their turn, and are refused when there is none or the end has come (W16, W21)`()
+        async throws
+    {
         try await Bench.run { bench in
             let (ws, peer) = await bench.connect(capacity: 4_096)
             let large = String(repeating: "l", count: 100_000)

@@ -41,7 +41,8 @@ final class TopicHub: @unchecked Sendable {
         let held = subscribers[core.id]?.memberships ?? []
         if let topic = topics[name], held.contains(where: { $0.topic === topic }) { return false }
         guard held.count < limit else {
-            throw TopicError(.tooManyTopics, "the connection has subscribed to \(held.count) topics; \(limit) are allowed")
+            throw TopicError(
+                .tooManyTopics, "the connection has subscribed to \(held.count) topics; \(limit) are allowed")
         }
         let membership = Membership(topic(name), core, since: accepted)
         membership.topic.add(membership)

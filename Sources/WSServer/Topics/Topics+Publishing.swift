@@ -55,7 +55,8 @@ extension Topics {
         let cost = Publication.cost(of: message)
         counters.reserve(cost)
         let publication = Publication(
-            message, cost: cost, except: connection?.core, slowReaders ?? options.slowReaders, waiting: patience, counters)
+            message, cost: cost, except: connection?.core, slowReaders ?? options.slowReaders, waiting: patience,
+            counters)
         return await withTaskCancellationHandler {
             await unsafe withUnsafeContinuation { continuation in
                 publication.begin(in: parts) { unsafe continuation.resume(returning: $0) }

@@ -44,7 +44,8 @@ public final class Topics: Sendable {
     @discardableResult
     public func subscribe(_ connection: isolated WebSocket, to topic: String) throws(TopicError) -> Bool {
         guard topic.utf8.count <= options.nameBytes else {
-            throw TopicError(.nameTooLong, "a topic's name of \(topic.utf8.count) bytes; \(options.nameBytes) are allowed")
+            throw TopicError(
+                .nameTooLong, "a topic's name of \(topic.utf8.count) bytes; \(options.nameBytes) are allowed")
         }
         guard !connection.isClosed else { throw TopicError(.closed, "the connection has ended") }
         let hub = hubs.hub(of: connection.core.scheduler)

@@ -91,7 +91,8 @@ import WSClient
             for publisher in publishers { await publisher.value }
             var expected: [[String]] = []
             for publisher in 0..<3 {
-                expected.append((0..<30).flatMap { ["\(publisher).\($0)"] + ($0 % 5 == 0 ? ["\(publisher).\($0)+"] : []) })
+                expected.append(
+                    (0..<30).flatMap { ["\(publisher).\($0)"] + ($0 % 5 == 0 ? ["\(publisher).\($0)+"] : []) })
             }
             for member in members {
                 let got = try await member.next(3 * 36).compactMap(\.self)
@@ -138,7 +139,9 @@ import WSClient
         _ ws: isolated WebSocket, _ body: @Sendable (isolated WebSocket) -> R
     ) -> R { body(ws) }
 
-    @Test func `more than may be on its way is refused, and there is room again when it has arrived (S10)`() async throws {
+    @Test func `more than may be on its way is refused, and there is room again when it has arrived (S10)`()
+        async throws
+    {
         try await TopicScene.run { scene in
             var options = Topics.Options()
             options.pendingBytes = 3_000

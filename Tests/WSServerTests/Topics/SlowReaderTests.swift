@@ -35,7 +35,9 @@ import WSConnection
         }
     }
 
-    @Test func `or it is closed with 1013, gone within the close timeout, and the others get all (S10, T27)`() async throws {
+    @Test func `or it is closed with 1013, gone within the close timeout, and the others get all (S10, T27)`()
+        async throws
+    {
         try await TopicScene.run { scene in
             var options = Topics.Options()
             options.slowReaders = .dropConnection
@@ -56,7 +58,8 @@ import WSConnection
         }
     }
 
-    @Test func `a publisher that waits goes on when there is room, and its message keeps its place (S10)`() async throws {
+    @Test func `a publisher that waits goes on when there is room, and its message keeps its place (S10)`() async throws
+    {
         try await TopicScene.run(schedulers: 2) { scene in
             let topics = Topics()
             let (slow, other) = (await scene.stalled(), await scene.member())
