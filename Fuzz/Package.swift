@@ -24,7 +24,7 @@ let package = Package(
         .executableTarget(
             name: "fuzz",
             dependencies: [
-                hansom("WSProtocol"), hansom("WSClient"),
+                hansom("WSProtocol"), hansom("WSClient"), hansom("WSServer"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ],
             path: "Sources", swiftSettings: strict)

@@ -7,11 +7,14 @@ enum FuzzTarget: String, CaseIterable {
     case pair
     case requests
     case responses
+    case bodies
     case fields
     case urls
     case utf8
     case cookies
     case tunnels
+    case proxyHeader = "proxy-header"
+    case forwarded
 
     func run(_ input: [UInt8]) {
         switch self {
@@ -22,11 +25,14 @@ enum FuzzTarget: String, CaseIterable {
         case .pair: fuzzPair(input)
         case .requests: fuzzRequests(input)
         case .responses: fuzzResponses(input)
+        case .bodies: fuzzBodies(input)
         case .fields: fuzzFields(input)
         case .urls: fuzzURLs(input)
         case .utf8: fuzzUTF8(input)
         case .cookies: fuzzCookies(input)
         case .tunnels: fuzzTunnels(input)
+        case .proxyHeader: fuzzProxyHeader(input)
+        case .forwarded: fuzzForwarded(input)
         }
     }
 }

@@ -35,10 +35,9 @@ enum Agreements {
             }
             requireEqual(atClient.answer, atServer.answer, "answer")
             requireEqual(atClient.serverContextTakeover, atServer.serverContextTakeover, "server's context")
-            // What a client does with less than it may is its own affair.
-            require(atClient.serverWindowBits >= atServer.serverWindowBits, "server's window")
-            require(atClient.clientWindowBits <= atServer.clientWindowBits, "client's window")
-            require(!atClient.clientContextTakeover || atServer.clientContextTakeover, "client's context")
+            requireEqual(atClient.clientContextTakeover, atServer.clientContextTakeover, "client's context")
+            requireEqual(atClient.serverWindowBits, atServer.serverWindowBits, "server's window")
+            requireEqual(atClient.clientWindowBits, atServer.clientWindowBits, "client's window")
             return (atClient, atServer)
         } catch {
             fatalError("\(error) between \(client) and \(server)")

@@ -11,12 +11,18 @@ func fuzzRequests(_ input: [UInt8]) {
     let cuts = choices.bytes(choices.number(upTo: 4))
     let bytes = choices.remaining()
 
-    let whole = HeadTrials.read([bytes]) { RequestHeadParser(limits: limits) }
-    let pieces = HeadTrials.read(bytes.pieces(cutBy: cuts)) { RequestHeadParser(limits: limits) }
+    let acceptsHTTP10 = cuts.count & 1 == 1
+    let whole = HeadTrials.read([bytes]) { RequestHeadParser(limits: limits, acceptsHTTP10: acceptsHTTP10) }
+    let pieces = HeadTrials.read(bytes.pieces(cutBy: cuts)) {
+        RequestHeadParser(limits: limits, acceptsHTTP10: acceptsHTTP10)
+    }
     whole.requireSame(pieces, limits: limits)
     guard let head = whole.head else { return }
-    let again = HeadTrials.read([head.bytes]) { RequestHeadParser(limits: .generous) }
+    let again = HeadTrials.read([head.bytes]) { RequestHeadParser(limits: .generous, acceptsHTTP10: true) }
     requireEqual(again.head, head, "written and read again")
+    if let segments = RequestTarget(head.target).segments {
+        require(!segments.contains { $0 == "." || $0 == ".." || $0.utf8.contains(0) }, "\(segments) lead elsewhere")
+    }
     judge(head, options)
 }
 
