@@ -133,11 +133,11 @@ final class Conversation: @unchecked Sendable {
             settings.load.handshakeIsKept()
         }
         // A peer that sends many requests at once must not keep all others waiting.
-        await withUnsafeTurn()
+        await nextRound()
         if isStopping { throw .over }
     }
 
-    private func withUnsafeTurn() async {
+    private func nextRound() async {
         await unsafe withUnsafeContinuation { continuation in
             scheduler.deferAction { unsafe continuation.resume() }
         }
