@@ -15,6 +15,8 @@ extension Conversation {
         }
         if requestCount > 0 { limitHead() }
         while true {
+            // What was read before it was dropped is not served any more.
+            if isDropped { throw .lost(WebSocketError(.closed, "it was dropped", phase: .handshake)) }
             do {
                 if let request = try reader.nextHead() { return request }
             } catch {

@@ -88,6 +88,31 @@ import WSServer
         #expect(error?.code == .invalidConfiguration && error?.message.contains(path) == true)
     }
 
+    @Test func `says when it answered (S7)`() async throws {
+        try await ServerHarness.with(routes: Self.common) { harness in
+            for target in ["/both", "/none", "/ws/a"] {
+                let socket = try await harness.raw()
+                try await socket.send(Self.request("GET \(target)"))
+                let text = try #require(Handshakes.field("Date", of: try await socket.receiveHead()))
+                let format = DateFormatter()
+                format.locale = Locale(identifier: "en_US_POSIX")
+                format.timeZone = TimeZone(identifier: "GMT")
+                format.dateFormat = "EEE, dd MMM yyyy HH:mm:ss 'GMT'"
+                let date = try #require(format.date(from: text))
+                // The day of the week is not read, but written.
+                #expect(format.string(from: date) == text)
+                #expect(abs(date.timeIntervalSinceNow) < 3600)
+            }
+        }
+    }
+
+    @Test func `a target that is refused gets no content when HEAD was asked (S7)`() async throws {
+        try await ServerHarness.with(routes: Self.common) { harness in
+            let answer = try await harness.answer(to: Self.request("HEAD /.."))
+            #expect(answer.hasPrefix("HTTP/1.1 400 ") && answer.hasSuffix("\r\n\r\n"))
+        }
+    }
+
     // MARK: WebSockets
 
     @Test func `opens WebSockets where a route says so, with its parameters (S7) (W18)`() async throws {
