@@ -23,8 +23,14 @@ extension WebSocket {
     /// What its end is to who waits for something, once it has ended.
     package nonisolated var outcomeError: WebSocketError? { published.outcome?.error }
 
-    /// The other end's address.
+    /// The other end's address: of the socket, or as a PROXY header says.
     public nonisolated var peerAddress: SocketAddress? { description.peerAddress }
+
+    /// On the server, who asked for the connection: `peerAddress`, or behind proxies that the server trusts whom they name;
+    /// `nil` when such a proxy does not say.
+    public nonisolated var clientAddress: SocketAddress? {
+        if let forwarding = description.routing?.forwarding { forwarding.clientAddress } else { peerAddress }
+    }
 
     /// This end's address.
     public nonisolated var localAddress: SocketAddress? { description.localAddress }
@@ -49,7 +55,8 @@ extension WebSocket {
     public nonisolated var request: Request? {
         var parser = RequestHeadParser()
         guard let head = try? parser.parse(description.head).head else { return nil }
-        return Request(head)
+        return Request(
+            head, peerAddress: peerAddress, tls: tls, routing: description.routing ?? RequestRouting())
     }
 
     /// Bytes that wait to be written.
@@ -65,23 +72,4 @@ extension WebSocket {
 
     /// What the last answered ping measured.
     public var latency: Duration? { lastLatency }
-
-    /// The request that opened a connection.
-    public struct Request: Sendable {
-        /// The method, always `GET`.
-        public let method: String
-        /// The path, percent-encoded as it came.
-        public let path: String
-        /// What followed the question mark, if there was one.
-        public let query: String?
-        public let headers: HTTPFields
-
-        package init(_ head: RequestHead) {
-            method = head.method.rawValue
-            let parts = head.target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
-            path = String(parts.first ?? "")
-            query = parts.count > 1 ? String(parts[1]) : nil
-            headers = head.fields
-        }
-    }
 }
