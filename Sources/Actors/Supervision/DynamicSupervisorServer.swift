@@ -39,7 +39,6 @@ package struct DynamicSupervisorServer: Server {
         switch info {
         case .adopt(let pid):
             if let number = machine.admit() {
-                if pid.core.scheduler.isCurrent && pid.core.parent == nil { pid.core.parent = me.core.id }
                 begin(number, pid, me)
             } else {
                 pid.exit(.shutdown)
