@@ -21,9 +21,8 @@ extension WebSocketServer {
         handler: @escaping WebSocket.Handler
     ) async throws(WebSocketError) -> Bool {
         var plain = options
-        plain.tls = nil
         plain.proxyProtocol = []
-        let settings = try ServerSettings(plain, Service(.perConnection(handler), plain))
+        let settings = try ServerSettings(plain, Service(.perConnection(handler), plain), tls: nil)
         let scheduler = options.schedulers.place()
         let stream: SocketStream
         do {
