@@ -69,7 +69,11 @@ import WSServer
             let isIn = head?.hasPrefix("HTTP/1.1 101 ") == true
             // Then comes the echo, or 1001 from a server that is leaving.
             if isIn { _ = try? await socket.receiveFrame() }
-            (isIn ? tally.served : tally.dropped).wrappingAdd(1, ordering: .sequentiallyConsistent)
+            if isIn {
+                tally.served.wrappingAdd(1, ordering: .sequentiallyConsistent)
+            } else {
+                tally.dropped.wrappingAdd(1, ordering: .sequentiallyConsistent)
+            }
             await socket.close()
         }
     }
