@@ -45,10 +45,11 @@ public enum SystemLog {
                 metadata: ["process": "\(mailbox.process)", "length": "\(mailbox.length)"])
         case .exhaustion(let exhaustion):
             guard let error = exhaustion.error else {
-                return logger.notice("the system has room again", metadata: ["process": "\(exhaustion.process)"])
+                return log.write(
+                    .notice, "the system has room again", metadata: ["process": "\(exhaustion.process)"])
             }
-            logger.error(
-                "the system has no descriptors or memory left",
+            log.write(
+                .error, "the system has no descriptors or memory left",
                 metadata: [
                     "process": "\(exhaustion.process)", "error": "\(error)", "retry": "\(exhaustion.pause)",
                 ])
