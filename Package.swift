@@ -89,7 +89,7 @@ let package = Package(
         .executableTarget(
             name: "service-peer", dependencies: ["WSServerLifecycle", "WSServer", "Actors", lifecycle, unixSignals, logging], path: "Tests/ServicePeer",
             swiftSettings: strict),
-        tests("InteropTests", ["service-peer", "WSClient", "WSServer", "Actors", "HansomTransport", "HansomTesting", "SocketTesting", httpTypes]),
+        tests("InteropTests", ["service-peer", "hansom", "WSClient", "WSServer", "Actors", "HansomTransport", "HansomTesting", "SocketTesting", httpTypes]),
         tests("WSConnectionTests", ["WSConnection", "HansomTesting", "Actors", "HansomTransport", "WSProtocol"]),
         // What README.md and GUIDE.md show, compiled and run.
         tests("GuideTests", ["WSClient", "WSServer", "WSProtocol", "WSServerLifecycle", "ActorsLifecycle", "Actors", "HansomTesting", lifecycle, unixSignals, logging]),
