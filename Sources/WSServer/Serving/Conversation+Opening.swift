@@ -33,7 +33,7 @@ extension Conversation {
         switch service.evaluate(request.head, isTLS: tls != nil || isSecureAtProxy, externalOrigin) {
         case .accept(let acceptance): return acceptance
         case .refuse(let refusal):
-            try await write(Answer(refusal), isToHead: request.head.method == .head, keepsAlive: false)
+            try await write(Answer(refusal), keepsAlive: false)
             throw .over
         }
     }
