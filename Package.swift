@@ -36,6 +36,7 @@ let package = Package(
         .library(name: "WSProtocol", targets: ["WSProtocol"]),
         .library(name: "WSClient", targets: ["WSClient"]),
         .library(name: "WSServer", targets: ["WSServer"]),
+        .library(name: "WSServerLifecycle", targets: ["WSServerLifecycle"]),
         .library(name: "HansomTesting", targets: ["HansomTesting"]),
         .executable(name: "hansom", targets: ["hansom"]),
     ],
@@ -60,6 +61,7 @@ let package = Package(
         library("WSConnection", ["Actors", "HansomTransport", "WSProtocol", deque, httpTypes]),
         library("WSClient", ["WSConnection", "Actors", "HansomTransport", "WSProtocol", httpTypes]),
         library("WSServer", ["WSConnection", "Actors", "HansomTransport", "WSProtocol", deque, httpTypes, logging]),
+        library("WSServerLifecycle", ["WSServer", "Actors", lifecycle]),
         library("HansomTesting", ["Actors", "HansomTransport", "WSProtocol", "WSConnection", logging]),
 
         .executableTarget(
@@ -83,10 +85,15 @@ let package = Package(
         tests(
             "WSServerTests",
             ["WSServer", "WSClient", "WSConnection", "WSProtocol", "Actors", "HansomTransport", "HansomTesting", "SocketTesting", httpTypes, logging]),
-        tests("InteropTests", ["WSClient", "WSServer", "Actors", "HansomTransport", "SocketTesting", httpTypes]),
+        tests("WSServerLifecycleTests", ["WSServerLifecycle", "WSServer", "WSClient", "Actors", "HansomTesting", "SocketTesting", lifecycle, logging]),
+        // A server for tests of signals, and of one process that replaces another.
+        .executableTarget(
+            name: "service-peer", dependencies: ["WSServerLifecycle", "WSServer", "Actors", lifecycle, unixSignals, logging], path: "Tests/ServicePeer",
+            swiftSettings: strict),
+        tests("InteropTests", ["service-peer", "hansom", "WSClient", "WSServer", "Actors", "HansomTransport", "HansomTesting", "SocketTesting", httpTypes]),
         tests("WSConnectionTests", ["WSConnection", "HansomTesting", "Actors", "HansomTransport", "WSProtocol"]),
         // What README.md and GUIDE.md show, compiled and run.
-        tests("GuideTests", ["WSClient", "WSServer", "WSProtocol", "ActorsLifecycle", "Actors", "HansomTesting", lifecycle, unixSignals, logging]),
+        tests("GuideTests", ["WSClient", "WSServer", "WSProtocol", "WSServerLifecycle", "ActorsLifecycle", "Actors", "HansomTesting", lifecycle, unixSignals, logging]),
         tests("HansomTransportTests", ["HansomTransport", "Actors", "CTLS", "HansomTesting"]),
         tests("CommandTests", ["hansom", "WSClient", "WSServer", "WSProtocol", argumentParser]),
     ]

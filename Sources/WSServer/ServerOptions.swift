@@ -66,14 +66,25 @@ public struct ServerOptions: Sendable {
     public var maxConnections = 100_000
     /// Handshakes at once; more wait in the backlog. Default 1,024.
     public var maxHandshakes = 1024
+    /// Connections and handshakes at once of one peer address; more are closed as they come, without an answer. An IPv6
+    /// peer is its first 64 bits. Default `nil`: any number, since many people may share an address, and behind a proxy
+    /// all of them do. Peers on Unix-domain sockets are not counted.
+    public var maxConnectionsPerPeer: Int?
     /// Connections that the kernel may hold for the server to accept; default 1,024.
     public var backlog = 1024
     /// Whether other processes may listen on the same port (SO_REUSEPORT); default no.
     public var reusesPort = false
+    /// How `shutdown` says goodbye.
+    public var drain = DrainOptions()
     /// The schedulers that connections are spread over; default: the shared group.
     public var schedulers: SchedulerGroup {
         get { ownSchedulers ?? .shared }
         set { ownSchedulers = newValue }
+    }
+
+    /// How connections are accepted; tests have a system call that fails.
+    package var accept: @Sendable (Int32) throws(SystemError) -> (descriptor: Int32, peer: SocketAddress?)? = {
+        (listener) throws(SystemError) in try Socket.accept(listener)
     }
 
     // The shared group starts its threads at first use, so it is not named before.
@@ -86,6 +97,7 @@ public struct ServerOptions: Sendable {
         let counts = [
             ("maxConnections", maxConnections), ("maxHandshakes", maxHandshakes), ("backlog", backlog),
             ("maxRequestsPerConnection", maxRequestsPerConnection),
+            ("maxConnectionsPerPeer", maxConnectionsPerPeer ?? 1),
         ]
         for (name, count) in counts where count < 1 {
             throw WebSocketError(.invalidConfiguration, "\(name) \(count); at least 1 is needed")
@@ -101,7 +113,9 @@ public struct ServerOptions: Sendable {
         for (name, time) in times where time <= .zero {
             throw WebSocketError(.invalidConfiguration, "\(name) \(time); more than none is needed")
         }
-        if let objection = compression?.objection { throw WebSocketError(.invalidConfiguration, objection) }
+        if let objection = drain.objection ?? compression?.objection {
+            throw WebSocketError(.invalidConfiguration, objection)
+        }
         try timing.check()
     }
 
