@@ -95,6 +95,6 @@ let package = Package(
         // What README.md and GUIDE.md show, compiled and run.
         tests("GuideTests", ["WSClient", "WSServer", "WSProtocol", "WSServerLifecycle", "ActorsLifecycle", "Actors", "HansomTesting", lifecycle, unixSignals, logging]),
         tests("HansomTransportTests", ["HansomTransport", "Actors", "CTLS", "HansomTesting"]),
-        tests("CommandTests", ["hansom", "WSClient", "WSServer", "WSProtocol", argumentParser]),
+        tests("CommandTests", ["hansom", "WSClient", "WSServer", "WSProtocol", argumentParser, "HansomTransport", "SocketTesting"]),
     ]
 )
