@@ -51,7 +51,8 @@ private actor Upgrading {
         self.scheduler = scheduler
         stream.keep()
         conversation = Conversation(
-            stream, peer: stream.peerAddress, local: stream.localAddress, received: received, on: scheduler, settings)
+            stream, peer: stream.peerAddress, local: stream.localAddress, received: received, on: scheduler, settings,
+            Bookkeeper(on: scheduler, settings.load.reports))
     }
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe scheduler.asUnownedSerialExecutor() }
@@ -65,5 +66,9 @@ private actor Upgrading {
     }
 
     /// A function of its own, so that it runs here and not where the handler above would run a closure.
-    private func handshake() async -> WebSocket? { await conversation.run() }
+    private func handshake() async -> WebSocket? {
+        let connection = await conversation.run()
+        if let connection { connection.core.addObserver { [books = conversation.books] _ in books.ended(connection) } }
+        return connection
+    }
 }

@@ -11,6 +11,8 @@ extension Conversation {
         let findings = believe(request)
         if findings.clientAddress != peer { seen.routing.forwarding = .init(clientAddress: findings.clientAddress) }
         externalOrigin = findings.externalOrigin
+        visit.client = findings.clientAddress
+        books.came(request.head, &visit)
         switch settings.service {
         case .everyPath(let service): return try await open(request, seen, service)
         case .routes(let tree):
@@ -69,7 +71,7 @@ extension Conversation {
     ) async throws(Ending) -> ServerResponse {
         phase = .answering
         switch responder.make {
-        case .server(let make): return make(settings)
+        case .server(let make): return await make(settings)
         case .handler(let handler):
             let time = settings.options.routeTimeout
             return try await wait("route \(request.method) \(request.path)", time) { try await handler(request) }
@@ -140,7 +142,9 @@ extension Conversation {
         if !keepsAlive { throw .over }
     }
 
-    func write(_ answer: Answer, isToHead: Bool, keepsAlive: Bool) async throws(Ending) {
+    /// - Parameter reason: why it is a refusal of the server's own, for its log.
+    func write(_ answer: Answer, isToHead: Bool, keepsAlive: Bool, reason: String? = nil) async throws(Ending) {
+        books.answered(answer.status, bytes: answer.body.count, reason, &visit)
         try await send(answer.bytes(isToHead: isToHead, keepsAlive: keepsAlive))
     }
 

@@ -42,7 +42,7 @@ extension Conversation {
     private func heed(_ header: ProxyHeader) {
         isSecureAtProxy = header.isSecure == true
         guard let ends = header.ends else { return }
-        (peer, local) = (ends.source, ends.destination)
+        (peer, local, visit.client) = (ends.source, ends.destination, ends.source)
     }
 
     /// What trusted proxies say of a request, once its head has come.
