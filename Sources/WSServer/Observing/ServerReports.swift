@@ -54,9 +54,9 @@ final class ServerReports: @unchecked Sendable {
     }
 
     private func survey() async -> (ServerTally, QueueDepths) {
-        let (known, supervisors) = lock.withLock { (last, supervisors) }
+        let (known, present) = lock.withLock { (last, supervisors) }
         var (tally, queues) = (known, QueueDepths())
-        for supervisor in supervisors {
+        for supervisor in present {
             let (counted, waiting) = await supervisor.survey()
             tally.add(counted)
             queues.add(waiting)

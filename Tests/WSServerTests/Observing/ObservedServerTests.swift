@@ -141,7 +141,7 @@ struct ObservedServerTests {
     @Test func `answers Prometheus from a route (S7) (S13)`() async throws {
         var routes = Routes()
         routes.metrics("/metrics")
-        routes.webSocket("/echo", handler: ServerHarness.echo)
+        routes.webSocket("/echo") { ws in for try await message in ws { try await ws.send(message) } }
         let server = try await WebSocketServer.listen(port: 0, routes: routes)
         let ws = try await WebSocket.connect(to: "ws://\(server.address)/echo")
         try await ws.send(.text("a"))
