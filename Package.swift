@@ -105,7 +105,7 @@ let package = Package(
         tests("InteropTests", ["service-peer", "WSClient", "WSServer", "Actors", "HansomTransport", "HansomTesting", "SocketTesting", httpTypes]),
         tests("WSConnectionTests", ["WSConnection", "HansomTesting", "Actors", "HansomTransport", "WSProtocol"]),
         // What README.md and GUIDE.md show, compiled and run.
-        tests("GuideTests", ["WSClient", "WSServer", "WSProtocol", "WSServerLifecycle", "ActorsLifecycle", "Actors", "HansomTesting", lifecycle, unixSignals, logging]),
+        tests("GuideTests", ["WSClient", "WSServer", "WSServerTelemetry", "WSProtocol", "WSServerLifecycle", "ActorsLifecycle", "Actors", "HansomTesting", lifecycle, unixSignals, logging]),
         tests("HansomTransportTests", ["HansomTransport", "Actors", "CTLS", "HansomTesting"]),
         tests("CommandTests", ["hansom", "WSClient", "WSServer", "WSProtocol", argumentParser]),
     ]

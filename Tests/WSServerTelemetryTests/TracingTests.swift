@@ -25,12 +25,14 @@ struct TracingTests {
         try result.get()
     }
 
-    @Test func `a request and its connection are spans of the client's trace, and the handler's are their children (S13)`() async throws {
+    @Test func `a request and its connection are spans of the client's trace, the handler's their children (S13)`()
+        async throws
+    {
         let tracer = InMemoryTracer()
         try await withServer(tracer) { server in
-            let headers: HTTPFields = [
-                HTTPField.Name(InMemoryTracer.traceIDKey)!: "the-trace", HTTPField.Name(InMemoryTracer.spanIDKey)!: "the-span",
-            ]
+            let traceField = try #require(HTTPField.Name(InMemoryTracer.traceIDKey))
+            let spanField = try #require(HTTPField.Name(InMemoryTracer.spanIDKey))
+            let headers: HTTPFields = [traceField: "the-trace", spanField: "the-span"]
             let ws = try await WebSocket.connect(
                 to: "ws://\(server.address)/chat?token=secret", options: .init(headers: headers))
             try await ws.send(.text("hello"))
@@ -45,7 +47,8 @@ struct TracingTests {
         let message = try #require(spans.first { $0.operationName == "message" })
         #expect(spans.allSatisfy { $0.traceID == "the-trace" } && connection.parentSpanID == "the-span")
         #expect(handshake.parentSpanID == connection.spanID && message.parentSpanID == connection.spanID)
-        #expect(connection.kind == .server && handshake.attributes["http.response.status_code"]?.toSpanAttribute() == 101)
+        #expect(
+            connection.kind == .server && handshake.attributes["http.response.status_code"]?.toSpanAttribute() == 101)
         #expect(connection.attributes["websocket.close_code"]?.toSpanAttribute() == 4_001)
         #expect(connection.attributes["client.address"]?.toSpanAttribute() == "127.0.0.1")
         #expect(!"\(spans)".contains("secret") && tracer.activeSpans.isEmpty)
@@ -55,11 +58,13 @@ struct TracingTests {
         let tracer = InMemoryTracer()
         try await withServer(tracer) { server in
             let error = await failure {
-                _ = try await WebSocket.connect(to: "ws://\(server.address)/", options: .init(headers: [.origin: "http://evil.example"]))
+                _ = try await WebSocket.connect(
+                    to: "ws://\(server.address)/", options: .init(headers: [.origin: "http://evil.example"]))
             }
             #expect(error?.response?.status == 403)
         }
         #expect(tracer.finishedSpans.count == 2 && tracer.activeSpans.isEmpty)
-        #expect(tracer.finishedSpans.allSatisfy { $0.attributes["http.response.status_code"]?.toSpanAttribute() == 403 })
+        #expect(
+            tracer.finishedSpans.allSatisfy { $0.attributes["http.response.status_code"]?.toSpanAttribute() == 403 })
     }
 }

@@ -87,7 +87,9 @@ final class Bookkeeper: @unchecked Sendable {
     private func metadata(_ visit: Visit, _ more: Logger.Metadata) -> Logger.Metadata {
         var metadata = more
         metadata["client"] = "\(visit.client?.description ?? "unknown")"
-        if let target = visit.request?.target { metadata["path"] = "\(AccessRecord.short(AccessRecord.path(of: target)))" }
+        if let target = visit.request?.target {
+            metadata["path"] = "\(AccessRecord.short(AccessRecord.path(of: target)))"
+        }
         return metadata
     }
 

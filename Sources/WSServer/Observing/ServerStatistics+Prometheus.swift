@@ -18,7 +18,8 @@ extension ServerStatistics {
         text.metric("turned_away_total", .counter, "Sockets dropped since their peer had its share.", turnedAway)
         writeOutcomes(to: &text)
         writeTraffic(to: &text)
-        text.histogram("handshake_duration_seconds", "From the accepted socket to the end of its handshake.", handshakeDurations)
+        text.histogram(
+            "handshake_duration_seconds", "From the accepted socket to the end of its handshake.", handshakeDurations)
         text.histogram("connection_duration_seconds", "How long connections lasted.", connectionDurations)
         return text.text
     }

@@ -10,7 +10,9 @@ import WSClient
 
 /// What a server tells of itself: numbers, log and access log.
 struct ObservedServerTests {
-    private static func options(_ log: Probe<String>, _ access: Probe<AccessRecord>, level: Logger.Level = .info) -> ServerOptions {
+    private static func options(_ log: Probe<String>, _ access: Probe<AccessRecord>, level: Logger.Level = .info)
+        -> ServerOptions
+    {
         var options = ServerOptions()
         var logger = Logger(label: "test") { _ in CapturingLogHandler(log, showsMetadata: true) }
         logger.logLevel = level
@@ -29,7 +31,8 @@ struct ObservedServerTests {
             }
             let open = await harness.server.statistics()
             #expect(open.connections == 2 && open.connectionsAccepted == 2 && open.closes.isEmpty)
-            #expect(open.traffic.framesReceived == 2 && open.traffic.framesSent == 2 && open.traffic.bytesReceived == 10)
+            #expect(
+                open.traffic.framesReceived == 2 && open.traffic.framesSent == 2 && open.traffic.bytesReceived == 10)
             #expect(open.handshakeDurations.count == 2 && open.connectionDurations.count == 0)
             try await one.close(code: .init(rawValue: 4_001))
             _ = try await harness.answer(to: Array("BAD\r\n\r\n".utf8))
@@ -131,7 +134,9 @@ struct ObservedServerTests {
             try await ws.close(code: .init(rawValue: 4_001))
             #expect(await eventually { access.count == 1 })
             let record = try #require(access.values.first)
-            #expect(record.status == 101 && record.method == "GET" && record.path == "/" && record.closeCode?.rawValue == 4_001)
+            #expect(
+                record.status == 101 && record.method == "GET" && record.path == "/"
+                    && record.closeCode?.rawValue == 4_001)
             #expect(record.framesReceived == 2 && record.bytesReceived == 7 && record.userAgent == "test")
             #expect(record.clientAddress?.host == "127.0.0.1" && record.startedAt > 1_600_000_000)
             #expect(!"\(record)\(record.json)\(record.combined)".contains("secret"))
@@ -149,7 +154,9 @@ struct ObservedServerTests {
         let socket = try await RawSocket.connect(to: server.address)
         try await socket.send("GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
         let answer = String(decoding: try await socket.receiveAll(), as: UTF8.self)
-        #expect(answer.contains("\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\n") || answer.lowercased().contains("version=0.0.4"))
+        #expect(
+            answer.contains("\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\n")
+                || answer.lowercased().contains("version=0.0.4"))
         #expect(answer.contains("\nhansom_connections 1\n") && answer.contains("\nhansom_frames_received_total 1\n"))
         #expect(answer.contains("\nhansom_handshakes_total{result=\"accepted\",status=\"\"} 1\n"))
         try await ws.close()
