@@ -75,7 +75,8 @@ let package = Package(
         library("HansomTesting", ["Actors", "HansomTransport", "WSProtocol", "WSConnection", logging]),
 
         .executableTarget(
-            name: "hansom", dependencies: ["WSClient", "WSServer", "WSConnection", "WSProtocol", "Actors", httpTypes, argumentParser], swiftSettings: strict),
+            name: "hansom", dependencies: ["WSClient", "WSServer", "WSConnection", "WSProtocol", "HansomTransport", "Actors", httpTypes, argumentParser],
+            swiftSettings: strict),
 
         tests("ActorsTests", ["Actors", "HansomTesting", logging]),
         // Scenarios of process behaviour, run here and by Erlang/OTP: see Tests/OTPScenarios/README.md.
