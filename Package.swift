@@ -67,7 +67,7 @@ let package = Package(
         library("WSProtocol", ["CHansomZlib", httpTypes]),
         library("WSConnection", ["Actors", "HansomTransport", "WSProtocol", deque, httpTypes]),
         library("WSClient", ["WSConnection", "Actors", "HansomTransport", "WSProtocol", httpTypes]),
-        library("WSServer", ["WSConnection", "Actors", "HansomTransport", "WSProtocol", httpTypes, logging]),
+        library("WSServer", ["WSConnection", "Actors", "HansomTransport", "WSProtocol", deque, httpTypes, logging]),
         library("WSServerLifecycle", ["WSServer", "Actors", lifecycle]),
         library(
             "WSServerTelemetry",
