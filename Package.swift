@@ -103,7 +103,7 @@ let package = Package(
         tests(
             "WSServerTelemetryTests",
             ["WSServerTelemetry", "WSServer", "WSClient", "Actors", "SocketTesting", httpTypes, metrics, metricsTesting, tracing, tracingTesting]),
-        tests("InteropTests", ["service-peer", "WSClient", "WSServer", "Actors", "HansomTransport", "HansomTesting", "SocketTesting", httpTypes]),
+        tests("InteropTests", ["service-peer", "hansom", "WSClient", "WSServer", "Actors", "HansomTransport", "HansomTesting", "SocketTesting", httpTypes]),
         tests("WSConnectionTests", ["WSConnection", "HansomTesting", "Actors", "HansomTransport", "WSProtocol"]),
         // What README.md and GUIDE.md show, compiled and run.
         tests("GuideTests", ["WSClient", "WSServer", "WSServerTelemetry", "WSProtocol", "WSServerLifecycle", "ActorsLifecycle", "Actors", "HansomTesting", lifecycle, unixSignals, logging]),

@@ -124,7 +124,9 @@ public struct ServerOptions: Sendable {
         for (name, time) in times where time <= .zero {
             throw WebSocketError(.invalidConfiguration, "\(name) \(time); more than none is needed")
         }
-        if let objection = drain.objection ?? compression?.objection { throw WebSocketError(.invalidConfiguration, objection) }
+        if let objection = drain.objection ?? compression?.objection {
+            throw WebSocketError(.invalidConfiguration, objection)
+        }
         try timing.check()
     }
 

@@ -17,7 +17,8 @@ extension WebSocketServer {
         host: String = "127.0.0.1", port: Int = 8080, options: ServerOptions = .init(),
         handler: @escaping WebSocket.Handler
     ) async throws(WebSocketError) -> WebSocketServer {
-        try await start([.tcp(host: host, port: port, tls: options.tls)], options, Service(.perConnection(handler), options))
+        try await start(
+            [.tcp(host: host, port: port, tls: options.tls)], options, Service(.perConnection(handler), options))
     }
 
     /// The same with a synchronous handler, which is called for each message and answers with `trySend`: nothing
@@ -26,7 +27,8 @@ extension WebSocketServer {
         host: String = "127.0.0.1", port: Int = 8080, options: ServerOptions = .init(),
         onMessage handler: @escaping WebSocket.MessageHandler
     ) async throws(WebSocketError) -> WebSocketServer {
-        try await start([.tcp(host: host, port: port, tls: options.tls)], options, Service(.perMessage(handler), options))
+        try await start(
+            [.tcp(host: host, port: port, tls: options.tls)], options, Service(.perMessage(handler), options))
     }
 
     /// Starts a server that answers plain requests too, and opens WebSockets where its routes say.
@@ -81,7 +83,8 @@ extension WebSocketServer {
 
     /// The same with a synchronous handler.
     public static func listen(
-        on endpoints: [Endpoint], options: ServerOptions = .init(), onMessage handler: @escaping WebSocket.MessageHandler
+        on endpoints: [Endpoint], options: ServerOptions = .init(),
+        onMessage handler: @escaping WebSocket.MessageHandler
     ) async throws(WebSocketError) -> WebSocketServer {
         try await start(listOf: endpoints, options, Service(.perMessage(handler), options))
     }
@@ -115,7 +118,8 @@ extension WebSocketServer {
     ) async throws(WebSocketError) -> WebSocketServer {
         guard options.tls == nil else {
             throw WebSocketError(
-                .invalidConfiguration, "options.tls beside a list of endpoints; give `tls` to those that are to speak it")
+                .invalidConfiguration,
+                "options.tls beside a list of endpoints; give `tls` to those that are to speak it")
         }
         return try await start(endpoints, options, service)
     }

@@ -77,7 +77,9 @@ import WSServer
     @Test func `shows the certificate of the name that is asked for (S8)`() async throws {
         let certificates = try await Certificates.shared
         var tls = TLSServerOptions(identity: certificates.identity("expired"))
-        tls.identitiesByServerName = ["localhost": certificates.identity("server"), "*.example": certificates.identity("other")]
+        tls.identitiesByServerName = [
+            "localhost": certificates.identity("server"), "*.example": certificates.identity("other"),
+        ]
         try await with(tls) { server in
             let localhost = try await connect(server, certificates.trust(), host: "localhost")
             #expect(localhost.tls?.peerSubject == "CN=server")
@@ -235,7 +237,8 @@ extension Certificates {
                 ["req", "-new", "-subj", "/CN=\(name)", "-keyout", "\(name).key", "-out", "\(name).csr"] + key)
             try extensions.write(toFile: path("\(name).ext"), atomically: true, encoding: .utf8)
             try await openssl([
-                "x509", "-req", "-in", "\(name).csr", "-CA", "\(signer).pem", "-CAkey", "\(signer).key", "-CAcreateserial",
+                "x509", "-req", "-in", "\(name).csr", "-CA", "\(signer).pem", "-CAkey", "\(signer).key",
+                "-CAcreateserial",
                 "-days", "2", "-extfile", "\(name).ext", "-out", "\(name).pem",
             ])
         }

@@ -84,10 +84,13 @@ import WSServer
 
     @Test func `connections are spread evenly, also when those of one scheduler have left (S2)`() async throws {
         let places = Probe<Int>()
-        try await ServerHarness.with(count: 2, handler: { ws in
-            places.record(Scheduler.current?.index ?? -1)
-            for try await _ in ws {}
-        }) { harness in
+        try await ServerHarness.with(
+            count: 2,
+            handler: { ws in
+                places.record(Scheduler.current?.index ?? -1)
+                for try await _ in ws {}
+            }
+        ) { harness in
             var sockets: [RawSocket] = []
             for count in 1...8 {
                 sockets.append(try await harness.rawUpgraded())
@@ -131,7 +134,8 @@ import WSServer
         }
     }
 
-    @Test func `says that descriptors are used up once, does not spin, and serves when there are some again (S3) (T34)`()
+    @Test
+    func `says that descriptors are used up once, does not spin, and serves when there are some again (S3) (T34)`()
         async throws
     {
         let time = ManualTime()

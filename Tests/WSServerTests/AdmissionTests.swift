@@ -136,7 +136,9 @@ import Testing
 
     @Test func `inherited descriptors are those from 3 on, for this process only (S1)`() {
         #expect(InheritedDescriptors.range(pid: "42", count: "2", own: 42) == 3..<5)
-        for (pid, count) in [(nil, "1"), ("42", nil), ("41", "1"), ("42", "0"), ("42", "-1"), ("42", "x"), ("42", "1025")]
+        for (pid, count) in [
+            (nil, "1"), ("42", nil), ("41", "1"), ("42", "0"), ("42", "-1"), ("42", "x"), ("42", "1025"),
+        ]
             as [(String?, String?)]
         {
             #expect(InheritedDescriptors.range(pid: pid, count: count, own: 42).isEmpty)

@@ -127,7 +127,9 @@ import WSServer
             // It waits in the kernel's backlog: two accepted sockets, and no handshake.
             #expect(harness.server.handshakeCount == 0)
             let remains = await harness.remains
-            #expect((remains.processes, remains.alarms, remains.sockets) == (harness.processes + 2, 2, 1 + 2 + 3), "\(remains)")
+            #expect(
+                (remains.processes, remains.alarms, remains.sockets) == (harness.processes + 2, 2, 1 + 2 + 3),
+                "\(remains)")
             // Who found no room watches no more; another may not have been asked.
             #expect((2...3).contains(remains.watches))
             await first.close()

@@ -74,7 +74,8 @@ package struct DynamicSupervisorServer: Server {
         guard let number = machine.admit() else {
             return reply.fail(
                 SupervisorError(
-                    .tooManyChildren, advice: "\(id) has \(machine.count) children, and may have \(machine.maxChildren)"))
+                    .tooManyChildren, advice: "\(id) has \(machine.count) children, and may have \(machine.maxChildren)"
+                ))
         }
         do {
             let pid = try await starter().pid

@@ -39,7 +39,10 @@ import Testing
         let group = try SchedulerGroup(options: .init(count: 1))
         let scheduler = group.schedulers[0]
         let supervisor = try await DynamicSupervisor().start(on: scheduler)
-        let (stays, leaves) = (Process<Int>.spawn(on: scheduler) { me in for await _ in me.mailbox {} }, Process<Int>.spawn(on: scheduler) { _ in })
+        let (stays, leaves) = (
+            Process<Int>.spawn(on: scheduler) { me in for await _ in me.mailbox {} },
+            Process<Int>.spawn(on: scheduler) { _ in }
+        )
         await scheduler.ask { _ in
             supervisor.adopt(stays.pid)
             supervisor.adopt(leaves.pid)
