@@ -1,3 +1,4 @@
+internal import Glibc
 internal import HTTPTypes
 internal import WSConnection
 internal import WSProtocol
@@ -138,14 +139,21 @@ extension Conversation {
             mayGoOn && request.mayKeepAlive && (isBodyRead || !request.hasBody) && !asksForEnd && !isStopping
             && requestCount < settings.options.maxRequestsPerConnection
         let answer = Answer(status: response.status.code, fields: response.headers, body: response.body)
-        try await write(answer, isToHead: request.head.method == .head, keepsAlive: keepsAlive)
+        try await write(answer, keepsAlive: keepsAlive)
         if !keepsAlive { throw .over }
     }
 
+    /// Answers the present request. "An origin server with a clock MUST generate a Date header field" (RFC 9110 section
+    /// 6.6.1).
+    ///
     /// - Parameter reason: why it is a refusal of the server's own, for its log.
-    func write(_ answer: Answer, isToHead: Bool, keepsAlive: Bool, reason: String? = nil) async throws(Ending) {
+    func write(_ answer: Answer, keepsAlive: Bool, reason: String? = nil) async throws(Ending) {
         books.answered(answer.status, bytes: answer.body.count, reason, &visit)
-        try await send(answer.bytes(isToHead: isToHead, keepsAlive: keepsAlive))
+        var answer = answer
+        if answer.fields[.date] == nil {
+            answer.fields[.date] = CalendarTime(secondsSince1970: Int64(time(nil))).http
+        }
+        try await send(answer.bytes(isToHead: asksForHead, keepsAlive: keepsAlive))
     }
 
     /// Writes; a peer that takes nothing for `writeTimeout` is cut.

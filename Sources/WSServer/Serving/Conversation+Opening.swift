@@ -33,8 +33,7 @@ extension Conversation {
         switch service.evaluate(request.head, isTLS: tls != nil || isSecureAtProxy, externalOrigin) {
         case .accept(let acceptance): return acceptance
         case .refuse(let refusal):
-            try await write(
-                Answer(refusal), isToHead: request.head.method == .head, keepsAlive: false, reason: refusal.reason)
+            try await write(Answer(refusal), keepsAlive: false, reason: refusal.reason)
             throw .over
         }
     }

@@ -51,6 +51,9 @@ final class Conversation: @unchecked Sendable {
     /// Ends the hook or the route that is waited for.
     var abandonErrand: (() -> Void)?
     private(set) var requestCount = 0
+    /// Whether the present request wants no content in its answer.
+    private(set) var asksForHead = false
+    private(set) var isDropped = false
     /// Whether a request was answered and another may come: it counts as a connection then, not as a handshake.
     private(set) var isKept = false
     private let deadline: Alarm
@@ -84,8 +87,10 @@ final class Conversation: @unchecked Sendable {
             try await readProxyHeader()
             try await startTLS()
             while true {
+                asksForHead = false
                 let request = try await nextRequest()
                 requestCount += 1
+                asksForHead = request.head.method == .head
                 if let connection = try await serve(request) { return connection }
                 try await goOn()
             }
@@ -107,6 +112,7 @@ final class Conversation: @unchecked Sendable {
 
     /// Drops it, whatever it is at.
     func abort() {
+        isDropped = true
         driver.abort(WebSocketError(.closed, "the server is shutting down", phase: .handshake))
         abandonErrand?()
         if case .leaving(let close) = phase { close.end() }
@@ -138,11 +144,11 @@ final class Conversation: @unchecked Sendable {
             settings.load.handshakeIsKept()
         }
         // A peer that sends many requests at once must not keep all others waiting.
-        await withUnsafeTurn()
+        await nextRound()
         if isStopping { throw .over }
     }
 
-    private func withUnsafeTurn() async {
+    private func nextRound() async {
         await unsafe withUnsafeContinuation { continuation in
             scheduler.deferAction { unsafe continuation.resume() }
         }
@@ -156,7 +162,7 @@ final class Conversation: @unchecked Sendable {
                 driver.stream.close()
             case .over: await leave()
             case .refused(let refusal):
-                try await write(Answer(refusal), isToHead: false, keepsAlive: false, reason: refusal.reason)
+                try await write(Answer(refusal), keepsAlive: false, reason: refusal.reason)
                 await leave()
             }
         } catch {
