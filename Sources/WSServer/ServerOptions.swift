@@ -1,5 +1,6 @@
 public import Actors
 public import HansomTransport
+public import Logging
 public import WSConnection
 public import WSProtocol
 
@@ -21,6 +22,12 @@ public struct ServerOptions: Sendable {
     public var trustedProxies: [IPRange] = []
     /// Which headers those are; default `X-Forwarded-For`, `-Proto`, `-Host` and `-Port`.
     public var forwardedHeaders: ForwardedHeaders = .xForwarded
+    /// Where is logged what becomes of handshakes: refused ones and those that fail as info, peers that may not speak the
+    /// PROXY protocol as notice, connections as debug; default: nowhere. At most 100 lines a second, then their number.
+    /// Nothing is logged of messages, credentials or queries.
+    public var logger: Logger?
+    /// What is told of each finished connection, refused handshake and HTTP answer; default: nothing.
+    public var accessLog: AccessLog?
     /// How a subprotocol is chosen; default: none is.
     public var subprotocols: SubprotocolPolicy = .none
     /// How messages are compressed for clients that offer it (RFC 7692); default: not at all.
@@ -89,6 +96,10 @@ public struct ServerOptions: Sendable {
 
     // The shared group starts its threads at first use, so it is not named before.
     private var ownSchedulers: SchedulerGroup?
+
+    // What `WSServerTelemetry` fills.
+    package var tracing: (any ServerTracing)?
+    package var measuring: (any ServerMeasuring)?
 
     public init() {}
 

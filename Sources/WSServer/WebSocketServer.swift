@@ -45,6 +45,7 @@ public final class WebSocketServer: Sendable, Supervisable {
         server.pid.core.scheduler.run {
             server.pid.core.addObserver { _ in Task { await server.shutdown(within: .zero) } }
         }
+        load.reports.measuring?.serverStarted(server)
         return server
     }
 
@@ -81,6 +82,7 @@ public final class WebSocketServer: Sendable, Supervisable {
     ///   that which counts.
     public func shutdown(within deadline: Duration = .seconds(30)) async {
         await tree.shutdown(within: deadline)
+        await load.reports.ended()
         // Closed already, unless the listener was not there to do it.
         for endpoint in endpoints { endpoint.listener.close() }
         end.signal()

@@ -15,6 +15,7 @@ actor ConnectionSupervisor {
     private var parents: [UInt64] = []
     private nonisolated let places = Atomic<Int>(0)
     var conversations: [ObjectIdentifier: Conversation] = [:]
+    nonisolated let books: Bookkeeper
     private var connectionCount = 0
     var end = End.none
     private var whenEmpty: [CheckedContinuation<Void, Never>] = []
@@ -33,6 +34,7 @@ actor ConnectionSupervisor {
         self.load = load
         self.drain = drain
         self.pool = pool
+        books = Bookkeeper(on: scheduler, load.reports)
     }
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe scheduler.asUnownedSerialExecutor() }
@@ -55,7 +57,7 @@ actor ConnectionSupervisor {
             return conversationEnded(place, wasKept: false)
         }
         let conversation = Conversation(
-            stream, peer: peer, local: stream.localAddress, on: scheduler, settings)
+            stream, peer: peer, local: stream.localAddress, on: scheduler, settings, books)
         conversations[ObjectIdentifier(conversation)] = conversation
         Task { await self.serve(conversation, place) }
     }
@@ -78,12 +80,12 @@ actor ConnectionSupervisor {
         // The core holds this closure, and with it the connection, until its end.
         if let place {
             connection.core.addObserver { [self] _ in
-                withExtendedLifetime(connection) { onOwnThread { $0.connectionEnded(place) } }
+                onOwnThread { $0.connectionEnded(connection, place) }
             }
         } else {
             // Without the place, which most servers have no use for, it is smaller.
             connection.core.addObserver { [self] _ in
-                withExtendedLifetime(connection) { onOwnThread { $0.connectionEnded(nil) } }
+                onOwnThread { $0.connectionEnded(connection, nil) }
             }
         }
         remember(pool.adopt(connection.pid))
@@ -99,7 +101,8 @@ actor ConnectionSupervisor {
         load.conversationEnded(place, wasKept: wasKept)
     }
 
-    private func connectionEnded(_ place: PeerAddress?) {
+    private func connectionEnded(_ connection: WebSocket, _ place: PeerAddress?) {
+        books.ended(connection)
         connectionCount -= 1
         places.wrappingSubtract(1, ordering: .relaxed)
         load.connectionEnded(place)

@@ -9,8 +9,11 @@ final class ServerLoad: @unchecked Sendable {
     private var wakers: [Int: @Sendable () -> Void] = [:]
     /// Whether connections must remember whom they count for.
     let countsPeers: Bool
+    /// Where is written what becomes of whom is let in.
+    let reports: ServerReports
 
     init(_ options: ServerOptions) {
+        reports = ServerReports(options)
         admission = Admission(
             maxConnections: options.maxConnections, maxHandshakes: options.maxHandshakes,
             maxPerPeer: options.maxConnectionsPerPeer)

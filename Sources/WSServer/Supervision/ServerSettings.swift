@@ -39,15 +39,6 @@ final class ServerSettings: Sendable {
     /// From now on handshakes are answered with another certificate. Connections that have one keep it.
     func use(_ context: TLSContext) { certificate?.context = context }
 
-    /// The server's numbers in Prometheus' text format.
-    func metricsText() -> String {
-        """
-        # HELP hansom_connections WebSocket connections that are open.
-        # TYPE hansom_connections gauge
-        hansom_connections \(load.connectionCount)
-
-        """
-    }
 }
 
 /// A certificate that can be changed while the server runs.

@@ -27,6 +27,7 @@ struct ServerTree: Sendable {
         ) { partitions }.start(on: group.next())
         let pool = RunningDynamicSupervisor(top: root, partitions: started)
         let supervisors = group.schedulers.map { ConnectionSupervisor(on: $0, load, options.drain, pool) }
+        load.reports.began(supervisors)
         let acceptors = group.schedulers.map { scheduler in
             acceptor(on: scheduler) {
                 Acceptor(endpoints, on: scheduler, load, supervisors, accept: options.accept)
