@@ -100,6 +100,7 @@ extension WebSocket {
 
     /// The stream gave its last byte, or broke.
     func inputEnded(_ error: StreamError?) {
+        endHeldBack()
         if phase == .open || phase == .closeSent {
             let what = error.map { "the connection broke: \($0)" } ?? "the peer ended the connection without a close"
             conclude(.failed(WebSocketError(.connectionLost, what, close: Close(code: .abnormal))))

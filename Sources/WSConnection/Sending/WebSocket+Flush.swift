@@ -4,7 +4,7 @@ internal import HansomTransport
 
 /// One write a turn: what was sent since the last is handed to the stream in one system call.
 extension WebSocket: EndOfTurnFlush {
-    package nonisolated func flushAtEndOfTurn() { onOwnThread { $0.flush() } }
+    package nonisolated func flushAtEndOfTurn() { onOwnThread { $0.endTurn() } }
 
     package nonisolated func streamIsWritable() { onOwnThread { $0.flush() } }
 
@@ -13,6 +13,11 @@ extension WebSocket: EndOfTurnFlush {
         if isFlushPending { return }
         isFlushPending = true
         scheduler.flushAtEndOfTurn(self)
+    }
+
+    private func endTurn() {
+        if machine.isEndHeld { endHeldBack() }
+        flush()
     }
 
     func flush() {
