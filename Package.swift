@@ -59,13 +59,13 @@ let package = Package(
         library("WSProtocol", ["CHansomZlib", httpTypes]),
         library("WSConnection", ["Actors", "HansomTransport", "WSProtocol", deque, httpTypes]),
         library("WSClient", ["WSConnection", "Actors", "HansomTransport", "WSProtocol", httpTypes]),
-        library("WSServer", ["WSConnection", "Actors", "HansomTransport", "WSProtocol", httpTypes]),
-        library("HansomTesting", ["Actors", "HansomTransport", "WSProtocol", "WSConnection"]),
+        library("WSServer", ["WSConnection", "Actors", "HansomTransport", "WSProtocol", httpTypes, logging]),
+        library("HansomTesting", ["Actors", "HansomTransport", "WSProtocol", "WSConnection", logging]),
 
         .executableTarget(
             name: "hansom", dependencies: ["WSClient", "WSServer", "WSConnection", "WSProtocol", "Actors", httpTypes, argumentParser], swiftSettings: strict),
 
-        tests("ActorsTests", ["Actors", "HansomTesting"]),
+        tests("ActorsTests", ["Actors", "HansomTesting", logging]),
         // Scenarios of process behaviour, run here and by Erlang/OTP: see Tests/OTPScenarios/README.md.
         .target(
             name: "OTPScenarios", dependencies: ["Actors", "HansomTesting"], path: "Tests/OTPScenarios/Interpreter", swiftSettings: strict),
@@ -79,7 +79,9 @@ let package = Package(
             name: "SocketTesting", dependencies: ["Actors", "HansomTransport", "WSConnection", "WSProtocol"], path: "Tests/SocketTesting",
             swiftSettings: strict),
         tests("WSClientTests", ["WSClient", "WSServer", "WSConnection", "WSProtocol", "Actors", "HansomTransport", "HansomTesting", "SocketTesting", httpTypes]),
-        tests("WSServerTests", ["WSServer", "WSClient", "Actors", "HansomTransport", "HansomTesting", "SocketTesting", httpTypes]),
+        tests(
+            "WSServerTests",
+            ["WSServer", "WSClient", "WSConnection", "WSProtocol", "Actors", "HansomTransport", "HansomTesting", "SocketTesting", httpTypes, logging]),
         tests("InteropTests", ["WSClient", "WSServer", "Actors", "HansomTransport", "SocketTesting", httpTypes]),
         tests("WSConnectionTests", ["WSConnection", "HansomTesting", "Actors", "HansomTransport", "WSProtocol"]),
         // What README.md and GUIDE.md show, compiled and run.

@@ -6,22 +6,30 @@ package final class ConnectionDescription: Sendable {
     package let localAddress: SocketAddress?
     package let subprotocol: String?
     package let extensions: [String]
-    private let boxedTLS: Boxed<TLSDetails>?
+    private let boxed: Boxed<Rarities>?
     /// The peer's HTTP head as it came: a request on the server, a response on the client. Parsed when asked for,
     /// since parsed it is several times as large.
     package let head: [UInt8]
 
-    package var tls: TLSDetails? { boxedTLS?.value }
+    package var tls: TLSDetails? { boxed?.value.tls }
+    /// What the route and the authorisation hook say of the request.
+    package var routing: RequestRouting? { boxed?.value.routing }
+
+    /// What most connections do not have, so that it costs them one word.
+    private struct Rarities {
+        let tls: TLSDetails?
+        let routing: RequestRouting?
+    }
 
     package init(
         peerAddress: SocketAddress? = nil, localAddress: SocketAddress? = nil, subprotocol: String? = nil,
-        extensions: [String] = [], tls: TLSDetails? = nil, head: [UInt8] = []
+        extensions: [String] = [], tls: TLSDetails? = nil, routing: RequestRouting? = nil, head: [UInt8] = []
     ) {
         self.peerAddress = peerAddress
         self.localAddress = localAddress
         self.subprotocol = subprotocol
         self.extensions = extensions
-        boxedTLS = tls.map(Boxed.init)
+        boxed = tls == nil && routing == nil ? nil : Boxed(Rarities(tls: tls, routing: routing))
         self.head = head
     }
 }

@@ -49,7 +49,8 @@ extension WebSocket {
     public nonisolated var request: Request? {
         var parser = RequestHeadParser()
         guard let head = try? parser.parse(description.head).head else { return nil }
-        return Request(head)
+        return Request(
+            head, peerAddress: peerAddress, tls: tls, routing: description.routing ?? RequestRouting())
     }
 
     /// Bytes that wait to be written.
@@ -65,23 +66,4 @@ extension WebSocket {
 
     /// What the last answered ping measured.
     public var latency: Duration? { lastLatency }
-
-    /// The request that opened a connection.
-    public struct Request: Sendable {
-        /// The method, always `GET`.
-        public let method: String
-        /// The path, percent-encoded as it came.
-        public let path: String
-        /// What followed the question mark, if there was one.
-        public let query: String?
-        public let headers: HTTPFields
-
-        package init(_ head: RequestHead) {
-            method = head.method.rawValue
-            let parts = head.target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
-            path = String(parts.first ?? "")
-            query = parts.count > 1 ? String(parts[1]) : nil
-            headers = head.fields
-        }
-    }
 }

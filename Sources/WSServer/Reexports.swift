@@ -1,6 +1,7 @@
 @_exported public import WSConnection
 
 // Everything that the file of a server's user needs comes with `import WSServer`.
+@_exported public import struct HansomTransport.IPRange
 @_exported public import struct HansomTransport.TLSConfigurationError
 @_exported public import struct HansomTransport.TLSIdentity
 @_exported public import enum HansomTransport.TLSPEM

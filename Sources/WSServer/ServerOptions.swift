@@ -15,7 +15,25 @@ public struct ServerOptions: Sendable {
     public var subprotocols: SubprotocolPolicy = .none
     /// How messages are compressed for clients that offer it (RFC 7692); default: not at all.
     public var compression: CompressionOptions?
-    /// How long TLS and the HTTP head may take together; default 10 s.
+    /// Who may open a WebSocket and be answered by a route; default: everybody.
+    ///
+    /// The hook is asked when a request is well-formed and something stands at its path, before a body is read; not for
+    /// `Routes.health` and `Routes.readiness`. It runs as a process of its own, and its time is not the peer's: the clock of
+    /// `handshakeTimeout` stands still.
+    public var authorize: Authorization.Hook?
+    /// How long `authorize` may take before the answer is 503; default 10 s.
+    public var authorizeTimeout: Duration = .seconds(10)
+    /// How long a route may take to make an answer before it is cancelled and the answer is 503; default 30 s.
+    public var routeTimeout: Duration = .seconds(30)
+    /// How long a connection may wait for a further request after an answer; default 60 s. Such connections count among
+    /// `maxConnections`, not among `maxHandshakes`.
+    public var keepAliveTimeout: Duration = .seconds(60)
+    /// Requests on one connection, after which it is ended; default 1,000.
+    public var maxRequestsPerConnection = 1000
+    /// Bytes of a request's body; default 64 KiB. More is answered with 413.
+    public var maxBodySize = 64 << 10
+    /// How long TLS and the HTTP head may take together; default 10 s. A later head on the same connection, from its first
+    /// byte on, and a body have as much each.
     public var handshakeTimeout: Duration = .seconds(10)
     /// How long a peer may take to end a connection that is being closed; default 10 s.
     public var closeTimeout: Duration = .seconds(10)
@@ -55,12 +73,22 @@ public struct ServerOptions: Sendable {
 
     /// Refuses what no server could run with, rather than listen and serve nobody.
     func check() throws(WebSocketError) {
-        let counts = [("maxConnections", maxConnections), ("maxHandshakes", maxHandshakes), ("backlog", backlog)]
+        let counts = [
+            ("maxConnections", maxConnections), ("maxHandshakes", maxHandshakes), ("backlog", backlog),
+            ("maxRequestsPerConnection", maxRequestsPerConnection),
+        ]
         for (name, count) in counts where count < 1 {
             throw WebSocketError(.invalidConfiguration, "\(name) \(count); at least 1 is needed")
         }
-        for (name, time) in [("handshakeTimeout", handshakeTimeout), ("closeTimeout", closeTimeout)] where time <= .zero
-        {
+        guard maxBodySize >= 0 else {
+            throw WebSocketError(.invalidConfiguration, "maxBodySize \(maxBodySize); at least 0 is needed")
+        }
+        let times = [
+            ("handshakeTimeout", handshakeTimeout), ("closeTimeout", closeTimeout),
+            ("authorizeTimeout", authorizeTimeout), ("routeTimeout", routeTimeout),
+            ("keepAliveTimeout", keepAliveTimeout),
+        ]
+        for (name, time) in times where time <= .zero {
             throw WebSocketError(.invalidConfiguration, "\(name) \(time); more than none is needed")
         }
         if let objection = compression?.objection { throw WebSocketError(.invalidConfiguration, objection) }

@@ -17,7 +17,7 @@ extension WebSocketServer {
         host: String = "127.0.0.1", port: Int = 8080, options: ServerOptions = .init(),
         handler: @escaping WebSocket.Handler
     ) async throws(WebSocketError) -> WebSocketServer {
-        try await listen(host, port, options, .perConnection(handler))
+        try await listen(host, port, options, Service(.perConnection(handler), options))
     }
 
     /// The same with a synchronous handler, which is called for each message and answers with `trySend`: nothing
@@ -26,7 +26,17 @@ extension WebSocketServer {
         host: String = "127.0.0.1", port: Int = 8080, options: ServerOptions = .init(),
         onMessage handler: @escaping WebSocket.MessageHandler
     ) async throws(WebSocketError) -> WebSocketServer {
-        try await listen(host, port, options, .perMessage(handler))
+        try await listen(host, port, options, Service(.perMessage(handler), options))
+    }
+
+    /// Starts a server that answers plain requests too, and opens WebSockets where its routes say.
+    ///
+    /// - Parameter routes: what stands where; otherwise as above.
+    /// - Throws: as above; `.invalidConfiguration` for a route that is none.
+    public static func listen(
+        host: String = "127.0.0.1", port: Int = 8080, options: ServerOptions = .init(), routes: Routes
+    ) async throws(WebSocketError) -> WebSocketServer {
+        try await listen(host, port, options, Service(routes, options))
     }
 
     /// Starts a server on a Unix-domain socket and returns it running.
@@ -35,14 +45,14 @@ extension WebSocketServer {
     public static func listen(
         unixPath: String, options: ServerOptions = .init(), handler: @escaping WebSocket.Handler
     ) async throws(WebSocketError) -> WebSocketServer {
-        try await start(.unix(path: unixPath), options, .perConnection(handler))
+        try await start(.unix(path: unixPath), options, Service(.perConnection(handler), options))
     }
 
     /// The same with a synchronous handler.
     public static func listen(
         unixPath: String, options: ServerOptions = .init(), onMessage handler: @escaping WebSocket.MessageHandler
     ) async throws(WebSocketError) -> WebSocketServer {
-        try await start(.unix(path: unixPath), options, .perMessage(handler))
+        try await start(.unix(path: unixPath), options, Service(.perMessage(handler), options))
     }
 
     /// Starts a server on a socket that is bound and listens already: inherited from a service manager (as file
@@ -52,7 +62,7 @@ extension WebSocketServer {
     public static func listen(
         descriptor: Int32, options: ServerOptions = .init(), handler: @escaping WebSocket.Handler
     ) async throws(WebSocketError) -> WebSocketServer {
-        let settings = try prepare(options, .perConnection(handler))
+        let settings = try ServerSettings(options, Service(.perConnection(handler), options))
         let listener: ListeningSocket
         do {
             listener = try ListeningSocket(inherited: descriptor)
@@ -79,7 +89,7 @@ extension WebSocketServer {
     }
 
     private static func listen(
-        _ host: String, _ port: Int, _ options: ServerOptions, _ handler: ServerSettings.Handling
+        _ host: String, _ port: Int, _ options: ServerOptions, _ service: Service
     ) async throws(WebSocketError) -> WebSocketServer {
         guard let number = UInt16(exactly: port) else {
             throw WebSocketError(.invalidConfiguration, "port \(port); 0 to 65535 are allowed")
@@ -90,18 +100,18 @@ extension WebSocketServer {
         } catch {
             throw WebSocketError(.resolution, "cannot resolve \(host): \(error.reason)", phase: .resolution)
         }
-        return try await start(addresses[0], options, handler)
+        return try await start(addresses[0], options, service)
     }
 
     private static func start(
-        _ address: SocketAddress, _ options: ServerOptions, _ handler: ServerSettings.Handling
+        _ address: SocketAddress, _ options: ServerOptions, _ service: Service
     ) async throws(WebSocketError) -> WebSocketServer {
         if case .unix(let path) = address, path.utf8.count > SocketAddress.longestUnixPath || path.isEmpty {
             throw WebSocketError(
                 .invalidConfiguration,
                 "Unix socket path of \(path.utf8.count) bytes; 1 to \(SocketAddress.longestUnixPath) are allowed")
         }
-        let settings = try prepare(options, handler)
+        let settings = try ServerSettings(options, service)
         let listener: ListeningSocket
         do {
             let socket = ListeningSocket.Options(
@@ -111,17 +121,6 @@ extension WebSocketServer {
             throw failure(error, address)
         }
         return try await start(listener, settings, on: options.schedulers)
-    }
-
-    static func prepare(
-        _ options: ServerOptions, _ handler: ServerSettings.Handling
-    ) throws(WebSocketError) -> ServerSettings {
-        try options.check()
-        do {
-            return try ServerSettings(options, handler: handler)
-        } catch {
-            throw WebSocketError(.tls, error.message, phase: .tls)
-        }
     }
 
     private static func failure(_ error: SystemError, _ address: SocketAddress) -> WebSocketError {

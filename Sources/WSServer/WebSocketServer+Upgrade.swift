@@ -22,7 +22,7 @@ extension WebSocketServer {
     ) async throws(WebSocketError) -> Bool {
         var plain = options
         plain.tls = nil
-        let settings = try prepare(plain, .perConnection(handler))
+        let settings = try ServerSettings(plain, Service(.perConnection(handler), plain))
         let scheduler = options.schedulers.place()
         let stream: SocketStream
         do {
@@ -45,13 +45,13 @@ extension WebSocketServer {
 /// The handshake on a socket that somebody else has accepted.
 private actor Upgrading {
     private let scheduler: Scheduler
-    private let handshaking: ServerHandshaking
+    private let conversation: Conversation
 
     init(_ stream: SocketStream, _ received: [UInt8], _ settings: ServerSettings, on scheduler: Scheduler) {
         self.scheduler = scheduler
         stream.keep()
-        handshaking = ServerHandshaking(
-            stream, peer: stream.peerAddress, received: received, on: scheduler, settings)
+        conversation = Conversation(
+            stream, peer: stream.peerAddress, local: stream.localAddress, received: received, on: scheduler, settings)
     }
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe scheduler.asUnownedSerialExecutor() }
@@ -60,10 +60,10 @@ private actor Upgrading {
         await withTaskCancellationHandler {
             await handshake()
         } onCancel: {
-            scheduler.run { [handshaking] in handshaking.abort() }
+            scheduler.run { [conversation] in conversation.abort() }
         }
     }
 
     /// A function of its own, so that it runs here and not where the handler above would run a closure.
-    private func handshake() async -> WebSocket? { await handshaking.run() }
+    private func handshake() async -> WebSocket? { await conversation.run() }
 }

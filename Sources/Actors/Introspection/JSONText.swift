@@ -1,27 +1,29 @@
 /// JSON being written, member by member (RFC 8259).
-struct JSONText {
-    private(set) var text = ""
+package struct JSONText {
+    package private(set) var text = ""
     private var needsComma = false
 
+    package init() {}
+
     /// An object, or `{` to `}` of what `body` writes.
-    mutating func object(_ key: String? = nil, _ body: (inout JSONText) -> Void) {
+    package mutating func object(_ key: String? = nil, _ body: (inout JSONText) -> Void) {
         begin(key, "{")
         body(&self)
         end("}")
     }
 
-    mutating func array<C: Collection>(_ key: String, _ elements: C, _ body: (inout JSONText, C.Element) -> Void) {
+    package mutating func array<C: Collection>(_ key: String, _ elements: C, _ body: (inout JSONText, C.Element) -> Void) {
         begin(key, "[")
         for element in elements { body(&self, element) }
         end("]")
     }
 
-    mutating func member(_ key: String?, _ value: some BinaryInteger) { write(key, "\(value)") }
+    package mutating func member(_ key: String?, _ value: some BinaryInteger) { write(key, "\(value)") }
 
-    mutating func member(_ key: String?, _ value: String) { write(key, JSONText.quoted(value)) }
+    package mutating func member(_ key: String?, _ value: String) { write(key, JSONText.quoted(value)) }
 
     /// In nanoseconds.
-    mutating func member(_ key: String, _ value: Duration) { member(key, value.clampedNanoseconds) }
+    package mutating func member(_ key: String, _ value: Duration) { member(key, value.clampedNanoseconds) }
 
     private mutating func write(_ key: String?, _ value: String) {
         separate(key)

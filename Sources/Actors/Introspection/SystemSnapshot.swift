@@ -20,8 +20,9 @@ public struct SystemSnapshot: Sendable {
         var processes: [ProcessInfo] = []
         let takenAt = group.schedulers[0].time.nanoseconds
         for scheduler in group.schedulers {
-            let (info, cores) = await scheduler.ask { ($0.info, $0.processes.cores.sorted { $0.id < $1.id }) }
+            let (info, roster) = await scheduler.ask { ($0.info, $0.roster) }
             schedulers.append(info)
+            let cores = roster.sorted { $0.id < $1.id }
             for start in stride(from: 0, to: cores.count, by: 256) {
                 let part = cores[start..<min(start + 256, cores.count)]
                 processes += await scheduler.ask { _ in part.compactMap { $0.info } }
@@ -86,6 +87,10 @@ public struct ProcessInfo: Sendable, CustomStringConvertible {
 }
 
 extension Scheduler {
+    /// The processes as they stand, for whoever orders them elsewhere: to sort a million here would hold up all else.
+    /// It costs the scheduler a reference to an array that it copies when it next changes.
+    var roster: [ProcessCore] { processes.cores }
+
     var info: SchedulerInfo {
         SchedulerInfo(
             index: index, processCount: processes.count, runQueueLength: ready.count, jobsRun: jobsRun,

@@ -46,10 +46,12 @@ struct SupervisorServer: Server {
         case .down: break
         case .retry(let number): machine.retry(number)
         }
+        defer { forgetTheGone() }
         return await carryOut(me)
     }
 
     mutating func handle(call: Call, _ me: isolated Me) async throws -> Next {
+        defer { forgetTheGone() }
         switch call {
         case .start(let child, let reply): await add(child, reply, me)
         case .terminate(let id, let reply): await terminate(id, reply, me)
@@ -71,6 +73,14 @@ struct SupervisorServer: Server {
         me.core.limitGrace(to: nil)
         machine.shutDown()
         _ = await carryOut(me)
+    }
+
+    /// A child that the machine knows no more leaves nothing here: a supervisor may see any number of temporary ones.
+    private mutating func forgetTheGone() {
+        guard starters.count != machine.children.count else { return }
+        let known = Set(machine.children.map(\.specification.id))
+        starters = starters.filter { known.contains($0.key) }
+        reasons = reasons.filter { known.contains($0.key) }
     }
 
     // MARK: The plan

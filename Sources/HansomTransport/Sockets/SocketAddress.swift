@@ -95,6 +95,16 @@ public enum SocketAddress: Sendable, Hashable, CustomStringConvertible {
         }
     }
 
+    /// An address by its 4 or 16 bytes in order of writing; `nil` for any other number of them.
+    package init?(ipBytes bytes: some Collection<UInt8>, port: UInt16) {
+        let bytes = Array(bytes)
+        switch bytes.count {
+        case 4: self = .v4(unsafe bytes.withUnsafeBytes { unsafe $0.loadUnaligned(as: IPv4.self) }, port: port)
+        case 16: self = .v6(unsafe bytes.withUnsafeBytes { unsafe $0.loadUnaligned(as: IPv6.self) }, zone: 0, port: port)
+        default: return nil
+        }
+    }
+
     private static func text<Address: BitwiseCopyable>(_ family: Int32, _ address: Address) -> String {
         var address = address
         return unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: 64) { buffer in

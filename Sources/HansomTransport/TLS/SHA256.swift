@@ -1,9 +1,9 @@
 import CTLS
 
 /// The SHA-256 digest.
-enum SHA256 {
+package enum SHA256 {
     /// The 32 bytes that stand for `bytes`.
-    static func digest(of bytes: [UInt8]) -> [UInt8] {
+    package static func digest(of bytes: [UInt8]) -> [UInt8] {
         // Safety: the digest is 32 bytes long, and the capacity is too.
         unsafe [UInt8](unsafeUninitializedCapacity: 32) { buffer, initialized in
             var count: UInt32 = 0

@@ -9,7 +9,7 @@ struct NoProxyList {
         case everything
         /// The name, if the flag says so, and all names below it.
         case name(String, itself: Bool, port: Int?)
-        case network([UInt8], prefix: Int, port: Int?)
+        case network(IPRange, port: Int?)
     }
 
     private let rules: [Rule]
@@ -21,7 +21,7 @@ struct NoProxyList {
     /// - Parameter host: in lower case; an IPv6 literal without its brackets.
     func contains(host: String, port: Int) -> Bool {
         let name = host.hasSuffix(".") ? String(host.dropLast()) : host
-        let address = SocketAddress(numeric: name, port: 0)?.bytes
+        let address = SocketAddress(numeric: name, port: 0)
         return rules.contains { rule in
             switch rule {
             case .everything: return true
@@ -29,9 +29,9 @@ struct NoProxyList {
                 guard address == nil, wanted == nil || wanted == port else { return false }
                 // With its dot: `evilexample.com` is not below `example.com`.
                 return itself && name == suffix || name.hasSuffix("." + suffix)
-            case .network(let network, let prefix, let wanted):
+            case .network(let range, let wanted):
                 guard let address, wanted == nil || wanted == port else { return false }
-                return NoProxyList.matches(address, network, prefix)
+                return range.contains(address)
             }
         }
     }
@@ -39,16 +39,9 @@ struct NoProxyList {
     private static func rule(_ entry: String) -> Rule? {
         let entry = entry.lowercased()
         if entry == "*" { return .everything }
-        if let slash = entry.firstIndex(of: "/") {
-            guard let network = SocketAddress(numeric: unbracketed(entry[..<slash]), port: 0)?.bytes,
-                let prefix = Int(entry[entry.index(after: slash)...]), (0...network.count * 8).contains(prefix)
-            else { return nil }
-            return .network(network, prefix: prefix, port: nil)
-        }
+        if entry.utf8.contains(UInt8(ascii: "/")) { return (try? IPRange(entry)).map { .network($0, port: nil) } }
         let (host, port) = split(entry)
-        if let address = SocketAddress(numeric: host, port: 0)?.bytes {
-            return .network(address, prefix: address.count * 8, port: port)
-        }
+        if let address = SocketAddress(numeric: host, port: 0) { return .network(IPRange(address), port: port) }
         var name = host.hasSuffix(".") ? String(host.dropLast()) : host
         let isBelowOnly = name.hasPrefix(".") || name.hasPrefix("*.")
         if isBelowOnly { name = String(name.drop { $0 == "*" || $0 == "." }) }
@@ -66,15 +59,5 @@ struct NoProxyList {
 
     private static func unbracketed(_ host: Substring) -> String {
         host.hasPrefix("[") && host.hasSuffix("]") ? String(host.dropFirst().dropLast()) : String(host)
-    }
-
-    /// Whether the first `prefix` bits are the same.
-    private static func matches(_ address: [UInt8], _ network: [UInt8], _ prefix: Int) -> Bool {
-        guard address.count == network.count else { return false }
-        return address.indices.allSatisfy { index in
-            let bits = min(max(prefix - index * 8, 0), 8)
-            let mask = UInt8(truncatingIfNeeded: 0xFF << (8 - bits))
-            return address[index] & mask == network[index] & mask
-        }
     }
 }

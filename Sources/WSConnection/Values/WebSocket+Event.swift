@@ -75,5 +75,14 @@ extension WebSocket {
         public var bytesReceived: UInt64 = 0
         /// Payload bytes.
         public var bytesSent: UInt64 = 0
+
+        package init(
+            framesReceived: UInt64 = 0, framesSent: UInt64 = 0, bytesReceived: UInt64 = 0, bytesSent: UInt64 = 0
+        ) {
+            self.framesReceived = framesReceived
+            self.framesSent = framesSent
+            self.bytesReceived = bytesReceived
+            self.bytesSent = bytesSent
+        }
     }
 }

@@ -4,7 +4,7 @@
 struct FieldListParser<Bytes: IteratorProtocol> where Bytes.Element == UInt8 {
     private var bytes: Bytes
     /// The next byte, or `nil` at the end.
-    private var current: UInt8?
+    private(set) var current: UInt8?
 
     init(_ bytes: Bytes) {
         self.bytes = bytes
@@ -25,7 +25,7 @@ struct FieldListParser<Bytes: IteratorProtocol> where Bytes.Element == UInt8 {
         list { $0.extensionOffer() }
     }
 
-    private mutating func list<Member>(_ member: (inout Self) -> Member?) -> [Member]? {
+    mutating func list<Member>(_ member: (inout Self) -> Member?) -> [Member]? {
         var members: [Member] = []
         skipBlanks()
         while current != nil {
@@ -60,7 +60,7 @@ struct FieldListParser<Bytes: IteratorProtocol> where Bytes.Element == UInt8 {
         return offer
     }
 
-    private mutating func token() -> String? {
+    mutating func token() -> String? {
         var text: [UInt8] = []
         while let byte = current, byte.isToken {
             text.append(byte)
@@ -83,17 +83,17 @@ struct FieldListParser<Bytes: IteratorProtocol> where Bytes.Element == UInt8 {
         return skip("\"") && !text.isEmpty ? String(decoding: text, as: UTF8.self) : nil
     }
 
-    private mutating func skipBlanks() {
+    mutating func skipBlanks() {
         while current == UInt8(ascii: " ") || current == UInt8(ascii: "\t") { advance() }
     }
 
-    private mutating func skip(_ character: Unicode.Scalar) -> Bool {
+    mutating func skip(_ character: Unicode.Scalar) -> Bool {
         guard current == UInt8(ascii: character) else { return false }
         advance()
         return true
     }
 
-    private mutating func advance() {
+    mutating func advance() {
         current = bytes.next()
     }
 }

@@ -15,10 +15,13 @@ extension HTTPFields {
             throw .badRequest("Content-Length that is not a number of bytes (RFC 9110 section 8.6)")
         }
     }
+}
 
-    /// Refuses a request that does not say which host it is for (RFC 9112 section 3.2).
+extension RequestHead {
+    /// Refuses a request that does not say which host it is for (RFC 9112 section 3.2). HTTP/1.0 need not say it.
     func checkHost() throws(HeadError) {
-        guard let host = self[.hostField] else {
+        guard let host = fields[.hostField] else {
+            if isHTTP10 { return }
             throw .badRequest("no Host; an HTTP/1.1 request has one (RFC 9112 section 3.2)")
         }
         guard Authority(host) != nil else {

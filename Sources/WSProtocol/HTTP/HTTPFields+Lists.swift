@@ -16,7 +16,7 @@ extension HTTPFields {
 
 extension BidirectionalCollection<UInt8> {
     /// Without the spaces and tabs at either end (RFC 9110 section 5.6.3).
-    var trimmingWhitespace: SubSequence {
+    package var trimmingWhitespace: SubSequence {
         let isBlank: (UInt8) -> Bool = { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
         guard let last = lastIndex(where: { !isBlank($0) }) else { return self[startIndex..<startIndex] }
         return self[...last].drop(while: isBlank)

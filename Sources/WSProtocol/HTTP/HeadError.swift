@@ -1,6 +1,6 @@
-/// Why an HTTP head was refused, and the status that says so (RFC 9110 section 15.5).
+/// Why an HTTP head, or the body behind it, was refused, and the status that says so (RFC 9110 section 15.5).
 public struct HeadError: Error, Hashable, Sendable {
-    /// 400, 414, 431 or 505.
+    /// 400, 413, 414, 417, 431, 501 or 505.
     public let status: Int
     /// What came, what is allowed, and where it is written.
     public let message: String

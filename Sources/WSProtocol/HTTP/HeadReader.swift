@@ -21,6 +21,12 @@ struct HeadReader: Sendable {
         self.mayBeginWithEmptyLine = mayBeginWithEmptyLine
     }
 
+    /// For what has no start line: the trailers of a body in chunks (RFC 9112 section 7.1.2).
+    init(trailersWithin limits: HeadLimits) {
+        self.init(limits: limits, longStartLineStatus: 431, mayBeginWithEmptyLine: false)
+        hasStartLine = true
+    }
+
     /// Whether not a byte of the head has come.
     var isAtStart: Bool { byteCount == 0 }
 

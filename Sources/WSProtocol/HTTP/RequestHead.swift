@@ -6,11 +6,14 @@ public struct RequestHead: Hashable, Sendable {
     /// The request target as it came: path and query, as a rule.
     public var target: String
     public var fields: HTTPFields
+    /// Whether it came as HTTP/1.0, whose senders know neither `Upgrade` nor chunks, and need not say `Host`.
+    public var isHTTP10: Bool
 
-    public init(method: HTTPRequest.Method = .get, target: String, fields: HTTPFields) {
+    public init(method: HTTPRequest.Method = .get, target: String, fields: HTTPFields, isHTTP10: Bool = false) {
         self.method = method
         self.target = target
         self.fields = fields
+        self.isHTTP10 = isHTTP10
     }
 
     /// Whether this asks for a WebSocket: a GET whose `Connection` lists `upgrade` and whose `Upgrade` lists `websocket`

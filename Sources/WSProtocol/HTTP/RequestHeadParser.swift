@@ -5,11 +5,13 @@ import HTTPTypes
 /// What is lenient in others is refused here, for each such leniency has let a request be smuggled past a proxy.
 public struct RequestHeadParser: Sendable {
     private var reader: HeadReader
-    private var method = HTTPRequest.Method.get
-    private var target = ""
+    private let acceptsHTTP10: Bool
+    private var head = RequestHead(target: "", fields: [:])
 
-    public init(limits: HeadLimits = .init()) {
+    /// - Parameter acceptsHTTP10: for a server of ordinary requests too; no WebSocket begins with one.
+    public init(limits: HeadLimits = .init(), acceptsHTTP10: Bool = false) {
         reader = Self.reader(limits)
+        self.acceptsHTTP10 = acceptsHTTP10
     }
 
     private static func reader(_ limits: HeadLimits) -> HeadReader {
@@ -24,16 +26,17 @@ public struct RequestHeadParser: Sendable {
     public mutating func parse(_ bytes: UnsafeRawBufferPointer) throws(HeadError) -> (consumed: Int, head: RequestHead?)
     {
         if reader.isAtStart, let first = unsafe bytes.first { try Self.checkFirst(first) }
-        var (method, target) = (method, target)
+        var head = head
+        let acceptsHTTP10 = acceptsHTTP10
         let (consumed, isComplete) = unsafe try reader.read(bytes) { line throws(HeadError) in
-            (method, target) = try Self.requestLine(line)
+            head = try Self.requestLine(line, acceptsHTTP10: acceptsHTTP10)
         }
-        (self.method, self.target) = (method, target)
+        self.head = head
         guard isComplete else { return (consumed, nil) }
-        let head = RequestHead(method: method, target: target, fields: reader.fields)
+        head.fields = reader.fields
         try head.fields.checkFraming()
-        try head.fields.checkHost()
-        self = RequestHeadParser(limits: reader.limits)
+        try head.checkHost()
+        self = RequestHeadParser(limits: reader.limits, acceptsHTTP10: acceptsHTTP10)
         return (consumed, head)
     }
 
@@ -54,7 +57,7 @@ public struct RequestHeadParser: Sendable {
     }
 
     /// `method SP target SP HTTP/1.1` (RFC 9112 section 3).
-    private static func requestLine(_ line: [UInt8]) throws(HeadError) -> (HTTPRequest.Method, String) {
+    private static func requestLine(_ line: [UInt8], acceptsHTTP10: Bool) throws(HeadError) -> RequestHead {
         let parts = line.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
         guard parts.count == 3 else {
             throw .badRequest(
@@ -68,7 +71,11 @@ public struct RequestHeadParser: Sendable {
         if let bad = parts[1].first(where: { !$0.isVisible || $0 == UInt8(ascii: "#") }) {
             throw .badRequest("\(bad.shown) in the request target (RFC 9112 section 3.2)")
         }
-        guard try HTTPVersion.isOneDotOne(parts[2]) else { throw HTTPVersion.unsupported(parts[2]) }
-        return (method, String(decoding: parts[1], as: UTF8.self))
+        let isHTTP10 = parts[2].elementsEqual("HTTP/1.0".utf8)
+        guard try HTTPVersion.isOneDotOne(parts[2]) || acceptsHTTP10 && isHTTP10 else {
+            throw HTTPVersion.unsupported(parts[2])
+        }
+        return RequestHead(
+            method: method, target: String(decoding: parts[1], as: UTF8.self), fields: [:], isHTTP10: isHTTP10)
     }
 }

@@ -63,9 +63,12 @@ public enum ServerHandshake {
     private static func checkRequest(_ head: RequestHead) throws(Refusal) {
         do {
             try head.fields.checkFraming()
-            try head.fields.checkHost()
+            try head.checkHost()
         } catch {
             throw Refusal(error)
+        }
+        guard !head.isHTTP10 else {
+            throw Refusal(status: 505, reason: "HTTP/1.0; a WebSocket begins with HTTP/1.1 (RFC 6455 section 4.1)")
         }
         guard head.method == .get else {
             throw Refusal(

@@ -9,7 +9,7 @@ actor ConnectionSupervisor {
     private let settings: ServerSettings
     /// Under which each connection of this scheduler stands, from its handshake to its end.
     private let connections: RunningDynamicSupervisor
-    private var handshakes: [ObjectIdentifier: ServerHandshaking] = [:]
+    private var conversations: [ObjectIdentifier: Conversation] = [:]
     private var connectionCount = 0
     private var isStopping = false
     private var whenEmpty: [CheckedContinuation<Void, Never>] = []
@@ -34,18 +34,19 @@ actor ConnectionSupervisor {
             stream.close()
             return settings.load.handshakeEnded()
         }
-        let handshaking = ServerHandshaking(stream, peer: peer, on: scheduler, settings)
-        handshakes[ObjectIdentifier(handshaking)] = handshaking
-        Task { await self.serve(handshaking) }
+        let conversation = Conversation(
+            stream, peer: peer, local: stream.localAddress, on: scheduler, settings)
+        conversations[ObjectIdentifier(conversation)] = conversation
+        Task { await self.serve(conversation) }
     }
 
-    /// The handshake has a task of its own, whose memory is gone when the handler begins to wait.
-    private func serve(_ handshaking: ServerHandshaking) async {
-        let connection = await handshaking.run()
-        handshakes[ObjectIdentifier(handshaking)] = nil
+    /// What is said before a WebSocket has a task of its own, whose memory is gone when the handler begins to wait.
+    private func serve(_ conversation: Conversation) async {
+        let connection = await conversation.run()
+        conversations[ObjectIdentifier(conversation)] = nil
         // It counts as the one before it ends as the other, or the acceptor could see room that is not there.
         if let connection { hold(connection) }
-        settings.load.handshakeEnded()
+        if conversation.isKept { settings.load.keptEnded() } else { settings.load.handshakeEnded() }
         checkEmpty()
     }
 
@@ -67,17 +68,18 @@ actor ConnectionSupervisor {
     }
 
     private func checkEmpty() {
-        guard connectionCount == 0 && handshakes.isEmpty else { return }
+        guard connectionCount == 0 && conversations.isEmpty else { return }
         for waiter in whenEmpty { waiter.resume() }
         whenEmpty = []
     }
 
     // MARK: The end
 
-    /// Tells every peer 1001, drops handshakes that are under way, and waits for the rest at most until `deadline`.
+    /// Tells every peer 1001, drops handshakes that are under way and peers that might ask again, and waits for the rest,
+    /// answers among it, at most until `deadline`.
     func shutdown(within deadline: Duration) async {
         isStopping = true
-        for handshaking in handshakes.values { handshaking.abort() }
+        for conversation in conversations.values { conversation.stop() }
         let alarm = Alarm { [unowned self] in onOwnThread { $0.force() } }
         scheduler.arm(alarm, after: deadline)
         // What comes later is closed as it comes.
@@ -88,6 +90,7 @@ actor ConnectionSupervisor {
 
     /// Kills what is left: connections are dropped, and handlers cancelled but not waited for.
     private func force() {
+        for conversation in conversations.values { conversation.abort() }
         Task { await forEach { $0.core.receiveExit(.kill) } }
     }
 
@@ -98,7 +101,7 @@ actor ConnectionSupervisor {
         }
     }
 
-    /// Returns when no handshake and no connection is left.
+    /// Returns when no conversation and no connection is left.
     private func untilEmpty() async {
         await withCheckedContinuation { continuation in
             whenEmpty.append(continuation)

@@ -6,6 +6,7 @@ final class ServerLoad: @unchecked Sendable {
     // Safety: `wakeAcceptor` is touched with `lock` held; the rest is made for any thread.
     private let handshakes = Atomic<Int>(0)
     private let connections = Atomic<Int>(0)
+    private let kept = Atomic<Int>(0)
     private let isAcceptorAsleep = Atomic<Bool>(false)
     let maxConnections: Int
     let maxHandshakes: Int
@@ -37,6 +38,18 @@ final class ServerLoad: @unchecked Sendable {
         wakeIfAsleep()
     }
 
+    /// A peer was answered and may ask again: from now on it is no handshake any more, or a few idle ones would keep
+    /// others out.
+    func handshakeIsKept() {
+        kept.wrappingAdd(1, ordering: .relaxed)
+        handshakeEnded()
+    }
+
+    func keptEnded() {
+        kept.wrappingSubtract(1, ordering: .sequentiallyConsistent)
+        wakeIfAsleep()
+    }
+
     func connectionBegan() { connections.wrappingAdd(1, ordering: .relaxed) }
 
     func connectionEnded() {
@@ -44,11 +57,15 @@ final class ServerLoad: @unchecked Sendable {
         wakeIfAsleep()
     }
 
+    /// Whether another connection would be taken now.
+    var isReady: Bool { isBelowLimits }
+
     /// A handshake may become a connection, so it takes a place among them too.
     private var isBelowLimits: Bool {
         let handshakes = handshakes.load(ordering: .sequentiallyConsistent)
         let connections = connections.load(ordering: .sequentiallyConsistent)
-        return handshakes < maxHandshakes && handshakes + connections < maxConnections
+        let kept = kept.load(ordering: .sequentiallyConsistent)
+        return handshakes < maxHandshakes && handshakes + kept + connections < maxConnections
     }
 
     private func wakeIfAsleep() {

@@ -1,6 +1,5 @@
 internal import HansomTransport
 internal import WSConnection
-internal import WSProtocol
 
 /// What all connections of one server share.
 final class ServerSettings: Sendable {
@@ -10,23 +9,31 @@ final class ServerSettings: Sendable {
         case perMessage(WebSocket.MessageHandler)
     }
 
-    let handler: Handling
+    let service: Service
+    let options: ServerOptions
     let tls: TLSContext?
-    let rules: ServerHandshake.Rules
-    let handshakeTimeout: Duration
-    let connection: ConnectionOptions
     let load: ServerLoad
 
-    init(_ options: ServerOptions, handler: Handling) throws(TLSConfigurationError) {
-        self.handler = handler
+    /// - Throws: `.invalidConfiguration`; `.tls` for a certificate or key that cannot be used.
+    init(_ options: ServerOptions, _ service: Service) throws(WebSocketError) {
+        try options.check()
+        self.options = options
+        self.service = service
         load = ServerLoad(maxConnections: options.maxConnections, maxHandshakes: options.maxHandshakes)
-        tls = if let tls = options.tls { try TLSContext(server: tls) } else { nil }
-        rules = ServerHandshake.Rules(
-            isTLS: options.tls != nil, origin: options.origins, subprotocols: options.subprotocols,
-            compression: options.compression)
-        handshakeTimeout = options.handshakeTimeout
-        connection = ConnectionOptions(
-            limits: options.limits, recvTimeout: options.recvTimeout, closeTimeout: options.closeTimeout,
-            timing: options.timing)
+        do {
+            tls = if let tls = options.tls { try TLSContext(server: tls) } else { nil }
+        } catch {
+            throw WebSocketError(.tls, error.message, phase: .tls)
+        }
+    }
+
+    /// The server's numbers in Prometheus' text format.
+    func metricsText() -> String {
+        """
+        # HELP hansom_connections WebSocket connections that are open.
+        # TYPE hansom_connections gauge
+        hansom_connections \(load.connectionCount)
+
+        """
     }
 }

@@ -17,7 +17,7 @@ struct ServerTree: Sendable {
         _ listener: ListeningSocket, _ settings: ServerSettings, on group: SchedulerGroup
     ) async throws -> ServerTree {
         // A connection has its close timeout to end in good order, and then is dropped.
-        let dynamic = DynamicSupervisor(id: "connections", shutdown: .after(settings.connection.closeTimeout))
+        let dynamic = DynamicSupervisor(id: "connections", shutdown: .after(settings.options.closeTimeout))
         let (partitions, started) = dynamic.partitions(over: group)
         let root = try await Supervisor(
             .oneForOne, id: "server \(listener.address)", maxRestarts: restarts.most, period: restarts.period

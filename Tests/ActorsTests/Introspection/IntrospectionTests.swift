@@ -55,6 +55,17 @@ import Testing
         }
     }
 
+    @Test func `a scheduler hands its processes over as they stand, for a snapshot to order elsewhere (P21)`() {
+        let world = world
+        let puppets = (0..<5).map { _ in world.puppet() }
+        // The last takes the place of the first, so that the table is in no order.
+        world.play { puppets[0].exit(.kill) }
+        let table = world.scheduler.processes.cores.map(\.id)
+        #expect(table != table.sorted())
+        #expect(world.scheduler.roster.map(\.id) == table)
+        world.end()
+    }
+
     @Test func `a suspended process takes nothing until it is resumed, and ends all the same (P21)`() {
         let a = world.puppet(log)
         world.play {

@@ -51,6 +51,27 @@ import Testing
         #expect(log.values == ["+a", "+b", "+c", "-b", "-c", "-a", "+a", "+b", "+c", "-c", "-b", "-a"])
     }
 
+    @Test func `children that are gone for good leave nothing behind (P19)`() async throws {
+        try await run(Supervisor(.oneForOne) { worker("stays") }) { (running: RunningSupervisor) async throws in
+            let ended = try await running.start(child: worker("ended", restart: .temporary))
+            try #require(ended.address(as: Bool.self)).send(true)
+            _ = await ended.down()
+            try await running.start(child: worker("terminated", restart: .temporary))
+            try await running.terminate("terminated")
+            try await running.start(child: worker("deleted"))
+            try await running.terminate("deleted")
+            try await running.delete("deleted")
+            await #expect(throws: SupervisorError.self) {
+                try await running.start(child: Child("failed") { () async throws -> PID in throw Failure() })
+            }
+            let state = try #require(await running.server.state())
+            for gone in ["ended", "terminated", "deleted", "failed"] {
+                #expect(!state.contains("\"\(gone)\""), "\(gone) is still known")
+            }
+            #expect(state.contains("\"stays\""))
+        }
+    }
+
     @Test func `a nested tree reads as one, and a failed start says which child and why (P16)`() async throws {
         let group = try silent()
         let tree = Supervisor(.restForOne) {

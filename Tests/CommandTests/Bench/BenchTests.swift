@@ -46,4 +46,35 @@ struct BenchTests {
         #expect(run.errors == ["hansom: the connection was closed with 1000"])
         await server.forceClose()
     }
+
+    @Test func `holds idle connections from the addresses that it is given`() async throws {
+        try await CommandRun.serving("echo", "--port", "0") { _, url in
+            let bench = try CommandRun(
+                "bench", "idle", url, "--connections", "100", "--source", "127.0.0.2", "--source", "127.0.0.3")
+            #expect(await bench.nextLine() == "100 connections open")
+            bench.signal(SIGTERM)
+            let run = await bench.finished()
+            #expect(run.code == 0)
+            #expect(run.output == ["0 of 100 connections lost"])
+        }
+    }
+
+    @Test func `says how many idle connections it lost`() async throws {
+        let server = try await WebSocketServer.listen(port: 0) { ws in _ = try await ws.recv() }
+        let bench = try CommandRun("bench", "idle", "ws://\(server.address)", "--connections", "3")
+        #expect(await bench.nextLine() == "3 connections open")
+        await server.shutdown(within: .seconds(10))
+        bench.signal(SIGTERM)
+        let run = await bench.finished()
+        #expect(run.code == 1)
+        #expect(run.errors == ["hansom: 3 of 3 connections were lost; the first: 1001"])
+    }
+
+    @Test func `says how far it came when no more idle connections can be opened`() async throws {
+        let server = try await WebSocketServer.listen(port: 0) { ws in _ = try await ws.recv() }
+        await server.shutdown(within: .zero)
+        let run = await (try CommandRun("bench", "idle", "ws://\(server.address)", "--connections", "3")).finished()
+        #expect(run.code == 1)
+        #expect(run.errors.first?.hasPrefix("hansom: 0 of 3 connections were open, then: ") == true)
+    }
 }

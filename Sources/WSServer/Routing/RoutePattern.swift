@@ -1,0 +1,31 @@
+/// The path of a route: `/rooms/:room/*`.
+struct RoutePattern: Sendable, Hashable {
+    enum Segment: Sendable, Hashable {
+        /// Exactly this, percent-decoded.
+        case literal(String)
+        /// One segment, whatever it is unless empty; the name stands in `RoutePattern.names`.
+        case parameter
+    }
+
+    let segments: [Segment]
+    /// Whether any further segments may follow, or none: the path ended in `*`.
+    let hasTail: Bool
+    /// The parameters' names, in their order.
+    let names: [String]
+
+    /// - Returns: `nil` and why, in words, for what is no path.
+    init(_ path: String) throws(Flaw) {
+        guard path.hasPrefix("/") else { throw Flaw(reason: "a path begins with a slash") }
+        var parts = path.dropFirst().split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+        hasTail = parts.last == "*"
+        if hasTail { parts.removeLast() }
+        guard !parts.contains("*") else { throw Flaw(reason: "* stands at the end only") }
+        names = parts.filter { $0.hasPrefix(":") }.map { String($0.dropFirst()) }
+        guard !names.contains("") else { throw Flaw(reason: "a parameter needs a name behind the colon") }
+        guard Set(names).count == names.count else { throw Flaw(reason: "two parameters have one name") }
+        segments = parts.map { $0.hasPrefix(":") ? .parameter : .literal($0) }
+    }
+
+    /// Why a path is none.
+    struct Flaw: Error { let reason: String }
+}

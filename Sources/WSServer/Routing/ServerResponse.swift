@@ -1,0 +1,67 @@
+public import HTTPTypes
+public import WSConnection
+
+/// What a server answers a request with: a status, fields and content, or a WebSocket.
+public struct ServerResponse: Sendable {
+    /// The one or the other.
+    enum Content: Sendable {
+        case body([UInt8])
+        case upgrade(ServerSettings.Handling, RouteOptions)
+    }
+
+    /// Default 200. An answer ends an exchange, so 1xx is none: it becomes 500.
+    public var status: HTTPResponse.Status
+    /// Further fields. `Content-Length` and `Transfer-Encoding` are set by the server; `Connection: close` is heeded.
+    /// Control characters become spaces.
+    public var headers: HTTPFields
+    var content: Content
+
+    /// The content; empty for a WebSocket.
+    public var body: [UInt8] {
+        get { if case .body(let bytes) = content { bytes } else { [] } }
+        set { content = .body(newValue) }
+    }
+
+    /// An answer of bytes.
+    ///
+    /// - Parameters:
+    ///   - status: default 200.
+    ///   - headers: `Content-Type` among them, where there is content.
+    ///   - body: default: none.
+    public init(status: HTTPResponse.Status = .ok, headers: HTTPFields = [:], body: [UInt8] = []) {
+        self.status = status
+        self.headers = headers
+        content = .body(body)
+    }
+
+    /// An answer of text, as `text/plain; charset=utf-8` unless `headers` say otherwise.
+    public init(status: HTTPResponse.Status = .ok, headers: HTTPFields = [:], text: String) {
+        self.init(status: status, headers: headers, body: Array(text.utf8))
+        if headers[.contentType] == nil { self.headers[.contentType] = "text/plain; charset=utf-8" }
+    }
+
+    /// Makes the connection a WebSocket, from inside a route. A request that does not ask for one, or asks wrongly, is
+    /// refused as by a WebSocket route: 426, 403, 400.
+    ///
+    /// - Parameters:
+    ///   - options: what differs from the server's options.
+    ///   - handler: runs as the connection.
+    public static func upgrade(
+        options: RouteOptions = .init(), handler: @escaping WebSocket.Handler
+    ) -> ServerResponse {
+        ServerResponse(upgrade: .perConnection(handler), options)
+    }
+
+    /// The same with a synchronous handler.
+    public static func upgrade(
+        options: RouteOptions = .init(), onMessage handler: @escaping WebSocket.MessageHandler
+    ) -> ServerResponse {
+        ServerResponse(upgrade: .perMessage(handler), options)
+    }
+
+    private init(upgrade handling: ServerSettings.Handling, _ options: RouteOptions) {
+        status = .switchingProtocols
+        headers = [:]
+        content = .upgrade(handling, options)
+    }
+}

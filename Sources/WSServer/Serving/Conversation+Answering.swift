@@ -1,0 +1,157 @@
+internal import HTTPTypes
+internal import WSConnection
+internal import WSProtocol
+
+/// Answers, and who makes them.
+extension Conversation {
+    /// Answers a request, or returns the WebSocket that it has become.
+    func serve(_ request: IncomingRequest) async throws(Ending) -> WebSocket? {
+        limit(nil, "")
+        var seen = WebSocket.Request(request.head, peerAddress: peer, tls: tls)
+        switch settings.service {
+        case .everyPath(let service): return try await open(request, seen, service)
+        case .routes(let tree):
+            guard let match = try await find(request, in: tree) else { return nil }
+            seen.routing.parameters = match.parameters
+            return try await serve(request, seen, match.place)
+        }
+    }
+
+    /// What stands at the request's path; `nil` after the answer that there is nothing.
+    private func find(
+        _ request: IncomingRequest, in tree: RouteTree<Resource>
+    ) async throws(Ending) -> RouteTree<Resource>.Match? {
+        let target = RequestTarget(request.head.target)
+        // "the origin server MUST ignore the received Host header field (if any)" of a request in absolute form (RFC
+        // 9112 section 3.2.2); one that contradicts it means no good.
+        if let authority = target.authority, authority != request.head.fields[.hostField] {
+            throw .refused(Refusal(status: 400, reason: "target and Host differ (RFC 9112 section 3.2.2)"))
+        }
+        guard let segments = target.segments else {
+            throw .refused(
+                Refusal(status: 400, reason: "target that is no path, or a path with dots (RFC 9112 section 3.2)"))
+        }
+        if let match = tree.match(segments) { return match }
+        try await answer(request, ServerResponse(status: .notFound, text: "not found\n"), isBodyRead: false)
+        return nil
+    }
+
+    private func serve(
+        _ request: IncomingRequest, _ seen: WebSocket.Request, _ resource: Resource
+    ) async throws(Ending) -> WebSocket? {
+        let method = request.head.method
+        let responder = resource.responder(for: method)
+        if let service = resource.webSocket, method == .get, seen.isUpgrade || responder == nil {
+            return try await open(request, seen, service)
+        }
+        guard let responder else {
+            let response = ServerResponse(
+                status: .methodNotAllowed, headers: [.allow: resource.allowed], text: "method not allowed\n")
+            try await answer(request, response, isBodyRead: false)
+            return nil
+        }
+        var seen = seen
+        if !responder.isOpen { try await authorize(&seen, request, settings.options.authorize) }
+        seen.body = try await body(of: request)
+        let response = try await response(to: seen, from: responder)
+        guard case .upgrade(let handling, let options) = response.content else {
+            try await answer(request, response, isBodyRead: true)
+            return nil
+        }
+        return try await open(request, seen, handling, options)
+    }
+
+    private func response(
+        to request: WebSocket.Request, from responder: Resource.Responder
+    ) async throws(Ending) -> ServerResponse {
+        phase = .answering
+        switch responder.make {
+        case .server(let make): return make(settings)
+        case .handler(let handler):
+            let time = settings.options.routeTimeout
+            return try await wait("route \(request.method) \(request.path)", time) { try await handler(request) }
+                ?? ServerResponse(status: .serviceUnavailable, text: "no answer within \(time)\n")
+        }
+    }
+
+    /// Asks the hook, if there is one; what it attaches goes into `seen`.
+    func authorize(
+        _ seen: inout WebSocket.Request, _ request: IncomingRequest, _ hook: Authorization.Hook?
+    ) async throws(Ending) {
+        guard let hook else { return }
+        limit(nil, "")
+        let time = settings.options.authorizeTimeout
+        let asked = seen
+        let verdict = try await wait("authorisation of \(seen.path)", time) { try await hook(asked) }?.verdict
+        switch verdict {
+        case .accept(let value): seen.routing.value = value
+        case .refuse(let response): throw try await refuse(request, response)
+        case nil:
+            throw try await refuse(
+                request, ServerResponse(status: .serviceUnavailable, text: "no answer within \(time)\n"))
+        }
+    }
+
+    /// Runs what the program gave; `nil` when it took too long. An error in it is answered with 500.
+    private func wait<Value: Sendable>(
+        _ label: String, _ time: Duration, _ work: @escaping @Sendable () async throws -> Value
+    ) async throws(Ending) -> Value? {
+        let errand = Errand<Value>(watching: driver.stream, on: scheduler)
+        abandonErrand = { errand.abandon() }
+        let outcome = await errand.run(label, within: time, work)
+        abandonErrand = nil
+        reader.receive(errand.received)
+        switch outcome {
+        case .value(let value): return value
+        case .late: return nil
+        case .failed: throw .refused(Refusal(status: 500, reason: "internal error\n"))
+        case .peerLost:
+            throw .lost(WebSocketError(.connectionLost, "the peer reset the connection", phase: .handshake))
+        }
+    }
+
+    // MARK: Writing
+
+    /// Answers, for the last time.
+    private func refuse(_ request: IncomingRequest, _ response: ServerResponse) async throws(Ending) -> Ending {
+        try await answer(request, response, isBodyRead: false, mayGoOn: false)
+        return .over
+    }
+
+    /// Answers.
+    ///
+    /// - Throws: `.over` when no further request may come. None may when a body was not read: it would be taken for one.
+    func answer(
+        _ request: IncomingRequest, _ response: ServerResponse, isBodyRead: Bool, mayGoOn: Bool = true
+    ) async throws(Ending) {
+        var response = response
+        if !(200...599 ~= response.status.code) {
+            response = ServerResponse(status: .internalServerError, text: "internal error\n")
+        }
+        let asksForEnd = response.headers[.connection]?.lowercased().contains("close") == true
+        let keepsAlive =
+            mayGoOn && request.mayKeepAlive && (isBodyRead || !request.hasBody) && !asksForEnd && !isStopping
+            && requestCount < settings.options.maxRequestsPerConnection
+        let answer = Answer(status: response.status.code, fields: response.headers, body: response.body)
+        try await write(answer, isToHead: request.head.method == .head, keepsAlive: keepsAlive)
+        if !keepsAlive { throw .over }
+    }
+
+    func write(_ answer: Answer, isToHead: Bool, keepsAlive: Bool) async throws(Ending) {
+        try await send(answer.bytes(isToHead: isToHead, keepsAlive: keepsAlive))
+    }
+
+    /// Writes; a peer that takes nothing for `writeTimeout` is cut.
+    func send(_ bytes: [UInt8]) async throws(Ending) {
+        phase = .answering
+        let time = settings.options.writeTimeout
+        limit(time, "nothing was taken within \(time ?? .zero)")
+        driver.onProgress = { [unowned self] in limit(time, "nothing was taken within \(time ?? .zero)") }
+        defer { driver.onProgress = nil }
+        do {
+            try await driver.write(bytes)
+        } catch {
+            throw .lost(error)
+        }
+    }
+}

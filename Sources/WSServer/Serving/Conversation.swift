@@ -1,0 +1,167 @@
+internal import Actors
+internal import HansomTransport
+internal import WSConnection
+internal import WSProtocol
+
+/// What is said on one accepted connection before it is a WebSocket, or instead: TLS, then requests and answers, one
+/// after the other.
+///
+/// Here stands what it consists of and how it goes round; how it reads, answers and becomes a WebSocket is told in the
+/// extensions.
+final class Conversation: @unchecked Sendable {
+    // Safety: used by the scheduler's thread only.
+
+    /// Why it ends without a WebSocket.
+    enum Ending: Error {
+        /// The peer is gone, too slow, or was dropped.
+        case lost(WebSocketError)
+        /// The peer, or the server, wants no more of it.
+        case over
+        /// What came is refused, and so is all that follows.
+        case refused(Refusal)
+    }
+
+    /// What happens when the server ends.
+    enum Phase {
+        /// A request is awaited, read, or asked about: the connection is dropped.
+        case listening
+        /// A route runs, or an answer is written: it may end.
+        case answering
+        /// All is said; the peer is to end too.
+        case leaving(LingeringClose)
+    }
+
+    let scheduler: Scheduler
+    let settings: ServerSettings
+    let peer: SocketAddress?
+    let local: SocketAddress?
+    let driver: StreamDriver
+    var reader: RequestReader
+    var tls: TLSDetails?
+    var phase = Phase.listening
+    var isStopping = false
+    /// Ends the hook or the route that is waited for.
+    var abandonErrand: (() -> Void)?
+    private(set) var requestCount = 0
+    /// Whether a request was answered and another may come: it counts as a connection then, not as a handshake.
+    private(set) var isKept = false
+    private let deadline: Alarm
+    private var lateness = ""
+
+    /// - Parameter received: what somebody else has read of the first request already.
+    init(
+        _ stream: any ByteStream, peer: SocketAddress?, local: SocketAddress?, received: [UInt8] = [],
+        on scheduler: Scheduler, _ settings: ServerSettings
+    ) {
+        self.scheduler = scheduler
+        self.settings = settings
+        self.peer = peer
+        self.local = local
+        reader = RequestReader(maxBodyBytes: settings.options.maxBodySize)
+        reader.receive(received)
+        driver = unsafe StreamDriver(
+            stream, buffer: TransportResources.of(scheduler).readBuffer, phase: .handshake)
+        deadline = Alarm {}
+        deadline.action = { [unowned self] in driver.abort(WebSocketError(.timeout, lateness, phase: .handshake)) }
+    }
+
+    /// Carries it through. The connection has begun when this returns one; otherwise the peer was answered for the last
+    /// time, or is gone.
+    func run() async -> WebSocket? {
+        defer { scheduler.disarm(deadline) }
+        do {
+            limit(settings.options.handshakeTimeout, "no handshake within \(settings.options.handshakeTimeout)")
+            try await startTLS()
+            while true {
+                let request = try await nextRequest()
+                requestCount += 1
+                if let connection = try await serve(request) { return connection }
+                try await goOn()
+            }
+        } catch {
+            await end(error)
+            return nil
+        }
+    }
+
+    /// The server shuts down: what is being answered is answered yet, all else is dropped.
+    func stop() {
+        isStopping = true
+        switch phase {
+        case .listening: abort()
+        case .answering: return
+        case .leaving(let close): close.end()
+        }
+    }
+
+    /// Drops it, whatever it is at.
+    func abort() {
+        driver.abort(WebSocketError(.closed, "the server is shutting down", phase: .handshake))
+        abandonErrand?()
+        if case .leaving(let close) = phase { close.end() }
+    }
+
+    /// What comes next has so much time.
+    func limit(_ time: Duration?, _ lateness: @autoclosure () -> String) {
+        guard let time else { return scheduler.disarm(deadline) }
+        self.lateness = lateness()
+        scheduler.arm(deadline, after: time)
+    }
+
+    private func startTLS() async throws(Ending) {
+        guard let context = settings.tls else { return }
+        let scheduler = scheduler
+        let stream = TLSStream(server: context, over: driver.stream) { scheduler.deferAction($0) }
+        do {
+            tls = try await driver.startTLS(stream)
+        } catch {
+            throw .lost(error)
+        }
+    }
+
+    /// Another request may come.
+    private func goOn() async throws(Ending) {
+        phase = .listening
+        if !isKept {
+            isKept = true
+            settings.load.handshakeIsKept()
+        }
+        // A peer that sends many requests at once must not keep all others waiting.
+        await withUnsafeTurn()
+        if isStopping { throw .over }
+    }
+
+    private func withUnsafeTurn() async {
+        await unsafe withUnsafeContinuation { continuation in
+            scheduler.deferAction { unsafe continuation.resume() }
+        }
+    }
+
+    private func end(_ ending: Ending) async {
+        do throws(Ending) {
+            switch ending {
+            case .lost: driver.stream.close()
+            case .over: await leave()
+            case .refused(let refusal):
+                try await write(Answer(refusal), isToHead: false, keepsAlive: false)
+                await leave()
+            }
+        } catch {
+            driver.stream.close()
+        }
+    }
+
+    /// Ends it so that what was said arrives: closing at once would reset a peer that is still sending.
+    ///
+    /// Until then it counts, or peers that are refused and stay could take more descriptors than the limits allow.
+    private func leave() async {
+        limit(nil, "")
+        await withCheckedContinuation { continuation in
+            phase = .leaving(
+                LingeringClose.start(
+                    driver.release(), last: [], on: scheduler, for: settings.options.closeTimeout,
+                    whenDone: { continuation.resume() }))
+        }
+        phase = .listening
+    }
+}

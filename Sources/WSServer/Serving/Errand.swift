@@ -1,0 +1,98 @@
+internal import Actors
+internal import HansomTransport
+internal import WSConnection
+
+/// Something of the program's that a conversation waits for, the authorisation hook or a route: it runs as a process of
+/// its own, within a time, while an eye is kept on the peer.
+///
+/// A process that does not heed its cancellation is left behind; the conversation goes on without it.
+@safe final class Errand<Value: Sendable>: StreamObserver, @unchecked Sendable {
+    // Safety (@unchecked Sendable): used by the scheduler's thread only; the process lives on that scheduler too.
+
+    enum Outcome {
+        case value(Value)
+        /// It threw, or was killed.
+        case failed
+        /// The time was over.
+        case late
+        /// The peer reset the connection.
+        case peerLost
+    }
+
+    private let scheduler: Scheduler
+    private let stream: any ByteStream
+    private var process: PID?
+    private var outcome: Outcome?
+    private var waiter: UnsafeContinuation<Void, Never>?
+
+    /// What the peer sent meanwhile: its next requests. When it is this much, no more is read.
+    private(set) var received: [UInt8] = []
+    private static var mostReceived: Int { TransportResources.readSize }
+
+    /// - Parameter stream: the peer's; nobody else reads it meanwhile.
+    init(watching stream: any ByteStream, on scheduler: Scheduler) {
+        self.stream = stream
+        self.scheduler = scheduler
+    }
+
+    /// Runs `work` and waits for it, or for what comes before.
+    func run(
+        _ label: String, within time: Duration, _ work: @escaping @Sendable () async throws -> Value
+    ) async -> Outcome {
+        let alarm = Alarm { [unowned self] in finish(.late) }
+        scheduler.arm(alarm, after: time)
+        let observer = stream.observer
+        stream.observer = self
+        stream.setWantsRead(true)
+        start(label, work)
+        await unsafe withUnsafeContinuation { continuation in
+            // It may be done already, if the task changed jobs to suspend.
+            if outcome != nil { return unsafe continuation.resume() }
+            unsafe waiter = continuation
+        }
+        scheduler.disarm(alarm)
+        stream.setWantsRead(false)
+        stream.observer = observer
+        return outcome ?? .failed
+    }
+
+    /// The conversation is over: nobody waits for the result any more.
+    func abandon() { finish(.peerLost) }
+
+    private func start(_ label: String, _ work: @escaping @Sendable () async throws -> Value) {
+        let pid = Process<Never>.spawn(on: scheduler, label: label) { [self] _ in
+            finish(.value(try await work()))
+        }.pid
+        process = pid
+        // However it ends.
+        pid.core.addObserver { [self] _ in finish(.failed) }
+    }
+
+    /// The first outcome counts.
+    private func finish(_ outcome: Outcome) {
+        guard self.outcome == nil else { return }
+        self.outcome = outcome
+        if case .value = outcome {} else { process?.exit(.shutdown) }
+        process = nil
+        let waiter = unsafe waiter
+        unsafe self.waiter = nil
+        unsafe waiter?.resume()
+    }
+
+    func streamIsReadable() {
+        let buffer = unsafe TransportResources.of(scheduler).readBuffer
+        switch unsafe stream.read(into: buffer) {
+        case .bytes(let count):
+            unsafe received.append(contentsOf: buffer[..<count])
+            if received.count >= Self.mostReceived { stream.setWantsRead(false) }
+        case .wouldBlock: return
+        case .endOfStream:
+            // It asks nothing more and is gone, as a rule; if it still listens, it gets what the cancelled work makes of it.
+            stream.setWantsRead(false)
+            process?.exit(.shutdown)
+        case .failed: finish(.peerLost)
+        }
+    }
+
+    func streamIsWritable() {}
+}
