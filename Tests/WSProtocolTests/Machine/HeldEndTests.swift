@@ -23,7 +23,7 @@ struct HeldEndTests {
         server.holdsEnd = true
         let before = server.receive([.text("question")] + frames + [.text("swallowed")])
         #expect(before == [.text("question")])
-        #expect(server.isEndHeld)
+        #expect(server.isEndHeld == true)
         #expect(server.state == .open)
         let swallowed = server.receive([.text("swallowed too")])
         #expect(swallowed == [])
@@ -31,7 +31,7 @@ struct HeldEndTests {
         try server.send(text: "answer")
         let end = server.takeHeldEnd()
         #expect(end == event)
-        #expect(!server.isEndHeld)
+        #expect(server.isEndHeld == false)
         #expect(server.bytesBuffered == 0)
         let sent = server.sentFrames()
         #expect(sent.count == 2)
@@ -61,6 +61,6 @@ struct HeldEndTests {
         #expect(events == [.text("a")])
         let end = server.takeHeldEnd()
         #expect(end == nil)
-        #expect(!server.holdsEnd)
+        #expect(server.holdsEnd == false)
     }
 }
