@@ -18,7 +18,8 @@ import WSClient
             #expect(ws.subprotocol == "chat")
             #expect((ws.tls != nil) == manner.isSecure)
             #expect((ws.extensions.first?.hasPrefix("permessage-deflate") == true) == manner.deflates)
-            try await exchange(ws)
+            // libwebsockets 4.1 ends itself over an empty message that it is to compress.
+            try await exchange(ws, empty: !(library == "lws" && manner.deflates))
             try await ws.send(.text("close 4001 bye"))
             let closed = await failure { _ = try await ws.recv(timeout: .seconds(30)) }
             #expect(closed?.close == WebSocket.Close(code: .init(rawValue: 4001), reason: "bye"))
@@ -30,10 +31,9 @@ import WSClient
         }
     }
 
-    private func exchange(_ ws: WebSocket) async throws {
-        var messages: [WebSocket.Message] = [
-            .text("Hello, Grüße, 世界, 🚕"), .binary(Array(0...255)), .text(""), .binary([]),
-        ]
+    private func exchange(_ ws: WebSocket, empty: Bool) async throws {
+        var messages: [WebSocket.Message] = [.text("Hello, Grüße, 世界, 🚕"), .binary(Array(0...255))]
+        if empty { messages += [.text(""), .binary([])] }
         for size in [1, 125, 126, 127, 65535, 65536, 1 << 20] {
             messages.append(.text(String(repeating: "x", count: size)))
             messages.append(.binary((0..<size).map { UInt8(truncatingIfNeeded: $0 &* $0 &* 7) }))
