@@ -59,11 +59,12 @@ let package = Package(
         library("WSProtocol", ["CHansomZlib", httpTypes]),
         library("WSConnection", ["Actors", "HansomTransport", "WSProtocol", deque, httpTypes]),
         library("WSClient", ["WSConnection", "Actors", "HansomTransport", "WSProtocol", httpTypes]),
-        library("WSServer", ["WSConnection", "Actors", "HansomTransport", "WSProtocol", httpTypes, logging]),
+        library("WSServer", ["WSConnection", "Actors", "HansomTransport", "WSProtocol", deque, httpTypes, logging]),
         library("HansomTesting", ["Actors", "HansomTransport", "WSProtocol", "WSConnection", logging]),
 
         .executableTarget(
-            name: "hansom", dependencies: ["WSClient", "WSServer", "WSConnection", "WSProtocol", "Actors", httpTypes, argumentParser], swiftSettings: strict),
+            name: "hansom", dependencies: ["WSClient", "WSServer", "WSConnection", "WSProtocol", "HansomTransport", "Actors", httpTypes, argumentParser],
+            swiftSettings: strict),
 
         tests("ActorsTests", ["Actors", "HansomTesting", logging]),
         // Scenarios of process behaviour, run here and by Erlang/OTP: see Tests/OTPScenarios/README.md.

@@ -24,5 +24,9 @@ let package = Package(
             name: "client",
             dependencies: [.product(name: "Actors", package: "hansom"), .product(name: "WSClient", package: "hansom")],
             path: "client/swift", swiftSettings: strict),
+        .executableTarget(
+            name: "broadcast",
+            dependencies: [.product(name: "Actors", package: "hansom"), .product(name: "WSServer", package: "hansom")],
+            path: "broadcast/swift", swiftSettings: strict),
     ]
 )

@@ -5,3 +5,4 @@
 @_exported public import enum HansomTransport.SocketAddress
 @_exported public import struct HansomTransport.TLSDetails
 @_exported public import struct WSProtocol.CloseCode
+@_exported public import struct WSProtocol.EncodedMessage

@@ -23,8 +23,14 @@ extension WebSocket {
     /// What its end is to who waits for something, once it has ended.
     package nonisolated var outcomeError: WebSocketError? { published.outcome?.error }
 
-    /// The other end's address.
+    /// The other end's address: of the socket, or as a PROXY header says.
     public nonisolated var peerAddress: SocketAddress? { description.peerAddress }
+
+    /// On the server, who asked for the connection: `peerAddress`, or behind proxies that the server trusts whom they name;
+    /// `nil` when such a proxy does not say.
+    public nonisolated var clientAddress: SocketAddress? {
+        if let forwarding = description.routing?.forwarding { forwarding.clientAddress } else { peerAddress }
+    }
 
     /// This end's address.
     public nonisolated var localAddress: SocketAddress? { description.localAddress }

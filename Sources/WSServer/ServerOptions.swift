@@ -11,6 +11,16 @@ public struct ServerOptions: Sendable {
     public var tls: TLSServerOptions?
     /// Which origins may connect; default: none given, or the server's own (RFC 6455 section 10.2).
     public var origins: OriginPolicy = .sameOrigin
+    /// Who must say in front of each connection for whom it is (the PROXY protocol of HAProxy, versions 1 and 2); default:
+    /// nobody. With any range here, connections of others and those that begin otherwise are dropped: a server that guessed
+    /// would let clients say who they are. What the header says becomes `peerAddress` and `localAddress`; where it says that
+    /// the client spoke TLS, the origin is compared as `https`.
+    public var proxyProtocol: [IPRange] = []
+    /// Whose forwarded headers are believed: which client asks (`clientAddress`), and which scheme, host and port it sees,
+    /// which `.sameOrigin` compares with; default: nobody's. The proxies must set the headers themselves or remove them.
+    public var trustedProxies: [IPRange] = []
+    /// Which headers those are; default `X-Forwarded-For`, `-Proto`, `-Host` and `-Port`.
+    public var forwardedHeaders: ForwardedHeaders = .xForwarded
     /// How a subprotocol is chosen; default: none is.
     public var subprotocols: SubprotocolPolicy = .none
     /// How messages are compressed for clients that offer it (RFC 7692); default: not at all.

@@ -25,6 +25,13 @@ enum Signals {
         return stream
     }
 
+    /// Catches all signals of these numbers, from now on.
+    static func catchAll(_ numbers: [Int32]) -> AsyncStream<Int32> {
+        let (stream, continuation) = AsyncStream<Int32>.makeStream(bufferingPolicy: .bufferingNewest(1))
+        catcher.set(continuation, for: numbers)
+        return stream
+    }
+
     /// Hands signals to whoever has asked for them, for ever.
     static func serve() -> Never {
         var set = set(of: handled)
@@ -33,10 +40,7 @@ enum Signals {
             guard unsafe sigwait(&set, &number) == 0 else { continue }
             if number == SIGTSTP {
                 RawMode.pause { actAsUsual(on: number) }
-            } else if askable.contains(number), let asker = catcher.take() {
-                asker.yield(number)
-                asker.finish()
-            } else {
+            } else if !catcher.tell(number) {
                 RawMode.leave()
                 actAsUsual(on: number)
                 exit(128 + number)
@@ -75,16 +79,36 @@ enum Signals {
     }
 
     private final class Catcher: @unchecked Sendable {
-        // Safety: `asker` is touched with `lock` held.
+        // Safety: both vars are touched with `lock` held.
         private let lock = Lock()
-        private var asker: AsyncStream<Int32>.Continuation?
+        private var next: AsyncStream<Int32>.Continuation?
+        private var all: [Int32: AsyncStream<Int32>.Continuation] = [:]
 
-        func set(_ new: AsyncStream<Int32>.Continuation) { lock.withLock { asker = new } }
+        func set(_ asker: AsyncStream<Int32>.Continuation) { lock.withLock { next = asker } }
 
-        func take() -> AsyncStream<Int32>.Continuation? {
+        func set(_ asker: AsyncStream<Int32>.Continuation, for numbers: [Int32]) {
             lock.withLock {
-                defer { asker = nil }
-                return asker
+                for number in numbers { all[number] = asker }
+            }
+        }
+
+        /// Whether somebody had asked for it.
+        func tell(_ number: Int32) -> Bool {
+            if let asker = lock.withLock({ all[number] }) {
+                asker.yield(number)
+            } else if askable.contains(number), let asker = takeNext() {
+                asker.yield(number)
+                asker.finish()
+            } else {
+                return false
+            }
+            return true
+        }
+
+        private func takeNext() -> AsyncStream<Int32>.Continuation? {
+            lock.withLock {
+                defer { next = nil }
+                return next
             }
         }
     }

@@ -107,7 +107,8 @@ struct RealPart: Sendable {
 
     /// HAProxy before a server of this machine: by HTTP, or by the bytes alone.
     static func haproxy<R>(
-        to port: Int, mode: String = "http", identity: String? = nil, _ body: (RealPart) async throws -> R
+        to port: Int, mode: String = "http", identity: String? = nil, serverOptions: String = "",
+        _ body: (RealPart) async throws -> R
     ) async throws -> R {
         try await run(
             { directory, own in
@@ -126,11 +127,13 @@ struct RealPart: Sendable {
                         timeout client 60s
                         timeout server 60s
                         timeout tunnel 60s
+                        option forwardfor
                     frontend f
                         bind 127.0.0.1:\(own)\(tls)
+                        http-request set-header X-Forwarded-Proto %[ssl_fc,iif(https,http)]
                         default_backend b
                     backend b
-                        server s 127.0.0.1:\(port)
+                        server s 127.0.0.1:\(port) \(serverOptions)
 
                     """
                 let file = try write(configuration, to: "\(directory)/haproxy.cfg")

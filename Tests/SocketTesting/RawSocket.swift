@@ -75,6 +75,13 @@ package actor RawSocket {
         }
     }
 
+    /// Receives one HTTP answer with its content, as long as `Content-Length` says; nothing when the connection ends first.
+    package func receiveAnswer(toHead isToHead: Bool = false) async throws -> (head: String, body: String) {
+        let head = try await receiveHead()
+        let length = isToHead ? 0 : Int(Handshakes.field("Content-Length", of: head) ?? "0") ?? 0
+        return (head, String(decoding: try await receive(length), as: UTF8.self))
+    }
+
     /// Receives everything until the connection ends.
     package func receiveAll() async throws -> [UInt8] {
         while try await receiveMore() {}

@@ -71,14 +71,35 @@ struct ServerHarness: Sendable {
         host: String = "127.0.0.1", handler: @escaping WebSocket.Handler = echo,
         _ body: (ServerHarness) async throws -> R
     ) async throws -> R {
+        try await with(options, count, time, body) {
+            try await WebSocketServer.listen(host: host, port: 0, options: $0, handler: handler)
+        }
+    }
+
+    /// The same with a server that has routes.
+    static func with<R>(
+        _ options: ServerOptions = .init(), count: Int = 1, time: any TimeSource = ManualTime(),
+        routes: (inout Routes) -> Void, _ body: (ServerHarness) async throws -> R
+    ) async throws -> R {
+        var all = Routes()
+        routes(&all)
+        let routes = all
+        return try await with(options, count, time, body) {
+            try await WebSocketServer.listen(port: 0, options: $0, routes: routes)
+        }
+    }
+
+    private static func with<R>(
+        _ options: ServerOptions, _ count: Int, _ time: any TimeSource, _ body: (ServerHarness) async throws -> R,
+        listen: (ServerOptions) async throws -> WebSocketServer
+    ) async throws -> R {
         try await withSchedulers(count, time: time) { schedulers in
             var options = options
             options.schedulers = schedulers
-            let server = try await WebSocketServer.listen(host: host, port: 0, options: options, handler: handler)
-            let harness = ServerHarness(server: server, schedulers: schedulers)
+            let harness = ServerHarness(server: try await listen(options), schedulers: schedulers)
             let result: Result<R, any Error>
             do { result = .success(try await body(harness)) } catch { result = .failure(error) }
-            await server.forceClose()
+            await harness.server.forceClose()
             return try result.get()
         }
     }

@@ -2,7 +2,7 @@ internal import Synchronization
 
 /// Tables that many threads use at once: each key belongs to one of 64 shards, each with a lock of its own, and each
 /// process remembers by a bit in which shards it stands.
-final class Sharded<Table>: @unchecked Sendable {
+package final class Sharded<Table>: @unchecked Sendable {
     // Safety: a table is touched with its shard's lock held only.
     private final class Shard {
         let lock = Lock()
@@ -13,11 +13,11 @@ final class Sharded<Table>: @unchecked Sendable {
 
     private let shards: [Shard]
 
-    init(_ make: () -> Table) { shards = (0..<64).map { _ in Shard(make()) } }
+    package init(_ make: () -> Table) { shards = (0..<64).map { _ in Shard(make()) } }
 
-    static func index(of key: String) -> Int { key.hashValue & 63 }
+    package static func index(of key: String) -> Int { key.hashValue & 63 }
 
-    func withTable<R, E: Error>(_ index: Int, _ body: (inout Table) throws(E) -> R) throws(E) -> R {
+    package func withTable<R, E: Error>(_ index: Int, _ body: (inout Table) throws(E) -> R) throws(E) -> R {
         let shard = shards[index]
         return try shard.lock.withLock { () throws(E) in try body(&shard.table) }
     }
@@ -32,5 +32,5 @@ final class Sharded<Table>: @unchecked Sendable {
     }
 
     /// What `look` makes of each table, one after the other.
-    func map<R>(_ look: (Table) -> R) -> [R] { shards.indices.map { withTable($0) { look($0) } } }
+    package func map<R>(_ look: (Table) -> R) -> [R] { shards.indices.map { withTable($0) { look($0) } } }
 }

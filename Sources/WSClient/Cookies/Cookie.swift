@@ -27,7 +27,8 @@ public struct Cookie: Sendable, Hashable {
     init?(_ text: String, from url: WebSocketURL, now: Int64) {
         guard text.utf8.count <= Cookie.mostBytes, !text.utf8.contains(where: { $0 < 0x20 && $0 != 0x09 || $0 == 0x7F })
         else { return nil }
-        var parts = text.split(separator: ";", omittingEmptySubsequences: false)
+        // By bytes throughout: as characters, a semicolon and a combining mark behind it would be one, and no semicolon.
+        var parts = text.utf8.split(separator: UInt8(ascii: ";"), omittingEmptySubsequences: false)
         guard let (name, value) = Cookie.pair(parts.removeFirst(), needsEquals: true), !name.isEmpty else { return nil }
         let attributes = CookieAttributes(parts.compactMap { Cookie.pair($0, needsEquals: false) }, now: now)
         let host = url.host
@@ -61,20 +62,21 @@ public struct Cookie: Sendable, Hashable {
 
     /// Names that promise something must keep it (RFC 6265bis section 4.1.3).
     private func isTrueToItsPrefix(hasDomain: Bool) -> Bool {
-        let name = name.lowercased()
-        if name.hasPrefix("__secure-") { return isSecure }
-        if name.hasPrefix("__host-") { return isSecure && !hasDomain && path == "/" }
+        let name = name.lowercased().utf8
+        if name.starts(with: "__secure-".utf8) { return isSecure }
+        if name.starts(with: "__host-".utf8) { return isSecure && !hasDomain && path == "/" }
         return true
     }
 
-    private static func pair(_ text: Substring, needsEquals: Bool) -> (String, String)? {
-        guard let equals = text.firstIndex(of: "=") else { return needsEquals ? nil : (trimmed(text), "") }
-        return (trimmed(text[..<equals]), trimmed(text[text.index(after: equals)...]))
+    private static func pair(_ text: Substring.UTF8View, needsEquals: Bool) -> (String, String)? {
+        guard let equals = text.firstIndex(of: UInt8(ascii: "=")) else {
+            return needsEquals ? nil : (trimmed(text), "")
+        }
+        return (trimmed(text[..<equals]), trimmed(text[equals...].dropFirst()))
     }
 
-    private static func trimmed(_ text: Substring) -> String {
-        let isBlank: (Character) -> Bool = { $0 == " " || $0 == "\t" }
-        return String(text.drop(while: isBlank).reversed().drop(while: isBlank).reversed())
+    private static func trimmed(_ text: Substring.UTF8View) -> String {
+        String(decoding: text.trimmingWhitespace, as: UTF8.self)
     }
 
     /// Whether a host may set a cookie for `domain`: for itself and what is above it, but for nothing without a dot in it,

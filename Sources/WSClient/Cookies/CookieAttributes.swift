@@ -12,7 +12,7 @@ struct CookieAttributes {
             case "expires": expires = CookieDate.seconds(value) ?? expires
             case "max-age": maxAge = CookieAttributes.maxAge(value) ?? maxAge
             case "domain": domain = CookieAttributes.domain(value) ?? domain
-            case "path": path = value.hasPrefix("/") ? value : nil
+            case "path": path = value.utf8.first == UInt8(ascii: "/") ? value : nil
             case "secure": isSecure = true
             default: break
             }
@@ -33,7 +33,7 @@ struct CookieAttributes {
     }
 
     private static func domain(_ text: String) -> String? {
-        let name = text.hasPrefix(".") ? text.dropFirst() : text[...]
-        return name.isEmpty ? nil : name.lowercased()
+        let name = text.utf8.first == UInt8(ascii: ".") ? text.utf8.dropFirst() : text.utf8[...]
+        return name.isEmpty ? nil : String(decoding: name, as: UTF8.self).lowercased()
     }
 }

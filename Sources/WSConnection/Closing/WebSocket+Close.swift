@@ -128,7 +128,7 @@ extension WebSocket {
     package func drop() {
         guard phase != .released else { return }
         if machine.state == .open { try? sendClose(.goingAway, "") }
-        flushAtEndOfTurn()
+        flush()
         guard phase != .released else { return }
         conclude(.closed(Close(code: .abnormal, reason: "dropped")))
         release()

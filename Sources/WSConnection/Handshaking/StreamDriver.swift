@@ -37,7 +37,10 @@ package import HansomTransport
     }
 
     /// Reads what is there, waiting for something; empty at the end of the stream.
-    package func read() async throws(WebSocketError) -> [UInt8] {
+    ///
+    /// - Parameter limit: no more bytes than that, at least 1; default: as many as there are.
+    package func read(atMost limit: Int = .max) async throws(WebSocketError) -> [UInt8] {
+        let buffer = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer.prefix(limit))
         while true {
             try check()
             switch unsafe stream.read(into: buffer) {

@@ -66,6 +66,8 @@ extension WebSocket {
     func abandon() {
         if isFlushPending { scheduler.cancelFlush(self) }
         disarmDeadlines()
+        // No suspended call, which would hold the connection, but a broadcast may still wait for room.
+        failSenders()
         if let stream {
             stream.observer = nil
             if machine.state == .open { try? machine.close(code: .goingAway) }

@@ -4,7 +4,13 @@ internal import HansomTransport
 
 /// One write a turn: what was sent since the last is handed to the stream in one system call.
 extension WebSocket: EndOfTurnFlush {
-    package nonisolated func flushAtEndOfTurn() { onOwnThread { $0.endTurn() } }
+    package nonisolated func flushAtEndOfTurn() {
+        onOwnThread { me in
+            me.isFlushPending = false
+            if me.machine.isEndHeld { me.endHeldBack() }
+            me.flush()
+        }
+    }
 
     package nonisolated func streamIsWritable() { onOwnThread { $0.flush() } }
 
@@ -15,13 +21,9 @@ extension WebSocket: EndOfTurnFlush {
         scheduler.flushAtEndOfTurn(self)
     }
 
-    private func endTurn() {
-        if machine.isEndHeld { endHeldBack() }
-        flush()
-    }
-
+    /// A flush that was asked for still comes, and finds less: the scheduler holds the connection until then, so only its
+    /// call ends `isFlushPending`, by which `abandon` knows.
     func flush() {
-        isFlushPending = false
         guard let stream else { return }
         var hasTaken = false
         while true {

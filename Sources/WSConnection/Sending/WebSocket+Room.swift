@@ -9,7 +9,15 @@ extension WebSocket {
         let id: UInt64
         let outgoing: Outgoing
         let alarm: Alarm?
-        let continuation: UnsafeContinuation<Result<Int, WebSocketError>, Never>
+        let whenDone: WhenDone
+
+        /// Who is told what became of it, once.
+        @safe enum WhenDone {
+            /// The suspended call.
+            case task(UnsafeContinuation<Result<Int, WebSocketError>, Never>)
+            /// Somebody who waits for many connections, on this one's thread.
+            case call((Result<Int, WebSocketError>) -> Void)
+        }
     }
 
     /// Sends as soon as there is room.
@@ -41,7 +49,7 @@ extension WebSocket {
             // The end, or room, may have come on the way here, as told at `resultAtOnce`.
             if let result = sendAtOnce(outgoing) { return unsafe continuation.resume(returning: result) }
             let alarm = timeout.map { armSender(id, $0) }
-            let waiter = unsafe SendWaiter(id: id, outgoing: outgoing, alarm: alarm, continuation: continuation)
+            let waiter = unsafe SendWaiter(id: id, outgoing: outgoing, alarm: alarm, whenDone: .task(continuation))
             if outgoing.isFragment { sendersWaiting.prepend(waiter) } else { sendersWaiting.append(waiter) }
         }
     }
@@ -67,7 +75,10 @@ extension WebSocket {
 
     private func resume(_ sender: SendWaiter, with result: Result<Int, WebSocketError>) {
         if let alarm = sender.alarm { scheduler.disarm(alarm) }
-        unsafe sender.continuation.resume(returning: result)
+        switch sender.whenDone {
+        case .task(let continuation): unsafe continuation.resume(returning: result)
+        case .call(let tell): tell(result)
+        }
     }
 
     func failSenders() {
@@ -77,7 +88,7 @@ extension WebSocket {
         for sender in waiting { resume(sender, with: .failure(error)) }
     }
 
-    private func endSender(_ id: UInt64, _ error: WebSocketError) {
+    func endSender(_ id: UInt64, _ error: WebSocketError) {
         guard let index = sendersWaiting.firstIndex(where: { $0.id == id }) else { return }
         resume(sendersWaiting.remove(at: index), with: .failure(error))
     }

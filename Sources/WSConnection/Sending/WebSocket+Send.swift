@@ -137,6 +137,7 @@ extension WebSocket {
             var total = 0
             switch outgoing {
             case .message(let message, let compress): total = try enqueue(message, compress: compress)
+            case .encoded(let message): total = try enqueue(message)
             case .batch(let messages): for message in messages { total += try enqueue(message) }
             case .beginning: isFragmentedSendOpen = true
             case .fragment(let part, let isFinal): total = try enqueue(fragment: part, isFinal: isFinal)

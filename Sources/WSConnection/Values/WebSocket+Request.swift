@@ -17,13 +17,19 @@ extension WebSocket {
         /// Whether it asks for a WebSocket: a GET whose `Connection` lists `upgrade` and whose `Upgrade` lists `websocket`
         /// (RFC 6455 section 4.1).
         public let isUpgrade: Bool
-        /// Who sent it.
+        /// The other end of the connection that it came over: of the socket, or as a PROXY header says.
         public let peerAddress: SocketAddress?
         /// TLS version, cipher and client certificate; `nil` without TLS.
         public let tls: TLSDetails?
         /// The content; empty without any. The hook is asked before it is read.
         public package(set) var body: [UInt8] = []
         package var routing: RequestRouting
+
+        /// Who asks: `peerAddress`, or behind proxies that the server trusts whom they name
+        /// (`ServerOptions.trustedProxies`); `nil` when such a proxy does not say, or has no address to tell.
+        public var clientAddress: SocketAddress? {
+            if let forwarding = routing.forwarding { forwarding.clientAddress } else { peerAddress }
+        }
 
         /// What stands in the path where the route has a parameter, percent-decoded: `room` of `/chat/:room`, and `*` for
         /// the rest of a path whose route ends in one.
@@ -57,11 +63,20 @@ package struct RequestRouting: Sendable {
     package var parameters: [String: String]
     /// What the authorisation hook attached.
     package var value: (any Sendable)?
+    /// What trusted proxies say of who asks, where that is not the peer.
+    package var forwarding: Forwarding?
+
+    package struct Forwarding: Sendable {
+        /// `nil` when they do not know.
+        package let clientAddress: SocketAddress?
+
+        package init(clientAddress: SocketAddress?) { self.clientAddress = clientAddress }
+    }
 
     package init(parameters: [String: String] = [:], value: (any Sendable)? = nil) {
         self.parameters = parameters
         self.value = value
     }
 
-    package var isEmpty: Bool { parameters.isEmpty && value == nil }
+    package var isEmpty: Bool { parameters.isEmpty && value == nil && forwarding == nil }
 }

@@ -10,8 +10,8 @@ final class CompressionContexts: @unchecked Sendable {
     let keepsSendContext: Bool
     private let receiveWindowBits: Int
     private let keepsReceiveContext: Bool
-    private let level: Int
-    private let memoryLevel: Int
+    let level: Int
+    let memoryLevel: Int
     /// Whether the fragmented message being sent is compressed.
     var isCompressingFragments = false
     private var deflater: Deflater?
@@ -49,6 +49,9 @@ final class CompressionContexts: @unchecked Sendable {
     func endSentMessage() {
         if !keepsSendContext { deflater = nil }
     }
+
+    /// The next message refers to nothing that was sent before.
+    func forgetSent() { deflater = nil }
 
     /// A message has been received.
     func endReceivedMessage() {

@@ -23,8 +23,9 @@ extension MessageAssembler {
             let progress = unsafe appendInflated(rest, with: inflater, room: room)
             consumed &+= progress.consumed
             inflatedCount &+= progress.produced
-            if inflatedCount > limit { return .failed(.inflatedTooBig(limit: limit)) }
+            // The bad byte first: whether it comes in one step with the limit depends on where the stream is cut.
             if isText, !isUTF8(from: start) { return .failed(.textNotUTF8) }
+            if inflatedCount > limit { return .failed(.inflatedTooBig(limit: limit)) }
             let isStuck = consumed < part.count && progress.consumed == 0 && progress.produced == 0
             if progress.isMalformed || isStuck { return .failed(.malformedCompression) }
             if consumed == part.count {

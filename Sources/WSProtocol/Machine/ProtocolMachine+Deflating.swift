@@ -70,14 +70,23 @@ extension ProtocolMachine {
         }
     }
 
-    /// Queues what was compressed once for many, if this connection can send it: one whose window is at least as large, and
-    /// whose next message will not refer to this one.
+    /// Queues what was compressed once for many, if this connection can send it: one whose window is at least as large.
     mutating func sendCompressedOnce(_ message: EncodedMessage) -> Bool {
-        guard let compression, let compressed = message.compressed, !compression.keepsSendContext,
-            compressed.windowBits <= compression.sendWindowBits
+        guard let compression, case .compressed(let form) = message.shared,
+            form.windowBits <= compression.sendWindowBits
         else { return false }
-        appendFrame(message.opcode, isFinal: true, compressed.payload, isCompressed: true)
+        appendFrame(message.opcode, isFinal: true, form.payload, isCompressed: true)
+        // The peer has now seen what our compressor has not: distances would be off, so that it begins anew.
+        compression.forgetSent()
         return true
+    }
+
+    /// With what a message for many is compressed so that this connection can send it; `nil` when it compresses nothing.
+    package var sharedCompression: CompressionOptions? {
+        compression.map {
+            CompressionOptions(
+                sendWindowBits: $0.sendWindowBits, threshold: $0.threshold, level: $0.level, memoryLevel: $0.memoryLevel)
+        }
     }
 
     /// Queues a fragment, compressed if its message is.

@@ -26,8 +26,7 @@ extension ProtocolMachine {
         frame?.mask = header.mask.map { Mask.advance($0, by: taken) }
         guard frameRemaining == 0 else { return assembler.takeFragment() }
         frame = nil
-        countReceived(header.payloadCount)
-        return header.isFinal ? endCompressedMessage(header) : assembler.takeFragment()
+        return header.isFinal ? endCompressedMessage(header) : endDataFrame(header)
     }
 
     private mutating func endCompressedMessage(_ header: FrameHeader) -> ProtocolEvent? {

@@ -96,16 +96,19 @@ extension ProtocolMachine {
     private mutating func wholeMessage(
         _ header: FrameHeader, _ payload: UnsafeMutableRawBufferPointer
     ) -> ProtocolEvent? {
-        countReceived(header.payloadCount)
         let key = header.mask ?? 0
-        if header.opcode == .binary, payload.count >= Self.fusedCopyThreshold {
-            return unsafe .binary(Self.unmaskedCopy(of: payload, key: key))
+        if header.opcode == .binary {
+            countReceived(header.payloadCount)
+            if payload.count >= Self.fusedCopyThreshold {
+                return unsafe .binary(Self.unmaskedCopy(of: payload, key: key))
+            }
         }
         if key != 0 { unsafe Mask.apply(key, to: payload) }
         guard header.opcode == .text else { return unsafe .binary([UInt8](UnsafeRawBufferPointer(payload))) }
         // A checked span becomes a string in a third of the time that `String(validating:as:)` takes for a short message.
         let bytes = unsafe payload.assumingMemoryBound(to: UInt8.self)
         guard let text = try? unsafe UTF8Span(validating: bytes.span) else { return fail(.textNotUTF8) }
+        countReceived(header.payloadCount)
         return .text(String(copying: text))
     }
 
@@ -140,14 +143,16 @@ extension ProtocolMachine {
         frame?.mask = Mask.advance(key, by: part.count)
         guard frameRemaining == 0 else { return isControl ? nil : assembler.takeFragment() }
         frame = nil
+        guard isControl else { return endDataFrame(header) }
         countReceived(header.payloadCount)
-        return isControl ? endControlFrame(header.opcode) : endDataFrame(header)
+        return endControlFrame(header.opcode)
     }
 
+    /// A data frame that fails its message is not counted: cut otherwise, it would have failed before it was complete.
     mutating func endDataFrame(_ header: FrameHeader) -> ProtocolEvent? {
-        guard header.isFinal else { return assembler.takeFragment() }
-        let event = assembler.finish()
+        let event = header.isFinal ? assembler.finish() : assembler.takeFragment()
         if case .failure(let failure) = event { return fail(failure.kind) }
+        countReceived(header.payloadCount)
         return event
     }
 

@@ -33,10 +33,11 @@ extension ProtocolMachine {
             try checkMayBeginMessage()
             if sendCompressedOnce(message) { return message.payloadCount }
         }
-        guard isServer, !message.frame.isEmpty, !compresses(message.payloadCount, nil) else {
+        let compresses = message.isWorthCompressing && compresses(message.payloadCount, nil)
+        guard isServer, !message.frame.isEmpty, !compresses else {
             return switch message.payload {
-            case .text(let text): try send(text: text)
-            case .binary(let bytes): try send(binary: bytes)
+            case .text(let text): try send(text: text, compress: compresses)
+            case .binary(let bytes): try send(binary: bytes, compress: compresses)
             }
         }
         try checkMayBeginMessage()

@@ -13,7 +13,7 @@ struct Resource: Sendable {
     enum Maker: Sendable {
         case handler(Routes.Handler)
         /// From what the server knows of itself.
-        case server(@Sendable (ServerSettings) -> ServerResponse)
+        case server(@Sendable (ServerSettings) async -> ServerResponse)
     }
 
     var responders: [HTTPRequest.Method: Responder] = [:]

@@ -1,20 +1,20 @@
 /// The path of a route: `/rooms/:room/*`.
-struct RoutePattern: Sendable, Hashable {
-    enum Segment: Sendable, Hashable {
+package struct RoutePattern: Sendable, Hashable {
+    package enum Segment: Sendable, Hashable {
         /// Exactly this, percent-decoded.
         case literal(String)
         /// One segment, whatever it is unless empty; the name stands in `RoutePattern.names`.
         case parameter
     }
 
-    let segments: [Segment]
+    package let segments: [Segment]
     /// Whether any further segments may follow, or none: the path ended in `*`.
-    let hasTail: Bool
+    package let hasTail: Bool
     /// The parameters' names, in their order.
-    let names: [String]
+    package let names: [String]
 
-    /// - Returns: `nil` and why, in words, for what is no path.
-    init(_ path: String) throws(Flaw) {
+    /// - Throws: why it is no path, in words.
+    package init(_ path: String) throws(Flaw) {
         guard path.hasPrefix("/") else { throw Flaw(reason: "a path begins with a slash") }
         var parts = path.dropFirst().split(separator: "/", omittingEmptySubsequences: false).map(String.init)
         hasTail = parts.last == "*"
@@ -27,5 +27,5 @@ struct RoutePattern: Sendable, Hashable {
     }
 
     /// Why a path is none.
-    struct Flaw: Error { let reason: String }
+    package struct Flaw: Error { package let reason: String }
 }

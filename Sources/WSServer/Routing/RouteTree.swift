@@ -2,10 +2,10 @@
 /// nowhere, the next one is tried.
 ///
 /// Each node is visited at most once for a path, so no path costs more than there are routes.
-struct RouteTree<Place: Sendable>: Sendable {
-    struct Match {
-        let place: Place
-        let parameters: [String: String]
+package struct RouteTree<Place: Sendable>: Sendable {
+    package struct Match {
+        package let place: Place
+        package let parameters: [String: String]
     }
 
     private struct Leaf: Sendable {
@@ -23,10 +23,12 @@ struct RouteTree<Place: Sendable>: Sendable {
 
     private var nodes = [Node()]
 
+    package init() {}
+
     /// Puts something at a pattern's place, or changes what stands there.
     ///
     /// - Throws: what `change` throws; and a flaw when the names of the parameters differ from those given before.
-    mutating func update(
+    package mutating func update(
         _ pattern: RoutePattern, default new: Place, _ change: (inout Place) throws(RoutePattern.Flaw) -> Void
     ) throws(RoutePattern.Flaw) {
         let index = pattern.segments.reduce(0) { child(of: $0, $1) }
@@ -54,7 +56,7 @@ struct RouteTree<Place: Sendable>: Sendable {
     }
 
     /// What stands at a path, given its segments, percent-decoded.
-    func match(_ segments: [String]) -> Match? {
+    package func match(_ segments: [String]) -> Match? {
         var values: [String] = []
         guard let (leaf, tail) = find(segments[...], from: 0, &values) else { return nil }
         var parameters = Dictionary(zip(leaf.names, values)) { first, _ in first }

@@ -1,3 +1,4 @@
+internal import Glibc
 internal import HTTPTypes
 internal import WSConnection
 internal import WSProtocol
@@ -8,6 +9,9 @@ extension Conversation {
     func serve(_ request: IncomingRequest) async throws(Ending) -> WebSocket? {
         limit(nil, "")
         var seen = WebSocket.Request(request.head, peerAddress: peer, tls: tls)
+        let findings = believe(request)
+        if findings.clientAddress != peer { seen.routing.forwarding = .init(clientAddress: findings.clientAddress) }
+        externalOrigin = findings.externalOrigin
         switch settings.service {
         case .everyPath(let service): return try await open(request, seen, service)
         case .routes(let tree):
@@ -66,7 +70,7 @@ extension Conversation {
     ) async throws(Ending) -> ServerResponse {
         phase = .answering
         switch responder.make {
-        case .server(let make): return make(settings)
+        case .server(let make): return await make(settings)
         case .handler(let handler):
             let time = settings.options.routeTimeout
             return try await wait("route \(request.method) \(request.path)", time) { try await handler(request) }
@@ -133,12 +137,18 @@ extension Conversation {
             mayGoOn && request.mayKeepAlive && (isBodyRead || !request.hasBody) && !asksForEnd && !isStopping
             && requestCount < settings.options.maxRequestsPerConnection
         let answer = Answer(status: response.status.code, fields: response.headers, body: response.body)
-        try await write(answer, isToHead: request.head.method == .head, keepsAlive: keepsAlive)
+        try await write(answer, keepsAlive: keepsAlive)
         if !keepsAlive { throw .over }
     }
 
-    func write(_ answer: Answer, isToHead: Bool, keepsAlive: Bool) async throws(Ending) {
-        try await send(answer.bytes(isToHead: isToHead, keepsAlive: keepsAlive))
+    /// Answers the present request. "An origin server with a clock MUST generate a Date header field" (RFC 9110 section
+    /// 6.6.1).
+    func write(_ answer: Answer, keepsAlive: Bool) async throws(Ending) {
+        var answer = answer
+        if answer.fields[.date] == nil {
+            answer.fields[.date] = CalendarTime(secondsSince1970: Int64(time(nil))).http
+        }
+        try await send(answer.bytes(isToHead: asksForHead, keepsAlive: keepsAlive))
     }
 
     /// Writes; a peer that takes nothing for `writeTimeout` is cut.

@@ -30,10 +30,10 @@ extension Conversation {
     }
 
     private func judge(_ request: IncomingRequest, _ service: WebSocketService) async throws(Ending) -> Acceptance {
-        switch service.evaluate(request.head, isTLS: tls != nil) {
+        switch service.evaluate(request.head, isTLS: tls != nil || isSecureAtProxy, externalOrigin) {
         case .accept(let acceptance): return acceptance
         case .refuse(let refusal):
-            try await write(Answer(refusal), isToHead: request.head.method == .head, keepsAlive: false)
+            try await write(Answer(refusal), keepsAlive: false)
             throw .over
         }
     }

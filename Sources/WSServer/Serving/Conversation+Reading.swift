@@ -15,6 +15,8 @@ extension Conversation {
         }
         if requestCount > 0 { limitHead() }
         while true {
+            // What was read before it was dropped is not served any more.
+            if isDropped { throw .lost(WebSocketError(.closed, "it was dropped", phase: .handshake)) }
             do {
                 if let request = try reader.nextHead() { return request }
             } catch {
@@ -36,10 +38,16 @@ extension Conversation {
                 throw .refused(Refusal(error))
             }
             // Whoever sends it already needs no invitation (RFC 9110 section 10.1.1).
-            if mayInvite { try await send(Array("HTTP/1.1 100 Continue\r\n\r\n".utf8)) }
+            if mayInvite { try await invite() }
             mayInvite = false
             try await receive(mayEnd: false)
         }
+    }
+
+    private func invite() async throws(Ending) {
+        try await send(Array("HTTP/1.1 100 Continue\r\n\r\n".utf8))
+        phase = .listening
+        limitHead()
     }
 
     private func limitHead() {

@@ -33,8 +33,13 @@ final class Conversation: @unchecked Sendable {
 
     let scheduler: Scheduler
     let settings: ServerSettings
-    let peer: SocketAddress?
-    let local: SocketAddress?
+    /// The two ends: of the socket, or as the PROXY header says.
+    var peer: SocketAddress?
+    var local: SocketAddress?
+    /// Whether the client spoke TLS to the proxy that wrote the PROXY header.
+    var isSecureAtProxy = false
+    /// The origin that the client of the present request sees, where a trusted proxy says so.
+    var externalOrigin: WebOrigin?
     let driver: StreamDriver
     var reader: RequestReader
     var tls: TLSDetails?
@@ -43,6 +48,9 @@ final class Conversation: @unchecked Sendable {
     /// Ends the hook or the route that is waited for.
     var abandonErrand: (() -> Void)?
     private(set) var requestCount = 0
+    /// Whether the present request wants no content in its answer.
+    private(set) var asksForHead = false
+    private(set) var isDropped = false
     /// Whether a request was answered and another may come: it counts as a connection then, not as a handshake.
     private(set) var isKept = false
     private let deadline: Alarm
@@ -71,10 +79,13 @@ final class Conversation: @unchecked Sendable {
         defer { scheduler.disarm(deadline) }
         do {
             limit(settings.options.handshakeTimeout, "no handshake within \(settings.options.handshakeTimeout)")
+            try await readProxyHeader()
             try await startTLS()
             while true {
+                asksForHead = false
                 let request = try await nextRequest()
                 requestCount += 1
+                asksForHead = request.head.method == .head
                 if let connection = try await serve(request) { return connection }
                 try await goOn()
             }
@@ -96,6 +107,7 @@ final class Conversation: @unchecked Sendable {
 
     /// Drops it, whatever it is at.
     func abort() {
+        isDropped = true
         driver.abort(WebSocketError(.closed, "the server is shutting down", phase: .handshake))
         abandonErrand?()
         if case .leaving(let close) = phase { close.end() }
@@ -127,11 +139,11 @@ final class Conversation: @unchecked Sendable {
             settings.load.handshakeIsKept()
         }
         // A peer that sends many requests at once must not keep all others waiting.
-        await withUnsafeTurn()
+        await nextRound()
         if isStopping { throw .over }
     }
 
-    private func withUnsafeTurn() async {
+    private func nextRound() async {
         await unsafe withUnsafeContinuation { continuation in
             scheduler.deferAction { unsafe continuation.resume() }
         }
@@ -143,7 +155,7 @@ final class Conversation: @unchecked Sendable {
             case .lost: driver.stream.close()
             case .over: await leave()
             case .refused(let refusal):
-                try await write(Answer(refusal), isToHead: false, keepsAlive: false)
+                try await write(Answer(refusal), keepsAlive: false)
                 await leave()
             }
         } catch {

@@ -21,8 +21,11 @@ struct WebSocketService: Sendable {
     }
 
     /// Judges a request by the rules of the protocol and of this route.
-    func evaluate(_ head: RequestHead, isTLS: Bool) -> ServerHandshake.Verdict {
+    ///
+    /// - Parameter origin: what the client sees, where a trusted proxy says so.
+    func evaluate(_ head: RequestHead, isTLS: Bool, _ origin: WebOrigin?) -> ServerHandshake.Verdict {
         var rules = rules
+        rules.externalOrigin = origin
         rules.isTLS = isTLS
         return ServerHandshake.evaluate(head, rules: rules)
     }

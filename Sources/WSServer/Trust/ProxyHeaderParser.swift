@@ -20,6 +20,19 @@ struct ProxyHeaderParser: Sendable {
     /// The longest line of version 1 with its end (section 2.1).
     static let longestLine = 107
 
+    /// How many bytes are missing at least: so many can be read without any that belong to what follows.
+    var leastMissing: Int {
+        switch state {
+        // The shortest there is: `PROXY UNKNOWN` and its line's end.
+        case .signature: ProxyHeaderParser.shortest - held.count
+        case .line: max(ProxyHeaderParser.shortest - held.count, 1)
+        case .fixedPart: ProxyHeaderV2.fixedLength - held.count
+        case .body(let total): total - held.count
+        }
+    }
+
+    private static let shortest = 15
+
     /// Takes the next bytes. Those behind the header are left alone.
     ///
     /// - Returns: how many bytes were taken, all of them unless the header is complete; and the header once it is.

@@ -13,15 +13,16 @@ struct ServeChat: AsyncParsableCommand {
     @OptionGroup var place: ServeOptions
 
     func run() async throws {
-        let options = place.serverOptions(on: try place.makeSchedulers())
-        let room = ChatRoom(on: options.schedulers.next())
-        try await Serving(place: place, options: options).run { ws in
-            try await room.join(ws)
-            for try await message in ws {
-                guard case .text(let text) = message else {
-                    return try await ws.close(code: .unsupportedData, reason: "only text is spoken here")
+        try await Serving(place: place).run { options in
+            let room = ChatRoom(on: options.schedulers.next())
+            return .perConnection { ws in
+                try await room.join(ws)
+                for try await message in ws {
+                    guard case .text(let text) = message else {
+                        return try await ws.close(code: .unsupportedData, reason: "only text is spoken here")
+                    }
+                    try await room.say(text, by: ws)
                 }
-                try await room.say(text, by: ws)
             }
         }
     }

@@ -8,6 +8,8 @@ struct ServeEcho: AsyncParsableCommand {
 
     @OptionGroup var place: ServeOptions
 
+    @OptionGroup var workers: WorkerArguments
+
     @Flag(
         help: """
             Answer from a synchronous handler. It cannot wait for a peer that sends but does not read: such a \
@@ -15,16 +17,23 @@ struct ServeEcho: AsyncParsableCommand {
             """)
     var sync = false
 
+    func validate() throws {
+        guard workers.count != nil else { return }
+        if place.unixPath != nil { throw ValidationError("--workers share a port: they cannot serve --unix") }
+        if place.inspect != nil { throw ValidationError("--inspect looks into one process, not into --workers") }
+    }
+
     func run() async throws {
-        var options = place.serverOptions(on: try place.makeSchedulers())
-        guard sync else {
-            return try await Serving(place: place, options: options).run { ws in
-                for try await message in ws { try await ws.send(message) }
+        try await Serving(place: place, workers: workers).run { options in
+            guard sync else {
+                return .perConnection { ws in
+                    for try await message in ws { try await ws.send(message) }
+                }
+            }
+            options.limits.outboundHighWater = max(1 << 20, options.limits.messageSize)
+            return .perMessage { ws, message in
+                if ws.trySend(message) == .full { SlowReader.drop(ws) }
             }
         }
-        options.limits.outboundHighWater = max(1 << 20, options.limits.messageSize)
-        try await Serving(place: place, options: options).run(onMessage: { ws, message in
-            if ws.trySend(message) == .full { SlowReader.drop(ws) }
-        })
     }
 }

@@ -34,6 +34,14 @@ struct ServeOptions: ParsableArguments {
     @Option(help: "Let `hansom top PATH` look at the server's processes, by a Unix-domain socket there.")
     var inspect: String?
 
+    static let defaultHost = "127.0.0.1"
+    static let defaultPort = 8080
+
+    var place: ServePlace {
+        if let unixPath { return .unix(path: unixPath) }
+        return .tcp(host: host ?? ServeOptions.defaultHost, port: port ?? ServeOptions.defaultPort)
+    }
+
     func validate() throws {
         if unixPath != nil && (host != nil || port != nil) {
             throw ValidationError("--unix and --host or --port contradict each other")

@@ -1,38 +1,37 @@
 internal import Actors
 internal import WSServer
 
-/// A server's life, from listening to the signal that ends it.
+/// A server's life, from listening to the signal that ends it: in this process, or in several that it keeps.
 struct Serving {
     let place: ServeOptions
-    let options: ServerOptions
+    /// `nil` for a server that is always one process.
+    var workers: WorkerArguments?
 
     /// How long peers and handlers may take to end.
-    private static let grace = Duration.seconds(5)
+    static let grace = Duration.seconds(5)
 
-    /// Serves each connection with `handler`, which runs as the connection.
-    func run(_ handler: @escaping WebSocket.Handler) async throws {
-        try await serve {
-            if let path = place.unixPath {
-                return try await WebSocketServer.listen(unixPath: path, options: options, handler: handler)
-            }
-            return try await WebSocketServer.listen(
-                host: place.host ?? "127.0.0.1", port: place.port ?? 8080, options: options, handler: handler)
+    /// Serves what `make` makes, which may change the options first. It is called only in a process that serves.
+    func run(_ make: (inout ServerOptions) throws -> Service) async throws {
+        if let count = workers?.count, workers?.channel == nil {
+            return try await WorkerGroup(place: place, count: count).run()
+        }
+        let limit = DescriptorLimit.raise()
+        var options = place.serverOptions(on: try place.makeSchedulers())
+        let service = try make(&options)
+        options.maxConnections = min(
+            options.maxConnections,
+            DescriptorLimit.connections(within: limit, schedulers: options.schedulers.schedulers.count))
+        guard let channel = workers?.channel else { return try await serveAlone(service, options) }
+        try await Worker(descriptor: channel).run { place, ticketKey in
+            var options = options
+            options.reusesPort = true
+            options.tls?.sessionTicketKey = ticketKey
+            return (try await service.listen(at: place, options), options.maxConnections)
         }
     }
 
-    /// Serves each message with `handler`, without suspending.
-    func run(onMessage handler: @escaping WebSocket.MessageHandler) async throws {
-        try await serve {
-            if let path = place.unixPath {
-                return try await WebSocketServer.listen(unixPath: path, options: options, onMessage: handler)
-            }
-            return try await WebSocketServer.listen(
-                host: place.host ?? "127.0.0.1", port: place.port ?? 8080, options: options, onMessage: handler)
-        }
-    }
-
-    private func serve(_ listen: () async throws -> WebSocketServer) async throws {
-        let server = try await listen()
+    private func serveAlone(_ service: Service, _ options: ServerOptions) async throws {
+        let server = try await service.listen(at: place.place, options)
         var inspection: WebSocketServer?
         if let path = place.inspect {
             inspection = try await WebSocketServer.serveSnapshots(unixPath: path, of: options.schedulers)
@@ -44,7 +43,7 @@ struct Serving {
         await inspection?.forceClose()
     }
 
-    private static func name(of server: WebSocketServer) -> String {
+    static func name(of server: WebSocketServer) -> String {
         if case .unix(let path) = server.address { return "unix:\(Printable(path))" }
         return "\(server.isSecure ? "wss" : "ws")://\(server.address)"
     }

@@ -90,3 +90,70 @@ func upgrade(_ descriptor: Int32, _ head: [UInt8]) async throws -> Bool {
     // end
     return wasAccepted
 }
+
+func listenWithRoutes() async throws -> WebSocketServer {
+    // guide: routes
+    var routes = Routes()
+    routes.get("/hello/:name") { request in
+        ServerResponse(text: "Hello, \(request.parameters["name"] ?? "you")!\n")
+    }
+    routes.post("/notes") { request in
+        print(String(decoding: request.body, as: UTF8.self))
+        return ServerResponse(status: .created)
+    }
+    routes.file("/", at: "page.html")
+    routes.health("/health")
+    routes.readiness("/ready")
+    routes.metrics("/metrics")
+    routes.webSocket("/chat/:room") { ws in
+        let room = ws.request?.parameters["room"] ?? ""
+        for try await message in ws { try await ws.send(.text("\(room): \(message)")) }
+    }
+    let server = try await WebSocketServer.listen(port: 0, routes: routes)
+    // end
+    return server
+}
+
+func addUpgradingRoutes(to routes: inout Routes) {
+    // guide: route-options
+    var small = RouteOptions(origins: .list(["https://example.com"]), subprotocols: .preferring(["chat"]))
+    small.limits = WebSocket.Limits()
+    small.limits?.messageSize = 4096
+    small.idleTimeout = .own(.seconds(30))
+    let options = small
+
+    routes.webSocket("/small", options: options, onMessage: { ws, message in ws.trySend(message) })
+    routes.get("/both") { request in
+        request.isUpgrade
+            ? .upgrade(options: options) { ws in for try await message in ws { try await ws.send(message) } }
+            : ServerResponse(text: "Come with a WebSocket.\n")
+    }
+    // end
+}
+
+func authorize(_ find: @escaping @Sendable (String) async throws -> Int?) async throws -> WebSocketServer {
+    // guide: authorize
+    struct User: Sendable { let id: Int }
+
+    var options = ServerOptions()
+    options.authorize = { request in
+        guard let token = request.headers[.authorization], let id = try await find(token) else {
+            return .refuse(ServerResponse(status: .unauthorized, headers: [.wwwAuthenticate: "Bearer"]))
+        }
+        return .accept(User(id: id))
+    }
+    let server = try await WebSocketServer.listen(port: 0, options: options) { ws in
+        guard let user = ws.request?.value(as: User.self) else { return }
+        try await ws.send(.text("Hello, number \(user.id)!"))
+    }
+    // end
+    return server
+}
+
+func accept(_ pipe: BytePipe, _ request: RequestHead) async throws {
+    // guide: accept
+    try await WebSocketServer.accept(over: pipe, request: request) { ws in
+        for try await message in ws { try await ws.send(message) }
+    }
+    // end
+}

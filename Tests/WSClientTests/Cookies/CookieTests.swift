@@ -33,6 +33,10 @@ struct CookieTests {
             ("a=1; Domain=127.0.0.1", "ws://127.0.0.1/", "ws://127.0.0.1/", "a=1"),
             ("a=1", "ws://[::1]/", "ws://[::1]:8080/", "a=1"),
             ("a=1", "ws+unix:///a.sock:/", "ws+unix:///a.sock:/", "a=1"),
+            // To Swift a mark makes one character of itself and what stands before it. To the protocol it does not.
+            ("a;\u{301}b=1", "ws://e.com/", "ws://e.com/", nil), ("a=1;\u{301}b", "ws://e.com/", "ws://e.com/", "a=1"),
+            ("__Host-\u{301}a=1; Path=/p", "wss://e.com/", "wss://e.com/p", nil),
+            ("a=1; Path=/\u{301}", "ws://e.com/", "ws://e.com/", nil),
         ] as [(String, String, String, String?)])
     func `sends a cookie to the hosts that it is for (C5)`(
         field: String, from: String, to: String, expected: String?

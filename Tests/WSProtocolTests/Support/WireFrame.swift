@@ -64,9 +64,8 @@ struct WireFrame: Equatable {
         }
         while !rest.isEmpty {
             let head = take(2)
-            var count = Int(head[1] & 0x7F)
-            if count == 126 { count = take(2).reduce(0) { $0 << 8 | Int($1) } }
-            if count == 127 { count = take(8).reduce(0) { $0 << 8 | Int($1) } }
+            let short = Int(head[1] & 0x7F)
+            let count = short < 126 ? short : take(short == 126 ? 2 : 8).reduce(0) { $0 << 8 | Int($1) }
             let mask = head[1] & 0x80 == 0 ? [0, 0, 0, 0] : take(4)
             frames.append(
                 WireFrame(

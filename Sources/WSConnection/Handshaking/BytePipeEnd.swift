@@ -1,6 +1,5 @@
 internal import Actors
 internal import HansomTransport
-internal import WSConnection
 
 /// The end of a `BytePipe` that the program has: read and written with `await`, by two tasks at once if need be.
 @safe final class BytePipeEnd: StreamObserver, @unchecked Sendable {

@@ -1,10 +1,10 @@
 public import Actors
-internal import HansomTransport
+package import HansomTransport
 internal import Synchronization
-internal import WSConnection
 
-/// A pipe in memory that a WebSocket can be opened over (`WebSocket.connect(over:to:options:)`), so that its bytes may
-/// travel by whatever you have: an SSH channel, another library's TLS, a test.
+/// A pipe in memory that a WebSocket can be opened over, so that its bytes may travel by whatever you have: an SSH channel,
+/// another library's TLS or HTTP, a test. (`WebSocket.connect(over:to:options:)` of the client,
+/// `WebSocketServer.accept(over:request:)` of the server.)
 ///
 /// The WebSocket has one end. You have the other: read from it what must travel, and write to it what has come. It
 /// holds a bounded number of bytes each way: who writes waits until there is room.
@@ -12,7 +12,7 @@ public actor BytePipe {
     private nonisolated let scheduler: Scheduler
     private nonisolated let isTaken = Atomic<Bool>(false)
     /// The WebSocket's end.
-    nonisolated let near: PipeStream
+    package nonisolated let near: PipeStream
     private let far: BytePipeEnd
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe scheduler.asUnownedSerialExecutor() }
@@ -51,10 +51,10 @@ public actor BytePipe {
     public func close() { far.close() }
 
     /// Whether the WebSocket's end was free; it is taken then.
-    nonisolated func take() -> Bool { !isTaken.exchange(true, ordering: .acquiringAndReleasing) }
+    package nonisolated func take() -> Bool { !isTaken.exchange(true, ordering: .acquiringAndReleasing) }
 
-    nonisolated func giveBack() { isTaken.store(false, ordering: .releasing) }
+    package nonisolated func giveBack() { isTaken.store(false, ordering: .releasing) }
 
     /// Where the WebSocket's end belongs.
-    nonisolated var home: Scheduler { scheduler }
+    package nonisolated var home: Scheduler { scheduler }
 }

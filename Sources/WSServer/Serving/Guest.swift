@@ -1,0 +1,67 @@
+internal import Actors
+internal import HansomTransport
+internal import WSConnection
+
+/// A conversation on a stream that somebody else has accepted: it belongs to no server's tree, but to the task that waits
+/// for it.
+actor Guest {
+    /// The stream, and who is at its other end.
+    struct Visit: Sendable {
+        nonisolated(unsafe) let stream: any ByteStream
+        let peer: SocketAddress?
+        let local: SocketAddress?
+        /// What was read from it so far.
+        let received: [UInt8]
+        // Safety (stream): it is handed over before it is used; from then on only the scheduler's thread touches it.
+    }
+
+    private let scheduler: Scheduler
+    private let visit: Visit
+    private let settings: ServerSettings
+    private var conversation: Conversation?
+    private var isCancelled = false
+
+    private init(_ visit: Visit, _ settings: ServerSettings, on scheduler: Scheduler) {
+        self.scheduler = scheduler
+        self.visit = visit
+        self.settings = settings
+    }
+
+    nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe scheduler.asUnownedSerialExecutor() }
+
+    /// Serves it to its end, or that of the WebSocket that it becomes. Cancelling the task ends it, a WebSocket with 1001.
+    ///
+    /// - Returns: whether it became a WebSocket.
+    static func serve(_ visit: Visit, _ settings: ServerSettings, on scheduler: Scheduler) async -> Bool {
+        guard let connection = await Guest(visit, settings, on: scheduler).run() else { return false }
+        await withTaskCancellationHandler {
+            _ = await connection.pid.down()
+        } onCancel: {
+            connection.pid.exit(.shutdown)
+        }
+        return true
+    }
+
+    private func run() async -> WebSocket? {
+        await withTaskCancellationHandler {
+            await converse()
+        } onCancel: {
+            scheduler.run { self.onOwnThread { $0.cancel() } }
+        }
+    }
+
+    private func cancel() {
+        isCancelled = true
+        conversation?.abort()
+    }
+
+    /// A function of its own, so that it runs here and not where the handler above would run a closure.
+    private func converse() async -> WebSocket? {
+        let conversation = unsafe Conversation(
+            visit.stream, peer: visit.peer, local: visit.local, received: visit.received, on: scheduler, settings)
+        self.conversation = conversation
+        defer { self.conversation = nil }
+        if isCancelled { conversation.abort() }
+        return await conversation.run()
+    }
+}

@@ -1,0 +1,54 @@
+internal import HansomTransport
+internal import WSConnection
+internal import WSProtocol
+
+/// Whom the server believes to speak to: what stands in front of the bytes, and what trusted proxies say in a request.
+extension Conversation {
+    /// Reads the PROXY header, where one is to come; before TLS, since the proxy writes it before the client's bytes.
+    ///
+    /// No more is read than belongs to it: what follows may be TLS, which reads for itself.
+    func readProxyHeader() async throws(Ending) {
+        let allowed = settings.options.proxyProtocol
+        guard !allowed.isEmpty else { return }
+        guard allowed.covers(peer) else {
+            throw .lost(proxyFault("PROXY protocol: \(peer?.description ?? "a peer without an address") may not speak it here"))
+        }
+        var parser = ProxyHeaderParser()
+        while true {
+            let bytes = try await read(atMost: parser.leastMissing)
+            do {
+                if let header = try parser.parse(bytes).header { return heed(header) }
+            } catch {
+                throw .lost(proxyFault(error.description))
+            }
+        }
+    }
+
+    private func read(atMost count: Int) async throws(Ending) -> [UInt8] {
+        let bytes: [UInt8]
+        do {
+            bytes = try await driver.read(atMost: count)
+        } catch {
+            throw .lost(error)
+        }
+        guard !bytes.isEmpty else { throw .lost(proxyFault("PROXY protocol: the peer ended the connection within its header")) }
+        return bytes
+    }
+
+    private func proxyFault(_ message: String) -> WebSocketError {
+        WebSocketError(.proxy, message, phase: .proxy)
+    }
+
+    private func heed(_ header: ProxyHeader) {
+        isSecureAtProxy = header.isSecure == true
+        guard let ends = header.ends else { return }
+        (peer, local) = (ends.source, ends.destination)
+    }
+
+    /// What trusted proxies say of a request, once its head has come.
+    func believe(_ request: IncomingRequest) -> TrustedProxies.Findings {
+        let trusted = TrustedProxies(
+            ranges: settings.options.trustedProxies, headers: settings.options.forwardedHeaders)
+        return trusted.judge(request.head.fields, peer: peer, isTLS: tls != nil || isSecureAtProxy)
+    }
+}

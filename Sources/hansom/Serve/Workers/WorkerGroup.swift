@@ -1,0 +1,120 @@
+internal import Actors
+internal import ArgumentParser
+internal import Glibc
+internal import WSServer
+
+/// Several processes that serve on one port (SO_REUSEPORT, socket(7)), and the one that keeps them: it holds no
+/// connections, starts again whoever ends, and ends all together.
+///
+/// The kernel gives each connection to a worker by its addresses and ports, whatever the workers have to do. A worker
+/// that ends takes with it the connections that it had not accepted yet, unless `net.ipv4.tcp_migrate_req` is 1.
+struct WorkerGroup {
+    let place: ServeOptions
+    let count: Int
+
+    /// So many ends in a minute are not helped by another start.
+    private static let restartsOfEach = 5
+    private static let period = Duration.seconds(60)
+    private static let backoff = RestartBackoff(first: .milliseconds(100), most: .seconds(1))
+    /// What a worker may take longer than its peers may.
+    private static let margin = Duration.seconds(2)
+
+    private enum Outcome { case signal, gaveUp }
+
+    /// Serves until a signal ends it, or workers end too often.
+    func run() async throws {
+        let announcer = Announcer()
+        let schedulers = try WorkerGroup.makeSchedulers(count, announcer)
+        let port = try await ReservedPort(
+            host: place.host ?? ServeOptions.defaultHost, port: place.port ?? ServeOptions.defaultPort, on: schedulers)
+        let setup = WorkerKeeper.Setup(
+            arguments: Array(CommandLine.arguments.dropFirst()),
+            order: .serve(
+                host: port.address.host, port: port.address.port ?? 0, ticketKey: WorkerGroup.makeTicketKey()),
+            schedulers: schedulers, group: ProcessGroup("workers"), grace: Serving.grace + WorkerGroup.margin)
+        let tree = try await start(setup, announcer)
+        let signals = Signals.catchNext()
+        let announcing = try announcer.begin("listening on \(try await WorkerGroup.address(of: setup.group))")
+        let outcome = await WorkerGroup.firstOf(signals, tree)
+        // All at once, and not one after the other as the supervisor stops them.
+        setup.group.broadcast(.drain)
+        await tree.stop()
+        announcer.end()
+        await announcing.value
+        withExtendedLifetime(port) {}
+        if outcome == .gaveUp { throw ExitCode(1) }
+    }
+
+    private func start(_ setup: WorkerKeeper.Setup, _ announcer: Announcer) async throws -> RunningSupervisor {
+        let supervisor = Supervisor(
+            .oneForOne, id: "workers", maxRestarts: WorkerGroup.restartsOfEach * count, period: WorkerGroup.period,
+            backoff: WorkerGroup.backoff
+        ) {
+            for number in 1...count {
+                // The keeper bounds by itself how long the worker takes.
+                Child("worker \(number)", restart: .transient, shutdown: .infinity) {
+                    try await WorkerKeeper.start("worker \(number)", setup, announcer)
+                }
+            }
+        }
+        do {
+            return try await supervisor.start(on: setup.schedulers.next())
+        } catch let error as SupervisorError {
+            throw WorkerGroup.failure(error)
+        }
+    }
+
+    /// A worker that ended with an exit code has said why.
+    private static func failure(_ error: SupervisorError) -> any Error {
+        let reason = (error.underlying as? CallError)?.reason
+        if case .exited(let code)? = reason?.error as? ChildProcess.End, code != 0 { return ExitCode(code) }
+        return CommandFailure("\(error.child ?? "a worker") could not be started: \(reason?.error ?? error)")
+    }
+
+    private static func address(of group: ProcessGroup<WorkerKeeper.Input>) async throws -> String {
+        guard let worker = group.members.first else { throw CommandFailure("the workers have ended") }
+        return try await worker.call { .whenServing($0) }.address
+    }
+
+    private static func firstOf(_ signals: AsyncStream<Int32>, _ tree: RunningSupervisor) async -> Outcome {
+        let (outcomes, outcome) = AsyncStream<Outcome>.makeStream()
+        Task {
+            for await _ in signals { outcome.yield(.signal) }
+        }
+        Task {
+            _ = await tree.down()
+            outcome.yield(.gaveUp)
+        }
+        return await outcomes.first { _ in true } ?? .gaveUp
+    }
+
+    // MARK: Parts
+
+    /// One scheduler is enough for those who only wait; each worker has a thread that waits for its end.
+    private static func makeSchedulers(_ count: Int, _ announcer: Announcer) throws -> SchedulerGroup {
+        let system = SystemSettings { event in
+            switch event {
+            case .restart(let report):
+                announcer.warn("\(report.child) \(words(for: report.reason)); it is started again")
+            case .giveUp(let report):
+                announcer.warn(
+                    "\(report.child) \(words(for: report.reason)); more than \(report.allowed) ends within a minute, giving up"
+                )
+            case .crash, .longJob, .longMailbox: break
+            }
+        }
+        return try SchedulerGroup(options: .init(count: 1, name: "workers", blockingThreads: count + 4, system: system))
+    }
+
+    private static func words(for reason: ExitReason) -> String {
+        if let end = reason.error as? ChildProcess.End { return "\(end)" }
+        if let error = reason.error as? SupervisorError { return "could not be started: \(error)" }
+        return "ended: \(reason)"
+    }
+
+    /// What encrypts the tickets of all workers: made here and told to them, and written nowhere.
+    private static func makeTicketKey() -> [UInt8] {
+        var random = SystemRandomNumberGenerator()
+        return (0..<80).map { _ in .random(in: 0...255, using: &random) }
+    }
+}
