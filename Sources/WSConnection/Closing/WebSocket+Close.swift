@@ -127,6 +127,7 @@ extension WebSocket {
     /// Ends it now: what waits is written as far as the stream takes it at once.
     package func drop() {
         guard phase != .released else { return }
+        endHeldBack()
         if machine.state == .open { try? sendClose(.goingAway, "") }
         flush()
         guard phase != .released else { return }
