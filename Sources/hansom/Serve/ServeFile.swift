@@ -11,7 +11,7 @@ struct ServeFile: AsyncParsableCommand {
             """)
 
     @Option(help: ArgumentHelp("Serve what this file says.", valueName: "file"))
-    var config: String
+    var config: String?
 
     @Flag(help: "Say whether the file can be served, and end.")
     var check = false
@@ -20,13 +20,22 @@ struct ServeFile: AsyncParsableCommand {
 
     @OptionGroup var workers: WorkerArguments
 
+    func validate() throws {
+        if config == nil { throw ValidationError("serve what? echo, chat, or what a file says: --config FILE") }
+    }
+
     func run() async throws {
+        guard let config else { return }
         var file = try await ConfigurationFile(path: config)
         try file.override { settings in
             try place.apply(to: &settings)
             workers.apply(to: &settings)
         }
-        try file.check()
+        do {
+            try file.check()
+        } catch {
+            throw CommandFailure("\(config): \(error.message)", exitCode: error.exitCode)
+        }
         let service = file.makeService()
         if check {
             try await ServeCheck.run(file.settings, service)

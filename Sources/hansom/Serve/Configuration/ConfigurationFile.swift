@@ -24,7 +24,7 @@ struct ConfigurationFile: Sendable {
             throw CommandFailure("\(path): \(error)")
         }
         do throws(CommandFailure) {
-            try self.init(ConfigurationValue(json: bytes), folder: FilePath.folder(of: path))
+            try self.init(try ConfigurationParser.parse(bytes), folder: FilePath.folder(of: path))
         } catch {
             throw CommandFailure("\(path): \(error.message)")
         }
