@@ -19,23 +19,28 @@ struct Serving {
         var options = settings.options
         options.schedulers = try settings.makeSchedulers()
         let service = try make(&options)
-        options.maxConnections = min(
-            options.maxConnections,
-            DescriptorLimit.connections(within: limit, schedulers: options.schedulers.schedulers.count))
+        let room = DescriptorLimit.connections(within: limit, schedulers: options.schedulers.schedulers.count)
+        let watch = FullWatch(
+            maxConnections: min(options.maxConnections, room), descriptors: room < options.maxConnections ? limit : nil,
+            prefix: settings.workerChannel == nil ? "" : "process \(getpid()) has ")
+        options.maxConnections = watch.maxConnections
         let log = try settings.accessLog.map { (log) throws(CommandFailure) in
             try AccessLogFile(log, on: options.schedulers)
         }
         options.accessLog = log?.log
         if let channel = settings.workerChannel {
-            try await Worker(descriptor: channel, settings: settings, log: log).run(service, options)
+            try await Worker(descriptor: channel, settings: settings, log: log).run(service, options, watch)
         } else {
-            try await serveAlone(service, options, log)
+            try await serveAlone(service, options, log, watch)
         }
         await log?.flush()
     }
 
-    private func serveAlone(_ service: Service, _ options: ServerOptions, _ log: AccessLogFile?) async throws {
+    private func serveAlone(
+        _ service: Service, _ options: ServerOptions, _ log: AccessLogFile?, _ watch: FullWatch
+    ) async throws {
         let server = try await service.listen(on: settings.places.map(\.endpoint), options)
+        let watching = watch.start(server, on: options.schedulers.next())
         var others: [WebSocketServer] = []
         if let path = settings.inspect {
             others.append(try await WebSocketServer.serveSnapshots(unixPath: path, of: options.schedulers))
@@ -53,6 +58,7 @@ struct Serving {
         }
         for await _ in signals {}
         reloading?.cancel()
+        watching.exit(.shutdown)
         await server.shutdown(within: Serving.grace)
         for other in others { await other.forceClose() }
     }

@@ -42,6 +42,12 @@ struct ServeFileTests {
         #expect(end.output == [] && end.errors == [])
     }
 
+    @Test func `stands in the guide as it is served`() throws {
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("../../..")
+        let guide = try String(contentsOf: root.appendingPathComponent("GUIDE.md"), encoding: .utf8)
+        #expect(guide.contains("```json\n\(try String(contentsOfFile: Self.example, encoding: .utf8))```"))
+    }
+
     @Test func `says that a file can be served`() async throws {
         let run = await (try CommandRun("serve", "--config", Self.example, "--check")).finished()
         #expect(run.code == 0)
@@ -56,7 +62,8 @@ struct ServeFileTests {
     func `says what is wrong in a file, in one line (T36)`(text: String, part: String) async throws {
         try await withFile(text + "\n") { path in
             for options in [[], ["--check"]] {
-                let run = await (try CommandRun(arguments: ["serve", "--config", path] + options, input: nil)).finished()
+                let run = await (try CommandRun(arguments: ["serve", "--config", path] + options, input: nil))
+                    .finished()
                 #expect(run.code != 0 && run.output == [])
                 #expect(run.errors.count == 1 && run.errors.first?.contains(part) == true, "\(run.errors)")
                 #expect(run.errors.first?.unicodeScalars.contains("\u{1B}") == false)

@@ -141,7 +141,9 @@ struct ConfigurationFile: Sendable {
             case .chat:
                 throw CommandFailure("routes[\"\(path)\"]: a chat is in one process; it cannot be served by workers")
             case .metrics:
-                throw CommandFailure("routes[\"\(path)\"]: these would be one worker's numbers; give them a port of their own: \"metrics\": \"9100\"")
+                throw CommandFailure(
+                    "routes[\"\(path)\"]: these would be one worker's numbers; give them a port of their own: \"metrics\": \"9100\""
+                )
             default: break
             }
         }

@@ -130,7 +130,9 @@ struct ConfigurationParser {
         take()
         let unit = try hexadecimal()
         guard UTF16.isLeadSurrogate(unit) else {
-            guard let scalar = Unicode.Scalar(unit) else { throw flaw("half a character is none: its other half is wanted") }
+            guard let scalar = Unicode.Scalar(unit) else {
+                throw flaw("half a character is none: its other half is wanted")
+            }
             return scalar
         }
         guard rest.starts(with: "\\u".unicodeScalars) else { throw flaw("the other half of the character is wanted") }

@@ -8,7 +8,8 @@ enum TLSSettings {
     static func read(_ section: ConfigurationSection, in folder: String) throws(CommandFailure) -> TLSServerOptions {
         var options = TLSServerOptions(identity: try identity(section, in: folder))
         for (name, value) in try section.entries("names") {
-            let own = try ConfigurationSection(value, at: section.place("names[\"\(name)\"]"), allowing: ["certificate", "key"])
+            let own = try ConfigurationSection(
+                value, at: section.place("names[\"\(name)\"]"), allowing: ["certificate", "key"])
             options.identitiesByServerName[name] = try identity(own, in: folder)
         }
         switch try section.text("minimumVersion") {
@@ -23,7 +24,9 @@ enum TLSSettings {
         return options
     }
 
-    private static func identity(_ section: ConfigurationSection, in folder: String) throws(CommandFailure) -> TLSIdentity {
+    private static func identity(_ section: ConfigurationSection, in folder: String) throws(CommandFailure)
+        -> TLSIdentity
+    {
         .files(
             certificateChain: FilePath.absolute(try section.needed("certificate"), in: folder),
             privateKey: FilePath.absolute(try section.needed("key"), in: folder))

@@ -12,14 +12,17 @@ struct Worker {
     private enum Ending { case asked, alone }
 
     /// Serves where the keeper says, until a signal comes or the keeper is gone.
-    func run(_ service: Service, _ options: ServerOptions) async throws {
+    func run(_ service: Service, _ options: ServerOptions, _ watch: FullWatch) async throws {
         // A keeper that is gone before its first word wants nothing any more.
-        guard let channel = try? await WorkerChannel.open(descriptor), let word = try? await channel.recv() else { return }
+        guard let channel = try? await WorkerChannel.open(descriptor), let word = try? await channel.recv() else {
+            return
+        }
         guard case .serve(let addresses, let ticketKey) = try WorkerMessage.decode(word, as: WorkerOrder.self)
         else { throw CommandFailure("a worker's first order is where to serve") }
         var options = options
         options.reusesPort = true
         let server = try await service.listen(on: endpoints(addresses, ticketKey), options)
+        let watching = watch.start(server, on: options.schedulers.next())
         // Every one: a service manager may send its own to all processes, beside the keeper's.
         let signals = Signals.catchAll([SIGTERM, SIGINT])
         // Who starts and stops the keeper may send this one too; the keeper's order is what counts.
@@ -33,6 +36,7 @@ struct Worker {
         let obeying = Task { await obey(channel, server) }
         let ending = await Worker.firstOf(signals, obeying)
         Worker.bound(ending, obeying)
+        watching.exit(.shutdown)
         await server.shutdown(within: Serving.grace)
     }
 

@@ -24,9 +24,10 @@ struct ConfigurationFileTests {
              {"unix": "/run/app.sock"}], "routes": {"/": "echo"}}
             """#
         ).settings
-        #expect(settings.places.map(\.kind) == [
-            .tcp(host: "127.0.0.1", port: 80), .tcp(host: "::", port: 443), .unix(path: "/run/app.sock"),
-        ])
+        #expect(
+            settings.places.map(\.kind) == [
+                .tcp(host: "127.0.0.1", port: 80), .tcp(host: "::", port: 443), .unix(path: "/run/app.sock"),
+            ])
         let tls = try #require(settings.places[1].tls)
         #expect(tls.identity == .files(certificateChain: "/etc/app/c.pem", privateKey: "/k.pem"))
         #expect(tls.minimumVersion == .tls13)
