@@ -38,12 +38,14 @@ struct ObservingTests {
         try await serve(["--access-log", path, "--access-log-format", format] + more) { server, url in
             for _ in 0..<(more.isEmpty ? 0 : 2) { _ = await server.nextLine() }
             try await WebSocket.withConnection(to: url + "/first?token=secret") { ws in
-                try await ws.send(.text("hello"))
+                _ = try await ws.send(.text("hello"))
             }
             try FileManager.default.moveItem(atPath: path, toPath: path + ".1")
             server.signal(SIGHUP)
             #expect(await server.nextLine() == "reloaded")
-            try await WebSocket.withConnection(to: url + "/second") { ws in try await ws.send(.text("hello")) }
+            try await WebSocket.withConnection(to: url + "/second") { ws in
+                _ = try await ws.send(.text("hello"))
+            }
         }
         let lines = try
             (String(contentsOfFile: path + ".1", encoding: .utf8) + String(contentsOfFile: path, encoding: .utf8))
