@@ -15,6 +15,10 @@ let strict: [SwiftSetting] = [
 let deque: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
 let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let metrics: Target.Dependency = .product(name: "CoreMetrics", package: "swift-metrics")
+let metricsTesting: Target.Dependency = .product(name: "MetricsTestKit", package: "swift-metrics")
+let tracing: Target.Dependency = .product(name: "Tracing", package: "swift-distributed-tracing")
+let tracingTesting: Target.Dependency = .product(name: "InMemoryTracing", package: "swift-distributed-tracing")
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
 let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
@@ -36,14 +40,18 @@ let package = Package(
         .library(name: "WSProtocol", targets: ["WSProtocol"]),
         .library(name: "WSClient", targets: ["WSClient"]),
         .library(name: "WSServer", targets: ["WSServer"]),
+        .library(name: "WSServerTelemetry", targets: ["WSServerTelemetry"]),
+        .library(name: "WSServerLifecycle", targets: ["WSServerLifecycle"]),
         .library(name: "HansomTesting", targets: ["HansomTesting"]),
         .executable(name: "hansom", targets: ["hansom"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.1.0"),
+        .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.3.0"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.3.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.5.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.6.0"),
     ],
     targets: [
@@ -60,6 +68,10 @@ let package = Package(
         library("WSConnection", ["Actors", "HansomTransport", "WSProtocol", deque, httpTypes]),
         library("WSClient", ["WSConnection", "Actors", "HansomTransport", "WSProtocol", httpTypes]),
         library("WSServer", ["WSConnection", "Actors", "HansomTransport", "WSProtocol", deque, httpTypes, logging]),
+        library("WSServerLifecycle", ["WSServer", "Actors", lifecycle]),
+        library(
+            "WSServerTelemetry",
+            ["WSServer", "WSConnection", "WSProtocol", "HansomTransport", "Actors", httpTypes, metrics, tracing]),
         library("HansomTesting", ["Actors", "HansomTransport", "WSProtocol", "WSConnection", logging]),
 
         .executableTarget(
@@ -83,10 +95,18 @@ let package = Package(
         tests(
             "WSServerTests",
             ["WSServer", "WSClient", "WSConnection", "WSProtocol", "Actors", "HansomTransport", "HansomTesting", "SocketTesting", httpTypes, logging]),
-        tests("InteropTests", ["WSClient", "WSServer", "Actors", "HansomTransport", "SocketTesting", httpTypes]),
+        tests("WSServerLifecycleTests", ["WSServerLifecycle", "WSServer", "WSClient", "Actors", "HansomTesting", "SocketTesting", lifecycle, logging]),
+        // A server for tests of signals, and of one process that replaces another.
+        .executableTarget(
+            name: "service-peer", dependencies: ["WSServerLifecycle", "WSServer", "Actors", lifecycle, unixSignals, logging], path: "Tests/ServicePeer",
+            swiftSettings: strict),
+        tests(
+            "WSServerTelemetryTests",
+            ["WSServerTelemetry", "WSServer", "WSClient", "Actors", "SocketTesting", httpTypes, metrics, metricsTesting, tracing, tracingTesting]),
+        tests("InteropTests", ["service-peer", "hansom", "WSClient", "WSServer", "Actors", "HansomTransport", "HansomTesting", "SocketTesting", httpTypes]),
         tests("WSConnectionTests", ["WSConnection", "HansomTesting", "Actors", "HansomTransport", "WSProtocol"]),
         // What README.md and GUIDE.md show, compiled and run.
-        tests("GuideTests", ["WSClient", "WSServer", "WSProtocol", "ActorsLifecycle", "Actors", "HansomTesting", lifecycle, unixSignals, logging]),
+        tests("GuideTests", ["WSClient", "WSServer", "WSServerTelemetry", "WSProtocol", "WSServerLifecycle", "ActorsLifecycle", "Actors", "HansomTesting", lifecycle, unixSignals, logging]),
         tests("HansomTransportTests", ["HansomTransport", "Actors", "CTLS", "HansomTesting"]),
         tests("CommandTests", ["hansom", "WSClient", "WSServer", "WSProtocol", argumentParser]),
     ]

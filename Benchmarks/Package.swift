@@ -25,6 +25,9 @@ let package = Package(
             dependencies: [.product(name: "Actors", package: "hansom"), .product(name: "WSClient", package: "hansom")],
             path: "client/swift", swiftSettings: strict),
         .executableTarget(
+            name: "compression", dependencies: ["CHeap", .product(name: "WSProtocol", package: "hansom")],
+            path: "compression/swift", swiftSettings: strict),
+        .executableTarget(
             name: "broadcast",
             dependencies: [.product(name: "Actors", package: "hansom"), .product(name: "WSServer", package: "hansom")],
             path: "broadcast/swift", swiftSettings: strict),

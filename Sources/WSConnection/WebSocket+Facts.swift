@@ -59,6 +59,9 @@ extension WebSocket {
             head, peerAddress: peerAddress, tls: tls, routing: description.routing ?? RequestRouting())
     }
 
+    /// Messages that have arrived and were not taken yet.
+    package var waitingMessages: Int { Int(inbound.messageCount) }
+
     /// Bytes that wait to be written.
     public var bufferedBytes: Int { machine.output.count }
 

@@ -1,5 +1,6 @@
 public import Actors
 public import HansomTransport
+public import Logging
 public import WSConnection
 public import WSProtocol
 
@@ -21,6 +22,12 @@ public struct ServerOptions: Sendable {
     public var trustedProxies: [IPRange] = []
     /// Which headers those are; default `X-Forwarded-For`, `-Proto`, `-Host` and `-Port`.
     public var forwardedHeaders: ForwardedHeaders = .xForwarded
+    /// Where is logged what becomes of handshakes: refused ones and those that fail as info, peers that may not speak the
+    /// PROXY protocol as notice, connections as debug; default: nowhere. At most 100 lines a second, then their number.
+    /// Nothing is logged of messages, credentials or queries.
+    public var logger: Logger?
+    /// What is told of each finished connection, refused handshake and HTTP answer; default: nothing.
+    public var accessLog: AccessLog?
     /// How a subprotocol is chosen; default: none is.
     public var subprotocols: SubprotocolPolicy = .none
     /// How messages are compressed for clients that offer it (RFC 7692); default: not at all.
@@ -66,18 +73,33 @@ public struct ServerOptions: Sendable {
     public var maxConnections = 100_000
     /// Handshakes at once; more wait in the backlog. Default 1,024.
     public var maxHandshakes = 1024
+    /// Connections and handshakes at once of one peer address; more are closed as they come, without an answer. An IPv6
+    /// peer is its first 64 bits. Default `nil`: any number, since many people may share an address, and behind a proxy
+    /// all of them do. Peers on Unix-domain sockets are not counted.
+    public var maxConnectionsPerPeer: Int?
     /// Connections that the kernel may hold for the server to accept; default 1,024.
     public var backlog = 1024
     /// Whether other processes may listen on the same port (SO_REUSEPORT); default no.
     public var reusesPort = false
+    /// How `shutdown` says goodbye.
+    public var drain = DrainOptions()
     /// The schedulers that connections are spread over; default: the shared group.
     public var schedulers: SchedulerGroup {
         get { ownSchedulers ?? .shared }
         set { ownSchedulers = newValue }
     }
 
+    /// How connections are accepted; tests have a system call that fails.
+    package var accept: @Sendable (Int32) throws(SystemError) -> (descriptor: Int32, peer: SocketAddress?)? = {
+        (listener) throws(SystemError) in try Socket.accept(listener)
+    }
+
     // The shared group starts its threads at first use, so it is not named before.
     private var ownSchedulers: SchedulerGroup?
+
+    // What `WSServerTelemetry` fills.
+    package var tracing: (any ServerTracing)?
+    package var measuring: (any ServerMeasuring)?
 
     public init() {}
 
@@ -86,6 +108,7 @@ public struct ServerOptions: Sendable {
         let counts = [
             ("maxConnections", maxConnections), ("maxHandshakes", maxHandshakes), ("backlog", backlog),
             ("maxRequestsPerConnection", maxRequestsPerConnection),
+            ("maxConnectionsPerPeer", maxConnectionsPerPeer ?? 1),
         ]
         for (name, count) in counts where count < 1 {
             throw WebSocketError(.invalidConfiguration, "\(name) \(count); at least 1 is needed")
@@ -101,7 +124,9 @@ public struct ServerOptions: Sendable {
         for (name, time) in times where time <= .zero {
             throw WebSocketError(.invalidConfiguration, "\(name) \(time); more than none is needed")
         }
-        if let objection = compression?.objection { throw WebSocketError(.invalidConfiguration, objection) }
+        if let objection = drain.objection ?? compression?.objection {
+            throw WebSocketError(.invalidConfiguration, objection)
+        }
         try timing.check()
     }
 

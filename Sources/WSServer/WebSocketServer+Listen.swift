@@ -1,5 +1,4 @@
 internal import Actors
-internal import Glibc
 internal import HansomTransport
 public import WSConnection
 
@@ -7,7 +6,8 @@ extension WebSocketServer {
     /// Starts a server over TCP and returns it running.
     ///
     /// - Parameters:
-    ///   - host: a name or address to bind; default `127.0.0.1`. `::` is every address, IPv4 and IPv6.
+    ///   - host: a name or address to bind; default `127.0.0.1`. `::` is every address, IPv4 and IPv6; of a name that has
+    ///     several, each is listened on: see `addresses`.
     ///   - port: default 8080; 0 lets the system choose, and `address` then tells.
     ///   - options: TLS, limits and the rest.
     ///   - handler: runs as each connection.
@@ -17,7 +17,8 @@ extension WebSocketServer {
         host: String = "127.0.0.1", port: Int = 8080, options: ServerOptions = .init(),
         handler: @escaping WebSocket.Handler
     ) async throws(WebSocketError) -> WebSocketServer {
-        try await listen(host, port, options, Service(.perConnection(handler), options))
+        try await start(
+            [.tcp(host: host, port: port, tls: options.tls)], options, Service(.perConnection(handler), options))
     }
 
     /// The same with a synchronous handler, which is called for each message and answers with `trySend`: nothing
@@ -26,7 +27,8 @@ extension WebSocketServer {
         host: String = "127.0.0.1", port: Int = 8080, options: ServerOptions = .init(),
         onMessage handler: @escaping WebSocket.MessageHandler
     ) async throws(WebSocketError) -> WebSocketServer {
-        try await listen(host, port, options, Service(.perMessage(handler), options))
+        try await start(
+            [.tcp(host: host, port: port, tls: options.tls)], options, Service(.perMessage(handler), options))
     }
 
     /// Starts a server that answers plain requests too, and opens WebSockets where its routes say.
@@ -36,7 +38,7 @@ extension WebSocketServer {
     public static func listen(
         host: String = "127.0.0.1", port: Int = 8080, options: ServerOptions = .init(), routes: Routes
     ) async throws(WebSocketError) -> WebSocketServer {
-        try await listen(host, port, options, Service(routes, options))
+        try await start([.tcp(host: host, port: port, tls: options.tls)], options, Service(routes, options))
     }
 
     /// Starts a server on a Unix-domain socket and returns it running.
@@ -45,14 +47,14 @@ extension WebSocketServer {
     public static func listen(
         unixPath: String, options: ServerOptions = .init(), handler: @escaping WebSocket.Handler
     ) async throws(WebSocketError) -> WebSocketServer {
-        try await start(.unix(path: unixPath), options, Service(.perConnection(handler), options))
+        try await start([.unix(unixPath, tls: options.tls)], options, Service(.perConnection(handler), options))
     }
 
     /// The same with a synchronous handler.
     public static func listen(
         unixPath: String, options: ServerOptions = .init(), onMessage handler: @escaping WebSocket.MessageHandler
     ) async throws(WebSocketError) -> WebSocketServer {
-        try await start(.unix(path: unixPath), options, Service(.perMessage(handler), options))
+        try await start([.unix(unixPath, tls: options.tls)], options, Service(.perMessage(handler), options))
     }
 
     /// Starts a server on a socket that is bound and listens already: inherited from a service manager (as file
@@ -62,15 +64,38 @@ extension WebSocketServer {
     public static func listen(
         descriptor: Int32, options: ServerOptions = .init(), handler: @escaping WebSocket.Handler
     ) async throws(WebSocketError) -> WebSocketServer {
-        let settings = try ServerSettings(options, Service(.perConnection(handler), options))
-        let listener: ListeningSocket
-        do {
-            listener = try ListeningSocket(inherited: descriptor)
-        } catch {
-            throw WebSocketError(
-                .invalidConfiguration, "descriptor \(descriptor) is no socket that listens: \(error)")
-        }
-        return try await start(listener, settings, on: options.schedulers)
+        try await start([.descriptor(descriptor, tls: options.tls)], options, Service(.perConnection(handler), options))
+    }
+
+    /// Starts one server in several places, plain and with TLS, and returns it running. The limits hold for all of them
+    /// together.
+    ///
+    /// - Parameters:
+    ///   - endpoints: where. Each says for itself whether it speaks TLS: `options.tls` must be `nil`.
+    ///   - options: limits and the rest.
+    ///   - handler: runs as each connection.
+    /// - Throws: as `listen(host:)`; then it listens nowhere. `.invalidConfiguration` without any endpoint.
+    public static func listen(
+        on endpoints: [Endpoint], options: ServerOptions = .init(), handler: @escaping WebSocket.Handler
+    ) async throws(WebSocketError) -> WebSocketServer {
+        try await start(listOf: endpoints, options, Service(.perConnection(handler), options))
+    }
+
+    /// The same with a synchronous handler.
+    public static func listen(
+        on endpoints: [Endpoint], options: ServerOptions = .init(),
+        onMessage handler: @escaping WebSocket.MessageHandler
+    ) async throws(WebSocketError) -> WebSocketServer {
+        try await start(listOf: endpoints, options, Service(.perMessage(handler), options))
+    }
+
+    /// The same with routes.
+    ///
+    /// - Throws: as above; `.invalidConfiguration` for a route that is none.
+    public static func listen(
+        on endpoints: [Endpoint], options: ServerOptions = .init(), routes: Routes
+    ) async throws(WebSocketError) -> WebSocketServer {
+        try await start(listOf: endpoints, options, Service(routes, options))
     }
 
     /// Runs a server until it has ended. Cancelling the task shuts it down.
@@ -88,54 +113,21 @@ extension WebSocketServer {
         }
     }
 
-    private static func listen(
-        _ host: String, _ port: Int, _ options: ServerOptions, _ service: Service
+    static func start(
+        listOf endpoints: [Endpoint], _ options: ServerOptions, _ service: Service
     ) async throws(WebSocketError) -> WebSocketServer {
-        guard let number = UInt16(exactly: port) else {
-            throw WebSocketError(.invalidConfiguration, "port \(port); 0 to 65535 are allowed")
-        }
-        let addresses: [SocketAddress]
-        do {
-            addresses = try await Resolver.resolve(host, port: number, on: options.schedulers.blockingPool)
-        } catch {
-            throw WebSocketError(.resolution, "cannot resolve \(host): \(error.reason)", phase: .resolution)
-        }
-        return try await start(addresses[0], options, service)
-    }
-
-    private static func start(
-        _ address: SocketAddress, _ options: ServerOptions, _ service: Service
-    ) async throws(WebSocketError) -> WebSocketServer {
-        if case .unix(let path) = address, path.utf8.count > SocketAddress.longestUnixPath || path.isEmpty {
+        guard options.tls == nil else {
             throw WebSocketError(
                 .invalidConfiguration,
-                "Unix socket path of \(path.utf8.count) bytes; 1 to \(SocketAddress.longestUnixPath) are allowed")
+                "options.tls beside a list of endpoints; give `tls` to those that are to speak it")
         }
-        let settings = try ServerSettings(options, service)
-        let listener: ListeningSocket
-        do {
-            let socket = ListeningSocket.Options(
-                backlog: Int32(clamping: options.backlog), reusePort: options.reusesPort)
-            listener = try ListeningSocket(address, options: socket)
-        } catch {
-            throw failure(error, address)
-        }
-        return try await start(listener, settings, on: options.schedulers)
+        return try await start(endpoints, options, service)
     }
 
-    private static func failure(_ error: SystemError, _ address: SocketAddress) -> WebSocketError {
-        switch error.errno {
-        case EADDRINUSE:
-            WebSocketError(
-                .addressInUse,
-                "\(address) is in use; stop who uses it, or choose another \(address.isUnix ? "path" : "port")")
-        case EACCES, EPERM:
-            WebSocketError(
-                .accessDenied,
-                "not allowed to listen on \(address); choose \(address.isUnix ? "another directory" : "a port from 1024 on")"
-            )
-        default:
-            WebSocketError(.system, "cannot listen on \(address): \(error)")
-        }
+    static func start(
+        _ endpoints: [Endpoint], _ options: ServerOptions, _ service: Service
+    ) async throws(WebSocketError) -> WebSocketServer {
+        let load = ServerLoad(options)
+        return try await start(try await Binding.bind(endpoints, options, service, load), options, load)
     }
 }

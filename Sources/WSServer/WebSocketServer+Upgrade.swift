@@ -97,9 +97,8 @@ extension WebSocketServer {
     /// TLS and the PROXY protocol are the other server's affair.
     private static func plain(_ options: ServerOptions, _ service: Service) throws(WebSocketError) -> ServerSettings {
         var plain = options
-        plain.tls = nil
         plain.proxyProtocol = []
-        return try ServerSettings(plain, service)
+        return try ServerSettings(plain, service, tls: nil)
     }
 
     private static func bytes(of request: RequestHead, _ answerBegun: Bool) throws(WebSocketError) -> [UInt8] {

@@ -2,7 +2,8 @@ public import Actors
 public import HansomTransport
 internal import WSConnection
 
-/// A WebSocket server: an acceptor, and on each scheduler a supervisor of connections, under one supervisor above them.
+/// A WebSocket server: a listener, and on each scheduler an acceptor and a supervisor of connections, under one supervisor
+/// above them.
 ///
 ///     let server = try await WebSocketServer.listen(port: 8080) { ws in
 ///         for try await message in ws { try await ws.send(message) }
@@ -14,56 +15,76 @@ internal import WSConnection
 /// The server is a process itself, that of its supervisor: it can be linked, monitored and made a child of another
 /// supervisor. An exit signal `.shutdown` ends it like `shutdown(within:)` with the close timeout for a deadline.
 public final class WebSocketServer: Sendable, Supervisable {
-    /// The bound address, with the real port.
-    public let address: SocketAddress
-    /// Whether peers are to speak TLS.
-    public let isSecure: Bool
+    /// Where it listens: one for each address of each endpoint that it was given, in their order.
+    public let endpoints: [BoundEndpoint]
 
-    private let listener: ListeningSocket
-    private let tree: ServerTree
-    private let load: ServerLoad
+    let tree: ServerTree
+    let load: ServerLoad
+    let schedulers: SchedulerGroup
     private let end = EndSignal()
 
-    private init(_ listener: ListeningSocket, _ settings: ServerSettings, _ tree: ServerTree) {
-        self.listener = listener
+    private init(_ endpoints: [BoundEndpoint], _ load: ServerLoad, _ tree: ServerTree, _ schedulers: SchedulerGroup) {
+        self.endpoints = endpoints
+        self.load = load
         self.tree = tree
-        address = listener.address
-        isSecure = settings.tls != nil
-        load = settings.load
+        self.schedulers = schedulers
     }
 
     static func start(
-        _ listener: ListeningSocket, _ settings: ServerSettings, on schedulers: SchedulerGroup
+        _ endpoints: [BoundEndpoint], _ options: ServerOptions, _ load: ServerLoad
     ) async throws(WebSocketError) -> WebSocketServer {
         let tree: ServerTree
         do {
-            tree = try await ServerTree.start(listener, settings, on: schedulers)
+            tree = try await ServerTree.start(endpoints, load, options)
         } catch {
-            listener.close()
+            for endpoint in endpoints { endpoint.listener.close() }
             throw WebSocketError(.system, "cannot start the server's processes: \(error)")
         }
-        let server = WebSocketServer(listener, settings, tree)
+        let server = WebSocketServer(endpoints, load, tree, options.schedulers)
         // However the tree ends, what is not in it ends too.
         server.pid.core.scheduler.run {
             server.pid.core.addObserver { _ in Task { await server.shutdown(within: .zero) } }
         }
+        load.reports.measuring?.serverStarted(server)
         return server
     }
 
     /// The process of the supervisor above all that the server consists of.
     public var pid: PID { tree.root.pid }
 
+    /// The first bound address, with the real port.
+    public var address: SocketAddress { endpoints[0].address }
+
+    /// All bound addresses, with their real ports.
+    public var addresses: [SocketAddress] { endpoints.map(\.address) }
+
+    /// Whether peers are to speak TLS at the first address.
+    public var isSecure: Bool { endpoints[0].isSecure }
+
     /// How many connections there are now.
     public var connectionCount: Int { load.connectionCount }
 
-    /// Ends the server in good order: accepts no more, tells every peer 1001, lets handlers finish, and after
-    /// `deadline` ends what is left.
+    /// How many handshakes are under way now, those of peers among them that were refused and have not gone yet.
+    public var handshakeCount: Int { load.handshakeCount }
+
+    /// The processes that it consists of, in the order in which they are started: a supervisor for the connections of each
+    /// scheduler, the listener, and an acceptor on each scheduler.
     ///
-    /// The port is free when it returns.
+    /// - Returns: none when it has ended.
+    public func children() async -> [ChildInfo] { (try? await tree.root.children()) ?? [] }
+
+    /// Ends the server in good order: accepts no more, drops handshakes, tells every peer 1001 in batches as
+    /// `ServerOptions.drain` says, lets handlers finish, and after `deadline` ends what is left.
+    ///
+    /// The port is free when it returns; peers that come are refused as soon as it has begun.
+    ///
+    /// - Parameter deadline: how long handlers and peers may take; default 30 s. Called again with a shorter one it is
+    ///   that which counts.
     public func shutdown(within deadline: Duration = .seconds(30)) async {
         await tree.shutdown(within: deadline)
-        // Closed already, unless the acceptor was not there to do it.
-        listener.close()
+        await load.reports.ended()
+        // Closed already, unless the listener was not there to do it.
+        for endpoint in endpoints { endpoint.listener.close() }
         end.signal()
     }
 

@@ -21,7 +21,9 @@ import WSServer
         return try result.get()
     }
 
-    private func ask(_ url: String, origin: String? = nil, _ options: ConnectOptions) async throws -> (told: String, own: String) {
+    private func ask(_ url: String, origin: String? = nil, _ options: ConnectOptions) async throws -> (
+        told: String, own: String
+    ) {
         var options = options
         if let origin { options.headers[.origin] = origin }
         let ws = try await WebSocket.connect(to: url, options: options)
@@ -31,7 +33,9 @@ import WSServer
         return (told, own)
     }
 
-    @Test(arguments: ["send-proxy", "send-proxy-v2", "send-proxy-v2 proxy-v2-options ssl,crc32c,unique-id"], [false, true])
+    @Test(
+        arguments: ["send-proxy", "send-proxy-v2", "send-proxy-v2 proxy-v2-options ssl,crc32c,unique-id"],
+        [false, true])
     func `takes the client's address from HAProxy's PROXY header, plain and before TLS (S11)`(
         kind: String, isSecure: Bool
     ) async throws {
@@ -64,7 +68,9 @@ import WSServer
                     let place = "127.0.0.1:\(haproxy.port)"
                     let (told, _) = try await ask("wss://\(place)/", origin: "https://\(place)", options)
                     #expect(told.hasPrefix("127.0.0.1:") && told.contains(" 127.0.0.1:"))
-                    let error = await failure { _ = try await ask("wss://\(place)/", origin: "http://\(place)", options) }
+                    let error = await failure {
+                        _ = try await ask("wss://\(place)/", origin: "http://\(place)", options)
+                    }
                     #expect(error?.response?.status == 403)
                 }
             }

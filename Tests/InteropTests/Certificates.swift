@@ -63,7 +63,7 @@ struct Certificates: Sendable {
         return stride(from: 0, to: digits.count - 1, by: 2).compactMap { UInt8(String(digits[$0...$0 + 1]), radix: 16) }
     }
 
-    private func openssl(_ arguments: [String]) async throws {
+    func openssl(_ arguments: [String]) async throws {
         // They are named from the temporary directory, which the command is told by the paths.
         let isFile: (String) -> Bool = {
             $0.hasSuffix(".pem") || $0.hasSuffix(".key") || $0.hasSuffix(".csr") || $0.hasSuffix(".ext")

@@ -53,7 +53,7 @@ struct RealPart: Sendable {
         throw Program.Missing(description: "nobody listens on port \(port): \(words.joined(separator: "\n"))")
     }
 
-    private static func executable(_ name: String) throws -> String {
+    static func executable(_ name: String) throws -> String {
         let places = ["/usr/sbin/", "/usr/bin/", "/usr/local/sbin/", "/usr/local/bin/"]
         guard let path = places.map({ $0 + name }).first(where: FileManager.default.isExecutableFile) else {
             throw Program.Missing(description: "\(name) is not installed; run ./Scripts/test, which installs it")

@@ -42,6 +42,67 @@ import WSServer
         await server.forceClose()
     }
 
+    @Test func `listens on every address of a name, on one port (S1)`() async throws {
+        let server = try await listen("localhost")
+        let expected = try await Resolver.resolve("localhost", port: 0, on: SchedulerGroup.shared.blockingPool)
+        #expect(Set(server.addresses.map(\.host)) == Set(expected.map(\.host)))
+        #expect(Set(server.addresses.map(\.port)) == [server.address.port])
+        for address in server.addresses { try await expectEcho("ws://\(address)/") }
+        await server.forceClose()
+    }
+
+    @Test func `one server listens in several places, with one limit, or nowhere (S1) (S3)`() async throws {
+        let path = NSTemporaryDirectory() + "hansom-\(UUID()).sock"
+        var options = ServerOptions()
+        options.maxConnections = 2
+        let server = try await WebSocketServer.listen(
+            on: [.tcp(port: 0), .unix(path), .tcp(host: "::1", port: 0)], options: options, handler: ServerHarness.echo)
+        #expect(server.endpoints.count == 3 && server.listeningDescriptors.count == 3)
+        #expect(server.addresses[1] == .unix(path: path))
+        try await expectEcho("ws://\(server.addresses[0])/")
+        try await expectEcho("ws+unix://\(path):/")
+        try await expectEcho("ws://\(server.addresses[2])/")
+        let held = [
+            try await WebSocket.connect(to: "ws://\(server.addresses[0])/"),
+            try await WebSocket.connect(to: "ws://\(server.addresses[2])/"),
+        ]
+        let waiting = try await RawSocket.connect(to: server.addresses[1])
+        try await waiting.send(Handshakes.request())
+        #expect(server.connectionCount + server.handshakeCount == 2)
+        try await held[0].close()
+        #expect(try await waiting.receiveHead().hasPrefix("HTTP/1.1 101 "))
+
+        // The last one is taken: then nothing is left of those before it.
+        let free = try await RawListener.listen()
+        let port = try #require(free.address.port)
+        await free.close()
+        let error = await failure {
+            _ = try await WebSocketServer.listen(
+                on: [.tcp(port: port), .tcp(host: "::1", port: try #require(server.addresses[2].port))],
+                handler: ServerHarness.echo)
+        }
+        #expect(error?.code == .addressInUse)
+        let again = try await listen(port: port)
+        await again.forceClose()
+        await server.forceClose()
+        #expect(!FileManager.default.fileExists(atPath: path))
+    }
+
+    @Test func `a list of endpoints says for itself who speaks TLS, and is not empty (S1)`() async throws {
+        let options = ServerOptions()
+        let empty = await failure {
+            _ = try await WebSocketServer.listen(on: [], options: options, handler: ServerHarness.echo)
+        }
+        #expect(empty?.code == .invalidConfiguration)
+        var secure = options
+        secure.tls = TLSServerOptions(identity: .files(certificateChain: "/a", privateKey: "/b"))
+        let both = await failure {
+            _ = try await WebSocketServer.listen(on: [.tcp(port: 0)], options: secure, handler: ServerHarness.echo)
+        }
+        #expect(both?.code == .invalidConfiguration)
+        #expect(both?.message.contains("tls") == true)
+    }
+
     @Test func `listens on a Unix-domain socket, and leaves no file (S1)`() async throws {
         let path = NSTemporaryDirectory() + "hansom-\(UUID()).sock"
         for _ in 0..<2 {

@@ -45,10 +45,11 @@ struct ServerHarness: Sendable {
     func answer(to request: String) async throws -> String { try await answer(to: Array(request.utf8)) }
 
     /// What a server that listens and serves nobody has.
-    var idle: Remains { Remains(processes: processes, watches: 1, sockets: 1) }
+    var idle: Remains { Remains(processes: processes, watches: schedulers.schedulers.count, sockets: 1) }
 
-    /// The server's own: its supervisor, one more for the connections of each scheduler, and the acceptor.
-    var processes: Int { schedulers.schedulers.count + 2 }
+    /// The server's own: its supervisor, one more for the connections of each
+    /// scheduler, the listener, and an acceptor on each.
+    var processes: Int { 2 * schedulers.schedulers.count + 2 }
 
     var remains: Remains { get async { await Remains.count(schedulers, port: port) } }
 

@@ -50,7 +50,7 @@ import WSServer
     @Test func `an acceptor that is killed is started again on the same socket (S2)`() async throws {
         try await ServerHarness.with { harness in
             let snapshot = await SystemSnapshot.take(of: harness.schedulers)
-            let acceptor = try #require(snapshot.processes.first { $0.label == "acceptor" })
+            let acceptor = try #require(snapshot.processes.first { $0.label == "acceptor 0" })
             acceptor.pid.exit(.kill)
             #expect(await acceptor.pid.down().kind == .killed)
             let client = try await harness.client()
@@ -78,6 +78,81 @@ import WSServer
                 try await client.send(.text("again"))
                 #expect(try await client.recv() == .text("again"))
             }
+        }
+    }
+
+    @Test func `the tree is listed in the order in which it is started (S2)`() async throws {
+        try await ServerHarness.with(count: 2) { harness in
+            let children = await harness.server.children()
+            #expect(
+                children.map(\.id) == [
+                    "connections 0", "connections 1", "listener", "acceptor 0", "acceptor 1",
+                ])
+            #expect(children.allSatisfy { $0.pid != nil })
+            await harness.server.forceClose()
+            #expect(await harness.server.children().isEmpty)
+        }
+    }
+
+    @Test func `a listener that is killed takes no socket along (S2)`() async throws {
+        try await ServerHarness.with { harness in
+            let listener = try #require(await harness.server.children().first { $0.id == "listener" }?.pid)
+            listener.exit(.kill)
+            #expect(await listener.down().kind == .killed)
+            let client = try await harness.client()
+            try await client.send(.text("still there"))
+            #expect(try await client.recv() == .text("still there"))
+            try await client.close()
+        }
+    }
+
+    /// A handler that neither heeds the end of its connection nor its cancellation, until the test lets it.
+    private func stubborn(_ inside: Probe<PID>, _ leave: Handover<Bool>) -> WebSocket.Handler {
+        { ws in
+            inside.record(ws.pid)
+            _ = await leave.take()
+        }
+    }
+
+    @Test(arguments: ["connections 0", "server"])
+    func `a forced shutdown ends though a supervisor was killed and handlers are stuck (S2, S9)`(label: String)
+        async throws
+    {
+        let (inside, leave) = (Probe<PID>(), Handover<Bool>())
+        try await ServerHarness.with(handler: stubborn(inside, leave)) { harness in
+            let sockets = [try await harness.rawUpgraded(), try await harness.rawUpgraded()]
+            #expect(await eventually { inside.count == 2 })
+            let snapshot = await SystemSnapshot.take(of: harness.schedulers)
+            try #require(snapshot.processes.first { $0.label?.hasPrefix(label) == true }).pid.exit(.kill)
+            // Time stands still: nobody's grace comes to an end.
+            await harness.server.forceClose()
+            #expect(harness.server.connectionCount == 0)
+            for pid in inside.values { #expect(!pid.isAlive) }
+            for socket in sockets { await socket.close() }
+            leave.give()
+        }
+    }
+
+    @Test func `a connection that begins while its supervisor dies has an end (S2, S9)`() async throws {
+        try await ServerHarness.with(count: 2) { harness in
+            let server = harness.server
+            let comeAndGo: @Sendable () async -> Void = {
+                guard let socket = try? await harness.raw() else { return }
+                try? await socket.send(Array(Handshakes.request().utf8) + Frames.close(1000, isMasked: true))
+                _ = await socket.end()
+                await socket.close()
+            }
+            for round in 0..<10 {
+                let id = "connections \(round % 2)"
+                let pool = try #require(await server.children().first { $0.id == id }?.pid)
+                async let first: Void = comeAndGo()
+                async let second: Void = comeAndGo()
+                await turns(of: harness.schedulers, round % 4)
+                pool.exit(.kill)
+                #expect(await eventually { await server.children().first { $0.id == id }?.pid != pool })
+                _ = await (first, second)
+            }
+            #expect(await harness.isIdleAgain())
         }
     }
 

@@ -30,7 +30,7 @@ struct Broadcast {
             for try await _ in ws {}
         }
         print("listening on ws://\(listening.address)")
-        fflush(stdout)
+        fflush(nil)
         try await fill(all, options.stalled)
         while await all.count < options.stalled + options.members { try await Task.sleep(for: .milliseconds(20)) }
         let (cpuBefore, start) = (cpuSeconds(), ContinuousClock.now)
@@ -42,7 +42,7 @@ struct Broadcast {
         }
         print("published \(total)\ndelivered \(heard.delivered)\ndropped \(heard.dropped)")
         print("cpu_seconds \(cpuSeconds() - cpuBefore)")
-        fflush(stdout)
+        fflush(nil)
         // Those who listen have a moment to read the last of it.
         try await Task.sleep(for: .seconds(600))
     }
@@ -57,7 +57,7 @@ struct Broadcast {
             try await Task.sleep(for: .milliseconds(5))
         }
         print("filled")
-        fflush(stdout)
+        fflush(nil)
     }
 
     /// A message that begins with the time.

@@ -68,27 +68,6 @@ private func requireWithin(_ limits: Limits, _ events: [ProtocolEvent]) -> [UInt
     return joined
 }
 
-/// Frames of compressed messages, as a server sends them, with a payload of any bytes.
-private enum CompressedFrames {
-    static func choose(_ choices: inout Choices) -> [UInt8] {
-        var bytes: [UInt8] = []
-        var isInMessage = false
-        while !choices.isEmpty {
-            let shape = choices.byte()
-            let isFinal = shape & 1 == 0
-            let payload = shape & 2 == 0 ? choices.bytes(Int(shape >> 2)) : choices.remaining()
-            let first: UInt8 = isInMessage ? 0 : 0x40 | (shape & 0x80 == 0 ? 1 : 2)
-            bytes.append(first | (isFinal ? 0x80 : 0))
-            bytes +=
-                payload.count < 126
-                ? [UInt8(payload.count)] : [126, UInt8(payload.count >> 8 & 255), UInt8(payload.count & 255)]
-            bytes += payload
-            isInMessage = !isFinal
-        }
-        return bytes
-    }
-}
-
 // MARK: - There and back
 
 /// Messages of all kinds through both ends: each arrives as it was sent, and what is sent is sound.
@@ -142,28 +121,6 @@ private func send(_ choices: inout Choices, to sender: inout ProtocolMachine) ->
         fatalError("\(error)")
     }
     return text.map { .text($0) } ?? .binary(payload)
-}
-
-/// Payloads that compress well, badly, and over long distances.
-private enum DeflatePayload {
-    static func choose(_ choices: inout Choices) -> [UInt8] {
-        let shape = choices.byte()
-        let piece = choices.bytes(Int(choices.byte()))
-        switch shape % 4 {
-        case 0: return piece
-        case 1: return Array(repeatElement(piece, count: 1 + Int(shape >> 2)).joined())
-        case 2: return piece + noise(Int(shape) * 150, seed: piece.count) + piece
-        default: return [UInt8](repeating: shape, count: Int(shape) * 400)
-        }
-    }
-
-    private static func noise(_ count: Int, seed: Int) -> [UInt8] {
-        var state = UInt32(truncatingIfNeeded: seed) &* 2 &+ 1
-        return (0..<count).map { _ in
-            state = state &* 1_664_525 &+ 1_013_904_223
-            return UInt8(truncatingIfNeeded: state >> 24)
-        }
-    }
 }
 
 extension ProtocolEvent {

@@ -10,6 +10,8 @@ public enum SystemEvent: Sendable {
     case longJob(LongJobReport)
     /// A mailbox has grown long.
     case longMailbox(LongMailboxReport)
+    /// The system has no descriptors or memory left for what a process is to do, or has some again.
+    case exhaustion(ExhaustionReport)
 }
 
 /// Who it was: what reports say of a process.
@@ -77,4 +79,20 @@ public struct LongJobReport: Sendable {
 public struct LongMailboxReport: Sendable {
     public let process: ProcessIdentity
     public let length: Int
+}
+
+/// The system has no descriptors or memory left for what a process is to do. Told once when that begins and once when it is
+/// over, not for each attempt.
+public struct ExhaustionReport: Sendable {
+    public let process: ProcessIdentity
+    /// What failed; `nil`: it is over.
+    public let error: SystemError?
+    /// How long it waits before it tries again.
+    public let pause: Duration
+
+    package init(process: ProcessIdentity, error: SystemError?, pause: Duration) {
+        self.process = process
+        self.error = error
+        self.pause = pause
+    }
 }

@@ -43,6 +43,16 @@ public enum SystemLog {
             log.write(
                 .warning, "a mailbox has grown long",
                 metadata: ["process": "\(mailbox.process)", "length": "\(mailbox.length)"])
+        case .exhaustion(let exhaustion):
+            guard let error = exhaustion.error else {
+                return log.write(
+                    .notice, "the system has room again", metadata: ["process": "\(exhaustion.process)"])
+            }
+            log.write(
+                .error, "the system has no descriptors or memory left",
+                metadata: [
+                    "process": "\(exhaustion.process)", "error": "\(error)", "retry": "\(exhaustion.pause)",
+                ])
         }
     }
 

@@ -73,7 +73,12 @@ internal import Glibc
         _ operation: Int32, _ descriptor: Int32, _ interest: Readiness, _ token: UInt64
     ) throws(SystemError) {
         var events: UInt32 = 0
-        if interest.contains(.read) { events |= EPOLLIN.rawValue | EPOLLRDHUP.rawValue }
+        if interest.contains(.exclusive) {
+            // epoll_ctl(2) allows few others beside it, and no EPOLL_CTL_MOD.
+            events |= EPOLLIN.rawValue | EPOLLEXCLUSIVE.rawValue
+        } else if interest.contains(.read) {
+            events |= EPOLLIN.rawValue | EPOLLRDHUP.rawValue
+        }
         if interest.contains(.write) { events |= EPOLLOUT.rawValue }
         guard hansom_epoll_control(epoll, operation, descriptor, events, token) == 0 else {
             throw SystemError(call: "epoll_ctl", errno: errno)

@@ -29,6 +29,9 @@ package struct Readiness: OptionSet, Sendable, Hashable {
 
     package static let read = Readiness(rawValue: 1)
     package static let write = Readiness(rawValue: 2)
+    /// Of several schedulers that watch the descriptor one is told, or a few, but not all: to be watched with `read`, and
+    /// not changed later.
+    package static let exclusive = Readiness(rawValue: 8)
     /// Both directions are down, or an error waits: told whatever is watched.
     package static let hangUp = Readiness(rawValue: 4)
 }

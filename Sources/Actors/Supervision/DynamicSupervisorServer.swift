@@ -39,7 +39,6 @@ package struct DynamicSupervisorServer: Server {
         switch info {
         case .adopt(let pid):
             if let number = machine.admit() {
-                if pid.core.scheduler.isCurrent && pid.core.parent == nil { pid.core.parent = me.core.id }
                 begin(number, pid, me)
             } else {
                 pid.exit(.shutdown)
@@ -75,7 +74,8 @@ package struct DynamicSupervisorServer: Server {
         guard let number = machine.admit() else {
             return reply.fail(
                 SupervisorError(
-                    .tooManyChildren, advice: "\(id) has \(machine.count) children, and may have \(machine.maxChildren)"))
+                    .tooManyChildren, advice: "\(id) has \(machine.count) children, and may have \(machine.maxChildren)"
+                ))
         }
         do {
             let pid = try await starter().pid

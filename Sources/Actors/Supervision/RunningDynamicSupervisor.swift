@@ -60,13 +60,22 @@ public struct RunningDynamicSupervisor: Supervisable {
         return count
     }
 
-    /// The children that live on a scheduler.
-    package func children(on scheduler: Scheduler) async throws -> [PID] {
-        try await ask(partitions.near(scheduler)) { .children($0) }.filter { $0.core.scheduler === scheduler }
+    /// Makes a process that runs already a child, on the partition of its scheduler. Never suspends. On the child's
+    /// scheduler.
+    ///
+    /// The two are linked at once: a partition that has ended, or ends before it has taken the child in, ends the child
+    /// too, so that no child is ever without a supervisor.
+    ///
+    /// - Returns: the partition, which is the child's parent from now on.
+    @discardableResult
+    package func adopt(_ child: PID) -> PID {
+        let partition = partitions.near(child.core.scheduler)
+        if child.core.parent == nil { child.core.parent = partition.pid.core.id }
+        // In this order: it is told of its child before it can be told of the child's end.
+        partition.send(.adopt(child))
+        child.core.link(to: partition.pid.core)
+        return partition.pid
     }
-
-    /// Makes a process that runs already a child, on the partition of its scheduler. Never suspends.
-    package func adopt(_ child: PID) { partitions.near(child.core.scheduler).send(.adopt(child)) }
 
     /// Stops the children, all at once, and then the supervisor.
     ///

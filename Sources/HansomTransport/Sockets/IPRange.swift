@@ -100,7 +100,7 @@ public struct IPRange: Sendable, Hashable, CustomStringConvertible {
 
     /// The IPv4 address in `::ffff:0:0/96` (RFC 4291 section 2.5.5.2), or the bytes as they are.
     private static func unmapped(_ bytes: [UInt8]) -> [UInt8] {
-        let isMapped = bytes.count == 16 && bytes[..<10].allSatisfy { $0 == 0 } && bytes[10] == 0xFF && bytes[11] == 0xFF
+        let isMapped = bytes.count == 16 && bytes[..<10].allSatisfy { $0 == 0 } && bytes[10..<12] == [0xFF, 0xFF]
         return isMapped ? Array(bytes[12...]) : bytes
     }
 

@@ -1,21 +1,25 @@
 internal import Actors
 internal import Glibc
 internal import HansomTransport
-internal import WSConnection
 
-/// Takes connections from a listening socket and places them on the schedulers in turn.
+/// Takes connections from the listening sockets on one scheduler, and places each on the scheduler that has the fewest.
 ///
-/// At the limit it stops watching the socket, so that the kernel's backlog absorbs the load. Out of descriptors it
-/// waits a moment; it never spins and never dies.
-final class Acceptor: DescriptorObserver, @unchecked Sendable {
+/// At the limit it stops watching the sockets, so that the kernel's backlog absorbs the load. Out of descriptors it
+/// says so once and waits a moment; it never spins and never dies.
+final class Acceptor: @unchecked Sendable {
+    /// The system call; tests have one that fails.
+    typealias Accept = @Sendable (Int32) throws(SystemError) -> (descriptor: Int32, peer: SocketAddress?)?
+
     // Safety: everything but the lets belongs to `scheduler`'s thread.
-    private let listener: ListeningSocket
+    private let number: Int
     private let scheduler: Scheduler
     private let load: ServerLoad
     private let supervisors: [ConnectionSupervisor]
-    private var turn = 0
-    private var watch: Watch?
+    private let accept: Accept
+    private var doors: [Door] = []
     private var retry: Alarm?
+    private var identity: ProcessIdentity?
+    private var isExhausted = false
     private var isStopped = false
 
     /// Connections taken in one turn, so that those that exist are served in between.
@@ -24,69 +28,114 @@ final class Acceptor: DescriptorObserver, @unchecked Sendable {
     private static let pauseWhenExhausted = Duration.milliseconds(50)
 
     init(
-        _ listener: ListeningSocket, on scheduler: Scheduler, _ load: ServerLoad,
-        _ supervisors: [ConnectionSupervisor]
+        _ endpoints: [BoundEndpoint], on scheduler: Scheduler, _ load: ServerLoad,
+        _ supervisors: [ConnectionSupervisor], accept: @escaping Accept
     ) {
-        self.listener = listener
+        number = scheduler.index
         self.scheduler = scheduler
         self.load = load
         self.supervisors = supervisors
+        self.accept = accept
+        doors = endpoints.map { Door($0, self) }
     }
 
     /// Begins to accept. On its scheduler.
-    func start() {
-        load.onRoom { [self] in scheduler.runLater { [self] in resume() } }
-        resume()
-    }
-
-    private func resume() {
-        guard !isStopped, watch == nil else { return }
-        retry.map { scheduler.disarm($0) }
-        retry = nil
-        do {
-            watch = try scheduler.watch(listener.descriptor, interest: .read, observer: self)
-        } catch {
-            pause()
-        }
+    ///
+    /// - Parameter identity: what reports call it.
+    func start(as identity: ProcessIdentity) {
+        self.identity = identity
+        load.onRoom(for: number) { [self] in scheduler.runLater { [self] in open() } }
+        open()
     }
 
     /// Accepts no more. On its scheduler.
     func stop() {
         guard !isStopped else { return }
         isStopped = true
-        load.onRoom(nil)
-        retry.map { scheduler.disarm($0) }
-        retry = nil
-        suspend()
+        load.onRoom(for: number, nil)
+        _ = load.exhaustionPassed(for: number)
+        cancelRetry()
+        for door in doors { door.close(on: scheduler) }
+        doors = []
+        // Whom it was to let in, another may.
+        load.wakeNext()
     }
 
-    func descriptorIsReady(_ readiness: Readiness) {
+    private func open() {
+        guard !isStopped else { return }
+        cancelRetry()
+        do throws(SystemError) {
+            for door in doors { try door.open(on: scheduler) }
+        } catch {
+            pause(error)
+        }
+    }
+
+    private func close() { for door in doors { door.close(on: scheduler) } }
+
+    /// Somebody waits at a door.
+    fileprivate func serve(_ door: Door) {
         for _ in 0..<Acceptor.budget {
-            guard load.hasRoom() else { return suspend() }
-            do {
-                guard let (descriptor, peer) = try Socket.accept(listener.descriptor) else { return }
-                load.handshakeBegan()
-                supervisors[turn % supervisors.count].adopt(descriptor, peer)
-                turn &+= 1
+            guard load.reserve(for: number) else { return close() }
+            do throws(SystemError) {
+                guard let (descriptor, peer) = try accept(door.endpoint.listener.descriptor) else {
+                    load.giveBack()
+                    return allTaken()
+                }
+                admit(descriptor, peer, door.endpoint.settings)
             } catch {
-                if !Acceptor.isTransient(error.errno) { return pause() }
+                load.giveBack()
+                if !Acceptor.isTransient(error.errno) { return pause(error) }
             }
         }
     }
 
-    private func suspend() {
-        if let watch { scheduler.unwatch(watch) }
-        watch = nil
+    private func admit(_ descriptor: Int32, _ peer: SocketAddress?, _ settings: ServerSettings) {
+        guard load.admit(load.countsPeers ? PeerAddress(peer) : nil) else {
+            // Not even an answer: whoever comes too often costs as little as can be.
+            Socket.close(descriptor)
+            return load.giveBack()
+        }
+        emptiest.adopt(descriptor, peer, settings)
     }
 
-    private func pause() {
-        suspend()
-        let alarm = Alarm { [unowned self] in
-            retry = nil
-            resume()
+    /// Here, unless another scheduler has fewer connections.
+    private var emptiest: ConnectionSupervisor {
+        var best = supervisors[number]
+        var fewest = best.occupancy
+        for supervisor in supervisors where supervisor.occupancy < fewest {
+            best = supervisor
+            fewest = supervisor.occupancy
         }
+        return best
+    }
+
+    // MARK: Out of descriptors
+
+    private func pause(_ error: SystemError) {
+        close()
+        if load.exhaustionMet(by: number) { report(error) }
+        isExhausted = true
+        let alarm = Alarm { [unowned self] in open() }
         retry = alarm
         scheduler.arm(alarm, after: Acceptor.pauseWhenExhausted)
+    }
+
+    private func allTaken() {
+        guard isExhausted else { return }
+        isExhausted = false
+        if load.exhaustionPassed(for: number) { report(nil) }
+    }
+
+    private func report(_ error: SystemError?) {
+        guard let identity else { return }
+        scheduler.report(
+            .exhaustion(ExhaustionReport(process: identity, error: error, pause: Acceptor.pauseWhenExhausted)))
+    }
+
+    private func cancelRetry() {
+        retry.map { scheduler.disarm($0) }
+        retry = nil
     }
 
     /// Errors of one connection that ended before it was accepted, which accept4(2) reports as its own: the next one
@@ -99,4 +148,29 @@ final class Acceptor: DescriptorObserver, @unchecked Sendable {
         default: false
         }
     }
+}
+
+/// One listening socket as one acceptor watches it.
+private final class Door: DescriptorObserver {
+    let endpoint: BoundEndpoint
+    private unowned let acceptor: Acceptor
+    private var watch: Watch?
+
+    init(_ endpoint: BoundEndpoint, _ acceptor: Acceptor) {
+        self.endpoint = endpoint
+        self.acceptor = acceptor
+    }
+
+    func open(on scheduler: Scheduler) throws(SystemError) {
+        guard watch == nil else { return }
+        // Every acceptor watches it: for whoever comes, one is woken, not all.
+        watch = try scheduler.watch(endpoint.listener.descriptor, interest: [.read, .exclusive], observer: self)
+    }
+
+    func close(on scheduler: Scheduler) {
+        if let watch { scheduler.unwatch(watch) }
+        watch = nil
+    }
+
+    func descriptorIsReady(_ readiness: Readiness) { acceptor.serve(self) }
 }

@@ -21,7 +21,8 @@ struct PrometheusText: Sendable {
 
     /// A metric with a value for each set of labels.
     mutating func metric(
-        _ name: String, _ kind: Kind, _ help: String, _ samples: [(labels: [(String, String)], value: some BinaryInteger)]
+        _ name: String, _ kind: Kind, _ help: String,
+        _ samples: [(labels: [(String, String)], value: some BinaryInteger)]
     ) {
         header(name, kind, help)
         for (labels, value) in samples { sample(name, labels, "\(value)") }

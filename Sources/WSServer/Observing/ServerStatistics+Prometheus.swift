@@ -15,9 +15,11 @@ extension ServerStatistics {
         text.metric(
             "connections_accepted_total", .counter, "Connections that there have been.", connectionsAccepted)
         text.metric("handshakes_under_way", .gauge, "Handshakes that are not over.", handshakesUnderWay)
+        text.metric("turned_away_total", .counter, "Sockets dropped since their peer had its share.", turnedAway)
         writeOutcomes(to: &text)
         writeTraffic(to: &text)
-        text.histogram("handshake_duration_seconds", "From the accepted socket to the end of its handshake.", handshakeDurations)
+        text.histogram(
+            "handshake_duration_seconds", "From the accepted socket to the end of its handshake.", handshakeDurations)
         text.histogram("connection_duration_seconds", "How long connections lasted.", connectionDurations)
         return text.text
     }

@@ -14,6 +14,8 @@ public struct ServerStatistics: Sendable, Hashable {
     public internal(set) var connections = 0
     /// Handshakes that are under way now, and peers that were refused and have not gone yet.
     public internal(set) var handshakesUnderWay = 0
+    /// Sockets that were dropped as they came, since their peer had `maxConnectionsPerPeer` already.
+    public internal(set) var turnedAway: UInt64 = 0
     /// What waits in the connections.
     public internal(set) var queues = QueueDepths()
     /// What has ended, and what the connections that are open have carried.

@@ -24,6 +24,9 @@ struct ServerTally: Sendable, Hashable {
         connectionDurations.record(time)
     }
 
+    /// Adds what connections have carried that are open.
+    mutating func addTraffic(_ counters: WebSocket.Counters) { traffic.add(counters) }
+
     mutating func add(_ other: ServerTally) {
         handshakes.merge(other.handshakes, uniquingKeysWith: +)
         answers.merge(other.answers, uniquingKeysWith: +)

@@ -20,14 +20,15 @@ extension Routes {
             }, isOpen: true)
     }
 
-    /// Answers with the server's numbers in Prometheus' text format.
+    /// Answers with the server's numbers, `ServerStatistics.prometheusText`.
     public mutating func metrics(_ path: String) {
         add(
             .get, path,
             .server { settings in
-                ServerResponse(
-                    headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8", .cacheControl: "no-store"],
-                    text: settings.metricsText())
+                let statistics = await settings.load.reports.statistics(settings.load)
+                return ServerResponse(
+                    headers: [.contentType: ServerStatistics.prometheusContentType, .cacheControl: "no-store"],
+                    text: statistics.prometheusText)
             })
     }
 

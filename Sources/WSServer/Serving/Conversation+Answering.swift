@@ -12,6 +12,8 @@ extension Conversation {
         let findings = believe(request)
         if findings.clientAddress != peer { seen.routing.forwarding = .init(clientAddress: findings.clientAddress) }
         externalOrigin = findings.externalOrigin
+        visit.client = findings.clientAddress
+        books.came(request.head, &visit)
         switch settings.service {
         case .everyPath(let service): return try await open(request, seen, service)
         case .routes(let tree):
@@ -143,7 +145,10 @@ extension Conversation {
 
     /// Answers the present request. "An origin server with a clock MUST generate a Date header field" (RFC 9110 section
     /// 6.6.1).
-    func write(_ answer: Answer, keepsAlive: Bool) async throws(Ending) {
+    ///
+    /// - Parameter reason: why it is a refusal of the server's own, for its log.
+    func write(_ answer: Answer, keepsAlive: Bool, reason: String? = nil) async throws(Ending) {
+        books.answered(answer.status, bytes: answer.body.count, reason, &visit)
         var answer = answer
         if answer.fields[.date] == nil {
             answer.fields[.date] = CalendarTime(secondsSince1970: Int64(time(nil))).http

@@ -33,7 +33,7 @@ extension Conversation {
         switch service.evaluate(request.head, isTLS: tls != nil || isSecureAtProxy, externalOrigin) {
         case .accept(let acceptance): return acceptance
         case .refuse(let refusal):
-            try await write(Answer(refusal), keepsAlive: false)
+            try await write(Answer(refusal), keepsAlive: false, reason: refusal.reason)
             throw .over
         }
     }
@@ -51,12 +51,14 @@ extension Conversation {
             stream: driver.release(), scheduler: scheduler, role: .server, options: service.connection,
             compression: acceptance.compression, description: description)
         let rest = reader.takeRest()
-        connection.onOwnThread { connection in
-            switch service.handling {
-            case .perConnection(let handler): connection.start(handler)
-            case .perMessage(let handler): connection.setMessageHandler(handler)
+        books.opened(connection, &visit) {
+            connection.onOwnThread { connection in
+                switch service.handling {
+                case .perConnection(let handler): connection.start(handler)
+                case .perMessage(let handler): connection.setMessageHandler(handler)
+                }
+                connection.begin(leftover: rest)
             }
-            connection.begin(leftover: rest)
         }
         return connection
     }

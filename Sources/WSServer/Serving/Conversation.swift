@@ -41,6 +41,9 @@ final class Conversation: @unchecked Sendable {
     /// The origin that the client of the present request sees, where a trusted proxy says so.
     var externalOrigin: WebOrigin?
     let driver: StreamDriver
+    let books: Bookkeeper
+    /// What the books need to know of what is being said.
+    var visit: Visit
     var reader: RequestReader
     var tls: TLSDetails?
     var phase = Phase.listening
@@ -59,12 +62,14 @@ final class Conversation: @unchecked Sendable {
     /// - Parameter received: what somebody else has read of the first request already.
     init(
         _ stream: any ByteStream, peer: SocketAddress?, local: SocketAddress?, received: [UInt8] = [],
-        on scheduler: Scheduler, _ settings: ServerSettings
+        on scheduler: Scheduler, _ settings: ServerSettings, _ books: Bookkeeper
     ) {
         self.scheduler = scheduler
         self.settings = settings
         self.peer = peer
         self.local = local
+        self.books = books
+        visit = books.visit(from: peer)
         reader = RequestReader(maxBodyBytes: settings.options.maxBodySize)
         reader.receive(received)
         driver = unsafe StreamDriver(
@@ -152,10 +157,12 @@ final class Conversation: @unchecked Sendable {
     private func end(_ ending: Ending) async {
         do throws(Ending) {
             switch ending {
-            case .lost: driver.stream.close()
+            case .lost(let error):
+                books.lost(error, &visit)
+                driver.stream.close()
             case .over: await leave()
             case .refused(let refusal):
-                try await write(Answer(refusal), keepsAlive: false)
+                try await write(Answer(refusal), keepsAlive: false, reason: refusal.reason)
                 await leave()
             }
         } catch {

@@ -57,11 +57,15 @@ actor Guest {
 
     /// A function of its own, so that it runs here and not where the handler above would run a closure.
     private func converse() async -> WebSocket? {
+        let books = Bookkeeper(on: scheduler, settings.load.reports)
         let conversation = unsafe Conversation(
-            visit.stream, peer: visit.peer, local: visit.local, received: visit.received, on: scheduler, settings)
+            visit.stream, peer: visit.peer, local: visit.local, received: visit.received, on: scheduler, settings,
+            books)
         self.conversation = conversation
         defer { self.conversation = nil }
         if isCancelled { conversation.abort() }
-        return await conversation.run()
+        let connection = await conversation.run()
+        connection?.core.addObserver { _ in connection.map { books.ended($0) } }
+        return connection
     }
 }

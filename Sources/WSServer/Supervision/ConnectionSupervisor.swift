@@ -1,111 +1,148 @@
 internal import Actors
 internal import HansomTransport
+internal import Synchronization
 internal import WSConnection
 
 /// Brings the connections of one scheduler from the accepted socket into the tree of supervisors, and ends them in good
 /// order: what happens to one touches no other.
 actor ConnectionSupervisor {
     nonisolated let scheduler: Scheduler
-    private let settings: ServerSettings
+    let load: ServerLoad
+    let drain: DrainOptions
     /// Under which each connection of this scheduler stands, from its handshake to its end.
-    private let connections: RunningDynamicSupervisor
-    private var conversations: [ObjectIdentifier: Conversation] = [:]
+    private let pool: RunningDynamicSupervisor
+    /// The processes that were the pool here, as far as connections have them for a parent.
+    private var parents: [UInt64] = []
+    private nonisolated let places = Atomic<Int>(0)
+    var conversations: [ObjectIdentifier: Conversation] = [:]
+    nonisolated let books: Bookkeeper
     private var connectionCount = 0
-    private var isStopping = false
+    var end = End.none
     private var whenEmpty: [CheckedContinuation<Void, Never>] = []
 
-    init(on scheduler: Scheduler, _ settings: ServerSettings, _ connections: RunningDynamicSupervisor) {
+    /// How far the end of all connections is.
+    enum End {
+        case none
+        /// Who comes is told goodbye.
+        case draining
+        /// Who comes is dropped.
+        case forced
+    }
+
+    init(on scheduler: Scheduler, _ load: ServerLoad, _ drain: DrainOptions, _ pool: RunningDynamicSupervisor) {
         self.scheduler = scheduler
-        self.settings = settings
-        self.connections = connections
+        self.load = load
+        self.drain = drain
+        self.pool = pool
+        books = Bookkeeper(on: scheduler, load.reports)
     }
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe scheduler.asUnownedSerialExecutor() }
 
-    /// Takes over an accepted descriptor. From any thread.
-    nonisolated func adopt(_ descriptor: Int32, _ peer: SocketAddress?) {
-        scheduler.run { [self] in onOwnThread { $0.serve(descriptor, peer) } }
+    /// How many connections and conversations there are, or are on their way here. From any thread.
+    nonisolated var occupancy: Int { places.load(ordering: .relaxed) }
+
+    /// Takes over an accepted descriptor, for which a place is reserved. From any thread.
+    nonisolated func adopt(_ descriptor: Int32, _ peer: SocketAddress?, _ settings: ServerSettings) {
+        places.wrappingAdd(1, ordering: .relaxed)
+        scheduler.run { [self] in onOwnThread { $0.serve(descriptor, peer, settings) } }
     }
 
-    private func serve(_ descriptor: Int32, _ peer: SocketAddress?) {
+    private func serve(_ descriptor: Int32, _ peer: SocketAddress?, _ settings: ServerSettings) {
         if peer?.isUnix != true { Socket.setNoDelay(descriptor) }
         let stream = SocketStream(descriptor: descriptor, scheduler: scheduler)
-        guard !isStopping else {
+        let place = load.countsPeers ? PeerAddress(peer) : nil
+        guard mayShakeHands else {
             stream.close()
-            return settings.load.handshakeEnded()
+            return conversationEnded(place, wasKept: false)
         }
         let conversation = Conversation(
-            stream, peer: peer, local: stream.localAddress, on: scheduler, settings)
+            stream, peer: peer, local: stream.localAddress, on: scheduler, settings, books)
         conversations[ObjectIdentifier(conversation)] = conversation
-        Task { await self.serve(conversation) }
+        Task { await self.serve(conversation, place) }
     }
 
     /// What is said before a WebSocket has a task of its own, whose memory is gone when the handler begins to wait.
-    private func serve(_ conversation: Conversation) async {
+    private func serve(_ conversation: Conversation, _ place: PeerAddress?) async {
         let connection = await conversation.run()
         conversations[ObjectIdentifier(conversation)] = nil
-        // It counts as the one before it ends as the other, or the acceptor could see room that is not there.
-        if let connection { hold(connection) }
-        if conversation.isKept { settings.load.keptEnded() } else { settings.load.handshakeEnded() }
-        checkEmpty()
-    }
-
-    private func hold(_ connection: WebSocket) {
-        connectionCount += 1
-        settings.load.connectionBegan()
-        // The core holds this closure, and with it the connection, until its end.
-        connection.core.addObserver { [self] _ in
-            withExtendedLifetime(connection) { onOwnThread { $0.connectionEnded() } }
+        if let connection {
+            load.connectionBegan(wasKept: conversation.isKept)
+            hold(connection, place)
+        } else {
+            conversationEnded(place, wasKept: conversation.isKept)
         }
-        connections.adopt(connection.pid)
-        if isStopping { connection.onOwnThread { $0.beginClose(.goingAway) } }
-    }
-
-    private func connectionEnded() {
-        connectionCount -= 1
-        settings.load.connectionEnded()
         checkEmpty()
     }
 
-    private func checkEmpty() {
-        guard connectionCount == 0 && conversations.isEmpty else { return }
-        for waiter in whenEmpty { waiter.resume() }
-        whenEmpty = []
+    private func hold(_ connection: WebSocket, _ place: PeerAddress?) {
+        connectionCount += 1
+        // The core holds this closure, and with it the connection, until its end.
+        if let place {
+            connection.core.addObserver { [self] _ in
+                onOwnThread { $0.connectionEnded(connection, place) }
+            }
+        } else {
+            // Without the place, which most servers have no use for, it is smaller.
+            connection.core.addObserver { [self] _ in
+                onOwnThread { $0.connectionEnded(connection, nil) }
+            }
+        }
+        remember(pool.adopt(connection.pid))
+        switch end {
+        case .none: break
+        case .draining: connection.onOwnThread { $0.beginClose(.goingAway) }
+        case .forced: connection.core.receiveExit(.kill)
+        }
+    }
+
+    private func conversationEnded(_ place: PeerAddress?, wasKept: Bool) {
+        places.wrappingSubtract(1, ordering: .relaxed)
+        load.conversationEnded(place, wasKept: wasKept)
+    }
+
+    private func connectionEnded(_ connection: WebSocket, _ place: PeerAddress?) {
+        books.ended(connection)
+        connectionCount -= 1
+        places.wrappingSubtract(1, ordering: .relaxed)
+        load.connectionEnded(place)
+        checkEmpty()
+    }
+
+    // MARK: Those that are there
+
+    /// The connections of the server that live here.
+    ///
+    /// The pool is not asked, since it may have ended, or be busy with its end: whose parent it was is looked up among
+    /// the processes of the scheduler. So a connection needs no other place in a list.
+    var connections: [WebSocket] {
+        scheduler.processes.cores.compactMap { core in
+            guard let parent = core.parent, parents.contains(parent) else { return nil }
+            return core.actor as? WebSocket
+        }
+    }
+
+    private func remember(_ parent: PID) {
+        let parent = parent.core.id
+        guard parents.last != parent else { return }
+        // The pool was started again: those before it are needed as long as one of their connections lives.
+        let living = Set(scheduler.processes.cores.compactMap(\.parent))
+        parents = parents.filter { living.contains($0) && $0 != parent } + [parent]
     }
 
     // MARK: The end
 
-    /// Tells every peer 1001, drops handshakes that are under way and peers that might ask again, and waits for the rest,
-    /// answers among it, at most until `deadline`.
-    func shutdown(within deadline: Duration) async {
-        isStopping = true
-        for conversation in conversations.values { conversation.stop() }
-        let alarm = Alarm { [unowned self] in onOwnThread { $0.force() } }
-        scheduler.arm(alarm, after: deadline)
-        // What comes later is closed as it comes.
-        await forEach { $0.onOwnThread { $0.beginClose(.goingAway) } }
-        await untilEmpty()
-        scheduler.disarm(alarm)
-    }
-
-    /// Kills what is left: connections are dropped, and handlers cancelled but not waited for.
-    private func force() {
-        for conversation in conversations.values { conversation.abort() }
-        Task { await forEach { $0.core.receiveExit(.kill) } }
-    }
-
-    private func forEach(_ body: @Sendable (WebSocket) -> Void) async {
-        // Supervisors that have ended took their connections with them.
-        for child in (try? await connections.children(on: scheduler)) ?? [] {
-            if let connection = child.core.actor as? WebSocket { body(connection) }
-        }
-    }
-
     /// Returns when no conversation and no connection is left.
-    private func untilEmpty() async {
+    func untilEmpty() async {
         await withCheckedContinuation { continuation in
             whenEmpty.append(continuation)
             checkEmpty()
         }
+    }
+
+    func checkEmpty() {
+        guard connectionCount == 0 && conversations.isEmpty else { return }
+        for waiter in whenEmpty { waiter.resume() }
+        whenEmpty = []
     }
 }

@@ -1,75 +1,81 @@
 internal import Actors
-internal import Synchronization
 
-/// How much a server has in hand: what the acceptor asks before it takes another connection.
+/// `Admission` and `Exhaustion` shared by the acceptors and connections of a server, whatever their threads.
 final class ServerLoad: @unchecked Sendable {
-    // Safety: `wakeAcceptor` is touched with `lock` held; the rest is made for any thread.
-    private let handshakes = Atomic<Int>(0)
-    private let connections = Atomic<Int>(0)
-    private let kept = Atomic<Int>(0)
-    private let isAcceptorAsleep = Atomic<Bool>(false)
-    let maxConnections: Int
-    let maxHandshakes: Int
+    // Safety: all vars are touched with `lock` held; who is woken is called outside it.
     private let lock = Lock()
-    private var wakeAcceptor: (@Sendable () -> Void)?
+    private var admission: Admission<PeerAddress>
+    private var exhaustion = Exhaustion()
+    private var wakers: [Int: @Sendable () -> Void] = [:]
+    /// Whether connections must remember whom they count for.
+    let countsPeers: Bool
+    /// Where is written what becomes of whom is let in.
+    let reports: ServerReports
 
-    init(maxConnections: Int, maxHandshakes: Int) {
-        self.maxConnections = maxConnections
-        self.maxHandshakes = maxHandshakes
+    init(_ options: ServerOptions) {
+        reports = ServerReports(options)
+        admission = Admission(
+            maxConnections: options.maxConnections, maxHandshakes: options.maxHandshakes,
+            maxPerPeer: options.maxConnectionsPerPeer)
+        countsPeers = options.maxConnectionsPerPeer != nil
     }
+
+    var connectionCount: Int { lock.withLock { admission.connections } }
+    var handshakeCount: Int { lock.withLock { admission.handshakes } }
+    var maxConnections: Int { lock.withLock { admission.maxConnections } }
+    var turnedAway: UInt64 { lock.withLock { admission.turnedAway } }
+
+    // MARK: Acceptors
 
     /// Takes what to call, from any thread, when there is room again and the acceptor had found none.
-    func onRoom(_ wake: (@Sendable () -> Void)?) { lock.withLock { wakeAcceptor = wake } }
+    func onRoom(for acceptor: Int, _ wake: (@Sendable () -> Void)?) { lock.withLock { wakers[acceptor] = wake } }
 
-    var connectionCount: Int { connections.load(ordering: .relaxed) }
+    /// Takes a place for whoever is accepted next; if there is none, the acceptor is woken when there is.
+    func reserve(for acceptor: Int) -> Bool { lock.withLock { admission.reserve(for: acceptor) } }
 
-    /// Whether another connection may be taken; if not, the acceptor is woken when one may.
-    func hasRoom() -> Bool {
-        if isBelowLimits { return true }
-        isAcceptorAsleep.store(true, ordering: .sequentiallyConsistent)
-        // Room may have come in between, unseen by whoever made it.
-        return isBelowLimits
-    }
+    func admit(_ peer: PeerAddress?) -> Bool { !countsPeers || lock.withLock { admission.admit(peer) } }
 
-    func handshakeBegan() { handshakes.wrappingAdd(1, ordering: .relaxed) }
+    /// An acceptor is gone that may have been woken in vain.
+    func wakeNext() { change { _ in } }
 
-    func handshakeEnded() {
-        handshakes.wrappingSubtract(1, ordering: .sequentiallyConsistent)
-        wakeIfAsleep()
-    }
+    /// The place that was reserved is not needed.
+    func giveBack() { change { $0.handshakeEnded(nil) } }
+
+    /// Whether another connection would be taken now.
+    var isReady: Bool { lock.withLock { admission.room > 0 } }
+
+    /// - Returns: whether that is news.
+    func exhaustionMet(by acceptor: Int) -> Bool { lock.withLock { exhaustion.met(by: acceptor) } }
+
+    /// - Returns: whether the trouble is over with that.
+    func exhaustionPassed(for acceptor: Int) -> Bool { lock.withLock { exhaustion.passed(for: acceptor) } }
+
+    // MARK: Connections
 
     /// A peer was answered and may ask again: from now on it is no handshake any more, or a few idle ones would keep
     /// others out.
-    func handshakeIsKept() {
-        kept.wrappingAdd(1, ordering: .relaxed)
-        handshakeEnded()
+    func handshakeIsKept() { change { $0.handshakeIsKept() } }
+
+    /// It has come to no WebSocket.
+    func conversationEnded(_ peer: PeerAddress?, wasKept: Bool) {
+        change { if wasKept { $0.keptEnded(peer) } else { $0.handshakeEnded(peer) } }
     }
 
-    func keptEnded() {
-        kept.wrappingSubtract(1, ordering: .sequentiallyConsistent)
-        wakeIfAsleep()
-    }
+    func connectionBegan(wasKept: Bool) { change { $0.connectionBegan(wasKept: wasKept) } }
 
-    func connectionBegan() { connections.wrappingAdd(1, ordering: .relaxed) }
+    func connectionEnded(_ peer: PeerAddress?) { change { $0.connectionEnded(peer) } }
 
-    func connectionEnded() {
-        connections.wrappingSubtract(1, ordering: .sequentiallyConsistent)
-        wakeIfAsleep()
-    }
+    // MARK: Changes at run time
 
-    /// Whether another connection would be taken now.
-    var isReady: Bool { isBelowLimits }
+    func setMaxConnections(_ count: Int) { change { $0.maxConnections = count } }
 
-    /// A handshake may become a connection, so it takes a place among them too.
-    private var isBelowLimits: Bool {
-        let handshakes = handshakes.load(ordering: .sequentiallyConsistent)
-        let connections = connections.load(ordering: .sequentiallyConsistent)
-        let kept = kept.load(ordering: .sequentiallyConsistent)
-        return handshakes < maxHandshakes && handshakes + kept + connections < maxConnections
-    }
+    func setSuspended(_ isSuspended: Bool) { change { $0.isSuspended = isSuspended } }
 
-    private func wakeIfAsleep() {
-        guard isAcceptorAsleep.exchange(false, ordering: .sequentiallyConsistent) else { return }
-        lock.withLock { wakeAcceptor }?()
+    private func change(_ body: (inout Admission<PeerAddress>) -> Void) {
+        let woken = lock.withLock {
+            body(&admission)
+            return admission.wakeable().compactMap { wakers[$0] }
+        }
+        for wake in woken { wake() }
     }
 }

@@ -1,7 +1,8 @@
+internal import Actors
 internal import HansomTransport
 internal import WSConnection
 
-/// What all connections of one server share.
+/// What all connections of one endpoint of a server share.
 final class ServerSettings: Sendable {
     /// What is run for a connection.
     enum Handling: Sendable {
@@ -11,29 +12,49 @@ final class ServerSettings: Sendable {
 
     let service: Service
     let options: ServerOptions
-    let tls: TLSContext?
+    private let certificate: CurrentCertificate?
     let load: ServerLoad
 
+    /// - Parameters:
+    ///   - tls: with which certificate peers are answered here; `nil`: plain.
+    ///   - load: what the endpoints of a server share; default: one of its own.
     /// - Throws: `.invalidConfiguration`; `.tls` for a certificate or key that cannot be used.
-    init(_ options: ServerOptions, _ service: Service) throws(WebSocketError) {
+    init(
+        _ options: ServerOptions, _ service: Service, tls: TLSServerOptions?, _ load: ServerLoad? = nil
+    ) throws(WebSocketError) {
         try options.check()
         self.options = options
         self.service = service
-        load = ServerLoad(maxConnections: options.maxConnections, maxHandshakes: options.maxHandshakes)
+        self.load = load ?? ServerLoad(options)
         do {
-            tls = if let tls = options.tls { try TLSContext(server: tls) } else { nil }
+            certificate = if let tls { CurrentCertificate(try TLSContext(server: tls)) } else { nil }
         } catch {
             throw WebSocketError(.tls, error.message, phase: .tls)
         }
     }
 
-    /// The server's numbers in Prometheus' text format.
-    func metricsText() -> String {
-        """
-        # HELP hansom_connections WebSocket connections that are open.
-        # TYPE hansom_connections gauge
-        hansom_connections \(load.connectionCount)
+    /// With what handshakes that begin now are answered.
+    var tls: TLSContext? { certificate?.context }
 
-        """
+    /// From now on handshakes are answered with another certificate. Connections that have one keep it.
+    func use(_ context: TLSContext) { certificate?.context = context }
+
+}
+
+/// A certificate that can be changed while the server runs.
+private final class CurrentCertificate: @unchecked Sendable {
+    // Safety: `current` is touched with `lock` held.
+    private let lock = Lock()
+    private var current: TLSContext
+
+    init(_ context: TLSContext) { current = context }
+
+    var context: TLSContext {
+        get { lock.withLock { current } }
+        set {
+            // The old one is released outside the lock: with its last session it frees much.
+            var other = newValue
+            lock.withLock { swap(&current, &other) }
+        }
     }
 }

@@ -2,47 +2,78 @@ internal import Actors
 internal import HansomTransport
 internal import WSConnection
 
-/// The processes of one server: a supervisor for the connections of each scheduler, and the acceptor. They start in this
-/// order and stop in reverse: first nobody is let in any more, then those who are in go.
+/// The processes of one server: a supervisor for the connections of each scheduler, the listener, and an acceptor on each
+/// scheduler. They start in this order and stop in reverse: first nobody is let in any more, then the port is free, then
+/// those who are in go.
 struct ServerTree: Sendable {
     let root: RunningSupervisor
     let supervisors: [ConnectionSupervisor]
+    private let doors: [String]
 
     /// A fault that repeats more often than this is not helped by another restart.
     private static let restarts = (most: 10, period: Duration.seconds(10))
-    private static let acceptorID = "acceptor"
+    private static let listenerID = "listener"
 
     /// Starts them; from then on the server accepts.
     static func start(
-        _ listener: ListeningSocket, _ settings: ServerSettings, on group: SchedulerGroup
+        _ endpoints: [BoundEndpoint], _ load: ServerLoad, _ options: ServerOptions
     ) async throws -> ServerTree {
+        let group = options.schedulers
         // A connection has its close timeout to end in good order, and then is dropped.
-        let dynamic = DynamicSupervisor(id: "connections", shutdown: .after(settings.options.closeTimeout))
+        let dynamic = DynamicSupervisor(id: "connections", shutdown: .after(options.closeTimeout))
         let (partitions, started) = dynamic.partitions(over: group)
         let root = try await Supervisor(
-            .oneForOne, id: "server \(listener.address)", maxRestarts: restarts.most, period: restarts.period
+            .oneForOne, id: "server \(endpoints[0].address)", maxRestarts: restarts.most, period: restarts.period
         ) { partitions }.start(on: group.next())
-        let connections = RunningDynamicSupervisor(top: root, partitions: started)
-        let supervisors = group.schedulers.map { ConnectionSupervisor(on: $0, settings, connections) }
-        let scheduler = group.next()
-        try await root.start(
-            child: Child(acceptorID) {
-                let acceptor = Acceptor(listener, on: scheduler, settings.load, supervisors)
-                return Process<Never>.spawn(on: scheduler, label: acceptorID) { me in
-                    acceptor.start()
-                    _ = await me.receive()
-                    acceptor.stop()
-                    // One that was killed is started again, on the same socket.
-                    if me.core.exitReason?.isOrderly == true { listener.close() }
-                }
-            })
-        return ServerTree(root: root, supervisors: supervisors)
+        let pool = RunningDynamicSupervisor(top: root, partitions: started)
+        let supervisors = group.schedulers.map { ConnectionSupervisor(on: $0, load, options.drain, pool) }
+        load.reports.began(supervisors)
+        let acceptors = group.schedulers.map { scheduler in
+            acceptor(on: scheduler) {
+                Acceptor(endpoints, on: scheduler, load, supervisors, accept: options.accept)
+            }
+        }
+        do {
+            for child in [listener(endpoints)] + acceptors { try await root.start(child: child) }
+        } catch {
+            await root.stop()
+            throw error
+        }
+        return ServerTree(
+            root: root, supervisors: supervisors,
+            doors: group.schedulers.reversed().map { acceptorID($0) } + [listenerID])
     }
 
-    /// Ends every process: the acceptor first, then the connections, within `deadline`.
+    /// Holds the sockets, and closes them when it is stopped. One that was killed leaves them open, and is
+    /// started again.
+    private static func listener(_ endpoints: [BoundEndpoint]) -> Child {
+        Child(listenerID) {
+            Process<Never>.spawn(label: listenerID) { me in
+                _ = await me.receive()
+                guard me.core.exitReason?.isOrderly == true else { return }
+                for endpoint in endpoints { endpoint.listener.close() }
+            }
+        }
+    }
+
+    private static func acceptor(on scheduler: Scheduler, _ make: @escaping @Sendable () -> Acceptor) -> Child {
+        let id = acceptorID(scheduler)
+        return Child(id) {
+            let acceptor = make()
+            return Process<Never>.spawn(on: scheduler, label: id) { me in
+                acceptor.start(as: me.core.identity)
+                _ = await me.receive()
+                acceptor.stop()
+            }
+        }
+    }
+
+    private static func acceptorID(_ scheduler: Scheduler) -> String { "acceptor \(scheduler.index)" }
+
+    /// Ends every process: the acceptors first, then the connections, within `deadline`.
     func shutdown(within deadline: Duration) async {
-        // Both throw when the tree has ended already.
-        try? await root.terminate(ServerTree.acceptorID)
+        // It throws when the tree has ended already.
+        for door in doors { try? await root.terminate(door) }
         await withTaskGroup(of: Void.self) { group in
             for supervisor in supervisors { group.addTask { await supervisor.shutdown(within: deadline) } }
         }

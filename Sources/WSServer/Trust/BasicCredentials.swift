@@ -17,7 +17,8 @@ public struct BasicCredentials: Sendable {
     ///   is base64 of UTF-8 with a colon and without control characters.
     public init?(_ headers: HTTPFields) {
         guard let encoded = headers.authorization(scheme: "basic"), let bytes = Base64.decode(encoded),
-            let text = String(validating: bytes, as: UTF8.self), let colon = text.utf8.firstIndex(of: UInt8(ascii: ":")),
+            let text = String(validating: bytes, as: UTF8.self),
+            let colon = text.utf8.firstIndex(of: UInt8(ascii: ":")),
             !bytes.contains(where: { $0 < 0x20 || $0 == 0x7F })
         else { return nil }
         user = String(text[..<colon])

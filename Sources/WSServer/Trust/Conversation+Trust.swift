@@ -11,7 +11,8 @@ extension Conversation {
         let allowed = settings.options.proxyProtocol
         guard !allowed.isEmpty else { return }
         guard allowed.covers(peer) else {
-            throw .lost(proxyFault("PROXY protocol: \(peer?.description ?? "a peer without an address") may not speak it here"))
+            let who = peer?.description ?? "a peer without an address"
+            throw .lost(proxyFault("PROXY protocol: \(who) may not speak it here"))
         }
         var parser = ProxyHeaderParser()
         while true {
@@ -31,7 +32,9 @@ extension Conversation {
         } catch {
             throw .lost(error)
         }
-        guard !bytes.isEmpty else { throw .lost(proxyFault("PROXY protocol: the peer ended the connection within its header")) }
+        guard !bytes.isEmpty else {
+            throw .lost(proxyFault("PROXY protocol: the peer ended the connection within its header"))
+        }
         return bytes
     }
 
@@ -42,7 +45,7 @@ extension Conversation {
     private func heed(_ header: ProxyHeader) {
         isSecureAtProxy = header.isSecure == true
         guard let ends = header.ends else { return }
-        (peer, local) = (ends.source, ends.destination)
+        (peer, local, visit.client) = (ends.source, ends.destination, ends.source)
     }
 
     /// What trusted proxies say of a request, once its head has come.

@@ -15,7 +15,7 @@ enum ProxyHeaderV1 {
         // "the receiver must ignore anything presented before the CRLF" behind UNKNOWN.
         if words.first == "UNKNOWN" { return ProxyHeader() }
         guard words.count == 5, let isSix = ["TCP4": false, "TCP6": true][words[0]] else {
-            throw .init("line of version 1 that is not TCP4, TCP6 or UNKNOWN with two addresses and two ports (section 2.1)")
+            throw .init("line of version 1 that is not TCP4, TCP6 or UNKNOWN, two addresses, two ports (section 2.1)")
         }
         let source = try address(words[1], words[3], isSix: isSix)
         let destination = try address(words[2], words[4], isSix: isSix)

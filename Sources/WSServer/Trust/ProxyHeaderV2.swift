@@ -48,7 +48,8 @@ enum ProxyHeaderV2 {
         case 0x11: return .four
         case 0x21: return .six
         case 0x31: return .unix
-        default: throw .init("family and transport \(bytes[13]); 0, 17, 33 and 49 are allowed on a stream (section 2.2)")
+        default:
+            throw .init("family and transport \(bytes[13]); on a stream 0, 17, 33 and 49 are allowed (section 2.2)")
         }
     }
 

@@ -38,14 +38,17 @@ struct AccessRecordTests {
         )
         record.userAgent = "a\"\\\n\u{1B}"
         record.clientAddress = .unix(path: "")
-        #expect(record.json.contains(##""userAgent":"a\"\\\u000a\u001b""##) && record.json.contains(#""client":"unix:""#))
+        #expect(
+            record.json.contains(##""userAgent":"a\"\\\u000a\u001b""##) && record.json.contains(#""client":"unix:""#))
     }
 
-    @Test(arguments: [
-        (0, "1970-01-01T00:00:00Z"), (951_782_400, "2000-02-29T00:00:00Z"), (951_868_800, "2000-03-01T00:00:00Z"),
-        (4_107_542_399, "2100-02-28T23:59:59Z"), (4_107_542_400, "2100-03-01T00:00:00Z"), (-1, "1969-12-31T23:59:59Z"),
-        (1_735_689_599, "2024-12-31T23:59:59Z"), (1_709_164_800, "2024-02-29T00:00:00Z"),
-    ] as [(Int64, String)])
+    @Test(
+        arguments: [
+            (0, "1970-01-01T00:00:00Z"), (951_782_400, "2000-02-29T00:00:00Z"), (951_868_800, "2000-03-01T00:00:00Z"),
+            (4_107_542_399, "2100-02-28T23:59:59Z"), (4_107_542_400, "2100-03-01T00:00:00Z"),
+            (-1, "1969-12-31T23:59:59Z"),
+            (1_735_689_599, "2024-12-31T23:59:59Z"), (1_709_164_800, "2024-02-29T00:00:00Z"),
+        ] as [(Int64, String)])
     func `knows the calendar (S13)`(seconds: Int64, text: String) {
         #expect(CalendarTime(secondsSince1970: seconds).rfc3339 == text)
     }

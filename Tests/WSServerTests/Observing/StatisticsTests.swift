@@ -28,7 +28,8 @@ struct StatisticsTests {
         one.connectionEnded(.normal, counters, after: .seconds(2))
         two.connectionEnded(.normal, counters, after: .seconds(9))
         one.add(two)
-        #expect(one.handshakes == [.accepted: 2, .refused(403): 1] && one.answers == [200: 1] && one.closes == [.normal: 2])
+        #expect(
+            one.handshakes == [.accepted: 2, .refused(403): 1] && one.answers == [200: 1] && one.closes == [.normal: 2])
         #expect(one.traffic.framesReceived == 10 && one.traffic.bytesSent == 14 && one.traffic.framesSent == 0)
         #expect(one.handshakeDurations.count == 3 && one.connectionDurations.sum == .seconds(11))
     }
@@ -45,7 +46,9 @@ struct StatisticsTests {
     @Test func `writes metrics as Prometheus reads them (S13)`() {
         var text = PrometheusText()
         text.metric("a", .gauge, "One\\ line\nof \"help\".", 3)
-        text.metric("b_total", .counter, "B.", [([("x", "q\"b\\n\nl"), ("y", "")], 1), ([("x", "é")], 2)] as [([(String, String)], Int)])
+        text.metric(
+            "b_total", .counter, "B.",
+            [([("x", "q\"b\\n\nl"), ("y", "")], 1), ([("x", "é")], 2)] as [([(String, String)], Int)])
         var histogram = DurationHistogram(bounds: [.milliseconds(5), .seconds(1)])
         histogram.record(.milliseconds(1))
         histogram.record(.milliseconds(2))

@@ -26,7 +26,9 @@ struct BehindProxyTests {
             try await socket.send(bytes)
         }
         let head = try await socket.receiveHead()
-        guard head.hasPrefix("HTTP/1.1 101 ") else { return String(head.split(separator: " ").dropFirst().first ?? "dropped") }
+        guard head.hasPrefix("HTTP/1.1 101 ") else {
+            return String(head.split(separator: " ").dropFirst().first ?? "dropped")
+        }
         let frame = try await socket.receiveFrame()
         await socket.close()
         return String(decoding: frame?.payload ?? [], as: UTF8.self)
@@ -103,8 +105,10 @@ struct BehindProxyTests {
         (["X-Forwarded-Proto: https", "Origin: https://a.example"], true, "127.0.0.1 127.0.0.1 true"),
         (["X-Forwarded-Proto: https", "Origin: https://a.example"], false, "403"),
         (["X-Forwarded-Proto: https", "Origin: http://a.example"], true, "403"),
-        (["X-Forwarded-Proto: https", "X-Forwarded-Host: b.example:8443", "Origin: https://b.example:8443"], true,
-            "127.0.0.1 127.0.0.1 true"),
+        (
+            ["X-Forwarded-Proto: https", "X-Forwarded-Host: b.example:8443", "Origin: https://b.example:8443"], true,
+            "127.0.0.1 127.0.0.1 true"
+        ),
     ])
     func `believes forwarded headers of trusted proxies only (S5) (S11)`(
         fields: [String], isTrusted: Bool, expected: String
@@ -118,7 +122,9 @@ struct BehindProxyTests {
         }
     }
 
-    @Test func `compares the origin as https when the PROXY header says that the client spoke TLS (S5) (S11)`() async throws {
+    @Test func `compares the origin as https when the PROXY header says that the client spoke TLS (S5) (S11)`()
+        async throws
+    {
         var options = ServerOptions()
         options.proxyProtocol = try Self.loopback()
         try await ServerHarness.with(options, handler: Self.whoAmI) { harness in
@@ -132,13 +138,17 @@ struct BehindProxyTests {
         }
     }
 
-    @Test func `the two work together: the PROXY header's peer must be trusted for its forwarded headers (S11)`() async throws {
+    @Test func `the two work together: the PROXY header's peer must be trusted for its forwarded headers (S11)`()
+        async throws
+    {
         var options = ServerOptions()
         options.proxyProtocol = try Self.loopback()
         options.trustedProxies = [try IPRange("10.0.0.0/8")]
         try await ServerHarness.with(options, handler: Self.whoAmI) { harness in
             let request = Handshakes.request(extra: ["X-Forwarded-For: 192.0.2.1"])
-            for (peer, expected) in [("10.0.0.1", "10.0.0.1 192.0.2.1 true"), ("172.16.0.1", "172.16.0.1 172.16.0.1 true")] {
+            for (peer, expected) in [
+                ("10.0.0.1", "10.0.0.1 192.0.2.1 true"), ("172.16.0.1", "172.16.0.1 172.16.0.1 true"),
+            ] {
                 let bytes = Array(("PROXY TCP4 \(peer) 127.0.0.1 1 2\r\n" + request).utf8)
                 let answer = try await answer(harness, bytes)
                 #expect(answer == expected)

@@ -14,7 +14,8 @@ struct ProxyHeaderTests {
         var isSecure: Bool?
 
         init(
-            _ name: String, _ bytes: [UInt8], _ source: String? = nil, _ destination: String? = nil, isSecure: Bool? = nil
+            _ name: String, _ bytes: [UInt8], _ source: String? = nil, _ destination: String? = nil,
+            isSecure: Bool? = nil
         ) {
             testDescription = name
             self.bytes = bytes
@@ -43,13 +44,16 @@ struct ProxyHeaderTests {
 
     static let four: [UInt8] = [192, 0, 2, 1, 198, 51, 100, 7, 0x1F, 0x90, 0x01, 0xBB]
     static let six: [UInt8] =
-        [0x20, 1, 0x0D, 0xB8] + [UInt8](repeating: 0, count: 11) + [1] + [UInt8](repeating: 0, count: 15) + [1, 0, 80, 1, 0]
+        [0x20, 1, 0x0D, 0xB8] + [UInt8](repeating: 0, count: 11) + [1] + [UInt8](repeating: 0, count: 15) + [
+            1, 0, 80, 1, 0,
+        ]
 
     /// With a checksum over the whole, as section 2.2.3 wants it.
     static var withChecksum: [UInt8] {
         var bytes = v2(0x21, 0x11, four + tlv(3, [0, 0, 0, 0]))
         let sum = CRC32C.checksum(of: bytes)
-        bytes.replaceSubrange((bytes.count - 4)..., with: (0..<4).map { UInt8(truncatingIfNeeded: sum >> (24 - 8 * $0)) })
+        bytes.replaceSubrange(
+            (bytes.count - 4)..., with: (0..<4).map { UInt8(truncatingIfNeeded: sum >> (24 - 8 * $0)) })
         return bytes
     }
 
@@ -58,25 +62,32 @@ struct ProxyHeaderTests {
         Good(line: "PROXY TCP4 255.255.255.255 255.255.255.255 65535 0", "255.255.255.255:65535", "255.255.255.255:0"),
         Good(line: "PROXY TCP6 2001:db8::1 ::1 1 65535", "[2001:db8::1]:1", "[::1]:65535"),
         Good(
-            line: "PROXY TCP6 ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff 65535 65535",
+            line:
+                "PROXY TCP6 ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff 65535 65535",
             "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535", "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535"),
         Good(line: "PROXY UNKNOWN"),
         Good(
-            line: "PROXY UNKNOWN ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff 65535 65535"),
+            line:
+                "PROXY UNKNOWN ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff 65535 65535"
+        ),
         Good("v2 IPv4", v2(0x21, 0x11, four), "192.0.2.1:8080", "198.51.100.7:443"),
         Good("v2 IPv6", v2(0x21, 0x21, six), "[2001:db8::1]:80", "[::1]:256"),
         Good("v2 Unix", v2(0x21, 0x31, path("/run/a") + path("")), "unix:/run/a", "unix:"),
-        Good("v2 Unix, all of it", v2(0x21, 0x31, [UInt8](repeating: 0x2F, count: 216)),
+        Good(
+            "v2 Unix, all of it", v2(0x21, 0x31, [UInt8](repeating: 0x2F, count: 216)),
             "unix:" + String(repeating: "/", count: 108), "unix:" + String(repeating: "/", count: 108)),
         Good("v2 LOCAL", v2(0x20, 0, [])),
         Good("v2 LOCAL with a block of anything", v2(0x20, 0xFF, [1, 2, 3])),
         Good("v2 UNSPEC", v2(0x21, 0, [])),
         Good("v2 UNSPEC with TLVs", v2(0x21, 0, tlv(4, [9, 9]))),
-        Good("v2 TLVs", v2(0x21, 0x11, four + tlv(1, Array("h2".utf8)) + tlv(0xE0, []) + tlv(4, [0])),
+        Good(
+            "v2 TLVs", v2(0x21, 0x11, four + tlv(1, Array("h2".utf8)) + tlv(0xE0, []) + tlv(4, [0])),
             "192.0.2.1:8080", "198.51.100.7:443"),
-        Good("v2 TLS", v2(0x21, 0x11, four + tlv(0x20, [1, 0, 0, 0, 0] + tlv(0x21, Array("TLSv1.3".utf8)))),
+        Good(
+            "v2 TLS", v2(0x21, 0x11, four + tlv(0x20, [1, 0, 0, 0, 0] + tlv(0x21, Array("TLSv1.3".utf8)))),
             "192.0.2.1:8080", "198.51.100.7:443", isSecure: true),
-        Good("v2 no TLS", v2(0x21, 0x11, four + tlv(0x20, [0, 0, 0, 0, 0])),
+        Good(
+            "v2 no TLS", v2(0x21, 0x11, four + tlv(0x20, [0, 0, 0, 0, 0])),
             "192.0.2.1:8080", "198.51.100.7:443", isSecure: false),
         Good("v2 checksum", withChecksum, "192.0.2.1:8080", "198.51.100.7:443"),
         Good("v2 longest", v2(0x20, 0, [UInt8](repeating: 7, count: 65_535))),

@@ -17,7 +17,8 @@ struct TrustedProxiesTests {
         var headers = ForwardedHeaders.xForwarded
 
         init(
-            _ fields: [String], _ client: String?, _ origin: String? = nil, peer: String = "10.0.0.1", isTLS: Bool = false,
+            _ fields: [String], _ client: String?, _ origin: String? = nil, peer: String = "10.0.0.1",
+            isTLS: Bool = false,
             headers: ForwardedHeaders = .xForwarded
         ) {
             (self.fields, self.client, self.origin, self.peer, self.isTLS) = (fields, client, origin, peer, isTLS)
@@ -80,7 +81,8 @@ struct TrustedProxiesTests {
         Case(
             ["X-Forwarded-For: 1.1.1.1, 192.0.2.1", "X-Forwarded-Proto: https, http"], "192.0.2.1", "http://a.example"),
         Case(
-            ["X-Forwarded-For: 192.0.2.1, 10.0.0.2", "X-Forwarded-Proto: https, http"], "192.0.2.1", "https://a.example"),
+            ["X-Forwarded-For: 192.0.2.1, 10.0.0.2", "X-Forwarded-Proto: https, http"], "192.0.2.1", "https://a.example"
+        ),
         Case(["X-Forwarded-For: 192.0.2.1, 10.0.0.2", "X-Forwarded-Proto: https"], "192.0.2.1", "https://a.example"),
         // The other kind says nothing.
         Case(["Forwarded: for=192.0.2.1;proto=https"], "10.0.0.1"),
@@ -88,7 +90,9 @@ struct TrustedProxiesTests {
 
     static let forwarded: [Case] = [
         Case(["Forwarded: for=192.0.2.1"], "192.0.2.1", "http://a.example"),
-        Case(["Forwarded: For=\"[2001:db9::1]:4711\";Proto=https;by=_x;host=b.example"], "2001:db9::1", "https://b.example"),
+        Case(
+            ["Forwarded: For=\"[2001:db9::1]:4711\";Proto=https;by=_x;host=b.example"], "2001:db9::1",
+            "https://b.example"),
         Case(["Forwarded: for=1.1.1.1;proto=https, for=192.0.2.1;proto=http"], "192.0.2.1", "http://a.example"),
         Case(
             ["Forwarded: for=192.0.2.1;proto=https;host=\"b.example:44\"", "Forwarded: for=10.0.0.2;proto=http"],
@@ -121,12 +125,15 @@ struct TrustedProxiesTests {
     @Test func `is not trapped by any forwarded header (S11)`() throws {
         var random = SplitMix(seed: 3)
         let pieces = [
-            "for=", "proto=", "host=", ";", ",", "\"", "\\", "[", "]", ":", "10.0.0.1", "::1", "%", " ", "https", "=", "é",
+            "for=", "proto=", "host=", ";", ",", "\"", "\\", "[", "]", ":", "10.0.0.1", "::1", "%", " ", "https", "=",
+            "é",
         ]
         for _ in 0..<5_000 {
-            let text = (0..<Int(random.next() % 20)).map { _ in pieces[Int(random.next() % UInt64(pieces.count))] }.joined()
+            let text = (0..<Int(random.next() % 20)).map { _ in pieces[Int(random.next() % UInt64(pieces.count))] }
+                .joined()
             for name in ["Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Port"] {
-                _ = try Self.judge(Case(["\(name): \(text)"], nil, headers: name == "Forwarded" ? .forwarded : .xForwarded))
+                _ = try Self.judge(
+                    Case(["\(name): \(text)"], nil, headers: name == "Forwarded" ? .forwarded : .xForwarded))
             }
         }
     }

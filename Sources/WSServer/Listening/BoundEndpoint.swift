@@ -1,0 +1,14 @@
+public import HansomTransport
+
+/// A place where a server listens now.
+public struct BoundEndpoint: Sendable {
+    /// The bound address, with the real port.
+    public var address: SocketAddress { listener.address }
+    /// Whether peers are to speak TLS.
+    public var isSecure: Bool { settings.tls != nil }
+    /// The listening socket, to be handed to the next process: see `WebSocketServer.listeningDescriptors`.
+    public var descriptor: Int32 { listener.descriptor }
+
+    let listener: ListeningSocket
+    let settings: ServerSettings
+}

@@ -1,0 +1,66 @@
+internal import Actors
+internal import WSConnection
+
+/// Where a server writes what happens, and whom it asks how it fares. One for all schedulers.
+final class ServerReports: @unchecked Sendable {
+    // Safety: `supervisors` and `last` are touched with `lock` held; the rest does not change.
+    let log: RateLimitedLog?
+    let accessLog: AccessLog?
+    let tracing: (any ServerTracing)?
+    let measuring: (any ServerMeasuring)?
+    private let time: any TimeSource
+    private let startedAt: UInt64
+    private let lock = Lock()
+    private var supervisors: [ConnectionSupervisor] = []
+    /// What there was to tell when the server ended.
+    private var last = ServerTally()
+
+    /// How many lines a second are logged of what peers do: whoever connects in a storm must not fill a disk.
+    static let mostLines = 100
+
+    init(_ options: ServerOptions) {
+        let time = options.schedulers.schedulers[0].time
+        self.time = time
+        log = options.logger.map {
+            RateLimitedLog($0, limit: ServerReports.mostLines, what: "lines of the server", time: time)
+        }
+        accessLog = options.accessLog
+        tracing = options.tracing
+        measuring = options.measuring
+        startedAt = time.nanoseconds
+    }
+
+    func began(_ supervisors: [ConnectionSupervisor]) { lock.withLock { self.supervisors = supervisors } }
+
+    /// The server has ended: what was counted is kept, who counted is let go.
+    func ended() async {
+        let (tally, _) = await survey()
+        lock.withLock {
+            if !supervisors.isEmpty { last = tally }
+            supervisors = []
+        }
+    }
+
+    /// What all schedulers have counted, with what is open now.
+    func statistics(_ load: ServerLoad) async -> ServerStatistics {
+        var statistics = ServerStatistics()
+        (statistics.tally, statistics.queues) = await survey()
+        statistics.connections = load.connectionCount
+        statistics.handshakesUnderWay = load.handshakeCount
+        statistics.turnedAway = load.turnedAway
+        let now = time.nanoseconds
+        statistics.uptime = .nanoseconds(Int64(clamping: now > startedAt ? now - startedAt : 0))
+        return statistics
+    }
+
+    private func survey() async -> (ServerTally, QueueDepths) {
+        let (known, present) = lock.withLock { (last, supervisors) }
+        var (tally, queues) = (known, QueueDepths())
+        for supervisor in present {
+            let (counted, waiting) = await supervisor.survey()
+            tally.add(counted)
+            queues.add(waiting)
+        }
+        return (tally, queues)
+    }
+}
