@@ -17,8 +17,10 @@ struct CompiledPeers: Sendable {
         try manager.createDirectory(atPath: CompiledPeers.directory, withIntermediateDirectories: true)
         atexit { CompiledPeers.remove() }
         for end in ["client", "server"] {
-            try await compile(
-                ["cc", "-O1", "-Wall", "-Wextra", "-Werror", source("lws_\(end).c"), "-lwebsockets", "-o", path("lws_\(end)")])
+            try await compile([
+                "cc", "-O1", "-Wall", "-Wextra", "-Werror", source("lws_\(end).c"), "-lwebsockets", "-o",
+                path("lws_\(end)"),
+            ])
             // Debian's packages of Go lie in a path of their own, from the time before modules.
             try await compile([
                 "GO111MODULE=off", "GOPATH=/usr/share/gocode", "go", "build", "-o", path("gorilla_\(end)"),

@@ -30,7 +30,9 @@ enum RealClient: String, CaseIterable, Sendable, CustomTestStringConvertible {
         let reports: AsyncStream<String>
 
         var url: String { "\(manner.isSecure ? "wss" : "ws")://127.0.0.1:\(port)/echo" }
-        var page: String { "\(manner.isSecure ? "https" : "http")://127.0.0.1:\(port)/page\(manner.deflates ? "?deflate" : "")" }
+        var page: String {
+            "\(manner.isSecure ? "https" : "http")://127.0.0.1:\(port)/page\(manner.deflates ? "?deflate" : "")"
+        }
         var authority: [String] { manner.isSecure ? ["--ca", certificates.path("ca.pem")] : [] }
         var deflate: [String] { manner.deflates ? ["--deflate"] : [] }
     }
@@ -73,7 +75,8 @@ enum RealClient: String, CaseIterable, Sendable, CustomTestStringConvertible {
         let program = try Program(
             "/usr/bin/env",
             [
-                "chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
+                "chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+                "--no-first-run",
                 "--disable-background-networking", "--no-proxy-server", "--ignore-certificate-errors",
                 "--user-data-dir=\(directory)", place.page,
             ])

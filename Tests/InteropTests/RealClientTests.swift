@@ -7,7 +7,8 @@ import WSServer
 /// Clients that others have made, libraries in four languages and a browser, each with all its scenarios.
 @Suite(.timeLimit(.minutes(5))) struct RealClientTests {
     @Test(arguments: RealClient.Manner.all)
-    func `serves real clients of seven makes at once (T31) (S8) (W7) (W8) (W17)`(manner: RealClient.Manner) async throws {
+    func `serves real clients of seven makes at once (T31) (S8) (W7) (W8) (W17)`(manner: RealClient.Manner) async throws
+    {
         try await run(RealClient.allCases, manner)
     }
 
@@ -47,12 +48,15 @@ import WSServer
     }
 
     private func routes(_ reported: AsyncStream<String>.Continuation) throws -> Routes {
-        let page = try String(contentsOf: Program.root.appendingPathComponent("Tests/Peers/chromium.html"), encoding: .utf8)
+        let file = Program.root.appendingPathComponent("Tests/Peers/chromium.html")
+        let page = try String(contentsOf: file, encoding: .utf8)
         var routes = Routes()
         routes.webSocket("/echo", ForeignClientTests.echo)
         // libwebsockets asks for this.
         routes.webSocket("/", ForeignClientTests.echo)
-        routes.get("/page") { _ in ServerResponse(headers: [.contentType: "text/html; charset=utf-8"], body: Array(page.utf8)) }
+        routes.get("/page") { _ in
+            ServerResponse(headers: [.contentType: "text/html; charset=utf-8"], body: Array(page.utf8))
+        }
         routes.post("/done") { request in
             reported.yield(String(decoding: request.body, as: UTF8.self))
             return ServerResponse(text: "thank you")

@@ -37,7 +37,8 @@ struct HeldEndTests {
         #expect(sent.count == 2)
         #expect(sent.first == .text("answer"))
         #expect(sent.last?.opcode == 8)
-        #expect(sent.last.map { Array($0.payload.prefix(2)) } == [UInt8(code.rawValue >> 8), UInt8(code.rawValue & 0xFF)])
+        #expect(
+            sent.last.map { Array($0.payload.prefix(2)) } == [UInt8(code.rawValue >> 8), UInt8(code.rawValue & 0xFF)])
         let after = server.takeHeldEnd()
         #expect(after == nil)
     }
