@@ -49,6 +49,8 @@ struct BadInputTests {
         (["connect", "ws://127.0.0.1/", "--color", "blue"], "blue"),
         (["bench", "echo", "ws://127.0.0.1/", "--connections", "0"], "--connections 0"),
         (["bench", "echo", "ws://127.0.0.1/", "--seconds", "-1"], "--seconds"),
+        (["autobahn", "ws://127.0.0.1/", "--agent", "a b"], "--agent"),
+        (["autobahn", "ws://127.0.0.1/", "--max-fragments", "0"], "--max-fragments"),
         (["nonsense"], "nonsense"),
     ])
     func `refuses what the command line may not say`(arguments: [String], part: String) async throws {
