@@ -71,10 +71,8 @@ import WSProtocol
             let count = UInt64(Self.limit)
             let header = [0x82, 0xFF] + (0..<8).map { UInt8(truncatingIfNeeded: count >> (56 - 8 * $0)) } + Self.mask
             let growth = try await server.growth {
-                for peer in peers {
-                    try await peer.send(header)
-                    // It has read the header when it has answered this; pings wait for no message.
-                }
+                for peer in peers { try await peer.send(header) }
+                // It has read those when it answers a peer that asks after them.
                 let last = try await server.peer()
                 try await last.send(Frames.frame(9, [1], mask: Self.mask))
                 _ = try await last.receiveFrame()
@@ -115,7 +113,7 @@ import WSProtocol
         }
     }
 
-    private func expectClose(_ code: UInt16, _ peer: RawSocket) async throws {
+    private func expectClose(_ code: Int, _ peer: RawSocket) async throws {
         let close = try await peer.receiveClose()
         #expect(close?.code == code)
         await peer.close()
