@@ -4,7 +4,7 @@ internal import ArgumentParser
 struct HansomCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "hansom", abstract: "WebSocket servers, a client and a load generator for the terminal.",
-        subcommands: [Serve.self, Connect.self, Top.self, Bench.self])
+        subcommands: [Serve.self, Connect.self, Top.self, Bench.self, Autobahn.self])
 
     /// Does what the arguments say; `nil`: those that the program was started with.
     static func run(arguments: [String]?) async throws {

@@ -5,6 +5,8 @@ import WSServer
 /// An echo server of this machine, our own or a foreign one, plain or with TLS.
 enum EchoServer {
     static let kinds = ["ours", "websockets", "aiohttp"]
+    /// Those that are not written in Python.
+    static let others = ["ws", "gorilla", "lws"]
 
     /// Runs `body` with its port. It answers on IPv4; our own on IPv6 too.
     static func run<R>(
@@ -38,7 +40,7 @@ enum EchoServer {
             let certificates = try await Certificates.shared
             arguments += ["--cert", certificates.path("server.pem"), "--key", certificates.path("server.key")]
         }
-        let program = try Program.peer("\(library)_server", arguments)
+        let program = try await start(library, arguments)
         let result: Result<R, any Error>
         do {
             var port: Int?
@@ -52,5 +54,15 @@ enum EchoServer {
         }
         await program.end()
         return try result.get()
+    }
+
+    private static func start(_ library: String, _ arguments: [String]) async throws -> Program {
+        switch library {
+        case "ws":
+            let script = Program.root.appendingPathComponent("Tests/Peers/ws_server.js").path
+            return try Program("/usr/bin/env", ["node", script] + arguments)
+        case "gorilla", "lws": return try Program(try await CompiledPeers.shared.path("\(library)_server"), arguments)
+        default: return try Program.peer("\(library)_server", arguments)
+        }
     }
 }

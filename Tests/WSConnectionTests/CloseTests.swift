@@ -23,6 +23,48 @@ import WSConnection
         }
     }
 
+    /// What ends a connection, and the code of the close frame that answers it.
+    static let ends: [([UInt8], UInt16)] = [
+        (Wire.close(3999, "done"), 3999), (Wire.frame(5, []), 1002), (Wire.more("continues nothing", isFinal: false), 1002),
+        (Wire.frame(1, [0xFF]), 1007), (Wire.frame(1, Array("more".utf8), masked: false), 1002),
+    ]
+
+    @Test(arguments: ends)
+    func `what came with a close or a violation, in front of it, is answered first (W9) (W10)`(
+        end: [UInt8], code: UInt16
+    ) async throws {
+        try await Bench.run { bench in
+            let (ws, peer) = await bench.connect()
+            let echo = bench.task { for try await message in ws { try await ws.send(message) } }
+            await bench.settle()
+            for step in ["alone", "together"] {
+                if step == "alone" {
+                    try await peer.send(Wire.text("alone"))
+                } else {
+                    try await peer.send(together: Wire.text("together"), Wire.binary([1]), end, Wire.text("late"))
+                }
+                try await expectReceived(.text(step), by: peer)
+            }
+            try await expectReceived(.binary([1]), by: peer)
+            #expect(try await peer.frame()?.closeCode == code)
+            await peer.close()
+            await bench.settle()
+            #expect(await failure { try await echo.value }?.close?.code.rawValue == code)
+            #expect(ws.closeCode?.rawValue == code)
+        }
+    }
+
+    @Test func `a stream that ends behind a close which is held back does not hide it (W9)`() async throws {
+        try await Bench.run { bench in
+            let (ws, peer) = await bench.connect()
+            try await peer.send(together: Wire.text("a"), Wire.close(4000))
+            await peer.close()
+            await bench.settle()
+            #expect(try await ws.recv() == .text("a"))
+            #expect(ws.closeCode?.rawValue == 4000)
+        }
+    }
+
     @Test(arguments: [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 4999] as [UInt16])
     func `a close is answered with its code (W9)`(code: UInt16) async throws {
         try await Bench.run { bench in

@@ -100,6 +100,7 @@ extension WebSocket {
 
     /// The stream gave its last byte, or broke.
     func inputEnded(_ error: StreamError?) {
+        endHeldBack()
         if phase == .open || phase == .closeSent {
             let what = error.map { "the connection broke: \($0)" } ?? "the peer ended the connection without a close"
             conclude(.failed(WebSocketError(.connectionLost, what, close: Close(code: .abnormal))))
@@ -126,6 +127,7 @@ extension WebSocket {
     /// Ends it now: what waits is written as far as the stream takes it at once.
     package func drop() {
         guard phase != .released else { return }
+        endHeldBack()
         if machine.state == .open { try? sendClose(.goingAway, "") }
         flush()
         guard phase != .released else { return }

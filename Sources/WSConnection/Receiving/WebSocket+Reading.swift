@@ -17,6 +17,12 @@ extension WebSocket: StreamObserver {
         keepDeadlines()
     }
 
+    /// Acts on an end that was held back, when those who were to answer what came in front of it have had this turn.
+    func endHeldBack() {
+        guard phase != .released, let event = machine.takeHeldEnd() else { return }
+        handle(event)
+    }
+
     /// One read a turn: what one connection may take of its scheduler before the others have theirs.
     func read() {
         guard let stream else { return }
@@ -38,9 +44,11 @@ extension WebSocket: StreamObserver {
 
     /// Decodes as far as there is room for what comes out, and keeps the rest.
     private func receive(_ bytes: UnsafeMutableRawBufferPointer) {
+        if !machine.isEndHeld { machine.holdsEnd = false }
         var window = unsafe InputWindow(bytes)
         decode(&window)
         if !window.isEmpty { unsafe backlog.keep(window.remaining) }
+        if machine.isEndHeld { markDirty() }
         if options.timing.messageTimeout != Timing.never { followMessage() }
     }
 
@@ -72,6 +80,7 @@ extension WebSocket: StreamObserver {
                 return window.count
             }
             swap(&taken, &backlog)
+            if machine.isEndHeld { markDirty() }
             if backlog.isEmpty { readsAgain() }
         }
         if backlog.isEmpty && isReadPaused && !isSuspended {
@@ -106,6 +115,8 @@ extension WebSocket: StreamObserver {
 
     private func deliver(_ frame: Frame) {
         if let messageHandler, let message = frame.message { return call(messageHandler, with: message) }
+        // Whoever gets it runs later in this turn; what it answers is to go out before an end that has come with it.
+        machine.holdsEnd = true
         if streamed != nil, let message = frame.message, deliverToStream(message) { return }
         if let receiver = receivers.popFirst() { return resume(receiver, with: .success(frame)) }
         inbound.append(frame)

@@ -78,6 +78,7 @@ extension WebSocket {
             case .binary(let bytes): .binary(bytes)
             }
         streamed?.append(piece, isFinal: fragment.isFinal)
+        if fragment.isFinal { machine.holdsEnd = true }
     }
 
     /// Gives a whole message to the stream that waits for its first piece, if one does.

@@ -7,6 +7,7 @@ extension WebSocket: EndOfTurnFlush {
     package nonisolated func flushAtEndOfTurn() {
         onOwnThread { me in
             me.isFlushPending = false
+            if me.machine.isEndHeld { me.endHeldBack() }
             me.flush()
         }
     }

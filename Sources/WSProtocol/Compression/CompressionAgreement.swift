@@ -77,13 +77,11 @@ extension CompressionAgreement {
             answer: answer, options: options)
     }
 
-    /// Whether a server may answer so: what the offer demands is there, and nothing is more than was offered.
+    /// Whether a server may answer so: what the offer demands is there. The size of the client's own window is not a demand but a
+    /// hint, which a server may ignore (section 7.1.2.2): an answer with a larger one leaves the client with its own.
     private static func isAnswer(_ answer: CompressionParameters, to offer: CompressionParameters) -> Bool {
         if offer.serverNoContextTakeover && !answer.serverNoContextTakeover { return false }
         if let most = offer.serverMaxWindowBits, answer.serverMaxWindowBits.map({ $0 > most }) ?? true { return false }
-        if case .bits(let bits) = answer.clientMaxWindowBits, case .bits(let most) = offer.clientMaxWindowBits {
-            return bits <= most
-        }
         return true
     }
 }

@@ -1,6 +1,6 @@
 extension ProtocolMachine {
     /// A control frame is complete (RFC 6455 section 5.5).
-    mutating func endControlFrame(_ opcode: Opcode) -> ProtocolEvent {
+    mutating func endControlFrame(_ opcode: Opcode) -> ProtocolEvent? {
         let payload = controlPayload
         controlPayload = []
         switch opcode {
@@ -15,7 +15,7 @@ extension ProtocolMachine {
     }
 
     /// The peer's close frame (RFC 6455 section 5.5.1).
-    private mutating func endCloseFrame(_ payload: [UInt8]) -> ProtocolEvent {
+    private mutating func endCloseFrame(_ payload: [UInt8]) -> ProtocolEvent? {
         guard payload.count != 1 else { return fail(.closeBodyOfOneByte) }
         var close = CloseFrame(code: .noStatus)
         if payload.count >= 2 {
@@ -24,15 +24,33 @@ extension ProtocolMachine {
             guard let reason = String(validating: payload[2...], as: UTF8.self) else { return fail(.reasonNotUTF8) }
             close.reason = reason
         }
-        if state == .open { appendClose(Array(payload.prefix(2))) }
+        return end(close)
+    }
+
+    /// The peer closes: "the endpoint typically echos the status code it received" (RFC 6455 section 5.5.1), or nothing where
+    /// it received nothing.
+    ///
+    /// - Returns: `nil` while the end is held back.
+    mutating func end(_ close: CloseFrame) -> ProtocolEvent? {
+        if holdsEnd {
+            heldEnd = .close(close)
+            return nil
+        }
+        if state == .open { appendClose(close.code == .noStatus ? [] : Self.closePayload(close.code, reason: "")) }
         state = .closed
         endMessages()
         return .close(close)
     }
 
     /// Ends the connection with the close code for what the peer did, unless our close frame has gone already.
+    ///
+    /// - Returns: `nil` while the end is held back.
     @inline(never)
-    mutating func fail(_ kind: ProtocolFailure.Kind) -> ProtocolEvent {
+    mutating func fail(_ kind: ProtocolFailure.Kind) -> ProtocolEvent? {
+        if holdsEnd {
+            heldEnd = .failure(kind)
+            return nil
+        }
         let failure = ProtocolFailure(kind)
         if state == .open {
             appendClose(Self.closePayload(failure.code, reason: failure.description))

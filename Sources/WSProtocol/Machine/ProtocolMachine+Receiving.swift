@@ -18,7 +18,7 @@ extension ProtocolMachine {
     /// The next event in `input`, or `nil` when all of it has been taken in and the memory may be used again.
     package mutating func nextEvent(_ input: inout InputWindow) -> ProtocolEvent? {
         while !input.isEmpty {
-            guard state == .open || state == .closeSent else {
+            guard state == .open || state == .closeSent, heldEnd == nil else {
                 _ = unsafe input.take(input.count)
                 return nil
             }
@@ -95,7 +95,7 @@ extension ProtocolMachine {
     @inline(__always)
     private mutating func wholeMessage(
         _ header: FrameHeader, _ payload: UnsafeMutableRawBufferPointer
-    ) -> ProtocolEvent {
+    ) -> ProtocolEvent? {
         let key = header.mask ?? 0
         if header.opcode == .binary {
             countReceived(header.payloadCount)

@@ -44,6 +44,11 @@ public struct ProtocolMachine: ~Copyable, Sendable {
     var controlPayload: [UInt8] = []
     var assembler = MessageAssembler()
 
+    /// Whether the end of the connection, be it the peer's close or a violation, is held back until `takeHeldEnd`: so that
+    /// what came in front of it can be answered first.
+    package var holdsEnd = false
+    var heldEnd: HeldEnd?
+
     // What is being sent.
     var pendingPong: [UInt8]?
     var sendingKind: Opcode?

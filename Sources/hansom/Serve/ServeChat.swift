@@ -13,7 +13,7 @@ struct ServeChat: AsyncParsableCommand {
     @OptionGroup var place: ServeOptions
 
     func run() async throws {
-        try await Serving(place: place).run { options in
+        try await Serving(settings: try place.settings()).run { options in
             let room = ChatRoom(on: options.schedulers.next())
             return .perConnection { ws in
                 try await room.join(ws)

@@ -17,14 +17,10 @@ struct ServeEcho: AsyncParsableCommand {
             """)
     var sync = false
 
-    func validate() throws {
-        guard workers.count != nil else { return }
-        if place.unixPath != nil { throw ValidationError("--workers share a port: they cannot serve --unix") }
-        if place.inspect != nil { throw ValidationError("--inspect looks into one process, not into --workers") }
-    }
-
     func run() async throws {
-        try await Serving(place: place, workers: workers).run { options in
+        var settings = try place.settings()
+        workers.apply(to: &settings)
+        try await Serving(settings: settings).run { options in
             guard sync else {
                 return .perConnection { ws in
                     for try await message in ws { try await ws.send(message) }

@@ -28,19 +28,15 @@ struct ServeOptions: ParsableArguments {
     @Option(name: .customLong("max-fragments"), help: "Accept messages of so many frames. (default: 1024)")
     var fragments: Int?
 
+    @Option(
+        name: .customLong("max-connections"),
+        help: "Accept so many connections; more wait. (default: as many as there may be descriptors, at most 100000)")
+    var connections: Int?
+
     @Flag(help: "Compress messages for clients that offer it (permessage-deflate).")
     var deflate = false
 
-    @Option(help: "Let `hansom top PATH` look at the server's processes, by a Unix-domain socket there.")
-    var inspect: String?
-
-    static let defaultHost = "127.0.0.1"
-    static let defaultPort = 8080
-
-    var place: ServePlace {
-        if let unixPath { return .unix(path: unixPath) }
-        return .tcp(host: host ?? ServeOptions.defaultHost, port: port ?? ServeOptions.defaultPort)
-    }
+    @OptionGroup(title: "Observing") var observing: ObservingArguments
 
     func validate() throws {
         if unixPath != nil && (host != nil || port != nil) {
@@ -53,6 +49,7 @@ struct ServeOptions: ParsableArguments {
         try check("--schedulers", schedulers, 1...1024)
         try check("--max-message-size", messageSize, 1...Int(Int32.max))
         try check("--max-fragments", fragments, 1...Int(Int32.max))
+        try check("--max-connections", connections, 1...Int(Int32.max))
     }
 
     private func check(_ option: String, _ value: Int?, _ allowed: ClosedRange<Int>) throws {
@@ -60,23 +57,44 @@ struct ServeOptions: ParsableArguments {
         throw ValidationError("\(option) \(value); \(allowed.lowerBound) to \(allowed.upperBound) are allowed")
     }
 
-    /// Where the server's connections are to live.
-    func makeSchedulers() throws -> SchedulerGroup {
-        guard let schedulers else { return .shared }
-        var options = SchedulerGroup.Options()
-        options.count = schedulers
-        return try SchedulerGroup(options: options)
+    // MARK: Settings
+
+    /// What the options alone say.
+    func settings() throws -> ServeSettings {
+        var settings = ServeSettings()
+        try apply(to: &settings)
+        return settings
     }
 
-    func serverOptions(on schedulers: SchedulerGroup) -> ServerOptions {
-        var options = ServerOptions()
-        options.schedulers = schedulers
-        if let messageSize { options.limits.messageSize = messageSize }
-        if let fragments { options.limits.fragments = fragments }
-        if deflate { options.compression = CompressionOptions() }
-        if let certificate, let key {
-            options.tls = TLSServerOptions(identity: .files(certificateChain: certificate, privateKey: key))
+    /// Puts what is said here in the place of what was said elsewhere.
+    func apply(to settings: inout ServeSettings) throws {
+        try applyPlace(to: &settings)
+        if let schedulers { settings.schedulers = schedulers }
+        if let messageSize { settings.options.limits.messageSize = messageSize }
+        if let fragments { settings.options.limits.fragments = fragments }
+        if let connections { settings.options.maxConnections = connections }
+        if deflate { settings.options.compression = CompressionOptions() }
+        observing.apply(to: &settings)
+    }
+
+    private func applyPlace(to settings: inout ServeSettings) throws {
+        guard unixPath != nil || host != nil || port != nil || certificate != nil else { return }
+        guard settings.places.count == 1 else {
+            throw ValidationError(
+                "--host, --port, --unix and --tls-cert are for one place, and the file has \(settings.places.count)")
         }
-        return options
+        var place = settings.places[0]
+        if let unixPath {
+            place.kind = .unix(path: unixPath)
+        } else if host != nil || port != nil {
+            var (oldHost, oldPort) = (ServePlace.defaultHost, ServePlace.defaultPort)
+            if case .tcp(let host, let port) = place.kind { (oldHost, oldPort) = (host, port) }
+            place.kind = .tcp(host: host ?? oldHost, port: port ?? oldPort)
+        }
+        if let certificate, let key {
+            place.tls = place.tls ?? TLSServerOptions(identity: .files(certificateChain: certificate, privateKey: key))
+            place.tls?.identity = .files(certificateChain: certificate, privateKey: key)
+        }
+        settings.places = [place]
     }
 }

@@ -6,18 +6,17 @@ enum Service: Sendable {
     case perConnection(WebSocket.Handler)
     /// The handler is called for each message, and does not suspend.
     case perMessage(WebSocket.MessageHandler)
+    case routes(Routes)
 
     /// Starts a server that does it.
-    func listen(at place: ServePlace, _ options: ServerOptions) async throws(WebSocketError) -> WebSocketServer {
-        switch (self, place) {
-        case (.perConnection(let handler), .tcp(let host, let port)):
-            try await WebSocketServer.listen(host: host, port: port, options: options, handler: handler)
-        case (.perConnection(let handler), .unix(let path)):
-            try await WebSocketServer.listen(unixPath: path, options: options, handler: handler)
-        case (.perMessage(let handler), .tcp(let host, let port)):
-            try await WebSocketServer.listen(host: host, port: port, options: options, onMessage: handler)
-        case (.perMessage(let handler), .unix(let path)):
-            try await WebSocketServer.listen(unixPath: path, options: options, onMessage: handler)
+    func listen(on endpoints: [Endpoint], _ options: ServerOptions) async throws(WebSocketError) -> WebSocketServer {
+        switch self {
+        case .perConnection(let handler):
+            try await WebSocketServer.listen(on: endpoints, options: options, handler: handler)
+        case .perMessage(let handler):
+            try await WebSocketServer.listen(on: endpoints, options: options, onMessage: handler)
+        case .routes(let routes):
+            try await WebSocketServer.listen(on: endpoints, options: options, routes: routes)
         }
     }
 }

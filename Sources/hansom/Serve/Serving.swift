@@ -1,50 +1,97 @@
 internal import Actors
+internal import Glibc
 internal import WSServer
 
 /// A server's life, from listening to the signal that ends it: in this process, or in several that it keeps.
 struct Serving {
-    let place: ServeOptions
-    /// `nil` for a server that is always one process.
-    var workers: WorkerArguments?
+    let settings: ServeSettings
 
     /// How long peers and handlers may take to end.
     static let grace = Duration.seconds(5)
 
     /// Serves what `make` makes, which may change the options first. It is called only in a process that serves.
     func run(_ make: (inout ServerOptions) throws -> Service) async throws {
-        if let count = workers?.count, workers?.channel == nil {
-            return try await WorkerGroup(place: place, count: count).run()
+        try settings.checkWorkers()
+        if let count = settings.workers, settings.workerChannel == nil {
+            return try await WorkerGroup(settings: settings, count: count).run()
         }
         let limit = DescriptorLimit.raise()
-        var options = place.serverOptions(on: try place.makeSchedulers())
+        var options = settings.options
+        options.schedulers = try settings.makeSchedulers()
         let service = try make(&options)
-        options.maxConnections = min(
-            options.maxConnections,
-            DescriptorLimit.connections(within: limit, schedulers: options.schedulers.schedulers.count))
-        guard let channel = workers?.channel else { return try await serveAlone(service, options) }
-        try await Worker(descriptor: channel).run { place, ticketKey in
-            var options = options
-            options.reusesPort = true
-            options.tls?.sessionTicketKey = ticketKey
-            return (try await service.listen(at: place, options), options.maxConnections)
+        let room = DescriptorLimit.connections(within: limit, schedulers: options.schedulers.schedulers.count)
+        let watch = FullWatch(
+            maxConnections: min(options.maxConnections, room), descriptors: room < options.maxConnections ? limit : nil,
+            prefix: settings.workerChannel == nil ? "" : "process \(getpid()) has ")
+        options.maxConnections = watch.maxConnections
+        let log = try settings.accessLog.map { (log) throws(CommandFailure) in
+            try AccessLogFile(log, on: options.schedulers)
         }
+        options.accessLog = log?.log
+        if let channel = settings.workerChannel {
+            try await Worker(descriptor: channel, settings: settings, log: log).run(service, options, watch)
+        } else {
+            try await serveAlone(service, options, log, watch)
+        }
+        await log?.flush()
     }
 
-    private func serveAlone(_ service: Service, _ options: ServerOptions) async throws {
-        let server = try await service.listen(at: place.place, options)
-        var inspection: WebSocketServer?
-        if let path = place.inspect {
-            inspection = try await WebSocketServer.serveSnapshots(unixPath: path, of: options.schedulers)
+    private func serveAlone(
+        _ service: Service, _ options: ServerOptions, _ log: AccessLogFile?, _ watch: FullWatch
+    ) async throws {
+        let server = try await service.listen(on: settings.places.map(\.endpoint), options)
+        let watching = watch.start(server, on: options.schedulers.next())
+        var others: [WebSocketServer] = []
+        if let path = settings.inspect {
+            others.append(try await WebSocketServer.serveSnapshots(unixPath: path, of: options.schedulers))
+        }
+        if let place = settings.metrics {
+            others.append(
+                try await MetricsServer.start(at: place, on: options.schedulers) {
+                    await server.statistics().prometheusText
+                })
         }
         let signals = Signals.catchNext()
-        try StandardStream.output.write(line: "listening on \(Serving.name(of: server))")
+        let reloading = reloadAtHangUp(server, log)
+        for line in Serving.announcement(Serving.names(of: server, settings.places.count), others) {
+            try StandardStream.output.write(line: line)
+        }
         for await _ in signals {}
+        reloading?.cancel()
+        watching.exit(.shutdown)
         await server.shutdown(within: Serving.grace)
-        await inspection?.forceClose()
+        for other in others { await other.forceClose() }
     }
 
-    static func name(of server: WebSocketServer) -> String {
-        if case .unix(let path) = server.address { return "unix:\(Printable(path))" }
-        return "\(server.isSecure ? "wss" : "ws")://\(server.address)"
+    private func reloadAtHangUp(_ server: WebSocketServer, _ log: AccessLogFile?) -> Task<Void, Never>? {
+        guard settings.canReload else { return nil }
+        let signals = Signals.catchAll([SIGHUP])
+        return Task {
+            for await _ in signals {
+                let flaw = await Reloading(settings: settings, ticketKey: nil).carryOut(server, log)
+                let stream: StandardStream = flaw == nil ? .output : .error
+                await blocking { try? stream.write(line: flaw.map { "hansom: \(Printable($0))" } ?? Reloading.done) }
+            }
+        }
+    }
+
+    // MARK: Words
+
+    /// What is said once everybody can connect: the first line is always where the server listens.
+    static func announcement(_ names: [String], _ others: [WebSocketServer]) -> [String] {
+        names.map { "listening on \($0)" }
+            + others.compactMap { other in
+                if case .unix = other.address { return nil }
+                return "metrics on http://\(other.address)/metrics"
+            }
+    }
+
+    /// Where one connects to it. A name of several addresses is one place.
+    static func names(of server: WebSocketServer, _ places: Int) -> [String] {
+        let endpoints = places == 1 ? Array(server.endpoints.prefix(1)) : server.endpoints
+        return endpoints.map { endpoint in
+            if case .unix(let path) = endpoint.address { return "unix:\(Printable(path))" }
+            return "\(endpoint.isSecure ? "wss" : "ws")://\(endpoint.address)"
+        }
     }
 }

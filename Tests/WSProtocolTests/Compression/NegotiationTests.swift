@@ -152,6 +152,8 @@ struct NegotiationTests {
         ("", 15, 12, true, true), ("; server_max_window_bits=12", 12, 12, true, true),
         ("; server_max_window_bits=9; client_max_window_bits=10", 9, 10, true, true),
         ("; server_max_window_bits=15", 15, 12, true, true), ("; client_max_window_bits=12", 15, 12, true, true),
+        // The window that a client says it will use is a hint that a server may ignore (RFC 7692 section 7.1.2.2).
+        ("; client_max_window_bits=13", 15, 12, true, true), ("; client_max_window_bits=15", 15, 12, true, true),
         ("; server_no_context_takeover", 15, 12, false, true), ("; client_no_context_takeover", 15, 12, true, false),
         ("; server_max_window_bits=\"8\"", 8, 12, true, true),
     ])
@@ -167,7 +169,7 @@ struct NegotiationTests {
 
     @Test(
         arguments: badParameters.map { "permessage-deflate; " + $0 } + [
-            "permessage-deflate; client_max_window_bits", "permessage-deflate; client_max_window_bits=13",
+            "permessage-deflate; client_max_window_bits",
             "permessage-deflate, permessage-deflate", "permessage-deflate, x-other", "x-other", "permessage-deflate;",
             "permessage-deflate; server_max_window_bits=", "permessage-deflate; server_max_window_bits=\"",
         ])

@@ -1,6 +1,6 @@
 /// Writes lines one after another, and keeps nobody waiting: a reader that does not read holds up no scheduler.
 ///
-/// What is said before `begin` comes behind the line that it begins with.
+/// What is said before `begin` comes behind the lines that it begins with.
 struct Announcer: Sendable {
     private struct Line: Sendable {
         let stream: StandardStream
@@ -23,11 +23,11 @@ struct Announcer: Sendable {
     /// Says something on standard error, some time.
     func warn(_ text: String) { writing.yield(Line(stream: .error, text: "hansom: \(text)")) }
 
-    /// Writes `line` at once, and then what is said. Call it once.
+    /// Writes `first` at once, and then what is said. Call it once.
     ///
     /// - Returns: a task that ends when everything has been written that was said before `end`.
-    func begin(_ line: String?) throws -> Task<Void, Never> {
-        if let line { try StandardStream.output.write(line: line) }
+    func begin(_ first: [String]) throws -> Task<Void, Never> {
+        for line in first { try StandardStream.output.write(line: line) }
         return Task.detached { [lines] in
             for await line in lines { try? line.stream.write(line: "\(Printable(line.text))") }
         }

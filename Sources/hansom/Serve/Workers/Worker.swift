@@ -6,35 +6,66 @@ internal import WSServer
 struct Worker {
     /// The descriptor by which it hears from its keeper.
     let descriptor: Int32
+    let settings: ServeSettings
+    let log: AccessLogFile?
 
     private enum Ending { case asked, alone }
 
     /// Serves where the keeper says, until a signal comes or the keeper is gone.
-    ///
-    /// - Parameter listen: starts the server at a place, with a key for session tickets, and tells how many connections
-    ///   it can have.
-    func run(_ listen: (ServePlace, [UInt8]) async throws -> (WebSocketServer, maxConnections: Int)) async throws {
+    func run(_ service: Service, _ options: ServerOptions, _ watch: FullWatch) async throws {
         // A keeper that is gone before its first word wants nothing any more.
         guard let channel = try? await WorkerChannel.open(descriptor), let word = try? await channel.recv() else {
             return
         }
-        guard case .serve(let host, let port, let ticketKey) = try WorkerMessage.decode(word, as: WorkerOrder.self)
+        guard case .serve(let addresses, let ticketKey) = try WorkerMessage.decode(word, as: WorkerOrder.self)
         else { throw CommandFailure("a worker's first order is where to serve") }
-        let (server, maxConnections) = try await listen(.tcp(host: host, port: port), ticketKey)
+        var options = options
+        options.reusesPort = true
+        let server = try await service.listen(on: endpoints(addresses, ticketKey), options)
+        let watching = watch.start(server, on: options.schedulers.next())
         // Every one: a service manager may send its own to all processes, beside the keeper's.
         let signals = Signals.catchAll([SIGTERM, SIGINT])
-        let report = WorkerReport.serving(
-            .init(process: getpid(), address: Serving.name(of: server), maxConnections: maxConnections))
-        try await channel.send(try WorkerMessage.encode(report))
-        let obeying = Task { await Worker.obey(channel) }
+        // Who starts and stops the keeper may send this one too; the keeper's order is what counts.
+        _ = Signals.catchAll([SIGHUP])
+        try await channel.send(
+            WorkerMessage.encode(
+                WorkerReport.serving(
+                    .init(
+                        process: getpid(), names: Serving.names(of: server, settings.places.count),
+                        maxConnections: options.maxConnections))))
+        let obeying = Task { await obey(channel, server) }
         let ending = await Worker.firstOf(signals, obeying)
         Worker.bound(ending, obeying)
+        watching.exit(.shutdown)
         await server.shutdown(within: Serving.grace)
     }
 
+    private func endpoints(_ addresses: [[WorkerOrder.Address]], _ ticketKey: [UInt8]) -> [Endpoint] {
+        zip(settings.places, addresses).flatMap { place, addresses in
+            addresses.map { address in
+                var tls = place.tls
+                tls?.sessionTicketKey = ticketKey
+                return .tcp(host: address.host, port: address.port, tls: tls)
+            }
+        }
+    }
+
     /// Carries out orders until the keeper is gone.
-    private static func obey(_ channel: WebSocket) async {
-        while (try? await channel.recv()) != nil {}
+    private func obey(_ channel: WebSocket, _ server: WebSocketServer) async {
+        while let word = try? await channel.recv(),
+            let order = try? WorkerMessage.decode(word, as: WorkerOrder.self)
+        {
+            let report: WorkerReport
+            switch order {
+            case .serve: continue
+            case .numbers: report = .numbers(await server.statistics().prometheusText)
+            case .reload(let ticketKey):
+                let reloading = Reloading(settings: settings, ticketKey: ticketKey)
+                report = .reloaded(flaw: await reloading.carryOut(server, log))
+            }
+            guard let answer = try? WorkerMessage.encode(report) else { continue }
+            _ = try? await channel.send(answer)
+        }
     }
 
     private static func firstOf(_ signals: AsyncStream<Int32>, _ obeying: Task<Void, Never>) async -> Ending {

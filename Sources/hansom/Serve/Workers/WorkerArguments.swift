@@ -19,4 +19,9 @@ struct WorkerArguments: ParsableArguments {
         guard let count, !(1...1024).contains(count) else { return }
         throw ValidationError("--workers \(count); 1 to 1024 are allowed")
     }
+
+    func apply(to settings: inout ServeSettings) {
+        if let count { settings.workers = count }
+        settings.workerChannel = channel
+    }
 }

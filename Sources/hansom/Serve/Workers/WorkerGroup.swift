@@ -9,7 +9,7 @@ internal import WSServer
 /// The kernel gives each connection to a worker by its addresses and ports, whatever the workers have to do. A worker
 /// that ends takes with it the connections that it had not accepted yet, unless `net.ipv4.tcp_migrate_req` is 1.
 struct WorkerGroup {
-    let place: ServeOptions
+    let settings: ServeSettings
     let count: Int
 
     /// So many ends in a minute are not helped by another start.
@@ -25,24 +25,76 @@ struct WorkerGroup {
     func run() async throws {
         let announcer = Announcer()
         let schedulers = try WorkerGroup.makeSchedulers(count, announcer)
-        let port = try await ReservedPort(
-            host: place.host ?? ServeOptions.defaultHost, port: place.port ?? ServeOptions.defaultPort, on: schedulers)
+        let ports = try await reservePorts(on: schedulers)
         let setup = WorkerKeeper.Setup(
             arguments: Array(CommandLine.arguments.dropFirst()),
-            order: .serve(
-                host: port.address.host, port: port.address.port ?? 0, ticketKey: WorkerGroup.makeTicketKey()),
-            schedulers: schedulers, group: ProcessGroup("workers"), grace: Serving.grace + WorkerGroup.margin)
+            addresses: ports.map { $0.addresses.map { .init(host: $0.host, port: $0.port ?? 0) } },
+            ticketKey: TicketKey(), schedulers: schedulers, group: ProcessGroup("workers"),
+            grace: Serving.grace + WorkerGroup.margin)
         let tree = try await start(setup, announcer)
+        let metrics = try await startMetrics(setup)
         let signals = Signals.catchNext()
-        let announcing = try announcer.begin("listening on \(try await WorkerGroup.address(of: setup.group))")
+        reloadAtHangUp(setup, announcer)
+        let announcing = try announcer.begin(
+            Serving.announcement(try await WorkerGroup.names(of: setup.group), metrics.map { [$0] } ?? []))
         let outcome = await WorkerGroup.firstOf(signals, tree)
         // All at once, and not one after the other as the supervisor stops them.
         setup.group.broadcast(.drain)
         await tree.stop()
+        await metrics?.forceClose()
         announcer.end()
         await announcing.value
-        withExtendedLifetime(port) {}
+        withExtendedLifetime(ports) {}
         if outcome == .gaveUp { throw ExitCode(1) }
+    }
+
+    private func reservePorts(on schedulers: SchedulerGroup) async throws -> [ReservedPort] {
+        var ports: [ReservedPort] = []
+        for place in settings.places {
+            guard case .tcp(let host, let port) = place.kind else { continue }
+            ports.append(try await ReservedPort(host: host, port: port, on: schedulers))
+        }
+        return ports
+    }
+
+    private func startMetrics(_ setup: WorkerKeeper.Setup) async throws -> WebSocketServer? {
+        guard let place = settings.metrics else { return nil }
+        return try await MetricsServer.start(at: place, on: setup.schedulers) {
+            await WorkerGroup.numbers(of: setup.group)
+        }
+    }
+
+    /// What all workers say; one that does not answer in time is left out.
+    private static func numbers(of group: ProcessGroup<WorkerKeeper.Input>) async -> String {
+        let numbers = await withTaskGroup(of: WorkerKeeper.Numbers?.self) { tasks in
+            for worker in group.members {
+                tasks.addTask { try? await worker.call(timeout: .seconds(5)) { .numbers($0) } }
+            }
+            return await tasks.reduce(into: [WorkerKeeper.Numbers]()) { if let numbers = $1 { $0.append(numbers) } }
+        }
+        var metrics = LabelledMetrics()
+        for numbers in numbers.sorted(by: { $0.worker < $1.worker }) {
+            metrics.add(numbers.text, label: "worker", value: "\(numbers.worker)")
+        }
+        return metrics.text
+    }
+
+    private func reloadAtHangUp(_ setup: WorkerKeeper.Setup, _ announcer: Announcer) {
+        guard settings.canReload else { return }
+        let signals = Signals.catchAll([SIGHUP])
+        Task {
+            for await _ in signals {
+                setup.ticketKey.renew()
+                var flaws: Set<String> = []
+                for worker in setup.group.members {
+                    // One that ends meanwhile starts with what is new.
+                    guard let flaw = try? await worker.call(timeout: .seconds(30), { .reload($0) }) else { continue }
+                    flaws.insert(flaw)
+                }
+                for flaw in flaws { announcer.warn(flaw) }
+                if flaws.isEmpty { announcer.say(Reloading.done) }
+            }
+        }
     }
 
     private func start(_ setup: WorkerKeeper.Setup, _ announcer: Announcer) async throws -> RunningSupervisor {
@@ -53,7 +105,7 @@ struct WorkerGroup {
             for number in 1...count {
                 // The keeper bounds by itself how long the worker takes.
                 Child("worker \(number)", restart: .transient, shutdown: .infinity) {
-                    try await WorkerKeeper.start("worker \(number)", setup, announcer)
+                    try await WorkerKeeper.start(number, setup, announcer)
                 }
             }
         }
@@ -71,9 +123,9 @@ struct WorkerGroup {
         return CommandFailure("\(error.child ?? "a worker") could not be started: \(reason?.error ?? error)")
     }
 
-    private static func address(of group: ProcessGroup<WorkerKeeper.Input>) async throws -> String {
+    private static func names(of group: ProcessGroup<WorkerKeeper.Input>) async throws -> [String] {
         guard let worker = group.members.first else { throw CommandFailure("the workers have ended") }
-        return try await worker.call { .whenServing($0) }.address
+        return try await worker.call { .whenServing($0) }.names
     }
 
     private static func firstOf(_ signals: AsyncStream<Int32>, _ tree: RunningSupervisor) async -> Outcome {
@@ -110,11 +162,5 @@ struct WorkerGroup {
         if let end = reason.error as? ChildProcess.End { return "\(end)" }
         if let error = reason.error as? SupervisorError { return "could not be started: \(error)" }
         return "ended: \(reason)"
-    }
-
-    /// What encrypts the tickets of all workers: made here and told to them, and written nowhere.
-    private static func makeTicketKey() -> [UInt8] {
-        var random = SystemRandomNumberGenerator()
-        return (0..<80).map { _ in .random(in: 0...255, using: &random) }
     }
 }

@@ -9,7 +9,8 @@ struct WorkerKeeper {
     struct Setup: Sendable {
         /// What workers are started with, and told first.
         let arguments: [String]
-        let order: WorkerOrder
+        let addresses: [[WorkerOrder.Address]]
+        let ticketKey: TicketKey
         let schedulers: SchedulerGroup
         /// Who all are to be told together.
         let group: ProcessGroup<Input>
@@ -21,6 +22,10 @@ struct WorkerKeeper {
         case connected(WebSocket)
         case report(WorkerReport)
         case whenServing(Reply<WorkerReport.Serving>)
+        /// Ask the worker for its numbers.
+        case numbers(Reply<Numbers>)
+        /// Have the worker reload.
+        case reload(Reply<String?>)
         /// End in good order.
         case drain
         /// It has had its time.
@@ -30,26 +35,37 @@ struct WorkerKeeper {
         case exit(ExitSignal)
     }
 
+    /// A worker's numbers, and the worker's own.
+    struct Numbers: Sendable {
+        let worker: Int
+        let text: String
+    }
+
+    private let number: Int
     private let setup: Setup
     private let child: ChildProcess
-    private let channel: PID
+    private let channelProcess: PID
+    private var channel: WebSocket?
     private var serving: WorkerReport.Serving?
+    // Who waits for what. Orders are answered in their order.
     private var waiting: [Reply<WorkerReport.Serving>] = []
+    private var asked: [Reply<Numbers>] = []
+    private var reloading: [Reply<String?>] = []
     private var isEnding = false
 
     /// Starts a worker, and returns its keeper when the worker listens.
-    static func start(_ label: String, _ setup: Setup, _ announcer: Announcer) async throws -> Process<Input> {
-        let process = Process<Input>.spawn(on: setup.schedulers.next(), label: label) { me in
+    static func start(_ number: Int, _ setup: Setup, _ announcer: Announcer) async throws -> Process<Input> {
+        let process = Process<Input>.spawn(on: setup.schedulers.next(), label: "worker \(number)") { me in
             me.trapExits { .exit($0) }
             setup.group.join(me)
-            var keeper = try WorkerKeeper(setup, me)
+            var keeper = try WorkerKeeper(number, setup, me)
             while let input = await me.receive() {
                 if let end = try await keeper.handle(input, me) { throw end }
             }
         }
         do {
             let serving = try await process.call(timeout: WorkerChannel.patience) { .whenServing($0) }
-            announcer.say("\(label), process \(serving.process): at most \(serving.maxConnections) connections")
+            announcer.say("worker \(number), process \(serving.process): at most \(serving.maxConnections) connections")
             return process
         } catch {
             process.exit(.shutdown)
@@ -57,7 +73,7 @@ struct WorkerKeeper {
         }
     }
 
-    private init(_ setup: Setup, _ me: isolated Process<Input>) throws {
+    private init(_ number: Int, _ setup: Setup, _ me: isolated Process<Input>) throws {
         let ends = try WorkerChannel().ends
         defer { close(ends.worker) }
         do {
@@ -68,10 +84,11 @@ struct WorkerKeeper {
             close(ends.keeper)
             throw error
         }
+        self.number = number
         self.setup = setup
         let keeper = me.address
         let schedulers = setup.schedulers
-        channel =
+        channelProcess =
             me.spawnLink(Never.self, label: "channel") { _ in
                 try await WorkerChannel.keep(ends.keeper, on: schedulers, for: keeper)
             }.pid
@@ -82,19 +99,26 @@ struct WorkerKeeper {
         }
     }
 
+    // MARK: Inputs
+
     /// Why the keeper ends, if it does.
     private mutating func handle(_ input: Input, _ me: isolated Process<Input>) async throws -> ExitReason? {
         switch input {
-        case .connected(let channel): _ = await channel.trySend(try WorkerMessage.encode(setup.order))
-        case .report(.serving(let report)):
-            serving = report
-            for reply in waiting { reply(report) }
-            waiting = []
+        case .connected(let channel):
+            self.channel = channel
+            await order(.serve(addresses: setup.addresses, ticketKey: setup.ticketKey.bytes))
+        case .report(let report): take(report)
         case .whenServing(let reply): if let serving { reply(serving) } else { waiting.append(reply) }
+        case .numbers(let reply):
+            asked.append(reply)
+            await order(.numbers)
+        case .reload(let reply):
+            reloading.append(reply)
+            await order(.reload(ticketKey: setup.ticketKey.bytes))
         case .drain: drain(me)
         case .exit(let signal):
             // Without its channel a worker cannot be kept; one that has ended is heard of by itself.
-            if signal.from == channel { overdueSoon(me) } else { drain(me) }
+            if signal.from == channelProcess { overdueSoon(me) } else { drain(me) }
         case .overdue: child.signal(SIGKILL)
         case .ended:
             let end = child.reap()
@@ -102,6 +126,24 @@ struct WorkerKeeper {
         }
         return nil
     }
+
+    private func order(_ order: WorkerOrder) async {
+        guard let channel, let message = try? WorkerMessage.encode(order) else { return }
+        _ = await channel.trySend(message)
+    }
+
+    private mutating func take(_ report: WorkerReport) {
+        switch report {
+        case .serving(let report):
+            serving = report
+            for reply in waiting { reply(report) }
+            waiting = []
+        case .numbers(let text): if !asked.isEmpty { asked.removeFirst()(Numbers(worker: number, text: text)) }
+        case .reloaded(let flaw): if !reloading.isEmpty { reloading.removeFirst()(flaw) }
+        }
+    }
+
+    // MARK: The end
 
     private mutating func drain(_ me: isolated Process<Input>) {
         guard !isEnding else { return }

@@ -5,21 +5,37 @@ internal import WSServer
 enum WorkerOrder: Codable, Sendable {
     /// Listen there. The first order, and given once.
     ///
-    /// - Parameter ticketKey: encrypts TLS session tickets, so that a client can take up at one worker the session that it
-    ///   had with another.
-    case serve(host: String, port: Int, ticketKey: [UInt8])
+    /// - Parameters:
+    ///   - addresses: of each place in the settings.
+    ///   - ticketKey: encrypts TLS session tickets, so that a client can take up at one worker the session that it had with
+    ///     another.
+    case serve(addresses: [[Address]], ticketKey: [UInt8])
+    /// Say your numbers.
+    case numbers
+    /// Read certificates again, and open the access log again.
+    case reload(ticketKey: [UInt8])
+
+    /// An address in numbers.
+    struct Address: Codable, Sendable, Equatable {
+        let host: String
+        let port: Int
+    }
 }
 
-/// What a worker tells.
+/// What a worker tells. Orders are answered in their order.
 enum WorkerReport: Codable, Sendable {
     /// It listens.
     case serving(Serving)
+    /// Its numbers, in Prometheus's format.
+    case numbers(String)
+    /// It has reloaded, or could not.
+    case reloaded(flaw: String?)
 
     struct Serving: Codable, Sendable {
         /// Its number in the system.
         let process: Int32
-        /// As one connects to it.
-        let address: String
+        /// Where it listens, as one connects to it.
+        let names: [String]
         let maxConnections: Int
     }
 }

@@ -1,0 +1,79 @@
+internal import ArgumentParser
+internal import WSClient
+
+/// `hansom autobahn`
+struct Autobahn: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Be judged as a client by the fuzzing server of the Autobahn Testsuite.",
+        discussion: """
+            Asks the server how many cases it has, runs each on a connection of its own, one after the other, sending \
+            every message back as it came, and then has the server write its reports. What it found is in those.
+            """)
+
+    @Argument(help: "The fuzzing server's URL, without a path.")
+    var url: String
+
+    @Option(help: "Be called so in the reports: letters, digits, '-', '.', '_' and '~'.")
+    var agent = "hansom"
+
+    @Option(name: .customLong("max-message-size"), help: "Accept messages of so many bytes. (default: 1048576)")
+    var messageSize: Int?
+
+    @Option(name: .customLong("max-fragments"), help: "Accept messages of so many frames. (default: 1024)")
+    var fragments: Int?
+
+    @Flag(name: .customLong("stop"), help: "Ask the server to end itself after the reports.")
+    var stopsServer = false
+
+    @OptionGroup var trust: TrustOptions
+
+    func validate() throws {
+        guard !agent.isEmpty, agent.utf8.allSatisfy(Autobahn.isUnreserved) else {
+            throw ValidationError("--agent \(agent); letters, digits, '-', '.', '_' and '~' are allowed")
+        }
+        try check("--max-message-size", messageSize)
+        try check("--max-fragments", fragments)
+    }
+
+    private func check(_ option: String, _ value: Int?) throws {
+        let allowed = 1...Int(Int32.max)
+        guard let value, !allowed.contains(value) else { return }
+        throw ValidationError("\(option) \(value); \(allowed.lowerBound) to \(allowed.upperBound) are allowed")
+    }
+
+    /// What needs no escape in a URL's query (RFC 3986 section 2.3).
+    private static func isUnreserved(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"): true
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): true
+        default: [UInt8](arrayLiteral: 0x2D, 0x2E, 0x5F, 0x7E).contains(byte)
+        }
+    }
+
+    /// What each case is met with.
+    private var options: ConnectOptions {
+        var options = ConnectOptions()
+        options.tls = trust.tls
+        options.compression = CompressionOptions()
+        if let messageSize { options.limits.messageSize = messageSize }
+        if let fragments { options.limits.fragments = fragments }
+        return options
+    }
+
+    func run() async throws {
+        let base = url.hasSuffix("/") ? String(url.dropLast()) : url
+        let server = FuzzingServer(base: base, agent: agent, options: options)
+        let count = try await server.caseCount()
+        for number in stride(from: 1, through: count, by: 1) {
+            try StandardStream.error.write(line: "case \(number) of \(count)")
+            do {
+                try await server.run(case: number)
+            } catch {
+                // The others are to be judged all the same, and this one will be missing, or bad, in the reports.
+                try StandardStream.error.write(line: "case \(number): \(Printable(error.message))")
+            }
+        }
+        try await server.writeReports(stop: stopsServer)
+        try StandardStream.output.write(line: "\(count) cases run")
+    }
+}

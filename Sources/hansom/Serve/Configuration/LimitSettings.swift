@@ -1,0 +1,35 @@
+internal import WSServer
+
+/// The setting `limits` of a configuration file.
+enum LimitSettings {
+    static let names = [
+        "messageSize", "frameSize", "fragments", "inboundMessages", "inboundBytes", "outboundBytes", "bodySize",
+        "requestsPerConnection", "connections", "connectionsPerPeer", "handshakes", "backlog",
+    ]
+
+    private static let count = 1...Int(Int32.max)
+
+    static func read(_ section: ConfigurationSection, into options: inout ServerOptions) throws(CommandFailure) {
+        try readConnection(section, into: &options.limits)
+        if let size = try section.integer("bodySize", 0...Int(Int32.max)) { options.maxBodySize = size }
+        if let most = try section.integer("requestsPerConnection", count) { options.maxRequestsPerConnection = most }
+        if let most = try section.integer("connections", count) { options.maxConnections = most }
+        if let most = try section.integer("connectionsPerPeer", count) { options.maxConnectionsPerPeer = most }
+        if let most = try section.integer("handshakes", count) { options.maxHandshakes = most }
+        if let most = try section.integer("backlog", count) { options.backlog = most }
+    }
+
+    private static func readConnection(
+        _ section: ConfigurationSection, into limits: inout WebSocket.Limits
+    ) throws(CommandFailure) {
+        if let size = try section.integer("messageSize", count) { limits.messageSize = size }
+        if let size = try section.integer("frameSize", count) { limits.frameSize = size }
+        if let most = try section.integer("fragments", count) { limits.fragments = most }
+        if let most = try section.integer("inboundMessages", count) { limits.inboundMessages = most }
+        if let most = try section.integer("inboundBytes", count) { limits.inboundBytes = most }
+        if let most = try section.integer("outboundBytes", count) {
+            limits.outboundHighWater = most
+            limits.outboundLowWater = min(limits.outboundLowWater, most / 2)
+        }
+    }
+}
