@@ -14,10 +14,12 @@ struct PairEnd: ~Copyable {
     /// In the order of their ends, pongs left out, which machines send themselves.
     private(set) var sent: [Item] = []
     private(set) var received: [Item] = []
-    /// The code of the close frame that answers, which the machine makes itself.
+    /// Whether it has sent a close frame of its own, not as an answer.
     private var hasClosed = false
+    /// The message that is being sent in fragments, so far.
     private var fragments: [UInt8] = []
     private var fragmentsAreText = false
+    /// The message that is being received in parts, so far.
     private var parts: [UInt8] = []
     private var hasEnded = false
 
@@ -47,7 +49,11 @@ struct PairEnd: ~Copyable {
         switch action & 7 {
         case 0, 4:
             let payload = [UInt8](repeating: choices.byte(), count: count)
-            try machine.send(binary: payload, compress: wish)
+            if wish == nil, count & 1 == 1 {
+                try machine.send(EncodedMessage(binary: payload, compression: machine.sharedCompression))
+            } else {
+                try machine.send(binary: payload, compress: wish)
+            }
             sent.append(.message(payload, isText: false))
         case 1, 5:
             let text = String(repeating: "aé世😀", count: count / 8) + String(action)
@@ -150,7 +156,22 @@ struct PairEnd: ~Copyable {
             unsafe bytes += Array(machine.output.chunk(index).prefix(count - bytes.count))
         }
         machine.output.consume(bytes.count)
+        recycleStorage()
         return bytes
+    }
+
+    /// An empty buffer gives its memory back, and gets other memory before it is used again, as under a scheduler.
+    private mutating func recycleStorage() {
+        // Safety: the buffer has given it up, or is empty and gets memory that nobody else has.
+        unsafe machine.output.reclaim()?.deallocate()
+        if !machine.output.hasStorage, machine.counters.framesSent & 1 == 1 {
+            unsafe machine.output.lend(.allocate(byteCount: 64, alignment: 16))
+        }
+    }
+
+    /// Whole messages, or their parts, from the next one on.
+    mutating func changeDelivery() {
+        machine.delivery = machine.delivery == .messages ? .fragments : .messages
     }
 
     // MARK: The end

@@ -39,6 +39,7 @@ private struct PairRun: ~Copyable {
             isForged = true
             let forged = choices.bytes(Int(choices.byte() & 15))
             if step & 1 == 0 { client.receive(forged) } else { server.receive(forged) }
+        case 7: step & 1 == 0 ? client.changeDelivery() : server.changeDelivery()
         default: break
         }
     }
