@@ -108,6 +108,9 @@ let package = Package(
         // What README.md and GUIDE.md show, compiled and run.
         tests("GuideTests", ["WSClient", "WSServer", "WSServerTelemetry", "WSProtocol", "WSServerLifecycle", "ActorsLifecycle", "Actors", "HansomTesting", lifecycle, unixSignals, logging]),
         tests("HansomTransportTests", ["HansomTransport", "Actors", "CTLS", "HansomTesting"]),
-        tests("CommandTests", ["hansom", "WSClient", "WSServer", "WSProtocol", argumentParser]),
+        // What a hostile peer makes us do, for a test that counts instructions.
+        .executableTarget(
+            name: "hostile-cost", dependencies: ["WSProtocol", httpTypes], path: "Tests/HostileCost", swiftSettings: strict),
+        tests("CommandTests", ["hostile-cost", "hansom", "WSClient", "WSServer", "WSProtocol", argumentParser, "HansomTransport", "SocketTesting"]),
     ]
 )

@@ -62,7 +62,9 @@ struct HeadReader: Sendable {
     private mutating func nextLine(_ bytes: UnsafeRawBufferPointer, from offset: inout Int) throws(HeadError) -> Bool {
         let rest = unsafe UnsafeRawBufferPointer(rebasing: bytes[offset...])
         // One byte more than allowed is the carriage return, one more the line feed.
-        let room = min(limits.maxLineBytes &+ 2 &- line.count, limits.maxHeadBytes &- byteCount)
+        let lineAndEnd = limits.maxLineBytes.addingReportingOverflow(2)
+        let longest = lineAndEnd.overflow ? Int.max : lineAndEnd.partialValue
+        let room = min(longest &- line.count, limits.maxHeadBytes &- byteCount)
         let visible = unsafe UnsafeRawBufferPointer(rebasing: rest.prefix(room))
         let end = unsafe visible.firstIndex(of: UInt8(ascii: "\n"))
         let part = end.map { $0 + 1 } ?? visible.count
@@ -74,7 +76,7 @@ struct HeadReader: Sendable {
                 throw HeadError(
                     status: 431, message: "head longer than maxHeadBytes \(limits.maxHeadBytes) (RFC 6585 section 5)")
             }
-            if line.count >= limits.maxLineBytes + 2 { throw longLine }
+            if line.count >= longest { throw longLine }
             return false
         }
         line.removeLast()

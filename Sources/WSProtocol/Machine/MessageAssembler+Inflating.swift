@@ -15,10 +15,10 @@ extension MessageAssembler {
     mutating func inflate(_ part: UnsafeRawBufferPointer, with inflater: Inflater, limit: Int) -> Inflation {
         var consumed = 0
         while true {
-            let start = bytes.count
             // One byte more than may come, to see it coming.
-            let room = min(max(256, (part.count &- consumed) &* 4), 1 << 14, max(0, limit &- inflatedCount)) &+ 1
-            makeRoom(room, limit: limit)
+            let wanted = min(max(256, (part.count &- consumed) &* 4), 1 << 14, max(0, limit &- inflatedCount)) &+ 1
+            let room = room(upTo: max(limit, limit &+ 1), wanting: wanted)
+            let start = bytes.count
             let rest = unsafe UnsafeRawBufferPointer(rebasing: part[consumed...])
             let progress = unsafe appendInflated(rest, with: inflater, room: room)
             consumed &+= progress.consumed
@@ -47,13 +47,6 @@ extension MessageAssembler {
         return inflater.isBetweenBlocks ? nil : .malformedCompression
     }
 
-    private mutating func makeRoom(_ room: Int, limit: Int) {
-        let needed = bytes.count &+ room
-        if bytes.capacity < needed {
-            bytes.reserveCapacity(max(needed, min(bytes.capacity &* 2, limit)))
-        }
-    }
-
     private mutating func appendInflated(
         _ input: UnsafeRawBufferPointer, with inflater: Inflater, room: Int
     ) -> Inflater.Progress {
@@ -68,11 +61,5 @@ extension MessageAssembler {
             }
         }
         return progress
-    }
-
-    private mutating func isUTF8(from start: Int) -> Bool {
-        unsafe bytes.withUnsafeBytes { all in
-            unsafe validator.firstInvalid(in: UnsafeRawBufferPointer(rebasing: all[start...])) == nil
-        }
     }
 }

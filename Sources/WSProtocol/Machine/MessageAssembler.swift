@@ -1,6 +1,7 @@
 /// Joins the parts of one message, and checks text as it comes (RFC 6455 sections 5.4 and 8.1).
 ///
-/// Memory grows with what has arrived, never with what a header claims.
+/// Memory grows with what has arrived, never with what a header claims. What is kept until the message is complete is kept
+/// in segments: an array that grows would for a while take twice and three times what the message is.
 struct MessageAssembler: Sendable {
     /// What is done with the payload.
     enum Mode: Sendable {
@@ -20,14 +21,20 @@ struct MessageAssembler: Sendable {
     private(set) var frameCount = 0
     /// The payload bytes of this message that its frame headers have announced.
     private(set) var announcedCount = 0
+    /// The segments that are full, in order.
+    private var segments: [[UInt8]] = []
+    /// What has come last: the segment that is being filled, or all there is.
     var bytes: [UInt8] = []
     /// The payload bytes of this message that have been inflated.
     var inflatedCount = 0
     var validator = UTF8Validator()
     private var isFirst = true
 
+    /// How long a segment is: with the array's own 32 bytes a power of two.
+    static let segmentSize = (1 << 16) - 32
+
     /// Memory held.
-    var capacity: Int { bytes.capacity }
+    var capacity: Int { segments.count &* Self.segmentSize &+ bytes.capacity }
 
     mutating func begin(isText: Bool, isCompressed: Bool, mode: Mode) {
         self = MessageAssembler()
@@ -45,6 +52,7 @@ struct MessageAssembler: Sendable {
 
     /// Keeps nothing from here on. What remains of the message is still checked, unless it is compressed.
     mutating func discard() {
+        segments = []
         bytes = []
         if isCompressed { validator = UTF8Validator() }
         mode = .discarded
@@ -61,22 +69,59 @@ struct MessageAssembler: Sendable {
             unsafe Mask.apply(key, to: part)
             return unsafe !isText || validator.firstInvalid(in: UnsafeRawBufferPointer(part)) == nil
         }
-        let start = bytes.count
-        let needed = start &+ part.count
-        if bytes.capacity < needed {
-            bytes.reserveCapacity(max(needed, min(needed &* 2, capacityLimit)))
+        var (offset, key) = (0, key)
+        while offset < part.count {
+            let count = min(part.count &- offset, room(upTo: capacityLimit, wanting: part.count &- offset))
+            let piece = unsafe UnsafeRawBufferPointer(rebasing: part[offset..<(offset &+ count)])
+            guard unsafe appendUnmasked(piece, key: key) else { return false }
+            key = Mask.advance(key, by: count)
+            offset &+= count
         }
+        return true
+    }
+
+    /// Makes room in `bytes`, in a new segment if the last one is full.
+    ///
+    /// - Parameters:
+    ///   - limit: how long the message can become.
+    ///   - count: how much there is to be put into it.
+    /// - Returns: for how many bytes there is room now: at least one, perhaps fewer than `count`.
+    mutating func room(upTo limit: Int, wanting count: Int) -> Int {
+        // Handed out as it comes, it needs no segments.
+        guard mode == .whole else {
+            let needed = bytes.count &+ count
+            if bytes.capacity < needed { bytes.reserveCapacity(max(needed, min(needed &* 2, limit))) }
+            return count
+        }
+        if bytes.count >= Self.segmentSize {
+            segments.append(bytes)
+            bytes = []
+        }
+        let segment = min(Self.segmentSize, max(1, limit &- segments.count &* Self.segmentSize))
+        let needed = min(bytes.count &+ count, max(segment, bytes.count &+ 1))
+        if bytes.capacity < needed {
+            bytes.reserveCapacity(segments.isEmpty ? max(needed, min(needed &* 2, segment)) : max(needed, segment))
+        }
+        return needed &- bytes.count
+    }
+
+    /// - Returns: whether it is good so far.
+    private mutating func appendUnmasked(_ part: UnsafeRawBufferPointer, key: UInt32) -> Bool {
+        let start = bytes.count
         bytes.append(addingCapacity: part.count) { span in
             unsafe span.withUnsafeMutableBufferPointer { target, initialized in
                 guard let base = target.baseAddress else { return }
                 // Safety: the array has made room for `part.count` bytes behind those that are initialised.
-                unsafe Mask.copy(
-                    UnsafeRawBufferPointer(part), to: UnsafeMutableRawPointer(base + initialized), key: key)
+                unsafe Mask.copy(part, to: UnsafeMutableRawPointer(base + initialized), key: key)
                 initialized &+= part.count
             }
         }
-        guard isText else { return true }
-        return unsafe bytes.withUnsafeBytes { all in
+        return !isText || isUTF8(from: start)
+    }
+
+    /// Whether what stands in `bytes` from there on can go on what came before.
+    mutating func isUTF8(from start: Int) -> Bool {
+        unsafe bytes.withUnsafeBytes { all in
             unsafe validator.firstInvalid(in: UnsafeRawBufferPointer(rebasing: all[start...])) == nil
         }
     }
@@ -90,8 +135,33 @@ struct MessageAssembler: Sendable {
         switch mode {
         case .discarded: return nil
         case .streamed: return .fragment(fragment(isFinal: true))
-        case .whole: return isText ? .text(String(decoding: bytes, as: UTF8.self)) : .binary(bytes)
+        case .whole: return isText ? .text(wholeText()) : .binary(wholeBytes())
         }
+    }
+
+    private func wholeText() -> String {
+        guard !segments.isEmpty else { return String(decoding: bytes, as: UTF8.self) }
+        let count = segments.count &* Self.segmentSize &+ bytes.count
+        return unsafe String(unsafeUninitializedCapacity: count) { target in unsafe join(into: target) }
+    }
+
+    private func wholeBytes() -> [UInt8] {
+        guard !segments.isEmpty else { return bytes }
+        let count = segments.count &* Self.segmentSize &+ bytes.count
+        return unsafe [UInt8](unsafeUninitializedCapacity: count) { target, initialized in
+            initialized = unsafe join(into: target)
+        }
+    }
+
+    /// Copies everything, and returns how much that was.
+    private func join(into target: UnsafeMutableBufferPointer<UInt8>) -> Int {
+        var count = 0
+        for segment in segments + [bytes] {
+            // Safety: `target` has room for all segments, which are as long as their count says.
+            let place = unsafe UnsafeMutableBufferPointer(rebasing: target[count...])
+            count &+= unsafe place.update(fromContentsOf: segment)
+        }
+        return count
     }
 
     /// What can be handed out before the message is complete.

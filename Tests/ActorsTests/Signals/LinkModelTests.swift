@@ -1,3 +1,4 @@
+import HansomTesting
 import Testing
 
 @testable import Actors

@@ -77,4 +77,17 @@ struct BenchTests {
         #expect(run.code == 1)
         #expect(run.errors.first?.hasPrefix("hansom: 0 of 3 connections were open, then: ") == true)
     }
+
+    @Test func `half the peers killed under load hurt nobody else (T37)`() async throws {
+        try await CommandRun.serving("echo", "--port", "0") { _, url in
+            let killed = try CommandRun("bench", "echo", url, "--connections", "16", "--seconds", "600")
+            let spared = try CommandRun("bench", "echo", url, "--connections", "16", "--seconds", "2")
+            #expect(await killed.nextErrorLine()?.hasPrefix("1 s: ") == true)
+            #expect(await spared.nextErrorLine()?.hasPrefix("1 s: ") == true)
+            killed.signal(SIGKILL)
+            #expect(await killed.finished().code == 128 + SIGKILL)
+            let end = await spared.finished()
+            #expect(end.code == 0 && end.output.count == 2)
+        }
+    }
 }

