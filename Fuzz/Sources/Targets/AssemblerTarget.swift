@@ -10,7 +10,8 @@ func fuzzAssembler(_ input: [UInt8]) {
 }
 
 private struct AssemblerRun {
-    private static let limit = 1 << 16
+    /// So that a message may take several segments.
+    private static let limit = 4 * MessageAssembler.segmentSize
 
     private let isText: Bool
     private var mode: MessageAssembler.Mode
@@ -32,7 +33,7 @@ private struct AssemblerRun {
     mutating func takePart(_ choices: inout Choices) -> Bool {
         let step = choices.byte()
         var count = Int(step & 0x3F)
-        if step & 0xC0 == 0xC0 { count *= 67 }
+        if step & 0xC0 == 0xC0 { count *= step & 0x20 == 0 ? 67 : 1021 }
         if step & 0x40 != 0 { assembler.announce(count) }
         let plain =
             step & 0xC0 == 0xC0 ? (0..<count).map { UInt8(truncatingIfNeeded: 32 + $0 % 90) } : choices.bytes(count)
