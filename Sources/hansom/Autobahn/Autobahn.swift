@@ -22,9 +22,6 @@ struct Autobahn: AsyncParsableCommand {
     @Option(name: .customLong("max-fragments"), help: "Accept messages of so many frames. (default: 1024)")
     var fragments: Int?
 
-    @Flag(name: .customLong("stop"), help: "Ask the server to end itself after the reports.")
-    var stopsServer = false
-
     @OptionGroup var trust: TrustOptions
 
     func validate() throws {
@@ -73,7 +70,7 @@ struct Autobahn: AsyncParsableCommand {
                 try StandardStream.error.write(line: "case \(number): \(Printable(error.message))")
             }
         }
-        try await server.writeReports(stop: stopsServer)
+        try await server.writeReports()
         try StandardStream.output.write(line: "\(count) cases run")
     }
 }
