@@ -50,7 +50,8 @@ class Program:
 
     def complaint(self):
         """What it said on standard error, once it has ended."""
-        return self.process.stderr.read().strip() or f"ended with {self.process.returncode}"
+        said = [line for line in self.process.stderr.read().splitlines() if line.startswith("hansom: ")]
+        return " ".join(said) or f"ended with {self.process.returncode}"
 
     def end(self, seconds=60):
         """Asks it to end, and returns its exit code."""
@@ -94,7 +95,9 @@ def memory(pid):
 
 
 def children(pid):
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    """The processes that any of its threads has started."""
+    lists = Path(f"/proc/{pid}/task").glob("*/children")
+    return sorted(int(child) for children in lists for child in children.read_text().split())
 
 
 def until(condition, what, seconds=30):

@@ -17,14 +17,15 @@ def run(hansom, scale):
         before = sum(memory(worker) for worker in workers)
         share = total // CLIENTS
         counts = [share] * (CLIENTS - 1) + [total - share * (CLIENTS - 1)]
-        sources = [argument for source in SOURCES for argument in ("--source", source)]
+        # Twelve processes share the cores while they connect.
+        options = ["--connect-timeout", "120"] + [argument for source in SOURCES for argument in ("--source", source)]
         with ExitStack() as stack:
             clients = [
-                stack.enter_context(Program(hansom, "bench", "idle", url, *sources, "--connections", count))
+                stack.enter_context(Program(hansom, "bench", "idle", url, *options, "--connections", count))
                 for count in counts
             ]
             for client in clients:
-                client.line(300)
+                client.line(400)
             each = (sum(memory(worker) for worker in workers) - before) // total
             theirs = sum(memory(client.pid) for client in clients) // total
             print(f"workers: {total} connections over {WORKERS}, {each} bytes each (a client's: {theirs})")

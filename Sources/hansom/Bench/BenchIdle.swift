@@ -23,6 +23,9 @@ struct BenchIdle: AsyncParsableCommand {
     @Option(help: "Hold them for so many seconds. (default: until a signal)")
     var seconds: Seconds?
 
+    @Option(name: .customLong("connect-timeout"), help: "Give each connection so many seconds to open.")
+    var connectTimeout = Seconds(8)
+
     @OptionGroup var trust: TrustOptions
 
     func validate() throws {
@@ -39,6 +42,7 @@ struct BenchIdle: AsyncParsableCommand {
         var options = ConnectOptions()
         options.tls = trust.tls
         options.proxy = .none
+        options.connectTimeout = connectTimeout.duration
         let load = IdleLoad(
             url: url, options: options, sources: source.compactMap(IdleLoad.sourceOptions), connections: connections)
         let held = try await load.open()
