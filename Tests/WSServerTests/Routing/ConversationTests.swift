@@ -252,7 +252,7 @@ import WSServer
             }
         }) { harness in
             let socket = try await harness.raw()
-            try await socket.send(Self.request("POST /", body: "four"))
+            try await socket.send(Self.request("POST /", ["Content-Length: 4"], body: "four"))
             _ = await begun.take()
             // Longer than a request may take, shorter than a route may.
             time.advance(by: .seconds(15))
