@@ -41,6 +41,12 @@ need_packages() {
         apt-get install --yes --quiet --quiet --no-install-recommends "${missing[@]}"
 }
 
+# What the tests are built with, and whom they talk to.
+need_test_packages() {
+    need_packages ca-certificates chromium gcc golang-github-gorilla-websocket-dev golang-go haproxy libc6-dev libssl-dev libwebsockets-dev \
+        microsocks nginx node-ws nodejs openssl pkg-config python3 python3-venv tinyproxy-bin valgrind zlib1g-dev
+}
+
 # The Python programs that tests talk to, in .venv: made again only when the pins changed or it does not work.
 need_peers() {
     local pins=$root/Tests/Peers/requirements.txt venv=$root/.venv python=python3

@@ -36,7 +36,7 @@ def churn(port, count):
     """Connections a second."""
     start = time.monotonic()
     share = count // PROCESSES
-    processes = [multiprocessing.Process(target=come_and_go, args=(port, share, index)) for index in range(PROCESSES)]
+    processes = [multiprocessing.Process(target=come_and_go, args=(port, share, index), daemon=True) for index in range(PROCESSES)]
     for process in processes:
         process.start()
     for process in processes:

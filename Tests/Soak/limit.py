@@ -1,15 +1,19 @@
 """As many idle connections as the descriptor limit allows in one process, and what happens beyond."""
 
+import os
 import resource
 
 from common import Fault, Program, descriptors, expect, inspecting, memory, serving, until
 
-# Descriptors of a server that are no connections: standard streams, listeners, epoll, timers, the inspection.
-SPARE = 100
+# Descriptors of a server that are no connections: what it keeps back, and two for each scheduler.
+SPARE = 100 + 2 * os.cpu_count()
+# For more there are no ports from the addresses used here.
+MOST = 20_000
 
 
 def run(hansom, scale):
-    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0] // scale
+    limit = min(resource.getrlimit(resource.RLIMIT_NOFILE)[0], MOST) // scale
+    expect(limit >= 2 * SPARE + 200, f"a limit of {limit} descriptors is too low for this part; raise it (ulimit -n)")
     own = dict(preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit)))
     with inspecting(hansom) as (path, snapshot):
         with serving(hansom, "echo", "--port", "0", "--inspect", path, **own) as (server, url):

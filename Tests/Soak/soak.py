@@ -1,6 +1,7 @@
 """Runs the parts of the soak; see Scripts/soak."""
 
 import argparse
+import subprocess
 import sys
 import time
 
@@ -28,7 +29,7 @@ def main():
         start = time.monotonic()
         try:
             PARTS[name].run(arguments.hansom, 10 if arguments.quick else 1)
-        except Fault as fault:
+        except (Fault, subprocess.SubprocessError) as fault:
             faults += 1
             print(f"{name}: FAULT: {fault}", flush=True)
         print(f"{name}: {time.monotonic() - start:.0f} s", flush=True)

@@ -20,6 +20,12 @@ import Testing
         return steps
     }
 
+    @Test(arguments: [0, 1, 100])
+    func `a batch may be as large as numbers are (S9)`(count: Int) {
+        let steps = steps(count, within: .seconds(1), options(batch: .max, pause: .seconds(1))) { 0.5 }
+        #expect(steps.map(\.told) == (count > 0 ? [0..<count] : []))
+    }
+
     @Test func `tells batch after batch, with pauses that chance varies by half (S9)`() {
         var chances = [0.0, 0.5, 0.999_999, 0.25][...]
         let steps = steps(10, within: .seconds(60), options(batch: 3, pause: .milliseconds(100))) {

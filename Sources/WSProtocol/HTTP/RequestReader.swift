@@ -18,6 +18,9 @@ package struct RequestReader: Sendable {
     /// Whether a byte of the next request has come.
     package var hasBegun: Bool { !headBytes.isEmpty || !held.isEmpty }
 
+    /// How many bytes wait that came too early.
+    package var heldCount: Int { held.count }
+
     /// Takes what was read.
     package mutating func receive(_ bytes: [UInt8]) {
         if held.isEmpty { held = bytes[...] } else { held += bytes }

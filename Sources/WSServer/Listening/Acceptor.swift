@@ -66,6 +66,8 @@ final class Acceptor: @unchecked Sendable {
         cancelRetry()
         do throws(SystemError) {
             for door in doors { try door.open(on: scheduler) }
+            // Whether it is over is found out by asking: of several acceptors another may be the one that is woken.
+            if isExhausted, let door = doors.first { serve(door) }
         } catch {
             pause(error)
         }

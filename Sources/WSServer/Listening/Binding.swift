@@ -27,7 +27,7 @@ struct Binding {
         }
         var binding = Binding(options, service, load)
         do throws(WebSocketError) {
-            for endpoint in endpoints { try await binding.bind(endpoint) }
+            for (number, endpoint) in endpoints.enumerated() { try await binding.bind(endpoint, number) }
         } catch {
             // Also one that was inherited: it was given to this server.
             for endpoint in binding.bound { endpoint.listener.close() }
@@ -36,7 +36,7 @@ struct Binding {
         return binding.bound
     }
 
-    private mutating func bind(_ endpoint: Endpoint) async throws(WebSocketError) {
+    private mutating func bind(_ endpoint: Endpoint, _ number: Int) async throws(WebSocketError) {
         // Whatever can be wrong with it is found before its port is taken.
         let settings = try ServerSettings(options, service, tls: endpoint.tls, load)
         let listeners: [ListeningSocket]
@@ -45,7 +45,7 @@ struct Binding {
         case .unix(let path): listeners = [try listen(unix: path)]
         case .descriptor(let descriptor): listeners = [try listen(inherited: descriptor)]
         }
-        bound += listeners.map { BoundEndpoint(listener: $0, settings: settings) }
+        bound += listeners.map { BoundEndpoint(number: number, listener: $0, settings: settings) }
     }
 
     // MARK: TCP

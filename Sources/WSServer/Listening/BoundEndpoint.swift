@@ -9,6 +9,9 @@ public struct BoundEndpoint: Sendable {
     /// The listening socket, to be handed to the next process: see `WebSocketServer.listeningDescriptors`.
     public var descriptor: Int32 { listener.descriptor }
 
+    /// Which of the endpoints that the server was given it belongs to.
+    package let number: Int
+
     let listener: ListeningSocket
     let settings: ServerSettings
 }

@@ -70,6 +70,8 @@ extension Conversation {
     private func response(
         to request: WebSocket.Request, from responder: Resource.Responder
     ) async throws(Ending) -> ServerResponse {
+        // The body has come: from here on the time is the route's.
+        limit(nil, "")
         phase = .answering
         switch responder.make {
         case .server(let make): return await make(settings)
@@ -102,7 +104,7 @@ extension Conversation {
     private func wait<Value: Sendable>(
         _ label: String, _ time: Duration, _ work: @escaping @Sendable () async throws -> Value
     ) async throws(Ending) -> Value? {
-        let errand = Errand<Value>(watching: driver.stream, on: scheduler)
+        let errand = Errand<Value>(watching: driver.stream, holding: reader.heldCount, on: scheduler)
         abandonErrand = { errand.abandon() }
         let outcome = await errand.run(label, within: time, work)
         abandonErrand = nil

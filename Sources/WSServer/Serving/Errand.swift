@@ -25,13 +25,17 @@ internal import WSConnection
     private var outcome: Outcome?
     private var waiter: UnsafeContinuation<Void, Never>?
 
-    /// What the peer sent meanwhile: its next requests. When it is this much, no more is read.
+    /// What the peer sent meanwhile: its next requests. When it is `mostReceived`, no more is read.
     private(set) var received: [UInt8] = []
-    private static var mostReceived: Int { TransportResources.readSize }
+    private let mostReceived: Int
 
-    /// - Parameter stream: the peer's; nobody else reads it meanwhile.
-    init(watching stream: any ByteStream, on scheduler: Scheduler) {
+    /// - Parameters:
+    ///   - stream: the peer's; nobody else reads it meanwhile.
+    ///   - heldCount: how much of what the peer sent too early waits already. With that of one read nothing more is read:
+    ///     a peer that asks and asks could fill the memory, an errand at a time.
+    init(watching stream: any ByteStream, holding heldCount: Int, on scheduler: Scheduler) {
         self.stream = stream
+        mostReceived = max(0, TransportResources.readSize - heldCount)
         self.scheduler = scheduler
     }
 
@@ -43,7 +47,7 @@ internal import WSConnection
         scheduler.arm(alarm, after: time)
         let observer = stream.observer
         stream.observer = self
-        stream.setWantsRead(true)
+        stream.setWantsRead(mostReceived > 0)
         start(label, work)
         await unsafe withUnsafeContinuation { continuation in
             // It may be done already, if the task changed jobs to suspend.
@@ -84,7 +88,7 @@ internal import WSConnection
         switch unsafe stream.read(into: buffer) {
         case .bytes(let count):
             unsafe received.append(contentsOf: buffer[..<count])
-            if received.count >= Self.mostReceived { stream.setWantsRead(false) }
+            if received.count >= mostReceived { stream.setWantsRead(false) }
         case .wouldBlock: return
         case .endOfStream:
             // It asks nothing more and is gone, as a rule; if it still listens, it gets what the cancelled work makes of it.

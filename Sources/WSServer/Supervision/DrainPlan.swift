@@ -16,13 +16,15 @@ struct DrainPlan: Sendable {
     ///   - deadline: when what is left is forced. The last step comes before half of that time has passed.
     init(telling count: Int, within deadline: Duration, _ options: DrainOptions) {
         self.count = count
-        let batches = (count + options.batch - 1) / options.batch
+        // Any number may be asked for, the largest there is too.
+        let most = min(options.batch, max(count, 1))
+        let batches = (count + most - 1) / most
         let pauses = batches - 1
         // A pause is at most one and a half times its mean.
         let longest = pauses > 0 ? deadline / 2 / pauses * 2 / 3 : .zero
         pause = max(.zero, min(options.pause, longest))
         // Where there is no time for pauses there is one step.
-        batch = pause == .zero ? max(count, 1) : options.batch
+        batch = pause == .zero ? max(count, 1) : most
     }
 
     /// - Parameter chance: evenly distributed from 0 to 1.

@@ -67,7 +67,7 @@ final class ServerLoad: @unchecked Sendable {
 
     // MARK: Changes at run time
 
-    func setMaxConnections(_ count: Int) { change { $0.maxConnections = count } }
+    func setMaxConnections(_ count: Int) { change { $0.maxConnections = max(0, count) } }
 
     func setSuspended(_ isSuspended: Bool) { change { $0.isSuspended = isSuspended } }
 

@@ -12,10 +12,10 @@ struct Serving {
     /// Serves what `make` makes, which may change the options first. It is called only in a process that serves.
     func run(_ make: (inout ServerOptions) throws -> Service) async throws {
         try settings.checkWorkers()
+        let limit = DescriptorLimit.raise()
         if let count = settings.workers, settings.workerChannel == nil {
             return try await WorkerGroup(settings: settings, count: count).run()
         }
-        let limit = DescriptorLimit.raise()
         var options = settings.options
         options.schedulers = try settings.makeSchedulers()
         let service = try make(&options)
@@ -68,7 +68,7 @@ struct Serving {
         let signals = Signals.catchAll([SIGHUP])
         return Task {
             for await _ in signals {
-                let flaw = await Reloading(settings: settings, ticketKey: nil).carryOut(server, log)
+                let flaw = await Reloading(endpoints: settings.places.map(\.endpoint), ticketKey: nil).carryOut(server, log)
                 let stream: StandardStream = flaw == nil ? .output : .error
                 await blocking { try? stream.write(line: flaw.map { "hansom: \(Printable($0))" } ?? Reloading.done) }
             }

@@ -13,8 +13,12 @@ struct WatchedServer: Sendable {
 
     /// Runs `hansom serve echo` and calls `body` when some ordinary traffic has brought it to its size.
     static func run(_ arguments: String..., body: @escaping @Sendable (WatchedServer) async throws -> Void) async throws {
+        try await run(["echo"] + arguments, body: body)
+    }
+
+    static func run(_ arguments: [String], body: @escaping @Sendable (WatchedServer) async throws -> Void) async throws {
         // One scheduler: what each of several has is no growth of an attack's.
-        let all = ["echo", "--port", "0", "--schedulers", "1"] + arguments
+        let all = arguments + ["--port", "0", "--schedulers", "1"]
         try await CommandRun.serving(all) { run, url in
             let port = try #require(url.split(separator: ":").last.flatMap { UInt16($0) })
             let address = try #require(SocketAddress(numeric: "127.0.0.1", port: port))

@@ -2,6 +2,7 @@ import Foundation
 import Glibc
 import Testing
 import WSClient
+import WSServer
 
 struct ReloadTests {
     private func connect(to url: String, trusting file: String) async throws {
@@ -17,6 +18,31 @@ struct ReloadTests {
         for (old, new) in [(old.certificate, new.certificate), (old.key, new.key)] {
             try Data(contentsOf: URL(fileURLWithPath: new)).write(to: URL(fileURLWithPath: old))
         }
+    }
+
+    @Test func `gives each place its own certificate again, though they share a port (S8)`() async throws {
+        let (one, two) = (try Certificates(), try Certificates(address: "127.0.0.2"))
+        func tls(_ files: Certificates) -> String {
+            #"{"certificate": "\#(files.certificate)", "key": "\#(files.key)"}"#
+        }
+        // A port that is free at both addresses, as far as one can know.
+        let port = try await WebSocketServer.listen(port: 0) { _ in }.freed()
+        let file = one.folder.appendingPathComponent("hansom.json")
+        try Data(
+            """
+            {"listen": [{"host": "127.0.0.1", "port": \(port), "tls": \(tls(one))},
+                        {"host": "127.0.0.2", "port": \(port), "tls": \(tls(two))}], "routes": {"/": "echo"}}
+            """.utf8
+        ).write(to: file)
+        let server = try CommandRun("serve", "--config", file.path)
+        _ = try await server.address()
+        _ = await server.nextLine()
+        server.signal(SIGHUP)
+        #expect(await server.nextLine() == "reloaded")
+        try await connect(to: "wss://127.0.0.1:\(port)", trusting: one.certificate)
+        try await connect(to: "wss://127.0.0.2:\(port)", trusting: two.certificate)
+        server.signal(SIGTERM)
+        #expect(await server.finished().code == 0)
     }
 
     @Test(arguments: [nil, 2])
@@ -42,5 +68,13 @@ struct ReloadTests {
         try await connect(to: url, trusting: new.certificate)
         server.signal(SIGTERM)
         #expect(await server.finished().code == 0)
+    }
+}
+
+extension WebSocketServer {
+    /// Its port, which it gives up.
+    fileprivate func freed() async -> Int {
+        await forceClose()
+        return address.port ?? 0
     }
 }

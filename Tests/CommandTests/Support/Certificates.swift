@@ -8,12 +8,13 @@ final class Certificates: Sendable {
     var key: String { folder.appendingPathComponent("key.pem").path }
     var otherKey: String { folder.appendingPathComponent("other.pem").path }
 
-    init() throws {
+    /// - Parameter address: whom the certificate names beside `localhost`.
+    init(address: String = "127.0.0.1") throws {
         folder = FileManager.default.temporaryDirectory.appendingPathComponent("hansom-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         try Certificates.openssl(
             "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-            "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", key,
+            "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:\(address)", "-keyout", key,
             "-out", certificate)
         try Certificates.openssl("ecparam", "-genkey", "-name", "prime256v1", "-noout", "-out", otherKey)
     }

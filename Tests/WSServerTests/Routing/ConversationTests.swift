@@ -241,6 +241,28 @@ import WSServer
         }
     }
 
+    @Test func `a route has its own time, however long the body may have taken (S7)`() async throws {
+        let time = ManualTime()
+        let (gate, begun) = (Handover<Bool>(), Handover<Bool>())
+        try await ServerHarness.with(time: time, routes: { routes in
+            routes.post("/") { request in
+                begun.give()
+                _ = await gate.take()
+                return ServerResponse(body: request.body)
+            }
+        }) { harness in
+            let socket = try await harness.raw()
+            try await socket.send(Self.request("POST /", ["Content-Length: 4"], body: "four"))
+            _ = await begun.take()
+            // Longer than a request may take, shorter than a route may.
+            time.advance(by: .seconds(15))
+            await turns(of: harness.schedulers, 10)
+            gate.give()
+            #expect(try await socket.receiveAnswer().body == "four")
+            await socket.close()
+        }
+    }
+
     @Test func `keeps what a peer sends meanwhile within bounds (S7) (T25)`() async throws {
         let gate = Handover<Bool>()
         try await ServerHarness.with(routes: { routes in

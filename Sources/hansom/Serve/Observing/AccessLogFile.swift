@@ -23,12 +23,13 @@ final class AccessLogFile: @unchecked Sendable {
     private var hasFailed = false
     private let lock = Lock()
     private var waiting: [String] = []
+    private var waitingBytes = 0
     private var dropped = 0
     private var isWriting = false
     private var isOld = false
 
-    /// Lines that may wait.
-    private static let capacity = 65_536
+    /// Bytes of lines that may wait: a peer has a say in how long a line is.
+    private static let capacity = 16 << 20
 
     /// Opens the file, or makes one.
     init(_ settings: Settings, on schedulers: SchedulerGroup) throws(CommandFailure) {
@@ -55,11 +56,12 @@ final class AccessLogFile: @unchecked Sendable {
 
     private func add(_ line: String) {
         let isFirst = lock.withLock {
-            guard waiting.count < AccessLogFile.capacity else {
+            guard waitingBytes + line.utf8.count < AccessLogFile.capacity else {
                 dropped += 1
                 return false
             }
             waiting.append(line)
+            waitingBytes += line.utf8.count + 1
             defer { isWriting = true }
             return !isWriting
         }
@@ -92,6 +94,7 @@ final class AccessLogFile: @unchecked Sendable {
             if dropped > 0 { text += "\(dropped) lines were dropped\n" }
             defer { isOld = false }
             waiting = []
+            waitingBytes = 0
             dropped = 0
             return Batch(text: text, isOld: isOld)
         }
@@ -116,6 +119,11 @@ final class AccessLogFile: @unchecked Sendable {
             if count >= 0 {
                 rest = rest.dropFirst(count)
                 hasFailed = false
+            } else if errno == EAGAIN {
+                // Whoever shares the terminal or pipe may have made it non-blocking.
+                var wanted = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+                // Safety: one structure, which lives as long as the call.
+                unsafe poll(&wanted, 1, -1)
             } else if errno != EINTR {
                 return warn("\(settings.path): \(SystemError(call: "write", errno: errno)); lines are lost")
             }

@@ -21,7 +21,8 @@ struct Worker {
         else { throw CommandFailure("a worker's first order is where to serve") }
         var options = options
         options.reusesPort = true
-        let server = try await service.listen(on: endpoints(addresses, ticketKey), options)
+        let endpoints = endpoints(addresses, ticketKey)
+        let server = try await service.listen(on: endpoints, options)
         let watching = watch.start(server, on: options.schedulers.next())
         // Every one: a service manager may send its own to all processes, beside the keeper's.
         let signals = Signals.catchAll([SIGTERM, SIGINT])
@@ -33,7 +34,7 @@ struct Worker {
                     .init(
                         process: getpid(), names: Serving.names(of: server, settings.places.count),
                         maxConnections: options.maxConnections))))
-        let obeying = Task { await obey(channel, server) }
+        let obeying = Task { await obey(channel, server, endpoints) }
         let ending = await Worker.firstOf(signals, obeying)
         Worker.bound(ending, obeying)
         watching.exit(.shutdown)
@@ -51,7 +52,7 @@ struct Worker {
     }
 
     /// Carries out orders until the keeper is gone.
-    private func obey(_ channel: WebSocket, _ server: WebSocketServer) async {
+    private func obey(_ channel: WebSocket, _ server: WebSocketServer, _ endpoints: [Endpoint]) async {
         while let word = try? await channel.recv(),
             let order = try? WorkerMessage.decode(word, as: WorkerOrder.self)
         {
@@ -60,7 +61,7 @@ struct Worker {
             case .serve: continue
             case .numbers: report = .numbers(await server.statistics().prometheusText)
             case .reload(let ticketKey):
-                let reloading = Reloading(settings: settings, ticketKey: ticketKey)
+                let reloading = Reloading(endpoints: endpoints, ticketKey: ticketKey)
                 report = .reloaded(flaw: await reloading.carryOut(server, log))
             }
             guard let answer = try? WorkerMessage.encode(report) else { continue }

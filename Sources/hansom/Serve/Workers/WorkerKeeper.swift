@@ -106,15 +106,14 @@ struct WorkerKeeper {
         switch input {
         case .connected(let channel):
             self.channel = channel
-            await order(.serve(addresses: setup.addresses, ticketKey: setup.ticketKey.bytes))
+            _ = await order(.serve(addresses: setup.addresses, ticketKey: setup.ticketKey.bytes))
         case .report(let report): take(report)
         case .whenServing(let reply): if let serving { reply(serving) } else { waiting.append(reply) }
-        case .numbers(let reply):
-            asked.append(reply)
-            await order(.numbers)
+        // A reply that is not kept fails its call at once; one to which no answer can come would take the next one's.
+        case .numbers(let reply): if await order(.numbers) { asked.append(reply) }
+        // One that is starting reads certificates and key anyway.
         case .reload(let reply):
-            reloading.append(reply)
-            await order(.reload(ticketKey: setup.ticketKey.bytes))
+            if await order(.reload(ticketKey: setup.ticketKey.bytes)) { reloading.append(reply) } else { reply(nil) }
         case .drain: drain(me)
         case .exit(let signal):
             // Without its channel a worker cannot be kept; one that has ended is heard of by itself.
@@ -127,9 +126,10 @@ struct WorkerKeeper {
         return nil
     }
 
-    private func order(_ order: WorkerOrder) async {
-        guard let channel, let message = try? WorkerMessage.encode(order) else { return }
-        _ = await channel.trySend(message)
+    /// Whether the worker was told.
+    private func order(_ order: WorkerOrder) async -> Bool {
+        guard let channel, let message = try? WorkerMessage.encode(order) else { return false }
+        return await channel.trySend(message) == .sent
     }
 
     private mutating func take(_ report: WorkerReport) {
