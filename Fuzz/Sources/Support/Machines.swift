@@ -58,6 +58,10 @@ func requireSound(output: [UInt8], of isServer: Bool, compression: CompressionAg
 }
 
 extension ProtocolEvent {
+    var isMalformedCompression: Bool {
+        if case .failure(let failure) = self { failure.kind == .malformedCompression } else { false }
+    }
+
     var isEnd: Bool {
         switch self {
         case .close, .failure: true

@@ -37,6 +37,10 @@ final class Inflater {
     }
 
     /// Goes on with `input`, until it is used up or `output` is full.
+    ///
+    /// zlib knows how far back the data may refer by what it still reaches: its window, and what this call has written. Data
+    /// that refer to what lies beyond a window smaller than the largest are therefore refused when they refer across calls, and
+    /// come out right when they do not.
     func inflate(_ input: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer) -> Progress {
         var progress = Progress(consumed: 0, produced: 0, isMalformed: false)
         while true {

@@ -47,6 +47,17 @@ struct VectorTests {
             yields: [.text("Hello"), .failure(.init(.malformedCompression))])
     }
 
+    @Test func `refuses what refers to what lies beyond the window agreed on (T14) (W17)`() throws {
+        var generator = SeededGenerator(seed: 9)
+        let unit = (0..<600).map { _ in UInt8.random(in: 0...255, using: &generator) }
+        var wide = try CompressedPair()
+        try wide.client.send(binary: unit)
+        try wide.client.send(binary: Array(unit.prefix(100)))
+        try expectCompressedServer(
+            receiving: wide.client.sentFrames(), options: CompressionOptions(receiveWindowBits: 9, threshold: 0),
+            yields: [.binary(unit), .failure(.init(.malformedCompression))])
+    }
+
     @Test(
         arguments: [
             ("a block of type 3", [0x07]),
