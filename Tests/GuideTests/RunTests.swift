@@ -107,11 +107,13 @@ struct RunTests {
     }
 
     @Test func `a WebSocket over a channel of one's own (C10)`() async throws {
-        let ws = try await connectOverPipe(Answering())
+        let channel = Answering()
+        let ws = try await connectOverPipe(channel)
         #expect(try await ws.recv() == .text("hi"))
         await #expect(throws: WebSocketError.self) { try await connectOverDescriptor(-1) }
         ws.pid.exit(.shutdown)
         #expect(await ws.pid.down().kind == .shutdown)
+        channel.hangUp()
     }
 
     /// A channel whose other end grants any handshake and says `hi`.
@@ -126,6 +128,8 @@ struct RunTests {
             guard let answer = try shakeHands(bytes) else { return answers.finish() }
             answers.yield(answer + [0x81, 2, 0x68, 0x69])
         }
+
+        func hangUp() { answers.finish() }
     }
 
     // MARK: Reconnecting

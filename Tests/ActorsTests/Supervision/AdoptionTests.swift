@@ -41,7 +41,7 @@ import Testing
         let supervisor = try await DynamicSupervisor().start(on: scheduler)
         let (stays, leaves) = (
             Process<Int>.spawn(on: scheduler) { me in for await _ in me.mailbox {} },
-            Process<Int>.spawn(on: scheduler) { _ in }
+            Process<Int>.spawn(on: scheduler) { me in for await _ in me.mailbox {} }
         )
         await scheduler.ask { _ in
             supervisor.adopt(stays.pid)

@@ -4,7 +4,8 @@ import Testing
 import WSProtocol
 
 /// Hostile peers on real sockets; a server's memory at the worst moment is at most the limit that applies and 64 KiB more.
-@Suite(.serialized) struct HostileMemoryTests {
+@Suite(.serialized, .disabled(if: Sanitizers.arePresent, "its memory is not the server's alone"))
+struct HostileMemoryTests {
     private static let mask: [UInt8] = [7, 7, 7, 7]
     private static let limit = 1 << 20
 

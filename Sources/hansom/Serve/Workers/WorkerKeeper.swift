@@ -116,8 +116,8 @@ struct WorkerKeeper {
             if await order(.reload(ticketKey: setup.ticketKey.bytes)) { reloading.append(reply) } else { reply(nil) }
         case .drain: drain(me)
         case .exit(let signal):
-            // Without its channel a worker cannot be kept; one that has ended is heard of by itself.
-            if signal.from == channelProcess { overdueSoon(me) } else { drain(me) }
+            // Without its channel a worker cannot be kept: it drains by itself, if it is not ending already.
+            if signal.from == channelProcess { boundEnd(me) } else { drain(me) }
         case .overdue: child.signal(SIGKILL)
         case .ended:
             let end = child.reap()
@@ -149,11 +149,8 @@ struct WorkerKeeper {
         guard !isEnding else { return }
         isEnding = true
         child.signal(SIGTERM)
-        me.sendAfter(setup.grace, .overdue)
+        boundEnd(me)
     }
 
-    private func overdueSoon(_ me: isolated Process<Input>) {
-        guard !isEnding else { return }
-        me.sendAfter(.seconds(1), .overdue)
-    }
+    private func boundEnd(_ me: isolated Process<Input>) { me.sendAfter(setup.grace, .overdue) }
 }
