@@ -2,24 +2,24 @@ package import Actors
 package import HansomTransport
 internal import WSConnection
 
-/// One end of a real connection that says any bytes at all: the scripted peer over TCP or a Unix-domain socket.
+/// One end of a real connection that says any bytes at all: the scripted peer over TCP or a Unix-domain socket. One task may
+/// send while another receives.
 package actor RawSocket {
     /// How a connection ended for its reader.
     package enum End: Sendable, Equatable { case endOfStream, reset }
 
     private nonisolated let scheduler: Scheduler
     private let stream: SocketStream
-    private let driver: StreamDriver
+    private let waiters = Waiters()
     private var held: [UInt8] = []
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe scheduler.asUnownedSerialExecutor() }
 
-    /// Takes over a connected descriptor. On `scheduler`.
+    /// Takes over a connected descriptor.
     package init(descriptor: Int32, on scheduler: Scheduler) {
         self.scheduler = scheduler
         stream = SocketStream(descriptor: descriptor, scheduler: scheduler)
-        driver = unsafe StreamDriver(
-            stream, buffer: TransportResources.of(scheduler).readBuffer, phase: .handshake)
+        stream.observer = waiters
     }
 
     isolated deinit { stream.close() }
@@ -36,24 +36,24 @@ package actor RawSocket {
             Socket.close(descriptor)
             throw error
         }
-        let socket = await schedulers.next().ask { RawSocket(descriptor: descriptor, on: $0) }
+        let socket = RawSocket(descriptor: descriptor, on: schedulers.next())
         if isPending { try await socket.waitUntilConnected() }
         return socket
     }
 
     private func waitUntilConnected() async throws {
-        try await driver.waitUntilWritable()
+        await waitUntilWritable()
         try stream.checkConnected()
     }
 
     package nonisolated func send(_ text: String) async throws { try await send(Array(text.utf8)) }
 
-    package func send(_ bytes: [UInt8]) async throws { try await driver.write(bytes) }
+    package func send(_ bytes: [UInt8]) async throws { try await write(bytes) }
 
     /// Sends in two writes, the second in a segment of its own as far as the kernel heeds `TCP_NODELAY`.
     package func send(_ bytes: [UInt8], splitAt index: Int) async throws {
-        try await driver.write(Array(bytes[..<index]))
-        try await driver.write(Array(bytes[index...]))
+        try await write(Array(bytes[..<index]))
+        try await write(Array(bytes[index...]))
     }
 
     /// Receives exactly `count` bytes, or fewer if the connection ends before.
@@ -150,20 +150,80 @@ package actor RawSocket {
     }
 
     private func receiveMore() async throws -> Bool {
-        let bytes = try await driver.read()
-        held += bytes
-        return !bytes.isEmpty
+        while true {
+            let buffer = unsafe TransportResources.of(scheduler).readBuffer
+            switch unsafe stream.read(into: buffer) {
+            case .bytes(let count):
+                unsafe held += buffer[..<count]
+                return true
+            case .wouldBlock: await waitUntilReadable()
+            case .endOfStream: return false
+            case .failed(let error): throw error
+            }
+        }
+    }
+
+    private func write(_ bytes: [UInt8]) async throws {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            switch stream.write(rest) {
+            case .bytes(let count): rest = rest.dropFirst(count)
+            case .wouldBlock: await waitUntilWritable()
+            case .endOfStream: throw StreamError.truncated
+            case .failed(let error): throw error
+            }
+        }
+    }
+
+    private func waitUntilReadable() async {
+        stream.setWantsRead(true)
+        await unsafe withUnsafeContinuation { unsafe waiters.reader = $0 }
+        stream.setWantsRead(false)
+    }
+
+    private func waitUntilWritable() async {
+        stream.setWantsWrite(true)
+        await unsafe withUnsafeContinuation { unsafe waiters.writer = $0 }
+        stream.setWantsWrite(false)
     }
 
     /// Says that no more will be sent.
     package func finish() { stream.closeWrite() }
 
     /// Goes away as a process that is killed does.
-    package func close() { stream.close() }
+    package func close() {
+        stream.close()
+        waiters.wakeAll()
+    }
 
     /// Goes away with a reset.
-    package func reset() { stream.reset() }
+    package func reset() {
+        stream.reset()
+        waiters.wakeAll()
+    }
 
     /// The own end's address.
     package var localAddress: SocketAddress? { stream.localAddress }
+}
+
+/// Who waits until the socket can be read, and who until it can be written. On the socket's scheduler.
+@safe private final class Waiters: StreamObserver, @unchecked Sendable {
+    // Safety (@unchecked Sendable): the socket's actor and its stream use it, both on one scheduler.
+    var reader: UnsafeContinuation<Void, Never>?
+    var writer: UnsafeContinuation<Void, Never>?
+
+    func streamIsReadable() {
+        unsafe reader?.resume()
+        unsafe reader = nil
+    }
+
+    func streamIsWritable() {
+        unsafe writer?.resume()
+        unsafe writer = nil
+    }
+
+    func wakeAll() {
+        streamIsReadable()
+        streamIsWritable()
+    }
 }

@@ -19,7 +19,7 @@ import WSClient
         _ descriptor: Int32, _ script: @escaping @Sendable (RawSocket) async throws -> Void
     ) async -> Task<Void, any Error> {
         _ = fcntl(descriptor, F_SETFL, O_NONBLOCK)
-        let socket = await SchedulerGroup.shared.next().ask { RawSocket(descriptor: descriptor, on: $0) }
+        let socket = RawSocket(descriptor: descriptor, on: SchedulerGroup.shared.next())
         return Task { try await script(socket) }
     }
 
