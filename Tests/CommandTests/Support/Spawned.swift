@@ -27,10 +27,14 @@ struct Spawned: Sendable {
         unsafe posix_spawn_file_actions_adddup2(&actions, input.reading, 0)
         unsafe posix_spawn_file_actions_adddup2(&actions, output.writing, 1)
         unsafe posix_spawn_file_actions_adddup2(&actions, errors.writing, 2)
+        var attributes = posix_spawnattr_t()
+        unsafe posix_spawnattr_init(&attributes)
+        defer { unsafe posix_spawnattr_destroy(&attributes) }
+        setDefaultSignals(&attributes)
         var words = unsafe ([executable] + arguments).map { unsafe strdup($0) } + [nil]
         defer { unsafe words.forEach { word in unsafe free(word) } }
         var pid: pid_t = 0
-        let result = unsafe posix_spawn(&pid, executable, &actions, nil, &words, environ)
+        let result = unsafe posix_spawn(&pid, executable, &actions, &attributes, &words, environ)
         for end in [input.reading, output.writing, errors.writing] { close(end) }
         guard result == 0 else { throw POSIXError(POSIXErrorCode(rawValue: result) ?? .EINVAL) }
         self.pid = pid

@@ -98,7 +98,7 @@ actor TerminalRun {
         defer { unsafe posix_spawnattr_destroy(&attributes) }
         let setsid: Int16 = 0x80  // POSIX_SPAWN_SETSID
         // The leader of a session of its own gets the terminal that it opens first: ^C and ^Z are for it.
-        unsafe posix_spawnattr_setflags(&attributes, setsid)
+        setDefaultSignals(&attributes, andFlags: setsid)
         var actions = unsafe posix_spawn_file_actions_t()
         unsafe posix_spawn_file_actions_init(&actions)
         defer { unsafe posix_spawn_file_actions_destroy(&actions) }
