@@ -20,18 +20,24 @@ final class ReservedPort: Sendable {
             throw CommandFailure("cannot resolve \(host): \(error.reason)")
         }
         var bound: [(descriptor: Int32, address: SocketAddress)] = []
+        var missing: CommandFailure?
         for address in found {
             let address = address.with(port: bound.first?.address.port)
             if bound.contains(where: { $0.address == address }) { continue }
             do {
                 bound.append(try ReservedPort.bind(address))
             } catch {
+                let failure = ReservedPort.failure(error, address)
                 // A name may have addresses that this machine has not: `localhost` without IPv6.
-                if error.errno == EADDRNOTAVAIL || error.errno == EAFNOSUPPORT, !bound.isEmpty { continue }
+                if error.errno == EADDRNOTAVAIL || error.errno == EAFNOSUPPORT {
+                    missing = failure
+                    continue
+                }
                 for (descriptor, _) in bound { Socket.close(descriptor) }
-                throw ReservedPort.failure(error, address)
+                throw failure
             }
         }
+        if bound.isEmpty, let missing { throw missing }
         descriptors = bound.map(\.descriptor)
         addresses = bound.map(\.address)
     }
