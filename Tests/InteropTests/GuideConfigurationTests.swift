@@ -43,15 +43,17 @@ import WSClient
                     "127.0.0.1:8080": "127.0.0.1:\(server)", "listen 443 ssl": "listen 127.0.0.1:\(port) ssl",
                     "/etc/ssl/chain.pem": "\(identity).pem", "/etc/ssl/key.pem": "\(identity).key",
                 ])
-            let scratch = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map { "\($0)_temp_path \(directory)/\($0);" }
+            let scratch = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map {
+                "\($0)_temp_path \(directory)/\($0);"
+            }
             let file = directory + "/nginx.conf"
             try """
-                daemon off; master_process off; pid \(directory)/pid; error_log stderr warn;
-                events { worker_connections 64; }
-                http { access_log off; \(scratch.joined(separator: " "))
-                \(http)
-                }
-                """.write(toFile: file, atomically: true, encoding: .utf8)
+            daemon off; master_process off; pid \(directory)/pid; error_log stderr warn;
+            events { worker_connections 64; }
+            http { access_log off; \(scratch.joined(separator: " "))
+            \(http)
+            }
+            """.write(toFile: file, atomically: true, encoding: .utf8)
             return try Program(RealPart.executable("nginx"), ["-p", directory, "-e", "stderr", "-c", file])
         }
     }

@@ -34,7 +34,7 @@ struct RealPart: Sendable {
 
     /// A port that nobody listened on a moment ago.
     static func freePort() async throws -> Int {
-        let listener = try await RawListener.listen()
+        let listener = try RawListener.listen()
         await listener.close()
         return try #require(listener.address.port)
     }

@@ -9,7 +9,7 @@ package final class RawListener: DescriptorObserver, @unchecked Sendable {
     private let scheduler: Scheduler
     private var watch: Watch?
     private var isOpen = true
-    private var waiters: [CheckedContinuation<RawSocket?, Never>] = []
+    private var waiters: [CheckedContinuation<Int32?, Never>] = []
 
     private init(_ listener: ListeningSocket, on scheduler: Scheduler) {
         self.listener = listener
@@ -20,10 +20,10 @@ package final class RawListener: DescriptorObserver, @unchecked Sendable {
     /// Listens on a free port of 127.0.0.1, or where told.
     package static func listen(
         on address: SocketAddress? = nil, backlog: Int32 = 64, schedulers: SchedulerGroup = .shared
-    ) async throws -> RawListener {
+    ) throws -> RawListener {
         guard let address = address ?? SocketAddress(numeric: "127.0.0.1", port: 0) else { preconditionFailure() }
         let socket = try ListeningSocket(address, options: .init(backlog: backlog))
-        return await schedulers.next().ask { RawListener(socket, on: $0) }
+        return RawListener(socket, on: schedulers.next())
     }
 
     /// What a client writes in its URL.
@@ -31,7 +31,7 @@ package final class RawListener: DescriptorObserver, @unchecked Sendable {
 
     /// Takes the next connection, waiting for one; `nil` once it is closed.
     package func accept() async -> RawSocket? {
-        await withCheckedContinuation { continuation in
+        let descriptor = await withCheckedContinuation { continuation in
             scheduler.run { [self] in
                 guard isOpen else { return continuation.resume(returning: nil) }
                 waiters.append(continuation)
@@ -41,6 +41,7 @@ package final class RawListener: DescriptorObserver, @unchecked Sendable {
                 }
             }
         }
+        return descriptor.map { RawSocket(descriptor: $0, on: scheduler) }
     }
 
     /// How many connections wait to be taken; they are closed. For a test that wants none.
@@ -72,7 +73,7 @@ package final class RawListener: DescriptorObserver, @unchecked Sendable {
 
     private func take() {
         while !waiters.isEmpty, let accepted = (try? Socket.accept(listener.descriptor)) ?? nil {
-            waiters.removeFirst().resume(returning: RawSocket(descriptor: accepted.descriptor, on: scheduler))
+            waiters.removeFirst().resume(returning: accepted.descriptor)
         }
         if waiters.isEmpty { unwatch() }
     }

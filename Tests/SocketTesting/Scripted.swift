@@ -7,7 +7,7 @@ package func withScriptedServer<R>(
     on address: SocketAddress? = nil, _ script: @escaping @Sendable (RawSocket) async throws -> Void,
     _ body: (String) async throws -> R
 ) async throws -> R {
-    let listener = try await RawListener.listen(on: address)
+    let listener = try RawListener.listen(on: address)
     let serving = Task {
         while let socket = await listener.accept() {
             // What the script cannot do because the client went away is no concern of its own.

@@ -75,7 +75,7 @@ import WSClient
     }
 
     @Test func `refuses to connect for a process that has ended (W12a)`() async throws {
-        let listener = try await RawListener.listen()
+        let listener = try RawListener.listen()
         let error = Handover<WebSocketError?>()
         let gate = Handover<Bool>()
         let process = Process<Int>.spawn { me in

@@ -128,7 +128,7 @@ import WSClient
 
     /// Whether `connect` refuses with `.invalidConfiguration`, and the listener hears nothing of it.
     private func expectRefused(_ url: String, _ options: ConnectOptions = .patient) async throws -> WebSocketError {
-        let listener = try await RawListener.listen()
+        let listener = try RawListener.listen()
         let host = listener.url.dropFirst("ws://".count)
         let error = await failure {
             _ = try await WebSocket.connect(to: url.replacingOccurrences(of: "HOST", with: host), options: options)

@@ -6,7 +6,9 @@ import Testing
     @Test(arguments: [
         ("fragments", 5000), ("text", 20_000), ("protocols", 20_000), ("extensions", 20_000), ("head", 10_000),
     ])
-    func `twice the input takes at most two and a half times the instructions (T4) (T15) (T16)`(kind: String, count: Int) throws {
+    func `twice the input takes at most two and a half times the instructions (T4) (T15) (T16)`(
+        kind: String, count: Int
+    ) throws {
         let start = try instructions(kind, 0)
         let once = try instructions(kind, count) - start
         let twice = try instructions(kind, 2 * count) - start

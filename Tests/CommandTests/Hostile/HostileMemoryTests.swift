@@ -19,7 +19,8 @@ struct HostileMemoryTests {
                     let pieces = inFragments ? 512 : 1
                     for index in 0..<pieces {
                         let part = bomb[(index * bomb.count / pieces)..<((index + 1) * bomb.count / pieces)]
-                        var frame = Frames.frame(index == 0 ? 2 : 0, Array(part), isFinal: index == pieces - 1, mask: Self.mask)
+                        var frame = Frames.frame(
+                            index == 0 ? 2 : 0, Array(part), isFinal: index == pieces - 1, mask: Self.mask)
                         if index == 0 { frame[0] |= 0x40 }
                         // A server that has had enough stops reading.
                         guard (try? await peer.send(frame)) != nil else { break }
@@ -86,7 +87,9 @@ struct HostileMemoryTests {
         }
     }
 
-    @Test func `a flood of pings from a peer that never reads costs no more than the output may hold (T25)`() async throws {
+    @Test func `a flood of pings from a peer that never reads costs no more than the output may hold (T25)`()
+        async throws
+    {
         try await WatchedServer.run { server in
             let growth = try await server.growth {
                 let peer = try await server.peer()

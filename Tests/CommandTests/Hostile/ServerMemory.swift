@@ -12,11 +12,13 @@ struct WatchedServer: Sendable {
     static let slack = 64 << 10
 
     /// Runs `hansom serve echo` and calls `body` when some ordinary traffic has brought it to its size.
-    static func run(_ arguments: String..., body: @escaping @Sendable (WatchedServer) async throws -> Void) async throws {
+    static func run(_ arguments: String..., body: @escaping @Sendable (WatchedServer) async throws -> Void) async throws
+    {
         try await run(["echo"] + arguments, body: body)
     }
 
-    static func run(_ arguments: [String], body: @escaping @Sendable (WatchedServer) async throws -> Void) async throws {
+    static func run(_ arguments: [String], body: @escaping @Sendable (WatchedServer) async throws -> Void) async throws
+    {
         // One scheduler: what each of several has is no growth of an attack's.
         let all = arguments + ["--port", "0", "--schedulers", "1"]
         try await CommandRun.serving(all) { run, url in
@@ -54,7 +56,8 @@ struct WatchedServer: Sendable {
             let payload = [UInt8](repeating: 0x61, count: size)
             try await socket.send(Frames.frame(2, payload, mask: mask))
             _ = try await socket.receiveFrame()
-            try await socket.send(Frames.frame(2, payload, isFinal: false, mask: mask) + Frames.frame(0, payload, mask: mask))
+            try await socket.send(
+                Frames.frame(2, payload, isFinal: false, mask: mask) + Frames.frame(0, payload, mask: mask))
             _ = try await socket.receiveFrame()
         }
         try await socket.send(Frames.close(1000, isMasked: true))
@@ -66,6 +69,7 @@ struct WatchedServer: Sendable {
     private func memory(_ name: String) throws -> Int {
         let status = try String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)
         let line = try #require(status.split(separator: "\n").first { $0.hasPrefix(name) })
-        return try #require(line.split(whereSeparator: { $0 == " " || $0 == "\t" }).dropFirst().first.flatMap { Int($0) }) * 1024
+        return try #require(
+            line.split(whereSeparator: { $0 == " " || $0 == "\t" }).dropFirst().first.flatMap { Int($0) }) * 1024
     }
 }

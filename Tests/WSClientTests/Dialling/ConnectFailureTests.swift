@@ -10,7 +10,7 @@ import WSClient
 @Suite(.timeLimit(.minutes(1))) struct ConnectFailureTests {
     /// An address of this machine that nobody listens on.
     private func freeAddress() async throws -> SocketAddress {
-        let listener = try await RawListener.listen()
+        let listener = try RawListener.listen()
         await listener.close()
         return listener.address
     }
@@ -45,7 +45,7 @@ import WSClient
 
     @Test func `is refused by a Unix-domain socket whose server is gone (C3)`() async throws {
         let path = NSTemporaryDirectory() + "hansom-stale-\(UUID()).sock"
-        let listener = try await RawListener.listen(on: .unix(path: path))
+        let listener = try RawListener.listen(on: .unix(path: path))
         // What a killed server leaves: the file without the listener.
         try FileManager.default.moveItem(atPath: path, toPath: path + ".kept")
         await listener.close()
@@ -56,7 +56,7 @@ import WSClient
 
     @Test func `says that a Unix-domain socket's backlog is full (C3)`() async throws {
         let path = NSTemporaryDirectory() + "hansom-full-\(UUID()).sock"
-        let listener = try await RawListener.listen(on: .unix(path: path), backlog: 0)
+        let listener = try RawListener.listen(on: .unix(path: path), backlog: 0)
         let occupant = try await RawSocket.connect(to: listener.address)
         let error = await failure { _ = try await WebSocket.connect(to: "ws+unix://\(path):/") }
         #expect(error?.code == .refused)
@@ -89,7 +89,7 @@ import WSClient
 
     @Test func `does not connect in a task that is cancelled already (W12)`() async throws {
         try await withSchedulers { schedulers in
-            let listener = try await RawListener.listen()
+            let listener = try RawListener.listen()
             let gate = Handover<Bool>()
             let outside = Task {
                 _ = await gate.take()

@@ -19,7 +19,7 @@ import WSClient
     /// A listener that takes no connection any more, and who fills it up.
     private func dead(_ host: String = "127.0.0.1") async throws -> (RawListener, RawSocket) {
         let address = try #require(SocketAddress(numeric: host, port: 0))
-        let listener = try await RawListener.listen(on: address, backlog: 0)
+        let listener = try RawListener.listen(on: address, backlog: 0)
         return (listener, try await RawSocket.connect(to: listener.address))
     }
 
@@ -39,7 +39,7 @@ import WSClient
         let time = ManualTime()
         try await withSchedulers(time: time) { schedulers in
             let (silent, occupant) = try await dead(deadHost)
-            let good = try await RawListener.listen()
+            let good = try RawListener.listen()
             let serving = shakeHands(good)
             let asked = options([silent.address, good.address], on: schedulers)
             let connecting = Task { try await WebSocket.connect(to: "ws://two.example/", options: asked) }
@@ -66,9 +66,9 @@ import WSClient
 
     @Test func `goes on at once when the first address refuses (C7)`() async throws {
         try await withSchedulers(time: ManualTime()) { schedulers in
-            let gone = try await RawListener.listen()
+            let gone = try RawListener.listen()
             await gone.close()
-            let good = try await RawListener.listen()
+            let good = try RawListener.listen()
             let serving = shakeHands(good)
             let asked = options([gone.address, good.address], on: schedulers)
             let ws = try await WebSocket.connect(to: "ws://two.example/", options: asked)
@@ -81,7 +81,7 @@ import WSClient
 
     @Test func `tells of every address when none can be connected to (C3) (C7)`() async throws {
         try await withSchedulers(time: ManualTime()) { schedulers in
-            let gone = try await RawListener.listen()
+            let gone = try RawListener.listen()
             await gone.close()
             let away = try #require(SocketAddress(numeric: "255.255.255.255", port: 9))
             let asked = options([away, gone.address], on: schedulers)
@@ -116,7 +116,7 @@ import WSClient
 
     @Test func `connects from the local address that it is given (C7)`() async throws {
         try await withSchedulers { schedulers in
-            let good = try await RawListener.listen()
+            let good = try RawListener.listen()
             let serving = shakeHands(good)
             let six = try #require(SocketAddress(numeric: "::1", port: 9))
             var asked = options([six, good.address], on: schedulers)

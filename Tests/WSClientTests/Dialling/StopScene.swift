@@ -42,7 +42,7 @@ struct StopScene: Sendable {
     init(_ stop: Stop) async throws {
         self.stop = stop
         // A backlog of 0 holds one connection; whoever comes next hears nothing.
-        listener = try await RawListener.listen(backlog: stop.hasPeer ? 16 : 0)
+        listener = try RawListener.listen(backlog: stop.hasPeer ? 16 : 0)
     }
 
     var url: String {

@@ -132,7 +132,7 @@ import WSClient
     @Test func `bounds how long a server takes nothing of the request (C2)`() async throws {
         let time = ManualTime()
         try await withSchedulers(time: time) { schedulers in
-            let listener = try await RawListener.listen()
+            let listener = try RawListener.listen()
             var options = ConnectOptions(scheduler: schedulers.schedulers[0])
             options.writeIdleTimeout = .seconds(3)
             // More than the kernel takes for a socket that nobody reads.

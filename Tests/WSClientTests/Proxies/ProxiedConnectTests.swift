@@ -117,7 +117,7 @@ import WSClient
     }
 
     @Test func `says that it is the proxy which cannot be reached (C3) (C6)`() async throws {
-        let listener = try await RawListener.listen()
+        let listener = try RawListener.listen()
         await listener.close()
         var options = try options(.socks5, listener.url)
         var error = await failure { _ = try await WebSocket.connect(to: Self.target, options: options) }

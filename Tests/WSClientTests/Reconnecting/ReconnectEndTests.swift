@@ -84,7 +84,7 @@ import Testing
     }
 
     @Test func `ends with the process that it is linked to (C9)`() async throws {
-        let listener = try await RawListener.listen()
+        let listener = try RawListener.listen()
         try await ReconnectScene.run { scene in
             let handover = Handover<ReconnectingWebSocket>()
             let options = scene.options()

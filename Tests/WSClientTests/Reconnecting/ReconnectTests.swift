@@ -124,7 +124,7 @@ import WSServer
     }
 
     @Test func `after as many failures as are allowed the client ends with the last (C9)`() async throws {
-        let listener = try await RawListener.listen()
+        let listener = try RawListener.listen()
         let url = listener.url
         await listener.close()
         try await ReconnectScene.run { scene in

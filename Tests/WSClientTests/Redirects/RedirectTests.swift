@@ -100,7 +100,7 @@ import WSClient
     }
 
     @Test func `says which server it was that refused, after a redirect (C3) (C5)`() async throws {
-        let listener = try await RawListener.listen()
+        let listener = try RawListener.listen()
         await listener.close()
         try await withRedirects(listener.url) { url in
             let error = await failure { _ = try await WebSocket.connect(to: url, options: .patient) }
