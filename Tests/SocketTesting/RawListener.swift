@@ -31,7 +31,7 @@ package final class RawListener: DescriptorObserver, @unchecked Sendable {
 
     /// Takes the next connection, waiting for one; `nil` once it is closed.
     package func accept() async -> RawSocket? {
-        let descriptor = await withCheckedContinuation { continuation in
+        let descriptor: Int32? = await withCheckedContinuation { continuation in
             scheduler.run { [self] in
                 guard isOpen else { return continuation.resume(returning: nil) }
                 waiters.append(continuation)
