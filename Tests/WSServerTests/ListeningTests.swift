@@ -73,7 +73,7 @@ import WSServer
         #expect(try await waiting.receiveHead().hasPrefix("HTTP/1.1 101 "))
 
         // The last one is taken: then nothing is left of those before it.
-        let free = try await RawListener.listen()
+        let free = try RawListener.listen()
         let port = try #require(free.address.port)
         await free.close()
         let error = await failure {
@@ -128,7 +128,7 @@ import WSServer
 
     @Test func `replaces the socket file that a killed server left, and nothing else (S1)`() async throws {
         let path = NSTemporaryDirectory() + "hansom-\(UUID()).sock"
-        let listener = try await RawListener.listen(on: .unix(path: path + ".old"))
+        let listener = try RawListener.listen(on: .unix(path: path + ".old"))
         try FileManager.default.moveItem(atPath: path + ".old", toPath: path)
         await listener.close()
         let server = try await WebSocketServer.listen(unixPath: path, handler: ServerHarness.echo)
@@ -236,7 +236,7 @@ import WSServer
     }
 
     @Test func `runs until it is cancelled, and then shuts down (S1) (S9)`() async throws {
-        let listener = try await RawListener.listen()
+        let listener = try RawListener.listen()
         let port = try #require(listener.address.port)
         await listener.close()
         let started = Handover<Bool>()
