@@ -3,7 +3,7 @@ internal import WSProtocol
 
 /// What has arrived of the message that is being streamed, and who waits for more.
 @safe final class IncomingPieces {
-    let reader: ObjectIdentifier
+    let claim: StreamClaim
     /// Whether the message has begun; before, any may be the one.
     private(set) var hasBegun = false
     private(set) var hasEnded = false
@@ -11,7 +11,7 @@ internal import WSProtocol
     private var pieces = Deque<WebSocket.Message>()
     private var waiter: UnsafeContinuation<Void, Never>?
 
-    init(for reader: ObjectIdentifier) { self.reader = reader }
+    init(for claim: StreamClaim) { self.claim = claim }
 
     var isEmpty: Bool { pieces.isEmpty }
 

@@ -1,4 +1,5 @@
 internal import Actors
+internal import Synchronization
 
 /// One message, piece by piece as it arrives, never held as a whole. For one reader.
 ///
@@ -29,12 +30,25 @@ public struct MessageStream: AsyncSequence, Sendable {
     /// Who reads: when it goes, the rest of the message is of no interest.
     final class Reader: Sendable {
         let connection: WebSocket
+        let claim = StreamClaim()
 
         init(_ connection: WebSocket) { self.connection = connection }
 
         deinit {
-            let (connection, reader) = (connection, ObjectIdentifier(self))
-            connection.scheduler.runLater { connection.onOwnThread { $0.abandonStream(of: reader) } }
+            claim.giveUp()
+            let (connection, claim) = (connection, claim)
+            connection.scheduler.runLater { connection.onOwnThread { $0.abandonStream(of: claim) } }
         }
     }
+}
+
+/// Which stream somebody reads. Whatever is posted for later carries it, so that it can never be taken for the next
+/// reader's: an address could.
+final class StreamClaim: Sendable {
+    private let gaveUp = Atomic<Bool>(false)
+
+    /// Whether nobody reads any more.
+    var isGivenUp: Bool { gaveUp.load(ordering: .acquiring) }
+
+    func giveUp() { gaveUp.store(true, ordering: .releasing) }
 }

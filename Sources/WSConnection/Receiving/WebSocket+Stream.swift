@@ -14,12 +14,14 @@ extension WebSocket {
         guard credits == 0 else {
             throw WebSocketError(.activeMode, "frames go to the subscriber; setActive(.off) first")
         }
+        // Who has broken off and asks for the next may be here before what its going away has posted.
+        if let claim = streamed?.claim, claim.isGivenUp { abandonStream(of: claim) }
         guard streamed == nil, receivers.isEmpty, messageHandler == nil else {
             throw WebSocketError(.misuse, "somebody else receives the next message; let that end first")
         }
         if let outcome, inbound.messageCount == 0, backlog.isEmpty { throw outcome.error }
         let reader = MessageStream.Reader(self)
-        let pieces = IncomingPieces(for: ObjectIdentifier(reader))
+        let pieces = IncomingPieces(for: reader.claim)
         streamed = pieces
         if let message = inbound.popMessage() {
             pieces.append(message, isFinal: true)
@@ -30,7 +32,7 @@ extension WebSocket {
     }
 
     func nextPiece(for reader: MessageStream.Reader) async throws(WebSocketError) -> Message? {
-        guard let pieces = streamed, pieces.reader == ObjectIdentifier(reader) else { return nil }
+        guard let pieces = streamed, pieces.claim === reader.claim else { return nil }
         while true {
             if let piece = pieces.popFirst() {
                 if pieces.isEmpty { refillIfNeeded() }
@@ -50,7 +52,7 @@ extension WebSocket {
     }
 
     private func untilMore(of pieces: IncomingPieces) async {
-        let reader = pieces.reader
+        let claim = pieces.claim
         await withTaskCancellationHandler {
             await unsafe withUnsafeContinuation { continuation in
                 // More, or the end, may have come on the way here (see `resultAtOnce`).
@@ -60,12 +62,12 @@ extension WebSocket {
                 unsafe pieces.wait(continuation)
             }
         } onCancel: {
-            scheduler.runLater { [self] in onOwnThread { $0.wakeStream(of: reader) } }
+            scheduler.runLater { [self] in onOwnThread { $0.wakeStream(of: claim) } }
         }
     }
 
-    private func wakeStream(of reader: ObjectIdentifier) {
-        if streamed?.reader == reader { streamed?.wake() }
+    private func wakeStream(of claim: StreamClaim) {
+        if streamed?.claim === claim { streamed?.wake() }
     }
 
     /// A piece of the message that is streamed arrived; without a reader it is thrown away.
@@ -90,8 +92,8 @@ extension WebSocket {
     }
 
     /// Nobody reads the stream any more.
-    func abandonStream(of reader: ObjectIdentifier) {
-        guard let pieces = streamed, pieces.reader == reader else { return }
+    func abandonStream(of claim: StreamClaim) {
+        guard let pieces = streamed, pieces.claim === claim else { return }
         // Pieces still to come of a message that has begun find no reader, and are thrown away.
         if !pieces.hasBegun { machine.delivery = .messages }
         streamed = nil
