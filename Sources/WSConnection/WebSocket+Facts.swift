@@ -62,6 +62,9 @@ extension WebSocket {
     /// Messages that have arrived and were not taken yet.
     package var waitingMessages: Int { Int(inbound.messageCount) }
 
+    /// Pings whose pong is still to come, those included for which nobody waits any more.
+    package var pendingPings: Int { pings.count }
+
     /// Bytes that wait to be written.
     public var bufferedBytes: Int { machine.output.count }
 

@@ -104,8 +104,7 @@ extension WebSocket: StreamObserver {
             markDirty()
             if phase == .open { deliverControl(.ping(payload)) }
         case .pong(let payload):
-            if resolveKeepalive(payload) { return }
-            resolvePings(payload)
+            if resolveKeepalive(payload) || resolvePings(payload) { return }
             if phase == .open { deliverControl(.pong(payload)) }
         case .close(let frame): peerClosed(Close(code: frame.code, reason: frame.reason))
         case .failure(let failure): violated(failure)
