@@ -61,7 +61,7 @@ import WSConnection
         }
     }
 
-    @Test func `a message that has arrived already comes as one piece (W7)`() async throws {
+    @Test func `a message that has arrived already comes as one piece (W7, W24)`() async throws {
         try await Bench.run { bench in
             let (ws, peer) = await bench.connect()
             try await peer.send(Wire.binary([1, 2, 3]) + Wire.binary([4]))

@@ -63,6 +63,7 @@ extension WebSocket {
     public func setActive(_ mode: ActiveMode) throws(WebSocketError) {
         // Who asks for more just then cannot know it yet, and has missed nothing.
         if isEndTold { return }
+        try checkMayBeActive(mode)
         if mode != .off && subscriber?.sink == nil {
             throw WebSocketError(.noSubscriber, "an active mode needs a subscriber; subscribe first")
         }
@@ -145,7 +146,11 @@ extension WebSocket {
     // MARK: Subscribing
 
     /// - Throws: `.misuse` if this connection cannot be active.
-    private func checkMayBeActive(_ mode: ActiveMode) throws(WebSocketError) {}
+    private func checkMayBeActive(_ mode: ActiveMode) throws(WebSocketError) {
+        guard options.receivesInPieces, mode != .off else { return }
+        throw WebSocketError(
+            .misuse, "the connection receives in pieces, which are no events; take messages with recvStream")
+    }
 
     private func makePuller(_ active: ActiveMode?) throws(WebSocketError) -> EventPuller {
         let puller = EventPuller(self)
@@ -156,6 +161,7 @@ extension WebSocket {
     private func subscribe(
         _ new: Subscriber, _ active: ActiveMode?, begin: () -> Void = {}
     ) throws(WebSocketError) {
+        try checkMayBeActive(active ?? options.active)
         guard subscriber?.sink == nil else {
             throw WebSocketError(.alreadySubscribed, "the connection has a subscriber already")
         }

@@ -4,7 +4,7 @@ internal import Synchronization
 /// One message, piece by piece as it arrives, never held as a whole. For one reader.
 ///
 /// All pieces are text, or all are binary; a piece of text ends between characters. The pieces are what arrived
-/// together, not the peer's frames. Dropping the stream throws away what is left of the message.
+/// together, or waited together, not the peer's frames. Dropping the stream throws away what is left of the message.
 public struct MessageStream: AsyncSequence, Sendable {
     public typealias Element = WebSocket.Message
     public typealias Failure = WebSocketError

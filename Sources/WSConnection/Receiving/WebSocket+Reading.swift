@@ -65,7 +65,7 @@ extension WebSocket: StreamObserver {
     private var canTake: Bool {
         if phase != .open { return true }
         if isSuspended { return false }
-        if let streamed, streamed.byteCount >= options.limits.inboundBytes { return false }
+        if let streamed, !streamed.hasRoom(options.limits) { return false }
         return inbound.hasRoom(options.limits)
     }
 
@@ -116,14 +116,13 @@ extension WebSocket: StreamObserver {
         if let messageHandler, let message = frame.message { return call(messageHandler, with: message) }
         // Whoever gets it runs later in this turn; what it answers is to go out before an end that has come with it.
         machine.holdsEnd = true
-        if streamed != nil, let message = frame.message, deliverToStream(message) { return }
         if let receiver = receivers.popFirst() { return resume(receiver, with: .success(frame)) }
         inbound.append(frame)
         if subscriber != nil { pumpEvents() }
     }
 
     private func deliverControl(_ frame: Frame) {
-        if messageHandler != nil { return }
+        if messageHandler != nil || options.receivesInPieces { return }
         if let receiver = receivers.popFirst(wanting: frame) { return resume(receiver, with: .success(frame)) }
         // A `recv` that waits passes it over: or the peer's keepalive would fill the memory of an idle connection.
         if !receivers.isEmpty { return }

@@ -8,17 +8,23 @@ public struct Limits: Hashable, Sendable {
     public var maxFrameSize: Int?
     /// The frames of one message, empty ones included. 1,024 unless told otherwise.
     public var maxFragments: Int
+    /// The payload bytes of a message that is handed out part by part, and so never held as a whole. It is then its only
+    /// limit beside `maxFrameSize`. `nil`, the default: such a message has the limits of any other.
+    public var maxStreamedSize: Int?
 
-    public init(maxMessageSize: Int = 1 << 20, maxFrameSize: Int? = nil, maxFragments: Int = 1024) {
+    public init(
+        maxMessageSize: Int = 1 << 20, maxFrameSize: Int? = nil, maxFragments: Int = 1024, maxStreamedSize: Int? = nil
+    ) {
         self.maxMessageSize = maxMessageSize
         self.maxFrameSize = maxFrameSize
         self.maxFragments = maxFragments
+        self.maxStreamedSize = maxStreamedSize
     }
 
-    /// How long a message may be while it is compressed. What does not compress becomes a little longer; and bytes that
-    /// inflate to nothing have to end somewhere.
-    var maxCompressedSize: Int {
-        let (sum, overflow) = maxMessageSize.addingReportingOverflow(maxMessageSize / 8 + 64)
+    /// How long a message of at most `size` bytes may be while it is compressed. What does not compress becomes a little
+    /// longer; and bytes that inflate to nothing have to end somewhere.
+    static func compressed(_ size: Int) -> Int {
+        let (sum, overflow) = size.addingReportingOverflow(size / 8 + 64)
         return overflow ? .max : sum
     }
 }

@@ -36,6 +36,8 @@ public struct ProtocolFailure: Error, Hashable, Sendable {
         case messageTooBig(count: Int, limit: Int)
         /// A message of more frames than the limit.
         case tooManyFragments(limit: Int)
+        /// A message that is handed out in parts, and is longer than its limit, inflated or not.
+        case streamedTooBig(limit: Int)
         /// A message that is longer than the limit once it is inflated.
         case inflatedTooBig(limit: Int)
         /// A compressed message that is no deflate stream, or does not end where it does.
@@ -54,7 +56,7 @@ public struct ProtocolFailure: Error, Hashable, Sendable {
     public var code: CloseCode {
         switch kind {
         case .reasonNotUTF8, .textNotUTF8, .malformedCompression: .invalidPayload
-        case .frameTooBig, .messageTooBig, .tooManyFragments, .inflatedTooBig: .messageTooBig
+        case .frameTooBig, .messageTooBig, .tooManyFragments, .inflatedTooBig, .streamedTooBig: .messageTooBig
         case .cannotInflate: .internalError
         default: .protocolError
         }
@@ -71,6 +73,8 @@ extension ProtocolFailure: CustomStringConvertible {
             "message of \(count) bytes > maxMessageSize \(limit) (RFC 6455 section 10.4)"
         case .tooManyFragments(let limit):
             "more frames in a message than maxFragments \(limit) (RFC 6455 section 10.4)"
+        case .streamedTooBig(let limit):
+            "message in pieces of more than streamedMessageSize \(limit) bytes (RFC 6455 section 10.4)"
         case .inflatedTooBig(let limit):
             "message inflates to more than maxMessageSize \(limit) (RFC 6455 section 10.4)"
         case .malformedCompression:

@@ -10,9 +10,9 @@ extension ProtocolMachine {
             let key = header.mask ?? 0
             unsafe Mask.apply(key, to: part)
             switch unsafe assembler.inflate(
-                UnsafeRawBufferPointer(part), with: inflater, limit: limits.maxMessageSize)
+                UnsafeRawBufferPointer(part), with: inflater, limit: inflatedLimit)
             {
-            case .failed(let kind): return fail(kind)
+            case .failed(let kind): return fail(named(kind))
             case .consumed(let count): taken = count
             }
             if taken < part.count {
@@ -29,10 +29,22 @@ extension ProtocolMachine {
         return header.isFinal ? endCompressedMessage(header) : endDataFrame(header)
     }
 
+    private var inflatedLimit: Int {
+        assembler.mode == .streamed ? limits.maxStreamedSize ?? limits.maxMessageSize : limits.maxMessageSize
+    }
+
+    /// The failure by the name of the limit that was broken.
+    private func named(_ kind: ProtocolFailure.Kind) -> ProtocolFailure.Kind {
+        guard case .inflatedTooBig(let limit) = kind, assembler.mode == .streamed, limits.maxStreamedSize != nil else {
+            return kind
+        }
+        return .streamedTooBig(limit: limit)
+    }
+
     private mutating func endCompressedMessage(_ header: FrameHeader) -> ProtocolEvent? {
         if assembler.mode != .discarded, let compression {
             guard let inflater = compression.decompressor() else { return fail(.cannotInflate) }
-            if let kind = assembler.finishInflating(with: inflater, limit: limits.maxMessageSize) { return fail(kind) }
+            if let kind = assembler.finishInflating(with: inflater, limit: inflatedLimit) { return fail(named(kind)) }
             compression.endReceivedMessage()
         }
         return endDataFrame(header)

@@ -30,6 +30,7 @@ public struct RouteOptions: Sendable {
     public var writeTimeout: Setting<Duration?> = .asServer
     public var messageTimeout: Setting<Duration?> = .asServer
     public var recvTimeout: Setting<Duration?> = .asServer
+    public var receivesInPieces: Bool?
 
     public init(
         limits: WebSocket.Limits? = nil, origins: OriginPolicy? = nil, subprotocols: SubprotocolPolicy? = nil
@@ -54,6 +55,7 @@ public struct RouteOptions: Sendable {
         options.writeTimeout = writeTimeout.or(server.writeTimeout)
         options.messageTimeout = messageTimeout.or(server.messageTimeout)
         options.recvTimeout = recvTimeout.or(server.recvTimeout)
+        options.receivesInPieces = receivesInPieces ?? server.receivesInPieces
         return options
     }
 }
