@@ -139,6 +139,30 @@ struct HostileMemoryTests {
         }
     }
 
+    @Test func `peers that ask for a file and read nothing of it hold a piece each at most (S23, T29)`() async throws {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "hansom-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        try Data(repeating: 7, count: 32 << 20).write(to: folder.appending(path: "large.bin"))
+        let configuration = folder.appending(path: "served.json")
+        try Data(#"{"routes": {"/": "echo", "/large": {"file": "large.bin"}}}"#.utf8).write(to: configuration)
+        try await WatchedServer.run(["--config", configuration.path]) { server in
+            let count = 50
+            let growth = try await server.growth {
+                var peers: [RawSocket] = []
+                for _ in 0..<count {
+                    let peer = try await RawSocket.connect(to: server.address)
+                    try await peer.send("GET /large HTTP/1.1\r\nHost: a.example\r\n\r\n")
+                    _ = try await peer.receive(1)
+                    peers.append(peer)
+                }
+                for peer in peers { await peer.close() }
+            }
+            // Half a piece of the kernel's not taking all of one, and what a conversation is.
+            #expect(growth <= count * (64 << 10), "\(growth) bytes")
+        }
+    }
+
     private func expectClose(_ code: Int, _ peer: RawSocket) async throws {
         let close = try await peer.receiveClose()
         #expect(close?.code == code)
