@@ -7,8 +7,14 @@ extension Process {
         case taken
         /// There is no room: `awaitPlace` tells when there is.
         case full
-        /// The process takes no more, ever.
-        case gone
+    }
+
+    /// Whether how many messages wait is bounded.
+    package nonisolated var isBounded: Bool { bound != nil }
+
+    /// Whether it has not ended and, as far as the caller's scheduler knows, is not ending.
+    package nonisolated var takesMore: Bool {
+        core.isAlive && (!core.scheduler.isCurrent || isPlain || onOwnThread { $0.isOpen })
     }
 
     /// Offers a message. Where a full mailbox would drop it, it is not taken; one that makes room by its policy, or ends for
@@ -16,7 +22,6 @@ extension Process {
     ///
     /// - Parameter make: makes the message; is called only if the message is taken.
     package nonisolated func offer(_ make: () -> Message) -> Reception {
-        guard pid.isAlive, !core.scheduler.isCurrent || isPlain || onOwnThread({ $0.isOpen }) else { return .gone }
         guard let bound, bound.whenFull.leavesOut else {
             send(make())
             return .taken

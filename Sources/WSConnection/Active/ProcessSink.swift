@@ -30,7 +30,7 @@ final class ProcessSink<Message: Sendable>: EventSink, @unchecked Sendable {
     }
 
     func offer(_ event: WebSocket.Event) -> EventReception {
-        guard process.pid.isAlive else { return .gone }
+        guard process.takesMore else { return .gone }
         guard case .frame(let connection, _) = event else {
             process.sendSignal(adapter(event))
             return .taken
@@ -42,9 +42,12 @@ final class ProcessSink<Message: Sendable>: EventSink, @unchecked Sendable {
             process.fillPlace(adapter(event))
             return .taken
         case .none:
+            guard process.isBounded else {
+                process.send(adapter(event))
+                return .taken
+            }
             switch process.offer({ adapter(event) }) {
             case .taken: return .taken
-            case .gone: return .gone
             case .full:
                 wait(connection)
                 return .notNow
