@@ -16,8 +16,16 @@ extension WebSocket: ProcessHost, Supervisable {
                 ? .exiting : me.isSuspended ? .suspended : me.receivers.isEmpty ? .running : .waiting
             return ProcessActivity(
                 state: state, waiting: Int(me.inbound.messageCount),
-                handled: UInt64(me.machine.counters.framesReceived), monitors: 0)
+                handled: UInt64(me.machine.counters.framesReceived), monitors: 0, detail: me.detail)
         }
+    }
+
+    /// Peer, path and bytes, for those who look at the program.
+    private var detail: String {
+        let peer = clientAddress.map { "\($0)" } ?? "pipe"
+        let counters = machine.counters
+        let path = description.path.map { " \($0)" } ?? ""
+        return "\(peer)\(path), \(counters.bytesReceived) B in, \(counters.bytesSent) B out"
     }
 
     /// A suspended connection reads nothing more from its peer; what it has read already can be received.
