@@ -1,10 +1,11 @@
 internal import Actors
 internal import ArgumentParser
+internal import HTTPTypes
 internal import WSServer
 
 /// Where a server listens and what it grants.
 struct ServeOptions: ParsableArguments {
-    @Option(help: "Listen on this name or address; :: is every one. (default: 127.0.0.1)")
+    @Option(help: "Listen on this name or address; * is every one. (default: 127.0.0.1)")
     var host: String?
 
     @Option(help: "Listen on this port; 0 lets the system choose. (default: 8080)")
@@ -33,6 +34,12 @@ struct ServeOptions: ParsableArguments {
         help: "Accept so many connections; more wait. (default: as many as there may be descriptors, at most 100000)")
     var connections: Int?
 
+    @Option(
+        name: [.customShort("s"), .customLong("subprotocol")],
+        help: ArgumentHelp(
+            "Speak this subprotocol with clients that offer it. Repeatable, most wanted first.", valueName: "name"))
+    var subprotocols: [String] = []
+
     @Flag(help: "Compress messages for clients that offer it (permessage-deflate).")
     var deflate = false
 
@@ -44,6 +51,10 @@ struct ServeOptions: ParsableArguments {
         }
         if (certificate == nil) != (key == nil) {
             throw ValidationError("TLS needs both --tls-cert and --tls-key")
+        }
+        // A subprotocol is a token (RFC 6455 section 4.1), as a field's name is.
+        if let name = subprotocols.first(where: { HTTPField.Name($0) == nil }) {
+            throw ValidationError("--subprotocol '\(name)'; allowed are letters, digits and !#$%&'*+-.^_`|~ (RFC 9110 section 5.6.2)")
         }
         try check("--port", port, 0...65535)
         try check("--schedulers", schedulers, 1...1024)
@@ -73,6 +84,7 @@ struct ServeOptions: ParsableArguments {
         if let messageSize { settings.options.limits.messageSize = messageSize }
         if let fragments { settings.options.limits.fragments = fragments }
         if let connections { settings.options.maxConnections = connections }
+        if !subprotocols.isEmpty { settings.options.subprotocols = .preferring(subprotocols) }
         if deflate { settings.options.compression = CompressionOptions() }
         observing.apply(to: &settings)
     }
