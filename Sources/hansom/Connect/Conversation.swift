@@ -123,12 +123,12 @@ struct Conversation: Sendable {
             try await begin(connection, as: me, &progress)
             await uplink.up(connection)
         case .frame(let connection, let frame): try await show(frame, of: connection)
-        case .down(let error, _) where progress.closing != nil:
-            guard error.code == .closed, let close = error.close else { throw try await told(error, progress) }
-            try await end(with: close, &progress)
+        case .down(let error, _) where progress.closing != nil: try await ended(by: error, &progress)
         case .down(let error, let delay):
             progress.connection = nil
             try await tell(.down(error, retryIn: delay))
+        case .stopped(let reason) where progress.closing != nil && reason.error is WebSocketError:
+            if let error = reason.error as? WebSocketError { try await ended(by: error, &progress) }
         case .stopped(let reason) where reason.error != nil: throw try await told(reason.error ?? reason, progress)
         case .stopped(let reason): throw CommandFailure("the client ended: \(reason)")
         }
@@ -195,6 +195,12 @@ extension Conversation {
         await progress.connection?.drop()
         try over(&progress)
         guard close.isOrderly else { throw CommandFailure("the connection was closed with \(close)") }
+    }
+
+    /// The connection that we close is over, and the client that reconnects says how.
+    private func ended(by error: WebSocketError, _ progress: inout Progress) async throws {
+        guard error.code == .closed, let close = error.close else { throw try await told(error, progress) }
+        try await end(with: close, &progress)
     }
 
     private func over(_ progress: inout Progress) throws {
