@@ -29,6 +29,9 @@ package enum Resolver {
             return [literal]
         }
         guard !host.utf8.contains(0) else { throw Failure(host: host, reason: "a name cannot contain NUL") }
+        if host.contains(":"), let zone = host.firstIndex(of: "%") {
+            throw Failure(host: host, reason: "there is no interface \(host[zone...].dropFirst())")
+        }
         return try await pool.run { () throws(Failure) in try lookUp(host, port) }
     }
 

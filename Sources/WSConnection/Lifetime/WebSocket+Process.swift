@@ -20,14 +20,6 @@ extension WebSocket: ProcessHost, Supervisable {
         }
     }
 
-    /// Peer, path and bytes, for those who look at the program.
-    private var detail: String {
-        let peer = clientAddress.map { "\($0)" } ?? "pipe"
-        let counters = machine.counters
-        let path = description.path.map { " \($0)" } ?? ""
-        return "\(peer)\(path), \(counters.bytesReceived) B in, \(counters.bytesSent) B out"
-    }
-
     /// A suspended connection reads nothing more from its peer; what it has read already can be received.
     package nonisolated func setSuspended(_ isSuspended: Bool) {
         onOwnThread { me in
