@@ -34,14 +34,14 @@ struct ServeOptions: ParsableArguments {
         help: "Accept so many connections; more wait. (default: as many as there may be descriptors, at most 100000)")
     var connections: Int?
 
+    @Flag(help: "Compress messages for clients that offer it (permessage-deflate).")
+    var deflate = false
+
     @Option(
         name: [.customShort("s"), .customLong("subprotocol")],
         help: ArgumentHelp(
             "Speak this subprotocol with clients that offer it. Repeatable, most wanted first.", valueName: "name"))
     var subprotocols: [String] = []
-
-    @Flag(help: "Compress messages for clients that offer it (permessage-deflate).")
-    var deflate = false
 
     @OptionGroup(title: "Observing") var observing: ObservingArguments
 
@@ -84,8 +84,8 @@ struct ServeOptions: ParsableArguments {
         if let messageSize { settings.options.limits.messageSize = messageSize }
         if let fragments { settings.options.limits.fragments = fragments }
         if let connections { settings.options.maxConnections = connections }
-        if !subprotocols.isEmpty { settings.options.subprotocols = .preferring(subprotocols) }
         if deflate { settings.options.compression = CompressionOptions() }
+        if !subprotocols.isEmpty { settings.options.subprotocols = .preferring(subprotocols) }
         observing.apply(to: &settings)
     }
 
