@@ -65,7 +65,7 @@ import WSServer
         }
         let port = server.address.port ?? 0
         let resolved = await
-            (try CommandRun("connect", "ws://a.invalid:\(port)/", "--resolve", "a.invalid:\(port):127.0.0.1"))
+            (try CommandRun("connect", "ws://a.invalid:\(port)/", "--resolve", "a.invalid:\(port):127.0.0.1", "--proxy", "none"))
             .finished()
         #expect(resolved.output == ["a.invalid:\(port)"], "\(resolved.errors)")
         let named = await (try CommandRun("connect", "ws://127.0.0.1:\(port)/", "--host", "b.example")).finished()
