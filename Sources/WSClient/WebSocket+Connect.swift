@@ -20,7 +20,7 @@ extension WebSocket {
     ) async throws(WebSocketError) -> WebSocket {
         let target = try parse(url)
         return try await attempt(options) { (scheduler) throws(WebSocketError) in
-            try Dialer(Hop(target, headers: options.headers, tls: options.tls), options, on: scheduler)
+            try Dialer(Hop(target, headers: options.headers, tls: options.tls, hostHeader: options.hostHeader), options, on: scheduler)
         }
     }
 

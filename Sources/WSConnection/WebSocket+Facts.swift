@@ -75,4 +75,12 @@ extension WebSocket {
 
     /// What the last answered ping measured.
     public var latency: Duration? { lastLatency }
+
+    /// Peer, path and bytes, for those who look at the program from outside.
+    var detail: String {
+        let peer = clientAddress.map { "\($0)" } ?? "pipe"
+        let counters = machine.counters
+        let path = description.path.map { " \($0)" } ?? ""
+        return "\(peer)\(path), \(counters.bytesReceived) B in, \(counters.bytesSent) B out"
+    }
 }

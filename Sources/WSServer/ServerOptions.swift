@@ -81,6 +81,8 @@ public struct ServerOptions: Sendable {
     public var backlog = 1024
     /// Whether other processes may listen on the same port (SO_REUSEPORT); default no.
     public var reusesPort = false
+    /// The mode of a Unix-domain socket's file; `nil`: as the umask says.
+    package var unixSocketMode: UInt32?
     /// How `shutdown` says goodbye.
     public var drain = DrainOptions()
     /// The schedulers that connections are spread over; default: the shared group.

@@ -222,8 +222,13 @@ package struct ProcessActivity: Sendable {
     package var waiting: Int
     package var handled: UInt64
     package var monitors: Int
+    /// What tells it from others of its kind.
+    package var detail: String?
 
-    package init(state: ProcessState, waiting: Int, handled: UInt64, monitors: Int) {
+    package init(
+        state: ProcessState, waiting: Int, handled: UInt64, monitors: Int, detail: String? = nil
+    ) {
+        self.detail = detail
         self.state = state
         self.waiting = waiting
         self.handled = handled

@@ -30,8 +30,11 @@ package final class ListeningSocket: Sendable {
     package struct Options: Sendable {
         package var backlog: Int32 = 1024
         package var reusePort = false
+        /// Who may connect to a Unix-domain socket, as a file's mode; `nil`: as the umask says.
+        package var mode: UInt32?
 
-        package init(backlog: Int32 = 1024, reusePort: Bool = false) {
+        package init(backlog: Int32 = 1024, reusePort: Bool = false, mode: UInt32? = nil) {
+            self.mode = mode
             self.backlog = backlog
             self.reusePort = reusePort
         }
@@ -40,7 +43,7 @@ package final class ListeningSocket: Sendable {
     /// Binds and listens.
     package init(_ address: SocketAddress, options: Options = Options()) throws(SystemError) {
         let descriptor = try Socket.open(family: address.family)
-        do {
+        do throws(SystemError) {
             switch address {
             case .v4, .v6:
                 Socket.setOption(SO_REUSEADDR, level: SOL_SOCKET, of: descriptor, to: 1)
@@ -50,6 +53,10 @@ package final class ListeningSocket: Sendable {
             }
             if case .v6 = address { Socket.setOption(IPV6_V6ONLY, level: Int32(IPPROTO_IPV6), of: descriptor, to: 0) }
             try Socket.bind(descriptor, to: address)
+            // Before `listen`, so that nobody comes in between.
+            if let mode = options.mode, address.isUnix, unsafe chmod(address.host, mode) != 0 {
+                throw SystemError(call: "chmod", errno: errno)
+            }
             try Socket.listen(descriptor, backlog: options.backlog)
         } catch {
             Socket.close(descriptor)

@@ -21,7 +21,7 @@ extension Dialer {
         let fields = joinCookies(of: hop.headers, with: options.cookies?.field(for: hop.url))
         do {
             return try ClientHandshake(
-                target: hop.url.target, host: hop.url.hostHeader, fields: fields, protocols: options.protocols,
+                target: hop.url.target, host: hop.hostHeader ?? hop.url.hostHeader, fields: fields, protocols: options.protocols,
                 compression: options.compression, key: Random.bytes(16))
         } catch {
             throw WebSocketError(.invalidConfiguration, "\(error)")

@@ -26,10 +26,11 @@ extension Dialer {
         if let literal = SocketAddress(numeric: place.host, port: port) { return try local([literal], who) }
         enter(.resolution, with: place, within: options.timeouts.resolution)
         let host = place.host
+        let name = proxy.map { "\(host), the host of proxy \($0)" } ?? "\(host)"
         switch try await resolve(host, port) {
         case .success(let found) where !found.isEmpty: return try local(found, who)
-        case .success: throw fault(.resolution, "cannot resolve \(host) of \(who): no address")
-        case .failure(let error): throw fault(.resolution, "cannot resolve \(host) of \(who): \(error.reason)")
+        case .success: throw fault(.resolution, "cannot resolve \(name): no address")
+        case .failure(let error): throw fault(.resolution, "cannot resolve \(name): \(error.reason)")
         }
     }
 

@@ -75,7 +75,7 @@ struct HTTPTunnel: Tunnel {
         let head = refusal.head
         let hint =
             head.status == 407
-            ? " (it wants \(head.fields[.proxyAuthenticate] ?? "credentials"); set `credentials` of the proxy)" : ""
+            ? " (it wants \(head.fields[.proxyAuthenticate] ?? "credentials"); give user and password in its URL, or as `credentials`)" : ""
         return TunnelFailure(
             reason: "answered CONNECT with \(head.status) \(head.reasonPhrase)\(hint)",
             response: .init(status: head.status, headers: head.fields, body: refusal.body.bytes))

@@ -16,7 +16,7 @@ extension WebSocket: ProcessHost, Supervisable {
                 ? .exiting : me.isSuspended ? .suspended : me.receivers.isEmpty ? .running : .waiting
             return ProcessActivity(
                 state: state, waiting: Int(me.inbound.messageCount),
-                handled: UInt64(me.machine.counters.framesReceived), monitors: 0)
+                handled: UInt64(me.machine.counters.framesReceived), monitors: 0, detail: me.detail)
         }
     }
 

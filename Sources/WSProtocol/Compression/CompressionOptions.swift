@@ -52,8 +52,8 @@ public struct CompressionOptions: Hashable, Sendable {
         ]
         for (name, value, allowed) in values where !allowed.contains(value) {
             return name == "threshold"
-                ? "compression threshold \(value); allowed are 0 and more"
-                : "compression \(name) \(value); allowed are \(allowed.lowerBound) to \(allowed.upperBound)"
+                ? "compression.threshold \(value); allowed are 0 and more"
+                : "compression.\(name) \(value); allowed are \(allowed.lowerBound) to \(allowed.upperBound)"
         }
         return nil
     }

@@ -66,13 +66,13 @@ extension ProtocolFailure: CustomStringConvertible {
     public var description: String {
         switch kind {
         case .frameTooBig(let count, let limit):
-            "frame of \(count) bytes > maxFrameSize \(limit) (RFC 6455 section 10.4)"
+            "frame of \(count) bytes > limits.frameSize \(limit) (RFC 6455 section 10.4)"
         case .messageTooBig(let count, let limit):
-            "message of \(count) bytes > maxMessageSize \(limit) (RFC 6455 section 10.4)"
+            "message of \(count) bytes > limits.messageSize \(limit) (RFC 6455 section 10.4)"
         case .tooManyFragments(let limit):
-            "more frames in a message than maxFragments \(limit) (RFC 6455 section 10.4)"
+            "more frames in a message than limits.fragments \(limit) (RFC 6455 section 10.4)"
         case .inflatedTooBig(let limit):
-            "message inflates to more than maxMessageSize \(limit) (RFC 6455 section 10.4)"
+            "message inflates to more than limits.messageSize \(limit) (RFC 6455 section 10.4)"
         case .malformedCompression:
             "compressed message is no whole deflate stream (RFC 7692 section 7.2.2)"
         case .cannotInflate:

@@ -91,7 +91,7 @@ struct Binding {
     }
 
     private var socketOptions: ListeningSocket.Options {
-        ListeningSocket.Options(backlog: Int32(clamping: options.backlog), reusePort: options.reusesPort)
+        ListeningSocket.Options(backlog: Int32(clamping: options.backlog), reusePort: options.reusesPort, mode: options.unixSocketMode)
     }
 
     // MARK: Other places

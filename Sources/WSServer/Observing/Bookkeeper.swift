@@ -116,9 +116,18 @@ final class Bookkeeper: @unchecked Sendable {
         reports.measuring?.connectionEnded(after: time)
         reports.log?.write(
             .debug, "connection ended",
-            metadata: ["connection": "\(connection.pid)", "code": "\(code.rawValue)", "duration": "\(time)"])
+            metadata: farewell(connection, code, after: time))
         if !traces.isEmpty { traces.removeValue(forKey: ObjectIdentifier(connection))?.ended(code, counters) }
         reports.accessLog?.record(AccessRecord(connection, counters, code, after: time))
+    }
+
+    private func farewell(_ connection: WebSocket, _ code: WebSocket.CloseCode, after time: Duration) -> Logger.Metadata {
+        var metadata: Logger.Metadata = [
+            "connection": "\(connection.pid)", "client": "\(connection.clientAddress?.description ?? "unknown")",
+            "code": "\(code.rawValue)", "duration": "\(time)",
+        ]
+        if let reason = connection.closeReason, !reason.isEmpty { metadata["reason"] = "\(AccessRecord.short(reason))" }
+        return metadata
     }
 
     private func age(since start: UInt64) -> Duration {

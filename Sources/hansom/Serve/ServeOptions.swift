@@ -1,10 +1,11 @@
 internal import Actors
 internal import ArgumentParser
+internal import HTTPTypes
 internal import WSServer
 
 /// Where a server listens and what it grants.
 struct ServeOptions: ParsableArguments {
-    @Option(help: "Listen on this name or address; :: is every one. (default: 127.0.0.1)")
+    @Option(help: "Listen on this name or address; * is every one. (default: 127.0.0.1)")
     var host: String?
 
     @Option(help: "Listen on this port; 0 lets the system choose. (default: 8080)")
@@ -36,6 +37,12 @@ struct ServeOptions: ParsableArguments {
     @Flag(help: "Compress messages for clients that offer it (permessage-deflate).")
     var deflate = false
 
+    @Option(
+        name: [.customShort("s"), .customLong("subprotocol")],
+        help: ArgumentHelp(
+            "Speak this subprotocol with clients that offer it. Repeatable, most wanted first.", valueName: "name"))
+    var subprotocols: [String] = []
+
     @OptionGroup(title: "Observing") var observing: ObservingArguments
 
     func validate() throws {
@@ -44,6 +51,10 @@ struct ServeOptions: ParsableArguments {
         }
         if (certificate == nil) != (key == nil) {
             throw ValidationError("TLS needs both --tls-cert and --tls-key")
+        }
+        // A subprotocol is a token (RFC 6455 section 4.1), as a field's name is.
+        if let name = subprotocols.first(where: { HTTPField.Name($0) == nil }) {
+            throw ValidationError("--subprotocol '\(name)'; allowed are letters, digits and !#$%&'*+-.^_`|~ (RFC 9110 section 5.6.2)")
         }
         try check("--port", port, 0...65535)
         try check("--schedulers", schedulers, 1...1024)
@@ -74,6 +85,7 @@ struct ServeOptions: ParsableArguments {
         if let fragments { settings.options.limits.fragments = fragments }
         if let connections { settings.options.maxConnections = connections }
         if deflate { settings.options.compression = CompressionOptions() }
+        if !subprotocols.isEmpty { settings.options.subprotocols = .preferring(subprotocols) }
         observing.apply(to: &settings)
     }
 

@@ -135,6 +135,10 @@ struct ConfigurationFile: Sendable {
     /// Says what is wrong with the file's parts together.
     func check() throws(CommandFailure) {
         try settings.checkWorkers()
+        try settings.checkFolders()
+        for case (let path, .file(let file, _)) in routes {
+            try ServeCheck.look(for: .file, file, "routes[\"\(path)\"].file")
+        }
         guard settings.workers != nil else { return }
         for (path, setting) in routes {
             switch setting {
