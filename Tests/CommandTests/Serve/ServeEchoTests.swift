@@ -1,4 +1,6 @@
 import Foundation
+import HansomTransport
+import SocketTesting
 import Testing
 import WSClient
 
@@ -15,6 +17,31 @@ struct ServeEchoTests {
         let end = await server.finished()
         #expect(end.code == 0)
         #expect(end.output == [] && end.errors == [])
+    }
+
+    @Test func `half-open handshakes keep nobody out, and it says so (S3) (T46)`() async throws {
+        let server = try CommandRun("serve", "echo", "--port", "0", "--schedulers", "1", "--max-handshakes", "2")
+        let url = try await server.address()
+        let port = try #require(UInt16(url.split(separator: ":").last ?? ""))
+        let address = try #require(SocketAddress(numeric: "127.0.0.1", port: port))
+        let silent = [try await RawSocket.connect(to: address), try await RawSocket.connect(to: address)]
+        // In half a second, while a handshake has ten.
+        try await expectEcho(url, .init(connectTimeout: .seconds(9)))
+        for socket in silent { await socket.close() }
+        server.signal(SIGTERM)
+        let end = await server.finished()
+        #expect(end.code == 0)
+        #expect(end.errors.count { $0.contains("no room for newcomers") } == 1, "\(end.errors)")
+    }
+
+    @Test func `hosts and peers are bounded as the options say (S3) (S17)`() async throws {
+        let server = try CommandRun(
+            "serve", "echo", "--port", "0", "--allow-host", "localhost", "--allow-host", "*.example.com",
+            "--max-connections-per-peer", "1", "--handshake-timeout", "5")
+        let url = try await server.address()
+        await #expect(throws: WebSocketError.self) { try await WebSocket.connect(to: url) }
+        server.signal(SIGTERM)
+        #expect(await server.finished().code == 0)
     }
 
     private func expectEcho(_ url: String, _ options: ConnectOptions = .init()) async throws {
