@@ -23,15 +23,23 @@ struct ServeEchoTests {
         #expect(end.output == [] && end.errors == [])
     }
 
-    @Test func `half-open handshakes keep nobody out, and it says so (S3) (T46)`() async throws {
-        let server = try CommandRun("serve", "echo", "--port", "0", "--schedulers", "1", "--max-handshakes", "2")
+    /// Plain and by TLS, silent and in the middle of a TLS hello.
+    @Test(arguments: [(false, ""), (true, ""), (true, "\u{16}\u{3}\u{1}")])
+    func `half-open handshakes keep nobody out, and it says so (S3) (T46)`(isTLS: Bool, word: String) async throws {
+        let files = try Certificates()
+        let tls = isTLS ? ["--tls-cert", files.certificate, "--tls-key", files.key] : []
+        let server = try CommandRun(
+            arguments: ["serve", "echo", "--port", "0", "--schedulers", "1", "--max-handshakes", "2"] + tls, input: nil)
         let url = try await server.address()
         let port = try #require(UInt16(url.split(separator: ":").last ?? ""))
         let address = try #require(SocketAddress(numeric: "127.0.0.1", port: port))
-        let silent = [try await RawSocket.connect(to: address), try await RawSocket.connect(to: address)]
-        // In half a second, while a handshake has ten.
-        try await expectEcho(url, .init(connectTimeout: .seconds(9)))
-        for socket in silent { await socket.close() }
+        let halfOpen = [try await RawSocket.connect(to: address), try await RawSocket.connect(to: address)]
+        for socket in halfOpen where !word.isEmpty { try await socket.send(word) }
+        // In a second at most, while a handshake has ten.
+        var options = ConnectOptions(connectTimeout: .seconds(9))
+        if isTLS { options.tls.trustRoots = .file(files.certificate) }
+        try await expectEcho(url, options)
+        for socket in halfOpen { await socket.close() }
         server.signal(SIGTERM)
         let end = await server.finished()
         #expect(end.code == 0)
