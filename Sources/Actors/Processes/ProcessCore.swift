@@ -168,6 +168,11 @@ package final class ProcessCore: Gate, @unchecked Sendable {
         end(reason, isReported: isReported)
     }
 
+    /// Reports a crash before the process has ended: a connection whose handler has crashed has its last words yet.
+    package func reportCrash(_ reason: ExitReason) {
+        if reason.isCrash && machine.endsByItself { scheduler.report(crashReport(reason)) }
+    }
+
     private func end(_ reason: ExitReason, isReported: Bool) {
         let isFailure = reason.isCrash && machine.endsByItself
         guard machine.end(reason) else { return }

@@ -82,6 +82,13 @@ package final class ListeningSocket: Sendable {
 
     deinit { close() }
 
+    /// Whether somebody waits to be accepted.
+    package var isAwaited: Bool {
+        var wanted = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        // Safety: one structure, which lives as long as the call.
+        return unsafe poll(&wanted, 1, 0) > 0
+    }
+
     /// Closes the socket; harmless when repeated. A Unix-domain socket's file is removed, unless another server has put
     /// its own there since.
     package func close() {

@@ -148,7 +148,7 @@ extension WebSocket {
         }
         guard let outcome, !isEndTold, inbound.isEmpty, backlog.isEmpty else { return nil }
         switch outcome {
-        case .closed(let close): return .closed(self, close)
+        case .closed(let close, _): return .closed(self, close)
         case .failed(let error): return .failed(self, error)
         }
     }

@@ -75,9 +75,6 @@ extension WebSocket {
         finish()
     }
 
-    /// The handler could not go on.
-    func handlerFailed() { beginClose(.internalError) }
-
     /// What waits is written; then comes the end.
     func finish() {
         phase = .finishing

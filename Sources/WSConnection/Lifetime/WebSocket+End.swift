@@ -7,6 +7,7 @@ extension WebSocket {
     /// How the connection ended is known; everyone who waits for something is told.
     func conclude(_ end: Outcome) {
         guard outcome == nil else { return }
+        let end = end.told(by: core.id)
         published.publish(end)
         published.publish(.closing)
         let error = end.error
@@ -44,8 +45,9 @@ extension WebSocket {
     func finishProcess(_ reason: ExitReason) {
         owner?.end()
         owner = nil
-        // A connection that its peer or the network has ended has not crashed: only a handler can.
-        core.finish(core.exitReason ?? reason, isReported: !(reason.error is WebSocketError))
+        let reason = core.exitReason ?? reason
+        // A handler that crashed was reported when it did.
+        core.finish(reason, isReported: handlerReason == nil && !isOwnEnd(reason))
     }
 
     private func releaseOutput() {

@@ -136,7 +136,7 @@ extension WebSocket: StreamObserver {
         do {
             try handler(self, message)
         } catch {
-            handlerFailed()
+            handlerFailed(error)
         }
     }
 }

@@ -106,7 +106,8 @@ public enum ServerHandshake {
         return key
     }
 
-    private static func requestOrigin(_ fields: HTTPFields, isTLS: Bool) -> WebOrigin? {
+    /// The origin that a client sees, by `Host`; `nil` without one.
+    package static func requestOrigin(_ fields: HTTPFields, isTLS: Bool) -> WebOrigin? {
         fields[.hostField].flatMap { WebOrigin("\(isTLS ? "https" : "http")://\($0)") }
     }
 

@@ -1,3 +1,4 @@
+internal import Actors
 internal import Glibc
 internal import HTTPTypes
 internal import WSConnection
@@ -39,8 +40,8 @@ extension AccessRecord {
         String(target.prefix { $0 != "?" })
     }
 
-    /// At most 200 visible characters: what peers have a hand in is not to fill a log or a terminal.
-    static func short(_ text: String) -> String { escaped(String(text.prefix(200))) }
+    /// At most 200 bytes, all visible: what peers have a hand in is not to fill a log or a terminal.
+    static func short(_ text: String) -> String { LogText.escaped(text, .bytes, atMost: 200) }
 
     private static var secondsSince1970: Int64 {
         var time = timespec()

@@ -52,15 +52,17 @@ final class Bookkeeper: @unchecked Sendable {
     }
 
     /// It is over without an answer.
-    func lost(_ error: WebSocketError, _ visit: inout Visit) {
+    ///
+    /// - Parameter isDisplaced: whether it was dropped to make room.
+    func lost(_ error: WebSocketError, isDisplaced: Bool = false, _ visit: inout Visit) {
         visit.trace?.lost(error)
         visit.trace = nil
         let isUpgrade = visit.request?.isUpgrade ?? !visit.isCounted
         guard isUpgrade else { return }
-        let result = HandshakeResult(error)
+        let result = isDisplaced ? .displaced : HandshakeResult(error)
         count(result, after: age(since: visit.beganAt))
         let level: Logger.Level = result == .gone ? .debug : result == .proxyRefused ? .notice : .info
-        reports.log?.write(
+        reports.log.write(
             level, "handshake failed", metadata: metadata(visit, ["reason": "\(AccessRecord.short(error.message))"]))
     }
 
@@ -70,7 +72,7 @@ final class Bookkeeper: @unchecked Sendable {
     }
 
     private func logRefusal(_ status: Int, _ reason: String?, _ visit: Visit) {
-        reports.log?.write(
+        reports.log.write(
             .info, "handshake refused",
             metadata: metadata(
                 visit, ["status": "\(status)", "reason": "\(AccessRecord.short(reason ?? "said by the program"))"]))
@@ -99,7 +101,7 @@ final class Bookkeeper: @unchecked Sendable {
     func opened(_ connection: WebSocket, _ visit: inout Visit, begin: () -> Void) {
         count(.accepted, after: age(since: visit.beganAt))
         visit.isCounted = true
-        reports.log?.write(.debug, "connection began", metadata: metadata(visit, ["connection": "\(connection.pid)"]))
+        reports.log.write(.debug, "connection began", metadata: metadata(visit, ["connection": "\(connection.pid)"]))
         visit.request = nil
         guard let trace = visit.trace else { return begin() }
         visit.trace = nil
@@ -114,7 +116,7 @@ final class Bookkeeper: @unchecked Sendable {
         let counters = connection.onOwnThread { $0.counters }
         tally.connectionEnded(code, counters, after: time)
         reports.measuring?.connectionEnded(after: time)
-        reports.log?.write(
+        reports.log.write(
             .debug, "connection ended",
             metadata: farewell(connection, code, after: time))
         if !traces.isEmpty { traces.removeValue(forKey: ObjectIdentifier(connection))?.ended(code, counters) }

@@ -15,7 +15,9 @@ extension Conversation {
         visit.client = findings.clientAddress
         books.came(request.head, &visit)
         switch settings.service {
-        case .everyPath(let service): return try await open(request, seen, service)
+        case .everyPath(let service):
+            try checkHost(of: request)
+            return try await open(request, seen, service)
         case .routes(let tree):
             guard let match = try await find(request, in: tree) else { return nil }
             seen.routing.parameters = match.parameters
@@ -47,6 +49,7 @@ extension Conversation {
     ) async throws(Ending) -> WebSocket? {
         let method = request.head.method
         let responder = resource.responder(for: method)
+        if responder?.isProbe != true || seen.isUpgrade { try checkHost(of: request) }
         if let service = resource.webSocket, method == .get, seen.isUpgrade || responder == nil {
             return try await open(request, seen, service)
         }
@@ -57,7 +60,7 @@ extension Conversation {
             return nil
         }
         var seen = seen
-        if !responder.isOpen { try await authorize(&seen, request, settings.options.authorize) }
+        try await authorize(&seen, request, responder.authorize.or(settings.options.authorize))
         seen.body = try await body(of: request)
         let response = try await response(to: seen, from: responder)
         guard case .upgrade(let handling, let options) = response.content else {
@@ -202,8 +205,12 @@ extension Conversation {
         phase = .answering
         let time = settings.options.writeTimeout
         limit(time, "nothing was taken within \(time ?? .zero)")
-        driver.onProgress = { [unowned self] in limit(time, "nothing was taken within \(time ?? .zero)") }
-        defer { driver.onProgress = nil }
+        takenAt = scheduler.time.nanoseconds
+        driver.onProgress = { [unowned self] in
+            takenAt = scheduler.time.nanoseconds
+            limit(time, "nothing was taken within \(time ?? .zero)")
+        }
+        defer { (driver.onProgress, takenAt) = (nil, nil) }
         do {
             try await step(driver)
         } catch {

@@ -14,6 +14,8 @@ final class ServerSettings: Sendable {
     let options: ServerOptions
     private let certificate: CurrentCertificate?
     let load: ServerLoad
+    /// As which hosts it may be asked; `nil`: any.
+    let hosts: AllowedHosts?
 
     /// - Parameters:
     ///   - tls: with which certificate peers are answered here; `nil`: plain.
@@ -23,6 +25,11 @@ final class ServerSettings: Sendable {
         _ options: ServerOptions, _ service: Service, tls: TLSServerOptions?, _ load: ServerLoad? = nil
     ) throws(WebSocketError) {
         try options.check()
+        hosts = try options.hosts()
+        for name in tls?.identitiesByServerName.keys.sorted() ?? [] where SocketAddress(numeric: name, port: 0) != nil {
+            throw WebSocketError(
+                .invalidConfiguration, "tls.identitiesByServerName: no client asks for the address \(name) (RFC 6066 section 3)")
+        }
         self.options = options
         self.service = service
         self.load = load ?? ServerLoad(options)

@@ -34,6 +34,28 @@ struct ServeOptions: ParsableArguments {
         help: "Accept so many connections; more wait. (default: as many as there may be descriptors, at most 100000)")
     var connections: Int?
 
+    @Option(
+        name: .customLong("max-handshakes"),
+        help: "Have so many handshakes at once; for more, those go that have said least. (default: 1024)")
+    var handshakes: Int?
+
+    @Option(
+        name: .customLong("max-connections-per-peer"),
+        help: "Accept so many connections of one address; more are closed as they come. (default: any number)")
+    var connectionsPerPeer: Int?
+
+    @Option(
+        name: .customLong("handshake-timeout"),
+        help: ArgumentHelp("Give a handshake so many seconds. (default: 10)", valueName: "seconds"))
+    var handshakeTimeout: Seconds?
+
+    @Option(
+        name: .customLong("allow-host"),
+        help: ArgumentHelp(
+            "Answer only requests for this host, such as example.com, localhost:8080 or *.example.com; may be repeated. (default: any)",
+            valueName: "host"))
+    var allowedHosts: [String] = []
+
     @Flag(help: "Compress messages for clients that offer it (permessage-deflate).")
     var deflate = false
 
@@ -61,6 +83,8 @@ struct ServeOptions: ParsableArguments {
         try check("--max-message-size", messageSize, 1...Int(Int32.max))
         try check("--max-fragments", fragments, 1...Int(Int32.max))
         try check("--max-connections", connections, 1...Int(Int32.max))
+        try check("--max-handshakes", handshakes, 1...Int(Int32.max))
+        try check("--max-connections-per-peer", connectionsPerPeer, 1...Int(Int32.max))
     }
 
     private func check(_ option: String, _ value: Int?, _ allowed: ClosedRange<Int>) throws {
@@ -84,6 +108,10 @@ struct ServeOptions: ParsableArguments {
         if let messageSize { settings.options.limits.messageSize = messageSize }
         if let fragments { settings.options.limits.fragments = fragments }
         if let connections { settings.options.maxConnections = connections }
+        if let handshakes { settings.options.maxHandshakes = handshakes }
+        if let connectionsPerPeer { settings.options.maxConnectionsPerPeer = connectionsPerPeer }
+        if let handshakeTimeout { settings.options.handshakeTimeout = handshakeTimeout.duration }
+        if !allowedHosts.isEmpty { settings.options.allowedHosts = allowedHosts }
         if deflate { settings.options.compression = CompressionOptions() }
         if !subprotocols.isEmpty { settings.options.subprotocols = .preferring(subprotocols) }
         observing.apply(to: &settings)

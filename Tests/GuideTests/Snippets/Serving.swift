@@ -117,8 +117,7 @@ func listenWithRoutes() async throws -> WebSocketServer {
 func addUpgradingRoutes(to routes: inout Routes) {
     // guide: route-options
     var small = RouteOptions(origins: .list(["https://example.com"]), subprotocols: .preferring(["chat"]))
-    small.limits = WebSocket.Limits()
-    small.limits?.messageSize = 4096
+    small.limits.messageSize = 4096
     small.idleTimeout = .own(.seconds(30))
     let options = small
 

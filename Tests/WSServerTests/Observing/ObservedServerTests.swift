@@ -84,6 +84,7 @@ struct ObservedServerTests {
             #expect(log.values.count == 2 && !log.values.joined().contains("secret"))
             #expect(log.values[0].hasPrefix("info handshake refused client=127.0.0.1:"))
             #expect(log.values[0].contains(" path=/chat reason=origin's host evil.example differs"))
+            #expect(log.values[0].contains(#"it came from \"http://evil.example\""#))
             #expect(log.values[0].hasSuffix(" status=403") && log.values[1].hasSuffix(" status=400"))
             #expect(access.values.map(\.status) == [403, 400] && access.values.map(\.path) == ["/chat", ""])
             #expect(access.values[0].origin == "http://evil.example" && access.values[0].bytesSent > 0)

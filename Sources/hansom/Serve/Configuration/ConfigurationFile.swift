@@ -9,7 +9,7 @@ struct ConfigurationFile: Sendable {
     private let folder: String
 
     private static let names = [
-        "listen", "schedulers", "workers", "limits", "timeouts", "deflate", "origins", "subprotocols", "proxyProtocol",
+        "listen", "schedulers", "workers", "limits", "timeouts", "deflate", "origins", "allowedHosts", "subprotocols", "proxyProtocol",
         "trustedProxies", "accessLog", "metrics", "inspect", "routes",
     ]
 
@@ -95,6 +95,7 @@ struct ConfigurationFile: Sendable {
         } else if let origins = try file.texts("origins") {
             settings.options.origins = .list(origins)
         }
+        settings.options.allowedHosts = try file.texts("allowedHosts")
         settings.options.proxyProtocol = try ConfigurationFile.ranges("proxyProtocol", file)
         settings.options.trustedProxies = try ConfigurationFile.ranges("trustedProxies", file)
     }
