@@ -26,7 +26,7 @@ public struct ServerOptions: Sendable {
     /// PROXY protocol as notice, connections as debug; default: nowhere. At most 100 lines a second, then their number.
     /// Nothing is logged of messages, credentials or queries.
     public var logger: Logger?
-    /// What is told of each finished connection, refused handshake and HTTP answer; default: nothing.
+    /// What is told of each finished connection, refused handshake, failed TLS handshake and HTTP answer; default: nothing.
     public var accessLog: AccessLog?
     /// How a subprotocol is chosen; default: none is.
     public var subprotocols: SubprotocolPolicy = .none
