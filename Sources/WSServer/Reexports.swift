@@ -4,6 +4,8 @@
 @_exported public import struct HansomTransport.IPRange
 @_exported public import struct HansomTransport.TLSConfigurationError
 @_exported public import struct HansomTransport.TLSIdentity
+@_exported public import enum HansomTransport.TLSOCSPResponse
+@_exported public import class HansomTransport.TLSOCSPSource
 @_exported public import enum HansomTransport.TLSPEM
 @_exported public import struct HansomTransport.TLSServerOptions
 @_exported public import enum HansomTransport.TLSVersion

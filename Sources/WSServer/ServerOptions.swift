@@ -36,7 +36,7 @@ public struct ServerOptions: Sendable {
     ///
     /// Default `nil`: notices and warnings, with the label `hansom.server`.
     public var logger: Logger?
-    /// What is told of each finished connection, refused handshake and HTTP answer; default: nothing.
+    /// What is told of each finished connection, refused handshake, failed TLS handshake and HTTP answer; default: nothing.
     public var accessLog: AccessLog?
     /// How a subprotocol is chosen; default: none is.
     public var subprotocols: SubprotocolPolicy = .none

@@ -6,7 +6,8 @@ import Glibc
 /// The session owns it, and outlives every call of OpenSSL's; OpenSSL holds a bare pointer to it.
 final class TLSLink {
     /// How many times one call of OpenSSL's may read from below. What a peer sends besides data (tickets, key updates)
-    /// is consumed inside such a call, so without a bound a flood of it would hold the scheduler.
+    /// is consumed inside such a call, so without a bound a flood of it would hold the scheduler. How many messages they
+    /// may be, `counts` says.
     static let readsPerCall = 16
 
     let lower: any ByteStream
@@ -23,6 +24,9 @@ final class TLSLink {
 
     /// The first bytes that came, for the message that they are not TLS; kept during the handshake.
     var firstBytes: [UInt8]? = []
+
+    /// What came beside data.
+    var counts = TLSMessageCount()
 
     /// Why this side refuses the peer's certificate.
     var refusedCertificate: String?

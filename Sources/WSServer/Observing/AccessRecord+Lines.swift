@@ -3,14 +3,17 @@ internal import WSConnection
 
 extension AccessRecord {
     /// `192.0.2.1 - - [10/Oct/2026:13:55:36 +0000] "GET /chat HTTP/1.1" 101 4711 "-" "agent" 12.5 1000 34 56`: behind the
-    /// combined format seconds, close code, frames received and frames sent.
+    /// combined format seconds, close code, frames received and frames sent. Where TLS failed the request is `-`, the status
+    /// 000, and in quotes behind it all stands why.
     public var combined: String {
         let request = method.isEmpty ? "-" : Self.field("\(method) \(path)") + " HTTP/1.1"
         let time = CalendarTime(secondsSince1970: startedAt).commonLog
         let quoted = [referer, userAgent].map { "\"\($0.map(Self.field) ?? "-")\"" }.joined(separator: " ")
         let close = closeCode.map { "\($0.rawValue)" } ?? "-"
+        let status = status == 0 ? "000" : "\(status)"
         return "\(clientAddress?.logged ?? "-") - - [\(time)] \"\(request)\" \(status) \(bytesSent) \(quoted)"
             + " \(PrometheusText.seconds(duration)) \(close) \(framesReceived) \(framesSent)"
+            + (failure.map { " \"\(Self.short($0))\"" } ?? "")
     }
 
     /// A JSON object on one line of ASCII; what is not known is left out.
@@ -30,6 +33,7 @@ extension AccessRecord {
                 json.member("framesReceived", framesReceived)
                 json.member("framesSent", framesSent)
             }
+            if let failure { json.member("failure", AccessRecord.short(failure)) }
             for (name, value) in [
                 ("referer", referer), ("userAgent", userAgent), ("origin", origin), ("subprotocol", subprotocol),
             ] {

@@ -64,6 +64,11 @@ final class Bookkeeper: @unchecked Sendable {
         let level: Logger.Level = result == .gone ? .debug : result == .proxyRefused ? .notice : .info
         reports.log.write(
             level, "handshake failed", metadata: metadata(visit, ["reason": "\(AccessRecord.short(error.message))"]))
+        // Who failed at TLS was refused, as much as one who was answered 400.
+        guard result == .tlsFailed, let accessLog = reports.accessLog else { return }
+        var record = AccessRecord(nil, from: visit.client, after: age(since: visit.beganAt))
+        record.failure = error.message
+        accessLog.record(record)
     }
 
     private func count(_ result: HandshakeResult, after time: Duration) {

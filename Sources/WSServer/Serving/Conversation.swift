@@ -158,7 +158,9 @@ final class Conversation: @unchecked Sendable {
         do {
             tls = try await driver.startTLS(stream)
         } catch {
-            throw .lost(error)
+            // Who looks whether the port is open, as balancers do every second, has not failed at TLS.
+            guard error.code == .tls, stream.isPeerSilent else { throw .lost(error) }
+            throw .lost(WebSocketError(.connectionLost, "the peer ended the connection before it began TLS", phase: .tls))
         }
     }
 

@@ -1,5 +1,6 @@
 internal import Actors
 internal import HansomTransport
+internal import Logging
 internal import WSConnection
 
 /// What all connections of one endpoint of a server share.
@@ -34,7 +35,9 @@ final class ServerSettings: Sendable {
         self.service = service
         self.load = load ?? ServerLoad(options)
         do {
-            certificate = if let tls { CurrentCertificate(try TLSContext(server: tls)) } else { nil }
+            let context: TLSContext? = if let tls { try TLSContext(server: tls) } else { nil }
+            certificate = context.map(CurrentCertificate.init)
+            if let context { ServerSettings.tell(context.warnings, options) }
         } catch {
             throw WebSocketError(.tls, error.message, phase: .tls)
         }
@@ -46,6 +49,12 @@ final class ServerSettings: Sendable {
     /// From now on handshakes are answered with another certificate. Connections that have one keep it.
     func use(_ context: TLSContext) { certificate?.context = context }
 
+    /// Tells of what should be put right.
+    static func tell(_ warnings: [String], _ options: ServerOptions) {
+        for warning in warnings {
+            if let logger = options.logger { logger.warning("\(warning)") } else { SystemLog.advise(warning) }
+        }
+    }
 }
 
 /// A certificate that can be changed while the server runs.
