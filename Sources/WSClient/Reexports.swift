@@ -8,3 +8,4 @@
 @_exported public import enum HansomTransport.TLSTrustRoots
 @_exported public import enum HansomTransport.TLSVersion
 @_exported public import struct WSProtocol.CompressionOptions
+@_exported public import struct WSProtocol.HeadLimits

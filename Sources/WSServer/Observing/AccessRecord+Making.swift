@@ -26,7 +26,7 @@ extension AccessRecord {
         (framesSent, framesReceived) = (counters.framesSent, counters.framesReceived)
         subprotocol = connection.subprotocol
         guard let request = connection.request else { return }
-        (method, path) = (request.method, request.path)
+        (method, path) = (request.method, AccessRecord.path(of: request.target))
         take(request.headers)
     }
 
@@ -34,9 +34,14 @@ extension AccessRecord {
         (referer, userAgent, origin) = (fields[.referer], fields[.userAgent], fields[.origin])
     }
 
-    /// Without the query: tokens travel there.
+    /// Without the query: tokens travel there; and without the user of a URL. Otherwise as it came, with the host of a URL.
     static func path(of target: String) -> String {
-        String(target.prefix { $0 != "?" })
+        let shown = target.prefix { $0 != "?" }
+        if shown.hasPrefix("/") { return String(shown) }
+        let start = shown.firstRange(of: "://")?.upperBound ?? shown.startIndex
+        let end = shown[start...].firstIndex(of: "/") ?? shown.endIndex
+        guard let user = shown[start..<end].lastIndex(of: "@") else { return String(shown) }
+        return String(shown[..<start]) + shown[shown.index(after: user)...]
     }
 
     /// At most 200 visible characters: what peers have a hand in is not to fill a log or a terminal.

@@ -1,3 +1,4 @@
+import HTTPTypes
 import Testing
 import WSProtocol
 
@@ -25,5 +26,55 @@ struct RequestTargetTests {
         ] as [(String, [String]?)])
     func `decodes segments once, and refuses dots (S7)`(path: String, segments: [String]?) {
         #expect(RequestTarget(path + "?q").segments == segments)
+    }
+
+    @Test(
+        arguments: [
+            ("/", .origin), ("/a?b", .origin), ("//a", .origin), ("http://h", .absolute), ("HTTPS://H:1/a?b", .absolute),
+            ("http://[::1]/", .absolute), ("*", .asterisk), ("h:443", .authority), ("[::1]:80", .authority),
+            ("", nil), ("foo", nil), ("?x", nil), ("**", nil), ("*/", nil), ("h", nil), ("h:", nil), ("h:0", nil), ("u@h:80", nil),
+            ("http://", nil), ("http:///a", nil), ("http://[::1/", nil), ("http://u:p@h/", nil), ("http://h:x/", nil),
+            ("http:/h/", nil), ("ws://h/", nil), ("ftp://h/", nil), ("://h/", nil),
+        ] as [(String, RequestTarget.Form?)])
+    func `knows the four forms of a target (S7, RFC 9112 section 3.2)`(target: String, form: RequestTarget.Form?) {
+        #expect(RequestTarget(target).form == form)
+    }
+
+    @Test(
+        arguments: [
+            ("GET /a", nil), ("GET http://a.example/", nil), ("POST https://a.example", nil), ("OPTIONS *", nil), ("OPTIONS /a", nil),
+            ("CONNECT a.example:80", nil),
+            ("GET *", "3.2.4"), ("CONNECT *", "3.2.4"), ("GET a.example:80", "3.2.3"), ("GET foo", "not a path"), ("GET ?x", "not a path"),
+            ("GET http://[::1/", "not a path"), ("GET ws://a.example/", "not a path"), ("CONNECT /a", "not a host and port"),
+            ("CONNECT http://a.example/", "not a host and port"), ("CONNECT a.example", "not a host and port"),
+        ] as [(String, String?)])
+    func `tells which form a method has (S7, RFC 9112 section 3.2)`(line: String, words: String?) throws {
+        let head = try makeRequest(line: "\(line) HTTP/1.1")
+        guard let words else { return try head.checkTarget() }
+        let error = #expect(throws: HeadError.self) { try head.checkTarget() }
+        #expect(error?.status == 400 && error?.message.contains(words) == true, "\(String(describing: error))")
+        // The handshake by itself says the same, or that it is no GET.
+        guard case .refuse(let refusal) = ServerHandshake.evaluate(head) else {
+            Issue.record("accepted")
+            return
+        }
+        #expect(refusal.status == 400)
+    }
+
+    @Test func `the host of a URL counts, not the one of Host (S5, S7, RFC 9112 section 3.2.2)`() throws {
+        let head = try makeRequest(["Origin": "http://A.example:8"], line: "GET http://a.Example:8/chat HTTP/1.1")
+        #expect(head.fields[.hostField] == "a.Example:8" && head.target == "http://a.Example:8/chat")
+        guard case .accept = ServerHandshake.evaluate(head) else {
+            Issue.record("refused")
+            return
+        }
+        // Also for a head that was not read by our parser.
+        var other = head
+        other.fields[.hostField] = "evil.example"
+        guard case .accept = ServerHandshake.evaluate(other) else {
+            Issue.record("refused")
+            return
+        }
+        #expect(try makeRequest(line: "GET http://[::1/ HTTP/1.1").fields[.hostField] == "server.example.com")
     }
 }
