@@ -33,6 +33,8 @@ struct ServeOptions: ParsableArguments {
         help: "Accept so many connections; more wait. (default: as many as there may be descriptors, at most 100000)")
     var connections: Int?
 
+    @OptionGroup var head: HeadLimitArguments
+
     @Flag(help: "Compress messages for clients that offer it (permessage-deflate).")
     var deflate = false
 
@@ -72,6 +74,7 @@ struct ServeOptions: ParsableArguments {
         if let schedulers { settings.schedulers = schedulers }
         if let messageSize { settings.options.limits.messageSize = messageSize }
         if let fragments { settings.options.limits.fragments = fragments }
+        head.apply(to: &settings.options.headLimits)
         if let connections { settings.options.maxConnections = connections }
         if deflate { settings.options.compression = CompressionOptions() }
         observing.apply(to: &settings)
