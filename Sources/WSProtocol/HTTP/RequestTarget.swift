@@ -44,6 +44,17 @@ package struct RequestTarget: Hashable, Sendable {
     /// Whom an absolute form names, where it is well-formed: what counts in the place of `Host`.
     package var host: String? { form == .absolute ? authority : nil }
 
+    /// A target as logs may have it: without the query, where tokens travel, and without the user of a URL. Otherwise as it
+    /// came, with the host of a URL.
+    package static func withoutSecrets(_ target: String) -> String {
+        let shown = target.prefix { $0 != "?" }
+        if shown.hasPrefix("/") { return String(shown) }
+        let start = shown.firstRange(of: "://")?.upperBound ?? shown.startIndex
+        let end = shown[start...].firstIndex(of: "/") ?? shown.endIndex
+        guard let user = shown[start..<end].lastIndex(of: "@") else { return String(shown) }
+        return String(shown[..<start]) + shown[shown.index(after: user)...]
+    }
+
     private static func form(of target: String, _ scheme: String?, _ authority: String?) -> Form? {
         if target.hasPrefix("/") { return .origin }
         if target == "*" { return .asterisk }

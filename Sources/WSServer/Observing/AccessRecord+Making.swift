@@ -34,15 +34,8 @@ extension AccessRecord {
         (referer, userAgent, origin) = (fields[.referer], fields[.userAgent], fields[.origin])
     }
 
-    /// Without the query: tokens travel there; and without the user of a URL. Otherwise as it came, with the host of a URL.
-    static func path(of target: String) -> String {
-        let shown = target.prefix { $0 != "?" }
-        if shown.hasPrefix("/") { return String(shown) }
-        let start = shown.firstRange(of: "://")?.upperBound ?? shown.startIndex
-        let end = shown[start...].firstIndex(of: "/") ?? shown.endIndex
-        guard let user = shown[start..<end].lastIndex(of: "@") else { return String(shown) }
-        return String(shown[..<start]) + shown[shown.index(after: user)...]
-    }
+    /// The target as far as it holds no secret.
+    static func path(of target: String) -> String { RequestTarget.withoutSecrets(target) }
 
     /// At most 200 visible characters: what peers have a hand in is not to fill a log or a terminal.
     static func short(_ text: String) -> String { escaped(String(text.prefix(200))) }

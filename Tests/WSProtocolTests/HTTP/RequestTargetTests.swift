@@ -61,6 +61,14 @@ struct RequestTargetTests {
         #expect(refusal.status == 400)
     }
 
+    @Test(arguments: [
+        ("/a@b?c", "/a@b"), ("*", "*"), ("foo?x", "foo"), ("u:p@h:80", "h:80"), ("http://u:p@h/a@b?c", "http://h/a@b"),
+        ("http://h:8/a", "http://h:8/a"), ("http://h?u@x", "http://h"), ("http://u@v@h", "http://h"),
+    ])
+    func `shows targets without queries and users (S13)`(target: String, shown: String) {
+        #expect(RequestTarget.withoutSecrets(target) == shown)
+    }
+
     @Test func `the host of a URL counts, not the one of Host (S5, S7, RFC 9112 section 3.2.2)`() throws {
         let head = try makeRequest(["Origin": "http://A.example:8"], line: "GET http://a.Example:8/chat HTTP/1.1")
         #expect(head.fields[.hostField] == "a.Example:8" && head.target == "http://a.Example:8/chat")
