@@ -6,7 +6,8 @@ struct HeadLimitArguments: ParsableArguments {
     @Option(
         name: .customLong("max-head-line"),
         help: ArgumentHelp(
-            "Accept lines of so many bytes in the head of the handshake, a cookie or a token. (default: 8192)", valueName: "bytes"))
+            "Accept lines of so many bytes in the head of the handshake, a cookie or a token. (default: 8192)",
+            valueName: "bytes"))
     var lineBytes: Int?
 
     @Option(

@@ -44,13 +44,16 @@ import WSServer
         return ws.tls
     }
 
-    @Test func `hears what a server wants that has reset the connection before the request (C3, C8, C9)`() async throws {
+    @Test func `hears what a server wants that has reset the connection before the request (C3, C8, C9)`() async throws
+    {
         try await withServer {
             $0.clientCertificates = .required(.file($1.path("ca.pem")))
         } _: { url, tls, _ in
             for _ in 0..<5 {
                 let hasReset = DispatchSemaphore(value: 0)
-                try await withRelay(to: url) { hasReset.signal() } _: { relayed in
+                try await withRelay(to: url) {
+                    hasReset.signal()
+                } _: { relayed in
                     try await withSchedulers { schedulers in
                         var options = ConnectOptions(connectTimeout: .seconds(50), tls: tls)
                         options.scheduler = schedulers.schedulers[0]

@@ -100,7 +100,10 @@ import WSServer
     @Test func `takes a URL as a target, whose host counts (S5) (S7)`() async throws {
         let seen = Handover<[String?]>()
         try await ServerHarness.with(handler: { ws in
-            seen.give([ws.request?.target, ws.request?.path, ws.request?.query, ws.request?.headers[fields: .init("Host")!].first?.value])
+            seen.give([
+                ws.request?.target, ws.request?.path, ws.request?.query,
+                ws.request?.headers[fields: .init("Host")!].first?.value,
+            ])
         }) { harness in
             let target = "http://A.example:8/chat?x"
             for (origin, status) in [("http://127.0.0.1", 403), ("http://a.example:8", 101)] {
@@ -117,19 +120,26 @@ import WSServer
         let cookie = String(repeating: "c", count: 20_000)
         var options = ServerOptions()
         options.headLimits = HeadLimits(maxLineBytes: 32 << 10, maxLines: 300)
-        try await ServerHarness.with(options, handler: { ws in
-            try await ws.send(.text("\(ws.request?.headers[.cookie]?.count ?? 0) \(ws.handshakeHeaders.count)"))
-        }) { harness in
+        try await ServerHarness.with(
+            options,
+            handler: { ws in
+                try await ws.send(.text("\(ws.request?.headers[.cookie]?.count ?? 0) \(ws.handshakeHeaders.count)"))
+            }
+        ) { harness in
             let socket = try await harness.raw()
-            try await socket.send(Handshakes.request(extra: ["Cookie: \(cookie)"] + Array(repeating: "X: y", count: 200)))
+            try await socket.send(
+                Handshakes.request(extra: ["Cookie: \(cookie)"] + Array(repeating: "X: y", count: 200)))
             #expect(try await socket.receiveHead().hasPrefix("HTTP/1.1 101 "))
             #expect(try await socket.receiveFrame()?.payload == Array("20000 206".utf8))
             let long = try await harness.answer(to: Handshakes.request(extra: ["Cookie: \(cookie)\(cookie)"]))
             expectRefusal(long, 431, "headLimits.maxLineBytes 32768")
         }
         options.headLimits.maxHeadBytes = 0
-        let refused = await failure { _ = try await WebSocketServer.listen(port: 0, options: options, handler: ServerHarness.echo) }
-        #expect(refused?.code == .invalidConfiguration && refused?.message.contains("headLimits.maxHeadBytes 0") == true)
+        let refused = await failure {
+            _ = try await WebSocketServer.listen(port: 0, options: options, handler: ServerHarness.echo)
+        }
+        #expect(
+            refused?.code == .invalidConfiguration && refused?.message.contains("headLimits.maxHeadBytes 0") == true)
     }
 
     @Test func `names TLS when it is spoken to a plain port (T33)`() async throws {

@@ -127,7 +127,8 @@ package struct ChunkedBody: Sendable {
     }
 
     private static let badSize = HeadError.badRequest(
-        "chunk without a size of 1 to \(maxSizeDigits) hexadecimal digits in a line of its own, with well-formed extensions (RFC 9112 section 7.1)")
+        "chunk without a size of 1 to \(maxSizeDigits) hexadecimal digits in a line of its own, with well-formed extensions (RFC 9112 section 7.1)"
+    )
 }
 
 extension HeadError {

@@ -114,7 +114,8 @@ struct HeadReader: Sendable {
                 try meet(
                     HeadError(
                         status: 431,
-                        message: "head longer than headLimits.maxHeadBytes \(limits.maxHeadBytes) (RFC 6585 section 5)"))
+                        message: "head longer than headLimits.maxHeadBytes \(limits.maxHeadBytes) (RFC 6585 section 5)")
+                )
                 isCut = true
             }
             return false

@@ -34,9 +34,13 @@ extension Conversation {
         }
         // "In particular, a request for an "https" resource MUST be rejected unless it has been received over a connection
         // that has been secured" (RFC 9110 section 7.4).
-        if target.scheme == "https", target.form == .absolute, tls == nil, !isSecureAtProxy, externalOrigin?.scheme != "https" {
+        if target.scheme == "https", target.form == .absolute, tls == nil, !isSecureAtProxy,
+            externalOrigin?.scheme != "https"
+        {
             throw .refused(
-                Refusal(status: 421, reason: "target is an https URL, and the connection without TLS (RFC 9110 section 7.4)"))
+                Refusal(
+                    status: 421, reason: "target is an https URL, and the connection without TLS (RFC 9110 section 7.4)"
+                ))
         }
         guard case .routes = settings.service else { return }
         if target.form == .authority {
@@ -51,7 +55,8 @@ extension Conversation {
         let target = RequestTarget(request.head.target)
         if target.form == .asterisk {
             // Asked of the server as a whole, "a 'ping' or 'no-op' type of method" (RFC 9110 section 9.3.7).
-            try await answer(request, ServerResponse(status: .noContent, headers: [.allow: "GET, HEAD, POST"]), isBodyRead: false)
+            try await answer(
+                request, ServerResponse(status: .noContent, headers: [.allow: "GET, HEAD, POST"]), isBodyRead: false)
             return nil
         }
         guard let segments = target.segments else {
@@ -210,7 +215,8 @@ extension Conversation {
             return try await pieces.piece(offset, min(AnswerPieces.size, pieces.length - offset))
         } catch {
             // The length was promised: nothing but the end of the connection can say that this is not all.
-            throw .lost(WebSocketError(.connectionLost, "the content of an answer ended early: \(error)", phase: .handshake))
+            throw .lost(
+                WebSocketError(.connectionLost, "the content of an answer ended early: \(error)", phase: .handshake))
         }
     }
 

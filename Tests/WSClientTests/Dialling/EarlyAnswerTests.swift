@@ -55,7 +55,10 @@ import Testing
         let pipe = BytePipe()
         try await pipe.write(Array(Self.answer.utf8))
         await pipe.close()
-        let error = await failure { _ = try await WebSocket.connect(over: pipe, to: "ws://inner.example/", options: .patient) }
-        #expect(error?.code == .http && error?.response?.body == Array("who goes?".utf8), "\(String(describing: error))")
+        let error = await failure {
+            _ = try await WebSocket.connect(over: pipe, to: "ws://inner.example/", options: .patient)
+        }
+        #expect(
+            error?.code == .http && error?.response?.body == Array("who goes?".utf8), "\(String(describing: error))")
     }
 }

@@ -53,7 +53,10 @@ import WSClient
         ("white space", { _ in "HTTP/1.1 101 Switching Protocols\r\n Upgrade: websocket\r\n\r\n" }),
         ("white space", { _ in "HTTP/1.1 101 Switching Protocols\r\nUpgrade : websocket\r\n\r\n" }),
         ("fields named", { Handshakes.response(to: $0, extra: ["Content-Length: 0", "Content-Length: 0"]) }),
-        ("headLimits.maxLineBytes 8192", { Handshakes.response(to: $0, extra: ["X: " + String(repeating: "y", count: 9000)]) }),
+        (
+            "headLimits.maxLineBytes 8192",
+            { Handshakes.response(to: $0, extra: ["X: " + String(repeating: "y", count: 9000)]) }
+        ),
         (
             "maxHeadBytes 65536",
             { _ in "HTTP/1.1 101 S\r\n" + String(repeating: "X: \(String(repeating: "y", count: 1000))\r\n", count: 70)
@@ -123,7 +126,8 @@ import WSClient
         try await withScriptedServer { socket in
             let accept = Handshakes.accept(of: try await socket.receiveHead())
             try await socket.send(
-                "HTTP/1.1 101 S\r\nUpgrade:\r\n websocket\r\nConnection: keep-alive,\r\n\tUpgrade\r\nSec-WebSocket-Accept: \(accept)\r\n\r\n")
+                "HTTP/1.1 101 S\r\nUpgrade:\r\n websocket\r\nConnection: keep-alive,\r\n\tUpgrade\r\nSec-WebSocket-Accept: \(accept)\r\n\r\n"
+            )
             try await socket.answerClose()
         } _: { url in
             try await WebSocket.withConnection(to: url, options: .patient) {
@@ -136,7 +140,8 @@ import WSClient
         let long = String(repeating: "y", count: 20_000)
         try await withScriptedServer { socket in
             let request = try await socket.receiveHead()
-            try await socket.send(Handshakes.response(to: request, extra: ["Via: \(long)"] + Array(repeating: "X: z", count: 300)))
+            try await socket.send(
+                Handshakes.response(to: request, extra: ["Via: \(long)"] + Array(repeating: "X: z", count: 300)))
             try await socket.answerClose()
         } _: { url in
             var options = ConnectOptions.patient
@@ -301,7 +306,8 @@ import WSClient
     static let oddHeads: [(String, String)] = [
         ("X: \(String(repeating: "y", count: 9000))", "headLimits.maxLineBytes"),
         ((0..<120).map { "X-\($0): y" }.joined(separator: "\r\n"), "headLimits.maxLines"),
-        ("X: y\r\n folded", ""), ("X : y", "colon"), ("X: y\nZ: z", "line feed"), ("X: y\0", "byte 0x00"), ("X", "without a colon"),
+        ("X: y\r\n folded", ""), ("X : y", "colon"), ("X: y\nZ: z", "line feed"), ("X: y\0", "byte 0x00"),
+        ("X", "without a colon"),
         ("Content-Length: 9\r\nContent-Length: 9", "2 fields named"),
     ]
 
@@ -333,7 +339,9 @@ import WSClient
     }
 
     @Test func `takes a refusal's head up to its limit, and reads no body behind that (C3)`() async throws {
-        let head = "HTTP/1.1 403 F\r\nServer: s\r\n" + String(repeating: "X: \(String(repeating: "y", count: 1000))\r\n", count: 70)
+        let head =
+            "HTTP/1.1 403 F\r\nServer: s\r\n"
+            + String(repeating: "X: \(String(repeating: "y", count: 1000))\r\n", count: 70)
         let error = try await connectError(thenFinish: false) { _ in Array(head.utf8) }
         #expect(error.response?.status == 403 && error.response?.headers[.server] == "s" && error.response?.body == [])
         #expect(error.message.contains("headLimits.maxHeadBytes"), "\(error)")

@@ -18,7 +18,8 @@ import Testing
             let scheduler = schedulers.schedulers[0]
             try await Task(executorPreference: scheduler) {
                 let stream = ToldStream(scheduler, reads: reads, writes: writes)
-                let driver = unsafe StreamDriver(stream, buffer: TransportResources.of(scheduler).readBuffer, phase: .handshake)
+                let driver = unsafe StreamDriver(
+                    stream, buffer: TransportResources.of(scheduler).readBuffer, phase: .handshake)
                 try await body(driver, stream)
             }.value
         }
@@ -79,7 +80,9 @@ import Testing
         let reads: [StreamProgress] = [.wouldBlock, .endOfStream, .failed(.truncated)]
         try await drive(reads: { _ in reads[index] }, writes: { _ in Self.reset }) { driver, _ in
             let error = await failure { try await driver.ask([1]) }
-            #expect(error?.code == .connectionLost && error?.message.contains("send") == true, "\(String(describing: error))")
+            #expect(
+                error?.code == .connectionLost && error?.message.contains("send") == true,
+                "\(String(describing: error))")
         }
     }
 

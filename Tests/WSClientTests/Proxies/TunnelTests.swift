@@ -47,7 +47,9 @@ struct TunnelTests {
 
     @Test(arguments: [
         "HTTP/1.1 200 Connection established\r\n\r\n", "HTTP/1.0 200 OK\r\nProxy-Agent: tinyproxy\r\n\r\n",
-        "HTTP/1.1 204 Odd\r\n\r\n", "HTTP/1.1 200 OK\nX : y\n\n", "HTTP/1.1 200 OK\r\nX: y\r\n folded\r\nno colon\r\n\r\n", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n",
+        "HTTP/1.1 204 Odd\r\n\r\n", "HTTP/1.1 200 OK\nX : y\n\n",
+        "HTTP/1.1 200 OK\r\nX: y\r\n folded\r\nno colon\r\n\r\n",
+        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n",
     ])
     func `opens with any 2xx, however it is cut (C6)`(answer: String) {
         let tunnel = HTTPTunnel(to: server, through: Proxy(.http, host: "proxy"))
@@ -74,8 +76,14 @@ struct TunnelTests {
         ("SSH-2.0-OpenSSH_9\r\n", "'S'"), ("HTTP/1.1 200 OK\r\n\r\nhello", "5 bytes behind"),
         ("HTTP/2.0 200 OK\r\n\r\n", "HTTP/2.0"), ("\u{5}\u{0}", "byte 0x05"),
         (String(repeating: "HTTP/1.1 100 C\r\n\r\n", count: 16), "16 interim answers"),
-        ("HTTP/1.1 200 OK\r\n" + String(repeating: "X: \(String(repeating: "x", count: 999))\r\n", count: 70), "headLimits.maxHeadBytes"),
-        ("HTTP/1.1 502 B\r\nX: " + String(repeating: "x", count: 9000) + "\r\nContent-Length: 0\r\n\r\n", "headLimits.maxLineBytes"),
+        (
+            "HTTP/1.1 200 OK\r\n" + String(repeating: "X: \(String(repeating: "x", count: 999))\r\n", count: 70),
+            "headLimits.maxHeadBytes"
+        ),
+        (
+            "HTTP/1.1 502 B\r\nX: " + String(repeating: "x", count: 9000) + "\r\nContent-Length: 0\r\n\r\n",
+            "headLimits.maxLineBytes"
+        ),
         ("HTTP/1.1 502 B\r\nTransfer-Encoding: chunked\r\n\r\n" + String(repeating: "a", count: 300), "502 B"),
     ])
     func `refuses what is no answer to CONNECT (C6) (T28)`(answer: String, word: String) {

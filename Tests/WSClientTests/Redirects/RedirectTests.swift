@@ -48,7 +48,8 @@ import WSClient
     }
 
     @Test(arguments: [
-        "X: \(String(repeating: "y", count: 9000))", "X: y\r\n folded", "X : y", "Content-Length: 0", "Location: /next", "no colon",
+        "X: \(String(repeating: "y", count: 9000))", "X: y\r\n folded", "X : y", "Content-Length: 0", "Location: /next",
+        "no colon",
     ])
     func `follows a redirect whose head is odd elsewhere (C3, C5)`(line: String) async throws {
         let heads = Heads()

@@ -23,7 +23,8 @@ struct HeadLimitTests {
         let filler = String(repeating: "v", count: limit - 6)
         let text = "GET / HTTP/1.1\r\nHost: h\r\nX-A:  \(filler)"
         #expect(try parseRequest(text + "\r\n\r\n", limits: limits)?.fields[HTTPField.Name("X-A")!] == filler)
-        expectRefused(Array((text + "v\r\n\r\n").utf8), status: 431, saying: "headLimits.maxLineBytes \(limit)", limits: limits)
+        expectRefused(
+            Array((text + "v\r\n\r\n").utf8), status: 431, saying: "headLimits.maxLineBytes \(limit)", limits: limits)
     }
 
     @Test func `refuses a line of 64 KiB before its end has come (T16)`() {
@@ -40,7 +41,8 @@ struct HeadLimitTests {
         let text = requestText()
         #expect(try parseRequest(text, limits: HeadLimits(maxHeadBytes: text.utf8.count)) != nil)
         expectRefused(
-            Array(text.utf8), status: 431, saying: "headLimits.maxHeadBytes", limits: HeadLimits(maxHeadBytes: text.utf8.count - 1)
+            Array(text.utf8), status: 431, saying: "headLimits.maxHeadBytes",
+            limits: HeadLimits(maxHeadBytes: text.utf8.count - 1)
         )
     }
 
@@ -67,7 +69,10 @@ struct HeadLimitTests {
         #expect(HeadLimits(maxLineBytes: 0).objection?.contains("headLimits.maxLineBytes 0") == true)
         #expect(HeadLimits(maxLines: -1).objection?.contains("headLimits.maxLines -1") == true)
         #expect(HeadLimits(maxHeadBytes: 0).objection?.contains("headLimits.maxHeadBytes 0") == true)
-        for limits in [HeadLimits(maxLineBytes: -9), HeadLimits(maxHeadBytes: -9), HeadLimits(maxLineBytes: .min, maxHeadBytes: .min)] {
+        for limits in [
+            HeadLimits(maxLineBytes: -9), HeadLimits(maxHeadBytes: -9),
+            HeadLimits(maxLineBytes: .min, maxHeadBytes: .min),
+        ] {
             #expect(throws: HeadError.self) { _ = try parseRequest(requestText(), limits: limits) }
         }
     }

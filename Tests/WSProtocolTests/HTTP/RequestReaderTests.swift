@@ -234,11 +234,14 @@ struct RequestReaderTests {
 
     @Test(
         arguments: [
-            ("5\r\nhello\r\n5\r\nworld\r\n0\r\nA: b\r\n\r\n", "hellowor", true), ("8\r\nhellowor\r\n0\r\n", "hellowor", true),
+            ("5\r\nhello\r\n5\r\nworld\r\n0\r\nA: b\r\n\r\n", "hellowor", true),
+            ("8\r\nhellowor\r\n0\r\n", "hellowor", true),
             ("5\r\nhello\r\n0\r\n", "hello", true), ("FFFFFFFFFFFFFFF\r\nhello world", "hello wo", true),
             ("5\r\nhel", "hel", false), ("5;a=b\r\nhello\r\n3\r\nwor\r\n1\r\n", "hellowor", true),
         ])
-    func `leaves out what is beyond the limit, where it is told to (C3)`(text: String, content: String, isComplete: Bool) throws {
+    func `leaves out what is beyond the limit, where it is told to (C3)`(
+        text: String, content: String, isComplete: Bool
+    ) throws {
         let bytes = Array(text.utf8)
         for size in [bytes.count, 1] {
             var body = ChunkedBody(limit: 8, excess: .leftOut)

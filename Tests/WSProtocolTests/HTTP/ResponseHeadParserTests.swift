@@ -76,7 +76,8 @@ struct ResponseHeadParserTests {
 
     @Test func `refuses white space before the first field, and folds beyond a line's limit`() {
         for (lines, words) in [
-            (" a\r\nX: y", "before the first field"), ("X: " + String(repeating: "y", count: 40) + "\r\n z", "maxLineBytes 40"),
+            (" a\r\nX: y", "before the first field"),
+            ("X: " + String(repeating: "y", count: 40) + "\r\n z", "maxLineBytes 40"),
         ] {
             var parser = ResponseHeadParser(limits: HeadLimits(maxLineBytes: 40))
             let error = #expect(throws: HeadError.self) {
@@ -92,7 +93,10 @@ struct ResponseHeadParserTests {
     static let odd: [(String, String, HTTPFields)] = [
         ("X: \(String(repeating: "y", count: 9000))\r\nA: b", "headLimits.maxLineBytes 8192", [named("A"): "b"]),
         ("X: \(String(repeating: "y", count: 9000))\r\n z\r\nA: b", "headLimits.maxLineBytes 8192", [named("A"): "b"]),
-        ("X: y\r\n \(String(repeating: "z", count: 8190))\r\n z\r\nA: b", "headLimits.maxLineBytes 8192", [named("A"): "b"]),
+        (
+            "X: y\r\n \(String(repeating: "z", count: 8190))\r\n z\r\nA: b", "headLimits.maxLineBytes 8192",
+            [named("A"): "b"]
+        ),
         (" folded\r\n again\r\nA: b", "before the first field", [named("A"): "b"]),
         ("A : b\r\nC\t \t: d", "before the colon|and its colon", [named("A"): "b", named("C"): "d"]),
         ("A: b\nC: d", "line feed", [named("A"): "b", named("C"): "d"]),
@@ -171,7 +175,10 @@ struct ResponseHeadParserTests {
         var parser = ResponseHeadParser(limits: HeadLimits(maxHeadBytes: 100), isForgiving: true)
         let head = try #require(try parser.parse(Array(long.utf8)).head)
         #expect(head.status == 403 && head.isCut)
-        for line in ["HTTP/1.1 4x3 No", "HTTP/2.0 403 No", "HTTP/1.1 101 " + String(repeating: "x", count: 9000), "HTTP/1.1 101 O\u{1}K"] {
+        for line in [
+            "HTTP/1.1 4x3 No", "HTTP/2.0 403 No", "HTTP/1.1 101 " + String(repeating: "x", count: 9000),
+            "HTTP/1.1 101 O\u{1}K",
+        ] {
             var parser = ResponseHeadParser(isForgiving: true)
             #expect(throws: HeadError.self) { _ = try parser.parse(Array((line + "\r\n\r\n").utf8)) }
         }
@@ -182,7 +189,8 @@ struct ResponseHeadParserTests {
         _ = try parser.parse(Array("HTTP/1.1 40".utf8))
         #expect(parser.begun == nil)
         _ = try parser.parse(Array("3 No\r\nA: b\r\nC".utf8))
-        #expect(parser.begun?.status == 403 && parser.begun?.isCut == true && parser.begun?.fields == [fieldName("A"): "b"])
+        #expect(
+            parser.begun?.status == 403 && parser.begun?.isCut == true && parser.begun?.fields == [fieldName("A"): "b"])
         _ = try parser.parse(Array(": d\r\n e".utf8))
         #expect(parser.begun?.fields == [fieldName("A"): "b"])
         #expect(parser.begun?.fault?.message.contains("before its empty line") == true)

@@ -90,7 +90,8 @@ struct ObservedServerTests {
         }
     }
 
-    @Test func `logs a URL with its host and without its user, and what is no path as it came (S7) (S13)`() async throws {
+    @Test func `logs a URL with its host and without its user, and what is no path as it came (S7) (S13)`() async throws
+    {
         let (log, access) = (Probe<String>(), Probe<AccessRecord>())
         try await ServerHarness.with(Self.options(log, access)) { harness in
             for target in ["http://u:secret@a.example/x@y?secret", "*", "foo?secret", "u:secret@a.example:80"] {
@@ -100,7 +101,9 @@ struct ObservedServerTests {
             await socket.close()
             #expect(await eventually { access.count == 5 })
             #expect(
-                access.values.map(\.path) == ["http://a.example/x@y", "*", "foo", "a.example:80", "http://a.example:8/chat"])
+                access.values.map(\.path) == [
+                    "http://a.example/x@y", "*", "foo", "a.example:80", "http://a.example:8/chat",
+                ])
             #expect(!log.values.joined().contains("secret") && log.values[0].contains(" path=http://a.example/x@y "))
         }
     }

@@ -29,7 +29,8 @@ import WSServer
 
     static let answered: [(String, Int, String)] = [
         (request("GET /hello/a%20b?c=d"), 200, "hello a b c=d"),
-        (request("GET http://127.0.0.1/hello/x"), 200, "hello x "), (request("GET HTTP://Other:8/hello/x?y"), 200, "hello x y"),
+        (request("GET http://127.0.0.1/hello/x"), 200, "hello x "),
+        (request("GET HTTP://Other:8/hello/x?y"), 200, "hello x y"),
         (request("GET http://[::1/hello/x"), 400, "path"), (request("GET http://u:p@other/hello/x"), 400, "path"),
         (request("GET https://other/hello/x"), 421, "TLS"), (request("GET ftp://other/hello/x"), 400, "path"),
         (request("GET *"), 400, "OPTIONS"), (request("GET foo"), 400, "path"), (request("GET ?x"), 400, "path"),

@@ -4,7 +4,8 @@ internal import WSServer
 enum LimitSettings {
     static let names = [
         "messageSize", "frameSize", "fragments", "inboundMessages", "inboundBytes", "outboundBytes", "bodySize",
-        "requestsPerConnection", "connections", "connectionsPerPeer", "handshakes", "backlog", "headLine", "headLines", "headSize",
+        "requestsPerConnection", "connections", "connectionsPerPeer", "handshakes", "backlog", "headLine", "headLines",
+        "headSize",
     ]
 
     private static let count = 1...Int(Int32.max)
