@@ -23,6 +23,9 @@ public struct ConnectOptions: Sendable {
     public var writeIdleTimeout: Duration?
     /// Further header fields of the request. Those that the handshake itself sends are refused.
     public var headers: HTTPFields
+    /// How much of the head of an answer is read, the server's and a proxy's; default: lines of 8 KiB, 100 of them, and 64 KiB in
+    /// all. A 101 beyond that is refused; of any other answer what is beyond is left out.
+    public var headLimits = HeadLimits()
     /// Subprotocols to offer, most wanted first (RFC 6455 section 1.9).
     public var protocols: [String]
     /// What `Host` says (RFC 9110 section 7.2); default: the URL's host and port. For one server of several behind one

@@ -9,3 +9,4 @@
 @_exported public import enum HansomTransport.TLSVersion
 @_exported public import struct WSProtocol.CompressionOffer
 @_exported public import struct WSProtocol.CompressionOptions
+@_exported public import struct WSProtocol.HeadLimits

@@ -32,6 +32,7 @@ extension WebSocket {
         if let owner, !owner.isAlive { throw .ownerEnded }
         if Task.isCancelled { throw .connectCancelled }
         try options.timing.check()
+        if let objection = options.headLimits.objection { throw WebSocketError(.invalidConfiguration, objection) }
         let scheduler = options.scheduler ?? Scheduler.current ?? SchedulerGroup.shared.next()
         let dialer = try make(scheduler)
         let task = Task(executorPreference: scheduler) { () async -> Result<WebSocket, WebSocketError> in

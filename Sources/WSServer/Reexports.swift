@@ -10,6 +10,7 @@
 @_exported public import struct HansomTransport.TLSServerOptions
 @_exported public import enum HansomTransport.TLSVersion
 @_exported public import struct WSProtocol.CompressionOptions
+@_exported public import struct WSProtocol.HeadLimits
 @_exported public import enum WSProtocol.OriginPolicy
 @_exported public import struct WSProtocol.RequestHead
 @_exported public import enum WSProtocol.SubprotocolPolicy

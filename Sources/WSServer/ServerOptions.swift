@@ -59,6 +59,9 @@ public struct ServerOptions: Sendable {
     public var maxRequestsPerConnection = 1000
     /// Bytes of a request's body; default 64 KiB. More is answered with 413.
     public var maxBodySize = 64 << 10
+    /// How much of the head of a request is read; default: lines of 8 KiB, 100 of them, and 64 KiB in all. More is answered with
+    /// 431, or 414 for the request line. The trailers of a body have the same bounds.
+    public var headLimits = HeadLimits()
     /// How long TLS and the HTTP head may take together; default 10 s. A later head on the same connection, from its first
     /// byte on, and a body have as much each.
     public var handshakeTimeout: Duration = .seconds(10)
@@ -140,7 +143,7 @@ public struct ServerOptions: Sendable {
         for (name, time) in times where time <= .zero {
             throw WebSocketError(.invalidConfiguration, "\(name) \(time); more than none is needed")
         }
-        if let objection = drain.objection ?? compression?.objection ?? origins.objection ?? subprotocols.objection {
+        if let objection = drain.objection ?? compression?.objection ?? headLimits.objection ?? origins.objection ?? subprotocols.objection {
             throw WebSocketError(.invalidConfiguration, objection)
         }
         _ = try hosts()

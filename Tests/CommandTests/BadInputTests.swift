@@ -62,6 +62,9 @@ struct BadInputTests {
         (["bench", "echo", "ws://127.0.0.1/", "--seconds", "-1"], "--seconds"),
         (["autobahn", "ws://127.0.0.1/", "--agent", "a b"], "--agent"),
         (["autobahn", "ws://127.0.0.1/", "--max-fragments", "0"], "--max-fragments"),
+        (["connect", "ws://127.0.0.1/", "--max-head-line", "0"], "--max-head-line"),
+        (["serve", "echo", "--max-head-lines", "-1"], "--max-head-lines"),
+        (["serve", "echo", "--max-head-size", "99999999999"], "--max-head-size"),
         (["nonsense"], "nonsense"),
     ])
     func `refuses what the command line may not say`(arguments: [String], part: String) async throws {

@@ -121,7 +121,18 @@ package final class SocketStream: LentStream, DescriptorObserver {
     /// What became of the connection attempt that made the socket writable: throws if it failed.
     package func checkConnected() throws(SystemError) {
         guard isOpen else { throw SystemError(call: "connect", errno: EBADF) }
-        try Socket.checkConnected(descriptor)
+        do throws(SystemError) {
+            try Socket.checkConnected(descriptor)
+        } catch {
+            // It was connected, and is reset already. What the peer said before that can still be read.
+            guard error.errno == ECONNRESET, holdsBytes else { throw error }
+        }
+    }
+
+    private var holdsBytes: Bool {
+        var byte: UInt8 = 0
+        // Safety: one byte is written, during the call.
+        return unsafe recv(descriptor, &byte, 1, Int32(MSG_PEEK)) > 0
     }
 
     package func closeWrite() {

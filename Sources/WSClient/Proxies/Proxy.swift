@@ -82,9 +82,9 @@ public struct Proxy: Sendable, Hashable {
     var place: WebSocketError.Place { .init(host: host, port: port) }
 
     /// How the way to `server` is asked for.
-    func tunnel(to server: WebSocketError.Place) -> any Tunnel {
+    func tunnel(to server: WebSocketError.Place, _ limits: HeadLimits = .init()) -> any Tunnel {
         switch kind {
-        case .http, .https: HTTPTunnel(to: server, through: self)
+        case .http, .https: HTTPTunnel(to: server, through: self, limits)
         case .socks5: SOCKSTunnel(to: server, credentials: credentials)
         }
     }

@@ -43,9 +43,10 @@ struct Hop: Sendable {
         url.unixPath.map { .init(host: $0, port: nil) } ?? .init(host: url.localHost, port: url.port)
     }
 
-    /// Where an answer leads, if it is a redirect.
+    /// Where an answer leads, if it is a redirect. One that names several places leads nowhere.
     static func location(of response: ResponseHead) -> String? {
-        redirectStatuses.contains(response.status) ? response.fields[.location] : nil
+        let places = Set(response.fields[values: .location])
+        return redirectStatuses.contains(response.status) && places.count == 1 ? places.first : nil
     }
 
     /// The request that a redirect asks for. User and password in `location` are ignored: they would be the server's.

@@ -12,7 +12,8 @@ public struct AccessRecord: Sendable, Hashable {
     public internal(set) var clientAddress: SocketAddress?
     /// The request's method, its path as it came, and the version of HTTP.
     public internal(set) var method = ""
-    /// The path as it came, percent-encoded, without the query.
+    /// The path as it came, percent-encoded, without the query; what else the target was, if it was no path: a URL is logged
+    /// with its host, and without its user.
     public internal(set) var path = ""
     /// The answer's status; 101 for a connection, 0 where TLS failed and there was nothing to answer.
     public internal(set) var status = 0

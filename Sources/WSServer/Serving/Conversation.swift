@@ -79,7 +79,7 @@ final class Conversation: @unchecked Sendable {
         self.books = books
         socket = stream as? SocketStream
         visit = books.visit(from: peer)
-        reader = RequestReader(maxBodyBytes: settings.options.maxBodySize)
+        reader = RequestReader(limits: settings.options.headLimits, maxBodyBytes: settings.options.maxBodySize)
         reader.receive(received)
         driver = unsafe StreamDriver(
             stream, buffer: TransportResources.of(scheduler).readBuffer, phase: .handshake)

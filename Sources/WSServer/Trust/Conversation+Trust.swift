@@ -63,7 +63,7 @@ extension Conversation {
     func checkHost(of request: IncomingRequest) throws(Ending) {
         guard let hosts = settings.hosts else { return }
         let isTLS = tls != nil || isSecureAtProxy
-        let origin = externalOrigin ?? ServerHandshake.requestOrigin(request.head.fields, isTLS: isTLS)
+        let origin = externalOrigin ?? ServerHandshake.requestOrigin(request.head, isTLS: isTLS)
         if let origin, hosts.allow(origin) { return }
         let name = origin.map { "\($0)" } ?? "a request without a host"
         throw .refused(

@@ -34,6 +34,8 @@ struct Connect: AsyncParsableCommand {
 
     @OptionGroup(title: "Handshake") var handshake: HandshakeArguments
 
+    @OptionGroup(title: "Handshake") var head: HeadLimitArguments
+
     @OptionGroup(title: "TLS") var trust: TrustOptions
 
     @OptionGroup(title: "TLS") var identity: IdentityArguments
@@ -46,6 +48,7 @@ struct Connect: AsyncParsableCommand {
             var options = ConnectOptions()
             talk.apply(to: &options)
             try handshake.apply(to: &options)
+            head.apply(to: &options.headLimits)
             options.tls = trust.tls
             options.tls.identity = identity.identity
             return options

@@ -55,6 +55,7 @@ struct ServeOptions: ParsableArguments {
             "Answer only requests for this host, such as example.com, localhost:8080 or *.example.com; may be repeated. (default: any)",
             valueName: "host"))
     var allowedHosts: [String] = []
+    @OptionGroup var head: HeadLimitArguments
 
     @Flag(help: "Compress messages for clients that offer it (permessage-deflate).")
     var deflate = false
@@ -107,6 +108,7 @@ struct ServeOptions: ParsableArguments {
         if let schedulers { settings.schedulers = schedulers }
         if let messageSize { settings.options.limits.messageSize = messageSize }
         if let fragments { settings.options.limits.fragments = fragments }
+        head.apply(to: &settings.options.headLimits)
         if let connections { settings.options.maxConnections = connections }
         if let handshakes { settings.options.maxHandshakes = handshakes }
         if let connectionsPerPeer { settings.options.maxConnectionsPerPeer = connectionsPerPeer }

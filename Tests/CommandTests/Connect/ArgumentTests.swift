@@ -12,10 +12,12 @@ struct ArgumentTests {
     @Test func `turns the command line into options (C2)`() throws {
         let options = try options(
             "-H", "X-One:  1", "--header", "X-One: 2", "--origin", "https://a.example", "-s", "b", "--subprotocol", "a",
-            "--timeout", "3", "--ping-interval", "0.5", "--cert", "c.pem", "--key", "k.pem", "--ca", "a.pem")
+            "--timeout", "3", "--ping-interval", "0.5", "--cert", "c.pem", "--key", "k.pem", "--ca", "a.pem",
+            "--max-head-line", "16384", "--max-head-lines", "7", "--max-head-size", "100000")
         #expect(options.headers[values: .init("X-One")!] == ["1", "2"])
         #expect(options.headers[.origin] == "https://a.example")
         #expect(options.protocols == ["b", "a"])
+        #expect(options.headLimits == HeadLimits(maxLineBytes: 16384, maxLines: 7, maxHeadBytes: 100_000))
         #expect(options.connectTimeout == .seconds(3))
         #expect(options.pingInterval == .milliseconds(500))
         #expect(options.tls.identity == .files(certificateChain: "c.pem", privateKey: "k.pem"))
@@ -28,7 +30,7 @@ struct ArgumentTests {
         #expect(options.pingInterval == defaults.pingInterval)
         #expect(options.proxy == .environment)
         #expect(options.tls == defaults.tls)
-        #expect(options.headers.isEmpty)
+        #expect(options.headers.isEmpty && options.headLimits == HeadLimits())
     }
 
     @Test func `finds the key beside its certificate, and no proxy or ping if told so`() throws {

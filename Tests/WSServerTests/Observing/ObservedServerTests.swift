@@ -91,6 +91,24 @@ struct ObservedServerTests {
         }
     }
 
+    @Test func `logs a URL with its host and without its user, and what is no path as it came (S7) (S13)`() async throws
+    {
+        let (log, access) = (Probe<String>(), Probe<AccessRecord>())
+        try await ServerHarness.with(Self.options(log, access)) { harness in
+            for target in ["http://u:secret@a.example/x@y?secret", "*", "foo?secret", "u:secret@a.example:80"] {
+                _ = try await harness.answer(to: Handshakes.request(target))
+            }
+            let socket = try await harness.rawUpgraded("http://a.example:8/chat?token=secret")
+            await socket.close()
+            #expect(await eventually { access.count == 5 })
+            #expect(
+                access.values.map(\.path) == [
+                    "http://a.example/x@y", "*", "foo", "a.example:80", "http://a.example:8/chat",
+                ])
+            #expect(!log.values.joined().contains("secret") && log.values[0].contains(" path=http://a.example/x@y "))
+        }
+    }
+
     @Test func `logs so many lines a second and the number of the rest (S13)`() async throws {
         let (log, access, time) = (Probe<String>(), Probe<AccessRecord>(), ManualTime())
         try await ServerHarness.with(Self.options(log, access), time: time) { harness in

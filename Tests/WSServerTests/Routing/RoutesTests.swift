@@ -31,7 +31,12 @@ import Testing
     static let answered: [(String, Int, String)] = [
         (request("GET /hello/a%20b?c=d"), 200, "hello a b c=d"),
         (request("GET http://127.0.0.1/hello/x"), 200, "hello x "),
-        (request("GET http://other/hello/x"), 400, "Host"),
+        (request("GET HTTP://Other:8/hello/x?y"), 200, "hello x y"),
+        (request("GET http://[::1/hello/x"), 400, "path"), (request("GET http://u:p@other/hello/x"), 400, "path"),
+        (request("GET https://other/hello/x"), 421, "TLS"), (request("GET ftp://other/hello/x"), 400, "path"),
+        (request("GET *"), 400, "OPTIONS"), (request("GET foo"), 400, "path"), (request("GET ?x"), 400, "path"),
+        (request("GET a.example:80"), 400, "CONNECT"), (request("CONNECT a.example:80"), 501, "no proxy"),
+        (request("CONNECT /hello/x"), 400, "host and port"),
         (request("POST /echo", ["Content-Length: 4"], body: "abcd"), 201, "abcd"),
         (request("POST /echo", ["Transfer-Encoding: chunked"], body: "4\r\nabcd\r\n0\r\n\r\n"), 201, "abcd"),
         (request("POST /echo"), 201, ""),
@@ -41,7 +46,7 @@ import Testing
         (request("GET /ws/a"), 426, "websocket"),
         (request("GET /both"), 200, "isUpgrade false"),
         (request("GET /hello/../x"), 400, "dots"), (request("GET /hello/%2e%2e"), 400, "dots"),
-        (request("GET /hello/%zz"), 400, ""), (request("OPTIONS *"), 400, ""),
+        (request("GET /hello/%zz"), 400, ""), (request("OPTIONS *"), 204, ""), (request("OPTIONS /hello/x"), 405, ""),
         (Handshakes.request("/hello/x"), 200, "hello x "),
     ]
 
