@@ -44,6 +44,8 @@ final class Acceptor: @unchecked Sendable {
     /// - Parameter identity: what reports call it.
     func start(as identity: ProcessIdentity) {
         self.identity = identity
+        // One that is closed already has nobody at its door.
+        doors = doors.filter { $0.endpoint.listener.beginUse() }
         load.onRoom(for: number) { [self] in scheduler.runLater { [self] in open() } }
         open()
     }
@@ -55,7 +57,10 @@ final class Acceptor: @unchecked Sendable {
         load.onRoom(for: number, nil)
         _ = load.exhaustionPassed(for: number)
         cancelRetry()
-        for door in doors { door.close(on: scheduler) }
+        for door in doors {
+            door.close(on: scheduler)
+            door.endpoint.listener.endUse()
+        }
         doors = []
         // Whom it was to let in, another may.
         load.wakeNext()
