@@ -34,8 +34,8 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
     @safe @exclusivity(unchecked) @usableFromInline var ready = JobQueue()
     /// What was last taken out of the inbox, and how much of it was done. What is left has its turn before the inbox is
     /// looked into again.
-    var posts: [Inbox.Item] = []
-    var postsDone = 0
+    @safe @exclusivity(unchecked) var posts: [Inbox.Item] = []
+    @safe @exclusivity(unchecked) var postsDone = 0
     @safe @exclusivity(unchecked) var alarms = AlarmHeap()
     var watches = WatchTable()
     var flushes: [(any EndOfTurnFlush)?] = []
