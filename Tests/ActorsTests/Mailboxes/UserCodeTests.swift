@@ -4,7 +4,7 @@ import Testing
 @testable import Actors
 
 /// Code of the user's that runs in the middle of what a mailbox does: it may send, end and forget whatever it likes.
-@Suite struct UserCodeTests {
+@Suite(.ownThread, .timeLimit(.minutes(1))) struct UserCodeTests {
     let world = World()
 
     /// A message that is counted while it lives, so that one that was overwritten or freed twice is noticed.

@@ -4,7 +4,7 @@ import Testing
 @testable import Actors
 
 /// What a process has of the task that spawned it.
-@Suite struct TaskLocalTests {
+@Suite(.ownThread, .timeLimit(.minutes(1))) struct TaskLocalTests {
     @TaskLocal static var request = "none"
 
     let world = World()

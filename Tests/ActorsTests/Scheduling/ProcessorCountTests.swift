@@ -2,7 +2,7 @@ import Testing
 
 @testable import Actors
 
-@Suite struct ProcessorCountTests {
+@Suite(.timeLimit(.minutes(1))) struct ProcessorCountTests {
     @Test(arguments: [
         (8, 0, nil, 8), (8, 3, nil, 3), (8, 8, 2.0, 2), (8, 8, 1.5, 2), (8, 8, 0.2, 1), (8, 2, 4.0, 2), (64, 64, 63.5, 64),
         (0, 0, nil, 1), (1, 0, 0.000_01, 1), (4, 9, 1e18, 4),

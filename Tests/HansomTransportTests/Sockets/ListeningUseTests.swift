@@ -3,7 +3,7 @@ import Testing
 
 import HansomTransport
 
-@Suite struct ListeningUseTests {
+@Suite(.timeLimit(.minutes(1))) struct ListeningUseTests {
     private func isOpen(_ descriptor: Int32) -> Bool { fcntl(descriptor, F_GETFD) != -1 }
 
     @Test func `who uses a listening socket keeps its descriptor open, however often it is closed (P27)`() throws {
