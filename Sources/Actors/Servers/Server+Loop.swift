@@ -146,11 +146,12 @@ extension Process {
     nonisolated func begin(linkedTo parent: ProcessCore?, _ label: String?, _ body: @escaping Body) {
         prepare(label, body)
         let number = parent.flatMap { $0.scheduler.isCurrent ? $0.linkBegun(to: core) : nil }
-        core.scheduler.run { [self] in
-            if let parent {
-                if let number { core.linkArrived(from: parent, number) } else { core.link(to: parent) }
-            }
-            onOwnThread { $0.start() }
+        let link = { @Sendable [core] in
+            guard let parent else { return }
+            if let number { core.linkArrived(from: parent, number) } else { core.link(to: parent) }
         }
+        guard core.scheduler.isCurrent else { return launchElsewhere(link) }
+        link()
+        onOwnThread { $0.start() }
     }
 }

@@ -9,6 +9,8 @@ package final class ListeningSocket: Sendable {
     /// The bound address, with the real port.
     package let address: SocketAddress
     private let isOpen = Atomic<Bool>(true)
+    /// Who uses the descriptor: its owner, until that closes it, and who has asked with `beginUse`.
+    private let users = Atomic<Int>(1)
     /// The file of a Unix-domain socket.
     private let file: File?
 
@@ -80,7 +82,11 @@ package final class ListeningSocket: Sendable {
         file = nil
     }
 
-    deinit { close() }
+    deinit {
+        close()
+        // Who used it and is gone without a word uses it no more.
+        if users.load(ordering: .acquiring) > 0 { Socket.close(descriptor) }
+    }
 
     /// Whether somebody waits to be accepted.
     package var isAwaited: Bool {
@@ -91,10 +97,29 @@ package final class ListeningSocket: Sendable {
 
     /// Closes the socket; harmless when repeated. A Unix-domain socket's file is removed, unless another server has put
     /// its own there since.
+    ///
+    /// Whoever uses the descriptor keeps it open until the end of that, since its number may be another's at once when it is
+    /// closed.
     package func close() {
         guard isOpen.exchange(false, ordering: .acquiringAndReleasing) else { return }
         if let file, file == File(socketAt: address.host) { _ = unsafe unlink(address.host) }
-        Socket.close(descriptor)
+        endUse()
+    }
+
+    /// From now on, until `endUse`, the descriptor is this socket's, also if somebody closes it. False when it is closed.
+    package func beginUse() -> Bool {
+        var seen = users.load(ordering: .acquiring)
+        while seen > 0, isOpen.load(ordering: .acquiring) {
+            let result = users.compareExchange(expected: seen, desired: seen + 1, ordering: .acquiringAndReleasing)
+            if result.exchanged { return true }
+            seen = result.original
+        }
+        return false
+    }
+
+    /// The caller touches the descriptor no more.
+    package func endUse() {
+        if users.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 { Socket.close(descriptor) }
     }
 
     /// Removes a socket file that nobody listens on any more: what a killed server leaves behind.

@@ -2,7 +2,7 @@ package import Actors
 internal import CHansomSystem
 internal import Glibc
 
-/// Turns host names into addresses, on the blocking pool.
+/// Turns host names into addresses, on threads that may block.
 package enum Resolver {
     /// A name that could not be resolved.
     package struct Failure: Error, Sendable {

@@ -37,7 +37,7 @@ extension Dialer {
     private func resolve(
         _ host: String, _ port: UInt16
     ) async throws(WebSocketError) -> Result<[SocketAddress], HansomTransport.Resolver.Failure> {
-        let (pool, resolver) = (scheduler.blockingPool, options.resolver)
+        let (pool, resolver) = (scheduler.resolverPool, options.resolver)
         return try await elsewhere {
             do {
                 if let resolver { return .success(try await resolver(host, Int(port))) }

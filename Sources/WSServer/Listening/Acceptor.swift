@@ -53,6 +53,8 @@ final class Acceptor: @unchecked Sendable {
     func start(as identity: ProcessIdentity, onBreakage: @escaping (SystemError) -> Void) {
         self.identity = identity
         self.onBreakage = onBreakage
+        // One that is closed already has nobody at its door.
+        doors = doors.filter { $0.endpoint.listener.beginUse() }
         load.onRoom(for: number) { [self] in scheduler.runLater { [self] in open() } }
         open()
     }
@@ -66,7 +68,10 @@ final class Acceptor: @unchecked Sendable {
         cancelRetry()
         cancelSearch()
         onBreakage = nil
-        for door in doors { door.close(on: scheduler) }
+        for door in doors {
+            door.close(on: scheduler)
+            door.endpoint.listener.endUse()
+        }
         doors = []
         // Whom it was to let in, another may.
         load.wakeNext()

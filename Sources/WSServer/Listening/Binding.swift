@@ -56,7 +56,7 @@ struct Binding {
         }
         let addresses: [SocketAddress]
         do {
-            addresses = try await Resolver.resolve(host, port: number, on: options.schedulers.blockingPool)
+            addresses = try await Resolver.resolve(host, port: number, on: options.schedulers.resolverPool)
         } catch {
             throw WebSocketError(.resolution, "cannot resolve \(host): \(error.reason)", phase: .resolution)
         }
