@@ -47,7 +47,7 @@ extension Conversation {
     ) async throws(Ending) -> WebSocket? {
         let method = request.head.method
         let responder = resource.responder(for: method)
-        if let service = resource.webSocket, method == .get, seen.isUpgrade || responder == nil {
+        if let service = resource.webSocket, method == .get, request.head.asksForWebSocket || responder == nil {
             return try await open(request, seen, service)
         }
         guard let responder else {
