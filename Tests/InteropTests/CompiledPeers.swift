@@ -21,9 +21,10 @@ struct CompiledPeers: Sendable {
                 "cc", "-O1", "-Wall", "-Wextra", "-Werror", source("lws_\(end).c"), "-lwebsockets", "-o",
                 path("lws_\(end)"),
             ])
-            // Debian's packages of Go lie in a path of their own, from the time before modules.
+            // Debian's packages of Go lie in a path of their own, from the time before modules. Its cache: a home is not
+            // everybody's to write to.
             try await compile([
-                "GO111MODULE=off", "GOPATH=/usr/share/gocode", "go", "build", "-o", path("gorilla_\(end)"),
+                "GO111MODULE=off", "GOPATH=/usr/share/gocode", "GOCACHE=\(path("go-cache"))", "go", "build", "-o", path("gorilla_\(end)"),
                 source("gorilla/\(end).go"),
             ])
         }

@@ -1,4 +1,5 @@
 import Foundation
+import HansomTesting
 import HansomTransport
 import SocketTesting
 import Testing
@@ -78,6 +79,9 @@ struct RealPart: Sendable {
         return try await run(
             { directory, port in
                 let options = identity == nil ? "" : " ssl"
+                let listening = Machine.loopbackHosts.map { host in
+                    "listen \(host.contains(":") ? "[\(host)]" : host):\(port)\(options);"
+                }
                 let kinds = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
                 let scratch = kinds.map { "\($0)_temp_path \(directory)/\($0);" }.joined(separator: " ")
                 let configuration = """
@@ -86,7 +90,7 @@ struct RealPart: Sendable {
                     http {
                         access_log off; \(scratch)
                         map $http_upgrade $connection_upgrade { default upgrade; '' close; }
-                        server { listen 127.0.0.1:\(port)\(options); listen [::1]:\(port)\(options); \(tls) \(server) }
+                        server { \(listening.joined(separator: " ")) \(tls) \(server) }
                     }
                     """
                 let file = try write(configuration, to: "\(directory)/nginx.conf")

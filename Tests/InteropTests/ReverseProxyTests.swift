@@ -1,3 +1,4 @@
+import HansomTesting
 import SocketTesting
 import Testing
 import WSClient
@@ -33,7 +34,7 @@ import WSClient
         try await EchoServer.run(server) { port in
             try await RealPart.nginx(RealPart.passing(to: port), identity: identity) { nginx in
                 let options = try await Self.options(isSecure: isSecure)
-                for host in ["127.0.0.1", "[::1]", "localhost"] {
+                for host in ["127.0.0.1", "localhost"] + (Machine.hasIPv6 ? ["[::1]"] : []) {
                     let scheme = isSecure ? "wss" : "ws"
                     try await Self.converse(at: "\(scheme)://\(host):\(nginx.port)/", options)
                 }

@@ -9,7 +9,7 @@ func fuzzCookies(_ input: [UInt8]) {
     let text = String(decoding: choices.remaining(), as: UTF8.self)
     switch kind {
     case 0: setCookie(text)
-    case 1: _ = CookieDate.seconds(text)
+    case 1: _ = HTTPDate.seconds(text)
     case 2:
         guard let delay = RetryAfter.delay(text, now: 1_700_000_000) else { return }
         require(delay >= .zero, "a wait of \(delay)")

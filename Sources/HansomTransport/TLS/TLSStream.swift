@@ -129,6 +129,8 @@ package final class TLSStream: ByteStream {
     ///
     /// If the last write found no room and is not taken up again, `close_notify` is not sent: a record was cut off, and
     /// the peer shall see that.
+    package func boundUnsent(to count: Int) { lower.boundUnsent(to: count) }
+
     package func closeWrite() {
         guard case .open(let session) = phase else {
             if case .closed = phase { return }

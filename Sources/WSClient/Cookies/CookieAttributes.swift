@@ -1,3 +1,5 @@
+internal import WSProtocol
+
 /// What a `Set-Cookie` field says about its cookie (RFC 6265 sections 5.2.1 to 5.2.5). The last of a kind counts.
 struct CookieAttributes {
     private(set) var domain: String?
@@ -9,7 +11,7 @@ struct CookieAttributes {
         var maxAge: Int64?
         for (name, value) in pairs {
             switch name.lowercased() {
-            case "expires": expires = CookieDate.seconds(value) ?? expires
+            case "expires": expires = HTTPDate.seconds(value) ?? expires
             case "max-age": maxAge = CookieAttributes.maxAge(value) ?? maxAge
             case "domain": domain = CookieAttributes.domain(value) ?? domain
             case "path": path = value.utf8.first == UInt8(ascii: "/") ? value : nil

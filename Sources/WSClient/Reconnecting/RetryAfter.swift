@@ -1,3 +1,5 @@
+internal import WSProtocol
+
 /// The value of `Retry-After` (RFC 9110 section 10.2.3).
 enum RetryAfter {
     /// More digits than any wait that would be honoured.
@@ -13,6 +15,6 @@ enum RetryAfter {
             return .seconds(seconds)
         }
         // The three forms of an HTTP date are among those that cookies come with.
-        return CookieDate.seconds(value).map { .seconds(max($0 - now, 0)) }
+        return HTTPDate.seconds(value).map { .seconds(max($0 - now, 0)) }
     }
 }

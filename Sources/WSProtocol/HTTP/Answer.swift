@@ -5,14 +5,17 @@ package struct Answer: Sendable {
     package var status: Int
     package var fields: HTTPFields
     package var body: [UInt8]
+    /// How long the content is, where it is sent piece by piece behind these bytes; `nil`: `body` is all of it.
+    package var length: Int?
 
     /// What the encoder says itself.
     private static let ownNames: Set<HTTPField.Name> = [.contentLength, .transferEncoding, .connection]
 
-    package init(status: Int, fields: HTTPFields, body: [UInt8]) {
+    package init(status: Int, fields: HTTPFields, body: [UInt8], length: Int? = nil) {
         self.status = status
         self.fields = fields
         self.body = body
+        self.length = length
     }
 
     package init(_ refusal: Refusal) {
@@ -26,7 +29,7 @@ package struct Answer: Sendable {
     ///   - keepsAlive: whether another request may follow.
     package func bytes(isToHead: Bool, keepsAlive: Bool) -> [UInt8] {
         var all = fields.filter { !Self.ownNames.contains($0.name) }
-        if hasContent { all.append(HTTPField(name: .contentLength, value: String(body.count))) }
+        if hasContent { all.append(HTTPField(name: .contentLength, value: String(length ?? body.count))) }
         let options = (keepsAlive ? [] : ["close"]) + (all.contains { $0.name == .upgrade } ? ["Upgrade"] : [])
         if !options.isEmpty { all.append(HTTPField(name: .connection, value: options.joined(separator: ", "))) }
         let head = ResponseHead(status: status, fields: HTTPFields(all))
@@ -34,5 +37,5 @@ package struct Answer: Sendable {
     }
 
     /// Neither 204 nor 304 has any (RFC 9110 sections 15.3.5 and 15.4.5).
-    private var hasContent: Bool { status != 204 && status != 304 }
+    package var hasContent: Bool { status != 204 && status != 304 }
 }

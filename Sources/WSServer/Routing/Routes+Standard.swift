@@ -32,22 +32,24 @@ extension Routes {
             })
     }
 
-    /// Answers GET with a file, which is read at each request, off the schedulers.
+    /// Answers GET and HEAD with a file, as it is at each request.
+    ///
+    /// It is read off the schedulers, 64 KiB at a time, as the peer takes it; a peer that takes nothing for `writeTimeout` is cut.
+    /// The answer has `ETag` and `Last-Modified`, conditions get 304 or 412, and one range of bytes is answered with 206 (RFC
+    /// 9110 sections 13 and 14).
     ///
     /// - Parameters:
     ///   - path: where it stands on the server.
-    ///   - file: its path on this machine. A file that is not there is answered with 404.
+    ///   - file: its path on this machine. A file that is not there is answered with 404, what is no ordinary file with 500.
     ///   - contentType: default: by the ending of its name.
-    ///   - maxSize: a longer file is not sent, but answered with 500; default 1 MiB.
-    public mutating func file(
-        _ path: String, at file: String, contentType: String? = nil, maxSize: Int = 1 << 20
-    ) {
+    ///   - maxSize: a longer file, in bytes, is not sent, but answered with 500; default `nil`: any is sent.
+    public mutating func file(_ path: String, at file: String, contentType: String? = nil, maxSize: Int? = nil) {
         let type = contentType ?? ContentTypes.type(ofFile: file)
-        get(path) { _ in
-            guard let bytes = try await FileReading.read(file, atMost: maxSize) else {
+        get(path) { request in
+            guard let opened = try await ServedFile.open(file, atMost: maxSize) else {
                 return ServerResponse(status: .notFound, text: "not found\n")
             }
-            return ServerResponse(headers: [.contentType: type], body: bytes)
+            return opened.response(to: request, contentType: type)
         }
     }
 }

@@ -6,6 +6,7 @@ public struct ServerResponse: Sendable {
     /// The one or the other.
     enum Content: Sendable {
         case body([UInt8])
+        case pieces(AnswerPieces)
         case upgrade(ServerSettings.Handling, RouteOptions)
     }
 
@@ -16,7 +17,7 @@ public struct ServerResponse: Sendable {
     public var headers: HTTPFields
     var content: Content
 
-    /// The content; empty for a WebSocket.
+    /// The content; empty for a WebSocket, and for what is sent piece by piece.
     public var body: [UInt8] {
         get { if case .body(let bytes) = content { bytes } else { [] } }
         set { content = .body(newValue) }
@@ -59,9 +60,28 @@ public struct ServerResponse: Sendable {
         ServerResponse(upgrade: .perMessage(handler), options)
     }
 
+    /// An answer whose content is fetched while it is sent.
+    init(status: HTTPResponse.Status, headers: HTTPFields, pieces: AnswerPieces) {
+        self.status = status
+        self.headers = headers
+        content = .pieces(pieces)
+    }
+
     private init(upgrade handling: ServerSettings.Handling, _ options: RouteOptions) {
         status = .switchingProtocols
         headers = [:]
         content = .upgrade(handling, options)
     }
+}
+
+/// Content of an answer that is fetched piece by piece, as the peer takes it, so that no more than one piece is in memory.
+struct AnswerPieces: Sendable {
+    /// The most of one piece.
+    static let size = 64 << 10
+
+    /// How many bytes there are in all.
+    let length: Int
+    /// The bytes from an offset on, so many at the most and at least one. What it throws ends the connection: the length
+    /// was promised.
+    let piece: @Sendable (_ offset: Int, _ count: Int) async throws -> [UInt8]
 }

@@ -140,8 +140,12 @@ extension Conversation {
         let keepsAlive =
             mayGoOn && request.mayKeepAlive && (isBodyRead || !request.hasBody) && !asksForEnd && !isStopping
             && requestCount < settings.options.maxRequestsPerConnection
-        let answer = Answer(status: response.status.code, fields: response.headers, body: response.body)
-        try await write(answer, keepsAlive: keepsAlive)
+        if case .pieces(let pieces) = response.content {
+            try await write(response, pieces, keepsAlive: keepsAlive)
+        } else {
+            let answer = Answer(status: response.status.code, fields: response.headers, body: response.body)
+            try await write(answer, keepsAlive: keepsAlive)
+        }
         if !keepsAlive { throw .over }
     }
 
@@ -151,22 +155,57 @@ extension Conversation {
     /// - Parameter reason: why it is a refusal of the server's own, for its log.
     func write(_ answer: Answer, keepsAlive: Bool, reason: String? = nil) async throws(Ending) {
         books.answered(answer.status, bytes: answer.body.count, reason, &visit)
+        try await send(dated(answer).bytes(isToHead: asksForHead, keepsAlive: keepsAlive))
+    }
+
+    private func dated(_ answer: Answer) -> Answer {
         var answer = answer
         if answer.fields[.date] == nil {
             answer.fields[.date] = CalendarTime(secondsSince1970: Int64(time(nil))).http
         }
-        try await send(answer.bytes(isToHead: asksForHead, keepsAlive: keepsAlive))
+        return answer
+    }
+
+    /// Answers with content that is fetched as the peer takes it.
+    ///
+    /// The next piece is fetched when there is room for it: a peer that takes nothing keeps none in memory.
+    private func write(_ response: ServerResponse, _ pieces: AnswerPieces, keepsAlive: Bool) async throws(Ending) {
+        let answer = Answer(status: response.status.code, fields: response.headers, body: [], length: pieces.length)
+        var sent = 0
+        defer { books.answered(answer.status, bytes: sent, nil, &visit) }
+        driver.stream.boundUnsent(to: AnswerPieces.size)
+        try await send(dated(answer).bytes(isToHead: asksForHead, keepsAlive: keepsAlive))
+        while sent < pieces.length, !asksForHead {
+            try await sending { driver throws(WebSocketError) in try await driver.waitUntilWritable() }
+            let piece = try await fetch(pieces, at: sent)
+            try await send(piece)
+            sent += piece.count
+        }
+    }
+
+    private func fetch(_ pieces: AnswerPieces, at offset: Int) async throws(Ending) -> [UInt8] {
+        limit(nil, "")
+        do {
+            return try await pieces.piece(offset, min(AnswerPieces.size, pieces.length - offset))
+        } catch {
+            // The length was promised: nothing but the end of the connection can say that this is not all.
+            throw .lost(WebSocketError(.connectionLost, "the content of an answer ended early: \(error)", phase: .handshake))
+        }
     }
 
     /// Writes; a peer that takes nothing for `writeTimeout` is cut.
     func send(_ bytes: [UInt8]) async throws(Ending) {
+        try await sending { driver throws(WebSocketError) in try await driver.write(bytes) }
+    }
+
+    private func sending(_ step: (StreamDriver) async throws(WebSocketError) -> Void) async throws(Ending) {
         phase = .answering
         let time = settings.options.writeTimeout
         limit(time, "nothing was taken within \(time ?? .zero)")
         driver.onProgress = { [unowned self] in limit(time, "nothing was taken within \(time ?? .zero)") }
         defer { driver.onProgress = nil }
         do {
-            try await driver.write(bytes)
+            try await step(driver)
         } catch {
             throw .lost(error)
         }

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Actors
 
-@Suite struct CallTests {
+@Suite(.ownThread, .timeLimit(.minutes(1))) struct CallTests {
     enum Request: Sendable {
         case get(Reply<Int>)
         case keep(Reply<Int>)

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Actors
 
-@Suite struct IntrospectionTests {
+@Suite(.ownThread, .timeLimit(.minutes(1))) struct IntrospectionTests {
     let world = World()
     let log = Probe<String>()
 

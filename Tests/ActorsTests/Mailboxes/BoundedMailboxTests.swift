@@ -3,7 +3,7 @@ import Testing
 
 @testable import Actors
 
-@Suite struct BoundedMailboxTests {
+@Suite(.ownThread, .timeLimit(.minutes(1))) struct BoundedMailboxTests {
     let world = World()
 
     /// A process that does not look at its mailbox until it is let go, and then records all that is in it.

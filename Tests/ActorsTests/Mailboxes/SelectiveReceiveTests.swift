@@ -3,7 +3,7 @@ import Testing
 
 @testable import Actors
 
-@Suite struct SelectiveReceiveTests {
+@Suite(.ownThread, .timeLimit(.minutes(1))) struct SelectiveReceiveTests {
     let world = World()
     let got = Probe<Int?>()
 

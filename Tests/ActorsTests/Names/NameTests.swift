@@ -3,7 +3,7 @@ import Testing
 
 @testable import Actors
 
-@Suite struct NameTests {
+@Suite(.ownThread, .timeLimit(.minutes(1))) struct NameTests {
     let world = World()
     let log = Probe<String>()
 
@@ -75,7 +75,7 @@ import Testing
     }
 }
 
-@Suite struct GroupTests {
+@Suite(.ownThread, .timeLimit(.minutes(1))) struct GroupTests {
     let world = World()
     let log = Probe<String>()
 

@@ -60,7 +60,7 @@ struct Scripted: Server {
     }
 }
 
-@Suite struct ServerLifeTests {
+@Suite(.ownThread, .timeLimit(.minutes(1))) struct ServerLifeTests {
     let world = World()
     let log = Probe<String>()
 

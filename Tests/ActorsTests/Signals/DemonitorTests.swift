@@ -3,7 +3,7 @@ import Testing
 
 @testable import Actors
 
-@Suite struct DemonitorTests {
+@Suite(.ownThread, .timeLimit(.minutes(1))) struct DemonitorTests {
     let world = World()
     let log = Probe<String>()
 

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Actors
 
-@Suite struct LinkTests {
+@Suite(.ownThread, .timeLimit(.minutes(1))) struct LinkTests {
     let world = World()
     let log = Probe<String>()
 

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Actors
 
-@Suite struct TrapTests {
+@Suite(.ownThread, .timeLimit(.minutes(1))) struct TrapTests {
     let world = World()
     let log = Probe<String>()
 

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Actors
 
-@Suite struct SupervisorBehaviourTests {
+@Suite(.ownThread, .timeLimit(.minutes(1))) struct SupervisorBehaviourTests {
     let world = World()
     let log = Probe<String>()
     private let started = Probe<Process<Puppet>>()

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Actors
 
-@Suite struct ProcessTaskTests {
+@Suite(.ownThread, .timeLimit(.minutes(1))) struct ProcessTaskTests {
     @Test func `a task gives its value, or throws what it threw or why it ended (P22)`() async throws {
         try await withQuietGroup { group in
             let value = try await ProcessTask.spawn(on: group.next()) { 42 }.value

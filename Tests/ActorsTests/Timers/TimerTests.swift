@@ -3,7 +3,7 @@ import Testing
 
 @testable import Actors
 
-@Suite struct TimerTests {
+@Suite(.ownThread, .timeLimit(.minutes(1))) struct TimerTests {
     let world = World()
     let log = Probe<String>()
 

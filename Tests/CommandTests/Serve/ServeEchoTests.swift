@@ -1,4 +1,6 @@
+import Actors
 import Foundation
+import HansomTransport
 import Testing
 import WSClient
 
@@ -9,7 +11,10 @@ struct ServeEchoTests {
     func `says where it listens, and echoes`(options: [String]) async throws {
         let server = try CommandRun(arguments: ["serve", "echo", "--port", "0"] + options, input: nil)
         let url = try await server.address()
-        #expect(url.hasPrefix("ws://127.0.0.1:"))
+        // A name's first address is what this machine says it is.
+        let host = options.contains("localhost") ? "localhost" : "127.0.0.1"
+        let first = try await Resolver.resolve(host, port: 0, on: SchedulerGroup.shared.blockingPool).first
+        #expect(url.hasPrefix("ws://\(try #require(first).description.dropLast())"))
         try await expectEcho(url)
         server.signal(SIGTERM)
         let end = await server.finished()

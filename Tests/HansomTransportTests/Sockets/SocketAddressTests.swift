@@ -1,5 +1,6 @@
 import Actors
 import Glibc
+import HansomTesting
 import HansomTransport
 import Testing
 
@@ -42,7 +43,7 @@ import Testing
         #expect(Set([address, .unix(path: "/run/a.sock"), .unix(path: "/run/b.sock")]).count == 2)
     }
 
-    @Test(arguments: [AF_INET, AF_INET6, AF_UNIX])
+    @Test(arguments: Machine.streamFamilies)
     func `the kernel gives back the addresses of both ends`(family: Int32) async throws {
         let path = TemporaryPath()
         let listener = try ListeningSocket(.loopback(family, path: path.text))

@@ -265,7 +265,7 @@ final class SocketPair {
         close(ends[1])
     }
 
-    @Test(arguments: [AF_INET, AF_INET6, AF_UNIX])
+    @Test(arguments: Machine.streamFamilies)
     func `every byte arrives over a real socket between two schedulers`(family: Int32) async throws {
         let path = TemporaryPath()
         let listener = try ListeningSocket(.loopback(family, path: path.text))

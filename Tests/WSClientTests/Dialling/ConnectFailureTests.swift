@@ -16,7 +16,9 @@ import WSClient
     }
 
     private func connect(_ url: String, on schedulers: SchedulerGroup) async throws -> WebSocket {
-        try await WebSocket.connect(to: url, options: .init(scheduler: schedulers.schedulers[0]))
+        var options = ConnectOptions(scheduler: schedulers.schedulers[0])
+        options.proxy = .none
+        return try await WebSocket.connect(to: url, options: options)
     }
 
     private func expectNothingLeft(_ schedulers: SchedulerGroup, _ url: String) async {
@@ -67,7 +69,9 @@ import WSClient
 
     @Test(arguments: ["255.255.255.255", "224.0.0.1"])
     func `says that there is no way to an address that none leads to (C3)`(host: String) async throws {
-        let error = await failure { _ = try await WebSocket.connect(to: "ws://\(host):9/") }
+        var options = ConnectOptions()
+        options.proxy = .none
+        let error = await failure { _ = try await WebSocket.connect(to: "ws://\(host):9/", options: options) }
         #expect(error?.code == .unreachable, "\(String(describing: error))")
         #expect(error?.message.contains("\(host):9") == true)
         #expect(error?.phase == .connect)

@@ -11,6 +11,7 @@ import WSClient
     private func options(_ addresses: [SocketAddress], on schedulers: SchedulerGroup) -> ConnectOptions {
         var options = ConnectOptions(scheduler: schedulers.schedulers[0])
         options.resolver = { _, _ in addresses }
+        options.proxy = .none
         // Alarms are counted, and those of a connection are not meant.
         options.pingInterval = nil
         return options
@@ -32,7 +33,7 @@ import WSClient
         }
     }
 
-    @Test(arguments: ["::1", "127.0.0.1"])
+    @Test(arguments: Machine.loopbackHosts)
     func `goes on to the second address when the first is dead, after the delay and not before (C7)`(
         deadHost: String
     ) async throws {

@@ -212,33 +212,4 @@ import WSServer
             }
         }
     }
-
-    @Test func `sends single files, as they are just then (S7)`() async throws {
-        let folder = FileManager.default.temporaryDirectory.appending(path: "routes-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: folder) }
-        let page = folder.appending(path: "page.html").path
-        try await ServerHarness.with(routes: { routes in
-            routes.file("/", at: page)
-            routes.file("/short", at: page, contentType: "text/x-own", maxSize: 3)
-            routes.file("/folder", at: folder.path)
-        }) { harness in
-            let socket = try await harness.raw()
-            for content in [nil, "<p>one", "", "<p>two"] {
-                if let content { try Data(content.utf8).write(to: URL(fileURLWithPath: page)) }
-                try await socket.send(Self.request("GET /"))
-                let (head, body) = try await socket.receiveAnswer()
-                #expect(head.hasPrefix("HTTP/1.1 \(content == nil ? 404 : 200) "), "\(head)")
-                if let content {
-                    #expect(body == content)
-                    #expect(Handshakes.field("Content-Type", of: head) == "text/html; charset=utf-8")
-                }
-            }
-            for path in ["/short", "/folder"] {
-                let answer = try await harness.answer(to: Self.request("GET \(path)"))
-                expectRefusal(answer, 500)
-                #expect(!answer.contains("page"))
-            }
-        }
-    }
 }

@@ -1,9 +1,10 @@
-/// Dates in cookies, in whatever form they come (RFC 6265 section 5.1.1).
-enum CookieDate {
+/// Dates of HTTP, read as cookies have them read, in whatever form they come (RFC 6265 section 5.1.1): the three forms of RFC
+/// 9110 section 5.6.7 are among them.
+package enum HTTPDate {
     private static let months = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 
     /// Seconds since 1970; `nil` for what is no date.
-    static func seconds(_ text: String) -> Int64? {
+    package static func seconds(_ text: String) -> Int64? {
         var time: (Int, Int, Int)?
         var day: Int?
         var month: Int?
