@@ -129,6 +129,13 @@ package final class ProcessCore: Gate, @unchecked Sendable {
 
     // MARK: The end
 
+    /// The process ends by an error that somebody is told of: it is not reported as a crash.
+    package func beginToldEnd(_ reason: ExitReason) { machine.beginToldEnd(reason) }
+
+    /// A server did not start: whoever starts it is told why.
+    @usableFromInline
+    func failsToStart(_ error: any Error) { beginToldEnd(ExitReason(thrown: error)) }
+
     /// The process is to end within `grace`.
     func beginExit(_ reason: ExitReason, grace allowed: Duration?) {
         limitGrace(to: allowed)

@@ -8,6 +8,7 @@ extension Server {
             next = try await start(me)
         } catch {
             ready.failAtEnd(error)
+            me.core.failsToStart(error)
             throw error
         }
         // One that was asked to end meanwhile has not started: who waits hears of its end.

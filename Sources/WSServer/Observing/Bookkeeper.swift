@@ -28,7 +28,7 @@ final class Bookkeeper: @unchecked Sendable {
     func came(_ request: RequestHead, _ visit: inout Visit) {
         if visit.isCounted { visit.beganAt = scheduler.time.nanoseconds }
         visit.request = request
-        guard let tracing = reports.tracing, request.isUpgrade else { return }
+        guard let tracing = reports.tracing, request.asksForWebSocket else { return }
         visit.trace = tracing.began(request, client: visit.client)
     }
 
@@ -39,7 +39,7 @@ final class Bookkeeper: @unchecked Sendable {
     ///   - reason: what it says of why, if it is one of ours.
     func answered(_ status: Int, bytes: Int, _ reason: String?, _ visit: inout Visit) {
         let time = age(since: visit.beganAt)
-        if let request = visit.request, !request.isUpgrade {
+        if let request = visit.request, !request.asksForWebSocket {
             tally.answered(status)
         } else {
             count(.refused(status), after: time)
@@ -57,7 +57,7 @@ final class Bookkeeper: @unchecked Sendable {
     func lost(_ error: WebSocketError, isDisplaced: Bool = false, _ visit: inout Visit) {
         visit.trace?.lost(error)
         visit.trace = nil
-        let isUpgrade = visit.request?.isUpgrade ?? !visit.isCounted
+        let isUpgrade = visit.request?.asksForWebSocket ?? !visit.isCounted
         guard isUpgrade else { return }
         let result = isDisplaced ? .displaced : HandshakeResult(error)
         count(result, after: age(since: visit.beganAt))

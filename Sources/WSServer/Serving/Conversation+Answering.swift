@@ -75,8 +75,8 @@ extension Conversation {
     ) async throws(Ending) -> WebSocket? {
         let method = request.head.method
         let responder = resource.responder(for: method)
-        if responder?.isProbe != true || seen.isUpgrade { try checkHost(of: request) }
-        if let service = resource.webSocket, method == .get, seen.isUpgrade || responder == nil {
+        if responder?.isProbe != true || request.head.asksForWebSocket { try checkHost(of: request) }
+        if let service = resource.webSocket, method == .get, request.head.asksForWebSocket || responder == nil {
             return try await open(request, seen, service)
         }
         guard let responder else {
