@@ -59,6 +59,8 @@ public import WSProtocol
     var isEndTold = false
 
     // The end.
+    /// How it ends, known and not told: our last frame is not written yet.
+    var endToTell: Boxed<Outcome>?
     var endWaiters = unsafe [UnsafeContinuation<Void, Never>]()
     var handlerTask: Task<Void, Never>?
     var handlerIdentity: UnsafeCurrentTask?

@@ -4,9 +4,11 @@ internal import WSProtocol
 
 /// The end: told once, and nothing left behind.
 extension WebSocket {
-    /// How the connection ended is known; everyone who waits for something is told.
+    /// How the connection ended is known; everyone who waits for something is told. What ended it first is what counts.
     func conclude(_ end: Outcome) {
         guard outcome == nil else { return }
+        let end = endToTell?.value ?? end
+        endToTell = nil
         published.publish(end)
         published.publish(.closing)
         let error = end.error
@@ -20,6 +22,7 @@ extension WebSocket {
     /// The stream is of no more use: it is closed, and those who wait for the end go on.
     func release() {
         guard phase != .released else { return }
+        tellEnd()
         phase = .released
         isWriteBroken = true
         stream?.close()
@@ -32,6 +35,11 @@ extension WebSocket {
         unsafe endWaiters = []
         for unsafe waiter in unsafe waiters { unsafe waiter.resume() }
         if !isHandlerRunning { finishProcess(handlerReason?.value ?? exitReason) }
+    }
+
+    /// Tells how it ended, if that is known and has had to wait.
+    func tellEnd() {
+        if let endToTell { conclude(endToTell.value) }
     }
 
     private var exitReason: ExitReason {

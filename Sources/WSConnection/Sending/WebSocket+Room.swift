@@ -64,7 +64,9 @@ extension WebSocket {
 
     /// Sends for those who wait, in order, once enough is written and until enough waits again.
     func serveSenders() {
-        guard !sendersWaiting.isEmpty, machine.output.count <= options.limits.outboundLowWater else { return }
+        // At the end they are told by `conclude`, when the last frame is written.
+        guard !sendersWaiting.isEmpty, endToTell == nil, machine.output.count <= options.limits.outboundLowWater
+        else { return }
         while let next = sendersWaiting.first, machine.output.count <= options.limits.outboundHighWater,
             next.outgoing.isFragment || !isFragmentedSendOpen
         {

@@ -161,6 +161,6 @@ extension WebSocket {
 
     /// What a call that needs an open connection throws when there is none.
     var endError: WebSocketError {
-        outcome?.error ?? WebSocketError(.closed, "the connection is being closed")
+        (endToTell?.value ?? outcome)?.error ?? WebSocketError(.closed, "the connection is being closed")
     }
 }

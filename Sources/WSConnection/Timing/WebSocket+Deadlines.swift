@@ -111,8 +111,7 @@ extension WebSocket {
             prepareOutput()
             try? machine.close(code: close.code, reason: close.reason)
         }
-        conclude(.failed(error))
-        finish()
+        finish(.failed(error))
     }
 
     // MARK: Keepalive
