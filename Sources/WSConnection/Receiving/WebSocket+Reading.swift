@@ -83,13 +83,19 @@ extension WebSocket: StreamObserver {
             if machine.isEndHeld { markDirty() }
             if backlog.isEmpty { readsAgain() }
         }
-        if backlog.isEmpty && isReadPaused && !isSuspended {
+        if backlog.isEmpty && isReadPaused && (!isSuspended || phase != .open) {
             isReadPaused = false
             stream?.setWantsRead(true)
         }
     }
 
-    /// While there was a backlog the socket was not read: the peer's silence was ours.
+    /// It is suspended no more.
+    func resumeReading() {
+        refill()
+        if backlog.isEmpty { readsAgain() }
+    }
+
+    /// While there was a backlog, or it was suspended, the socket was not read: the peer's silence was ours.
     private func readsAgain() {
         deadlines.readsAgain(at: scheduler.time.nanoseconds)
         if options.timing.messageTimeout != Timing.never { followMessage() }
