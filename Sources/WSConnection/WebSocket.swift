@@ -31,6 +31,7 @@ public import WSProtocol
     // What has arrived.
     var inbound = InboundQueue()
     var backlog = Backlog()
+    var share = TurnShare()
     var isReadPaused = false
     var isInputOver = false
     /// Whether introspection has asked it to read no more for now.

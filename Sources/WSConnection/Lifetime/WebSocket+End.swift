@@ -11,18 +11,26 @@ extension WebSocket {
         endToTell = nil
         published.publish(end)
         published.publish(.closing)
-        let error = end.error
-        failReceivers(error)
         failSenders()
-        failPings(error)
+        failPings(end.error)
+        tellReceivers()
+    }
+
+    /// Those who wait to receive are told of the end, unless something that came before it still has to be decoded.
+    func tellReceivers() {
+        guard let end = endReached else { return }
+        failReceivers(end.error)
         streamed?.wake()
         pumpEvents()
     }
 
+    /// How it ended, once all that came before the end has had its turn to be decoded.
+    var endReached: Outcome? { share.isUsedUp ? nil : outcome }
+
     /// The stream is of no more use: it is closed, and those who wait for the end go on.
     func release() {
-        guard phase != .released else { return }
         tellEnd()
+        guard phase != .released else { return }
         phase = .released
         isWriteBroken = true
         stream?.close()

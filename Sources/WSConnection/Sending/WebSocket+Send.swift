@@ -71,7 +71,7 @@ extension WebSocket {
 
     /// Whether a message may be sent at once.
     var isSendable: Bool {
-        machine.output.count <= options.limits.outboundHighWater && !isFragmentedSendOpen && sendersWaiting.isEmpty
+        machine.outputWeight <= options.limits.outboundHighWater && !isFragmentedSendOpen && sendersWaiting.isEmpty
     }
 
     private func enqueue(_ message: Message, compress: Bool? = nil) throws(WebSocketError) -> Int {

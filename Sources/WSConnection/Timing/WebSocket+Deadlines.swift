@@ -43,7 +43,7 @@ extension WebSocket {
     }
 
     private var nextDeadline: (due: Deadlines.Due, at: UInt64)? {
-        deadlines.next(options.timing, isReading: backlog.isEmpty && !isSuspended)
+        deadlines.next(options.timing, isReading: (backlog.isEmpty || share.isUsedUp) && !isSuspended)
     }
 
     private func deadlineRang() {
