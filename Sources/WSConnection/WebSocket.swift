@@ -31,6 +31,7 @@ public import WSProtocol
     // What has arrived.
     var inbound = InboundQueue()
     var backlog = Backlog()
+    var share = TurnShare()
     var isReadPaused = false
     var isInputOver = false
     /// Whether introspection has asked it to read no more for now.
@@ -59,6 +60,8 @@ public import WSProtocol
     var isEndTold = false
 
     // The end.
+    /// How it ends, known and not told: our last frame is not written yet.
+    var endToTell: Boxed<Outcome>?
     var endWaiters = unsafe [UnsafeContinuation<Void, Never>]()
     var handlerTask: Task<Void, Never>?
     var handlerIdentity: UnsafeCurrentTask?

@@ -146,8 +146,8 @@ extension WebSocket {
             if inbound.isEmpty { refillIfNeeded() }
             if let frame = inbound.first { return .frame(self, frame) }
         }
-        guard let outcome, !isEndTold, inbound.isEmpty, backlog.isEmpty else { return nil }
-        switch outcome {
+        guard let endReached, !isEndTold, inbound.isEmpty, backlog.isEmpty else { return nil }
+        switch endReached {
         case .closed(let close, _): return .closed(self, close)
         case .failed(let error): return .failed(self, error)
         }

@@ -20,11 +20,12 @@ extension WebSocket: ProcessHost, Supervisable {
         }
     }
 
-    /// A suspended connection reads nothing more from its peer; what it has read already can be received.
+    /// A suspended connection reads nothing more from its peer, until it closes; what it has read already can be received.
     package nonisolated func setSuspended(_ isSuspended: Bool) {
         onOwnThread { me in
+            guard me.isSuspended != isSuspended else { return }
             me.isSuspended = isSuspended
-            if !isSuspended { me.refill() }
+            if !isSuspended { me.resumeReading() }
         }
     }
 }

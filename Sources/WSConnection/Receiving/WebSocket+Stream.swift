@@ -43,7 +43,7 @@ extension WebSocket {
             }
             refillIfNeeded()
             guard pieces.isEmpty else { continue }
-            if let outcome { throw outcome.error }
+            if let endReached { throw endReached.error }
             if Task.isCancelled { throw .cancelled }
             await untilMore(of: pieces)
         }
@@ -54,7 +54,7 @@ extension WebSocket {
         await withTaskCancellationHandler {
             await unsafe withUnsafeContinuation { continuation in
                 // More, or the end, may have come on the way here (see `resultAtOnce`).
-                guard pieces.isEmpty, !pieces.hasEnded, outcome == nil, !Task.isCancelled else {
+                guard pieces.isEmpty, !pieces.hasEnded, endReached == nil, !Task.isCancelled else {
                     return unsafe continuation.resume()
                 }
                 unsafe pieces.wait(continuation)

@@ -92,7 +92,7 @@ extension WebSocket {
 
     /// Whether a message may be sent at once.
     var isSendable: Bool {
-        machine.output.count <= options.limits.outboundHighWater && !isFragmentedSendOpen && sendersWaiting.isEmpty
+        machine.outputWeight <= options.limits.outboundHighWater && !isFragmentedSendOpen && sendersWaiting.isEmpty
     }
 
     private func enqueue(_ message: Message, compress: Bool? = nil) throws(WebSocketError) -> Int {
@@ -182,6 +182,7 @@ extension WebSocket {
 
     /// What a call that needs an open connection throws when there is none.
     var endError: WebSocketError {
-        outcome?.error ?? WebSocketError(.closed, "the connection is being closed", endOf: core.id)
+        (endToTell?.value.told(by: core.id) ?? outcome)?.error
+            ?? WebSocketError(.closed, "the connection is being closed", endOf: core.id)
     }
 }

@@ -8,12 +8,21 @@ public struct Limits: Hashable, Sendable {
     public var maxFrameSize: Int?
     /// The frames of one message, empty ones included. 1,024 unless told otherwise.
     public var maxFragments: Int
+    /// How many times as long as it came a compressed message may become; `nil`, the default, for any. It is judged while the
+    /// message is inflated, from 64 KiB on.
+    public var maxInflationRatio: Int?
 
-    public init(maxMessageSize: Int = 1 << 20, maxFrameSize: Int? = nil, maxFragments: Int = 1024) {
+    public init(
+        maxMessageSize: Int = 1 << 20, maxFrameSize: Int? = nil, maxFragments: Int = 1024, maxInflationRatio: Int? = nil
+    ) {
         self.maxMessageSize = maxMessageSize
         self.maxFrameSize = maxFrameSize
         self.maxFragments = maxFragments
+        self.maxInflationRatio = maxInflationRatio
     }
+
+    /// What any message may inflate to, be it ever so short: little of what is short and repeats itself is a bomb.
+    static let inflatedFreely = 1 << 16
 
     /// How long a message may be while it is compressed. What does not compress becomes a little longer; and bytes that
     /// inflate to nothing have to end somewhere.

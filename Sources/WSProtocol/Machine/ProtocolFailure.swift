@@ -38,6 +38,8 @@ public struct ProtocolFailure: Error, Hashable, Sendable {
         case tooManyFragments(limit: Int)
         /// A message that is longer than the limit once it is inflated.
         case inflatedTooBig(limit: Int)
+        /// A message that becomes more times longer when it is inflated than the limit allows.
+        case inflatedTooFar(ratio: Int)
         /// A compressed message that is no deflate stream, or does not end where it does.
         case malformedCompression
         /// A message cannot be inflated, without memory or with options that zlib refuses; the peer did nothing wrong.
@@ -54,7 +56,7 @@ public struct ProtocolFailure: Error, Hashable, Sendable {
     public var code: CloseCode {
         switch kind {
         case .reasonNotUTF8, .textNotUTF8, .malformedCompression: .invalidPayload
-        case .frameTooBig, .messageTooBig, .tooManyFragments, .inflatedTooBig: .messageTooBig
+        case .frameTooBig, .messageTooBig, .tooManyFragments, .inflatedTooBig, .inflatedTooFar: .messageTooBig
         case .cannotInflate: .internalError
         default: .protocolError
         }
@@ -73,6 +75,8 @@ extension ProtocolFailure: CustomStringConvertible {
             "more frames in a message than limits.fragments \(limit) (RFC 6455 section 10.4)"
         case .inflatedTooBig(let limit):
             "message inflates to more than limits.messageSize \(limit) (RFC 6455 section 10.4)"
+        case .inflatedTooFar(let ratio):
+            "message inflates to more than limits.inflationRatio \(ratio) times its length (RFC 6455 section 10.4)"
         case .malformedCompression:
             "compressed message is no whole deflate stream (RFC 7692 section 7.2.2)"
         case .cannotInflate:
