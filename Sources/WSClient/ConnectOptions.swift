@@ -23,8 +23,15 @@ public struct ConnectOptions: Sendable {
     public var writeIdleTimeout: Duration?
     /// Further header fields of the request. Those that the handshake itself sends are refused.
     public var headers: HTTPFields
+    /// How much of the head of an answer is read, the server's and a proxy's; default: lines of 8 KiB, 100 of them, and 64 KiB in
+    /// all. A 101 beyond that is refused; of any other answer what is beyond is left out.
+    public var headLimits = HeadLimits()
     /// Subprotocols to offer, most wanted first (RFC 6455 section 1.9).
     public var protocols: [String]
+    /// What `Host` says (RFC 9110 section 7.2); default: the URL's host and port. For one server of several behind one
+    /// address, or behind a Unix-domain socket. A redirect to another origin leaves it behind. Whom a certificate must name
+    /// is `tls.serverName`.
+    public var hostHeader: String?
     /// What `subscribe` without a mode means; default `.off`.
     public var active: WebSocket.ActiveMode
     /// Verification, trust, certificate of a `wss` connection. Files are read at the first use of such options, and again

@@ -7,4 +7,6 @@
 @_exported public import enum HansomTransport.TLSPEM
 @_exported public import enum HansomTransport.TLSTrustRoots
 @_exported public import enum HansomTransport.TLSVersion
+@_exported public import struct WSProtocol.CompressionOffer
 @_exported public import struct WSProtocol.CompressionOptions
+@_exported public import struct WSProtocol.HeadLimits

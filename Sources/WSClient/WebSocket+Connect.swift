@@ -20,7 +20,7 @@ extension WebSocket {
     ) async throws(WebSocketError) -> WebSocket {
         let target = try parse(url)
         return try await attempt(options) { (scheduler) throws(WebSocketError) in
-            try Dialer(Hop(target, headers: options.headers, tls: options.tls), options, on: scheduler)
+            try Dialer(Hop(target, headers: options.headers, tls: options.tls, hostHeader: options.hostHeader), options, on: scheduler)
         }
     }
 
@@ -32,6 +32,7 @@ extension WebSocket {
         if let owner, !owner.isAlive { throw .ownerEnded }
         if Task.isCancelled { throw .connectCancelled }
         try options.timing.check()
+        if let objection = options.headLimits.objection { throw WebSocketError(.invalidConfiguration, objection) }
         let scheduler = options.scheduler ?? Scheduler.current ?? SchedulerGroup.shared.next()
         let dialer = try make(scheduler)
         let task = Task(executorPreference: scheduler) { () async -> Result<WebSocket, WebSocketError> in

@@ -21,7 +21,7 @@ extension WebSocket {
     ) async throws(WebSocketError) -> WebSocket {
         let target = try parse(url)
         return try await attempt(options) { (scheduler) throws(WebSocketError) in
-            let hop = Hop(target, headers: options.headers, tls: options.tls)
+            let hop = Hop(target, headers: options.headers, tls: options.tls, hostHeader: options.hostHeader)
             return try Dialer(hop, options, over: try borrow(descriptor, on: scheduler), on: scheduler)
         }
     }
@@ -50,7 +50,7 @@ extension WebSocket {
                 let near = pipe.near
                 scheduler.run { near.lend() }
                 return try Dialer(
-                    Hop(target, headers: options.headers, tls: options.tls), options, over: near, on: scheduler)
+                    Hop(target, headers: options.headers, tls: options.tls, hostHeader: options.hostHeader), options, over: near, on: scheduler)
             }
         } catch {
             pipe.giveBack()

@@ -15,6 +15,13 @@ package final class ConnectionDescription: Sendable {
     /// What the route and the authorisation hook say of the request.
     package var routing: RequestRouting? { boxed?.value.routing }
 
+    /// On the server the path that was asked for, at most 100 bytes of it, without the query: tokens travel there.
+    package var path: String? {
+        guard let start = head.firstIndex(of: UInt8(ascii: " ")), head.first != UInt8(ascii: "H") else { return nil }
+        let target = head[(start + 1)...].prefix { $0 > 0x20 && $0 != UInt8(ascii: "?") }
+        return String(decoding: target.prefix(100), as: UTF8.self) + (target.count > 100 ? "..." : "")
+    }
+
     /// What most connections do not have, so that it costs them one word.
     private struct Rarities {
         let tls: TLSDetails?

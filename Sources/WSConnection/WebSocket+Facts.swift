@@ -47,13 +47,14 @@ extension WebSocket {
     /// On the client the headers of the server's answer, on the server those of the request.
     public nonisolated var handshakeHeaders: HTTPFields {
         if let request { return request.headers }
-        var parser = ResponseHeadParser()
+        // It was taken already, by whatever limits.
+        var parser = ResponseHeadParser(limits: .none)
         return (try? parser.parse(description.head).head?.fields) ?? HTTPFields()
     }
 
     /// On the server, the request that opened the connection; `nil` on the client.
     public nonisolated var request: Request? {
-        var parser = RequestHeadParser()
+        var parser = RequestHeadParser(limits: .none)
         guard let head = try? parser.parse(description.head).head else { return nil }
         return Request(
             head, peerAddress: peerAddress, tls: tls, routing: description.routing ?? RequestRouting())
@@ -83,4 +84,12 @@ extension WebSocket {
 
     /// What the last answered ping measured.
     public var latency: Duration? { lastLatency }
+
+    /// Peer, path and bytes, for those who look at the program from outside.
+    var detail: String {
+        let peer = clientAddress.map { "\($0)" } ?? "pipe"
+        let counters = machine.counters
+        let path = description.path.map { " \($0)" } ?? ""
+        return "\(peer)\(path), \(counters.bytesReceived) B in, \(counters.bytesSent) B out"
+    }
 }

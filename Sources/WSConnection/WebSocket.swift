@@ -31,6 +31,7 @@ public import WSProtocol
     // What has arrived.
     var inbound = InboundQueue()
     var backlog = Backlog()
+    var share = TurnShare()
     var isReadPaused = false
     var isInputOver = false
     /// Whether introspection has asked it to read no more for now.
@@ -59,6 +60,8 @@ public import WSProtocol
     var isEndTold = false
 
     // The end.
+    /// How it ends, known and not told: our last frame is not written yet.
+    var endToTell: Boxed<Outcome>?
     var endWaiters = unsafe [UnsafeContinuation<Void, Never>]()
     var handlerTask: Task<Void, Never>?
     var handlerIdentity: UnsafeCurrentTask?
@@ -115,19 +118,29 @@ public import WSProtocol
 
     /// How it ended for the application.
     enum Outcome: Sendable {
-        case closed(Close)
+        /// And the connection's number, which is known once this is published.
+        case closed(Close, of: UInt64? = nil)
         case failed(WebSocketError)
+
+        /// The same, whose error names the connection.
+        func told(by connection: UInt64) -> Outcome {
+            switch self {
+            case .closed(let close, _): .closed(close, of: connection)
+            case .failed(let error): .failed(error.asEnd(of: connection))
+            }
+        }
 
         var close: Close {
             switch self {
-            case .closed(let close): close
+            case .closed(let close, _): close
             case .failed(let error): error.close ?? Close(code: .abnormal, reason: error.message)
             }
         }
 
         var error: WebSocketError {
             switch self {
-            case .closed(let close): WebSocketError(.closed, "the connection was closed with \(close)", close: close)
+            case .closed(let close, let connection):
+                WebSocketError(.closed, "the connection was closed with \(close)", close: close, endOf: connection)
             case .failed(let error): error
             }
         }

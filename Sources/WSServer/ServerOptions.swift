@@ -12,6 +12,14 @@ public struct ServerOptions: Sendable {
     public var tls: TLSServerOptions?
     /// Which origins may connect; default: none given, or the server's own (RFC 6455 section 10.2).
     public var origins: OriginPolicy = .sameOrigin
+    /// As which hosts the server may be asked: `example.com`, `localhost:8080`, `[::1]`, or `*.example.com` for every name below;
+    /// without a port, at any. Default `nil`: any.
+    ///
+    /// A page whose name was made to lead to this machine (DNS rebinding) has the server's own origin by every other measure:
+    /// give the hosts of a server that listens inside a network or on the loopback address. A request for another is answered
+    /// with 421 (RFC 9110 section 15.5.20); `Routes.health` and `Routes.readiness`, which are asked by address, answer any. Where a
+    /// trusted proxy says which host the client sees, that counts.
+    public var allowedHosts: [String]?
     /// Who must say in front of each connection for whom it is (the PROXY protocol of HAProxy, versions 1 and 2); default:
     /// nobody. With any range here, connections of others and those that begin otherwise are dropped: a server that guessed
     /// would let clients say who they are. What the header says becomes `peerAddress` and `localAddress`; where it says that
@@ -23,10 +31,12 @@ public struct ServerOptions: Sendable {
     /// Which headers those are; default `X-Forwarded-For`, `-Proto`, `-Host` and `-Port`.
     public var forwardedHeaders: ForwardedHeaders = .xForwarded
     /// Where is logged what becomes of handshakes: refused ones and those that fail as info, peers that may not speak the
-    /// PROXY protocol as notice, connections as debug; default: nowhere. At most 100 lines a second, then their number.
-    /// Nothing is logged of messages, credentials or queries.
+    /// PROXY protocol as notice, connections as debug, and that there is no room for newcomers as warning. At most 100 lines a
+    /// second, then their number. Nothing is logged of messages, credentials or queries.
+    ///
+    /// Default `nil`: notices and warnings, with the label `hansom.server`.
     public var logger: Logger?
-    /// What is told of each finished connection, refused handshake and HTTP answer; default: nothing.
+    /// What is told of each finished connection, refused handshake, failed TLS handshake and HTTP answer; default: nothing.
     public var accessLog: AccessLog?
     /// How a subprotocol is chosen; default: none is.
     public var subprotocols: SubprotocolPolicy = .none
@@ -49,6 +59,9 @@ public struct ServerOptions: Sendable {
     public var maxRequestsPerConnection = 1000
     /// Bytes of a request's body; default 64 KiB. More is answered with 413.
     public var maxBodySize = 64 << 10
+    /// How much of the head of a request is read; default: lines of 8 KiB, 100 of them, and 64 KiB in all. More is answered with
+    /// 431, or 414 for the request line. The trailers of a body have the same bounds.
+    public var headLimits = HeadLimits()
     /// How long TLS and the HTTP head may take together; default 10 s. A later head on the same connection, from its first
     /// byte on, and a body have as much each.
     public var handshakeTimeout: Duration = .seconds(10)
@@ -78,15 +91,21 @@ public struct ServerOptions: Sendable {
     /// Connections at once; at the limit the server stops accepting and the backlog absorbs. Default 100,000.
     public var maxConnections = 100_000
     /// Handshakes at once; more wait in the backlog. Default 1,024.
+    ///
+    /// Half-open ones keep nobody out: while somebody waits, the oldest that has said nothing for half a second is dropped, or else
+    /// the oldest that has let the server wait for a second; so it is where handshakes fill `maxConnections`.
     public var maxHandshakes = 1024
     /// Connections and handshakes at once of one peer address; more are closed as they come, without an answer. An IPv6
     /// peer is its first 64 bits. Default `nil`: any number, since many people may share an address, and behind a proxy
-    /// all of them do. Peers on Unix-domain sockets are not counted.
+    /// all of them do. Peers on Unix-domain sockets are not counted. With `proxyProtocol` the client counts that the header
+    /// names, once it has come.
     public var maxConnectionsPerPeer: Int?
     /// Connections that the kernel may hold for the server to accept; default 1,024.
     public var backlog = 1024
     /// Whether other processes may listen on the same port (SO_REUSEPORT); default no.
     public var reusesPort = false
+    /// The mode of a Unix-domain socket's file; `nil`: as the umask says.
+    package var unixSocketMode: UInt32?
     /// How `shutdown` says goodbye.
     public var drain = DrainOptions()
     /// The schedulers that connections are spread over; default: the shared group.
@@ -130,10 +149,21 @@ public struct ServerOptions: Sendable {
         for (name, time) in times where time <= .zero {
             throw WebSocketError(.invalidConfiguration, "\(name) \(time); more than none is needed")
         }
-        if let objection = drain.objection ?? compression?.objection {
+        if let objection = drain.objection ?? compression?.objection ?? headLimits.objection ?? origins.objection ?? subprotocols.objection {
             throw WebSocketError(.invalidConfiguration, objection)
         }
+        _ = try hosts()
         try timing.check()
+    }
+
+    /// `allowedHosts`, read.
+    func hosts() throws(WebSocketError) -> AllowedHosts? {
+        guard let allowedHosts else { return nil }
+        do throws(AllowedHosts.Flaw) {
+            return try AllowedHosts(allowedHosts)
+        } catch {
+            throw WebSocketError(.invalidConfiguration, error.reason)
+        }
     }
 
     /// What each connection is told of time.

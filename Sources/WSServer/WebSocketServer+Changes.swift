@@ -46,6 +46,7 @@ extension WebSocketServer {
         } catch {
             throw WebSocketError(.tls, error.message, phase: .tls)
         }
+        ServerSettings.tell(context.warnings, secure[0].settings.options)
         for endpoint in secure { endpoint.settings.use(context) }
     }
 

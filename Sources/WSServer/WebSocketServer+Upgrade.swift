@@ -104,7 +104,7 @@ extension WebSocketServer {
     private static func bytes(of request: RequestHead, _ answerBegun: Bool) throws(WebSocketError) -> [UInt8] {
         if answerBegun { throw WebSocketError(.misuse, "an answer to the request has begun; no 101 can follow") }
         let bytes = request.bytes
-        var parser = RequestHeadParser(acceptsHTTP10: true)
+        var parser = RequestHeadParser(limits: .none, acceptsHTTP10: true)
         // What does not read back as what it was would be another request.
         guard let parsed = try? parser.parse(bytes), parsed.consumed == bytes.count,
             parsed.head?.target == request.target

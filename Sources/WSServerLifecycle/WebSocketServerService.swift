@@ -1,6 +1,4 @@
-internal import Actors
 public import ServiceLifecycle
-internal import Synchronization
 public import WSServer
 
 /// A WebSocket server as a service of swift-service-lifecycle: SIGTERM, as the group is told, ends it in good order.
@@ -28,26 +26,18 @@ public struct WebSocketServerService: Service {
     /// Starts the server, and returns when it has ended because that was asked for: a graceful shutdown drains it
     /// (`WebSocketServer.shutdown(within:)`), cancelling ends it at once.
     ///
+    /// While `listen` has not returned, both cancel it. One that goes on nevertheless is waited for as long as a drain may take,
+    /// and not at all after cancelling; a server that comes of it later is closed at once.
+    ///
     /// - Throws: what `listen` throws; the `ExitReason` of the server when it ended by itself.
     public func run() async throws {
-        let server = try await listen()
-        let ending = Ending()
+        let run = ServerRun(drain)
+        run.start(listen)
         await withGracefulShutdownHandler {
-            await withTaskCancellationHandler {
-                await server.wait()
-            } onCancel: {
-                ending.isAskedFor.store(true, ordering: .sequentiallyConsistent)
-                Task { await server.forceClose() }
-            }
-        } onGracefulShutdown: { [drain] in
-            ending.isAskedFor.store(true, ordering: .sequentiallyConsistent)
-            Task { await server.shutdown(within: drain) }
+            await withTaskCancellationHandler { await run.wait() } onCancel: { run.cancel() }
+        } onGracefulShutdown: {
+            run.shutDown()
         }
-        if !ending.isAskedFor.load(ordering: .sequentiallyConsistent) { throw await server.pid.down() }
+        try await run.check()
     }
-}
-
-/// Whether the end was asked for.
-private final class Ending: Sendable {
-    let isAskedFor = Atomic<Bool>(false)
 }

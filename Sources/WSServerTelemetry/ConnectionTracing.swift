@@ -13,7 +13,8 @@ struct ConnectionTracing: ServerTracing {
     func began(_ request: RequestHead, client: SocketAddress?) -> any ConnectionTrace {
         var context = ServiceContext.topLevel
         tracer.extract(request.fields, into: &context, using: FieldExtractor())
-        let path = String(request.target.prefix { $0 != "?" })
+        let target = RequestTarget(request.target)
+        let path = target.form == .absolute ? target.path : RequestTarget.withoutSecrets(request.target)
         let connection = tracer.startSpan("WebSocket \(path)", context: context, ofKind: .server)
         let handshake = tracer.startSpan("WebSocket handshake", context: connection.context, ofKind: .internal)
         for span in [connection, handshake] {

@@ -47,10 +47,24 @@ struct BadInputTests {
         (["connect", "ws://127.0.0.1/", "--origin", "a\nb"], "RFC 9110"),
         (["connect", "ws://127.0.0.1/", "--proxy", "gopher://proxy"], "gopher"),
         (["connect", "ws://127.0.0.1/", "--color", "blue"], "blue"),
+        (["connect", "ws://127.0.0.1/", "--max-message-size", "0"], "--max-message-size 0"),
+        (["connect", "ws://127.0.0.1/", "--close-timeout", "0"], "--close-timeout"),
+        (["connect", "ws://127.0.0.1/", "--resolve", "a:1"], "HOST:PORT:ADDRESS"),
+        (["connect", "ws://127.0.0.1/", "--resolve", "a:1:b"], "HOST:PORT:ADDRESS"),
+        (["connect", "ws://127.0.0.1/", "--host", "a", "-H", "Host: b"], "--host"),
+        (["connect", "ws://127.0.0.1/", "-H", "@/no/such/file"], "@/no/such/file: "),
+        (["connect", "ws://127.0.0.1/", "-e", "-x", "\\q"], "escape"),
+        (["connect", "ws://127.0.0.1/", "--raw", "--json"], "--raw"),
+        (["connect", "ws://127.0.0.1/", "--file", "-", "--file", "-"], "--file"),
+        (["connect", "ws://127.0.0.1/", "--proxy", "http://p:1/path"], "a path behind host and port"),
+        (["serve", "echo", "-s", "a b"], "--subprotocol 'a b'"),
         (["bench", "echo", "ws://127.0.0.1/", "--connections", "0"], "--connections 0"),
         (["bench", "echo", "ws://127.0.0.1/", "--seconds", "-1"], "--seconds"),
         (["autobahn", "ws://127.0.0.1/", "--agent", "a b"], "--agent"),
         (["autobahn", "ws://127.0.0.1/", "--max-fragments", "0"], "--max-fragments"),
+        (["connect", "ws://127.0.0.1/", "--max-head-line", "0"], "--max-head-line"),
+        (["serve", "echo", "--max-head-lines", "-1"], "--max-head-lines"),
+        (["serve", "echo", "--max-head-size", "99999999999"], "--max-head-size"),
         (["nonsense"], "nonsense"),
     ])
     func `refuses what the command line may not say`(arguments: [String], part: String) async throws {
@@ -59,11 +73,23 @@ struct BadInputTests {
 
     @Test(arguments: [
         ("no url", "RFC 3986"), ("ftp://host/", "ftp"), ("ws://host:99999/", "99999"), ("ws://host/#part", "fragment"),
+        ("ws://[fe80::1%eth0]/", "%25"), ("ws://me:sec/ret@host/", "percent-encoded"),
         ("ws://ho\u{1B}[31mst/", "URL"),
     ])
     func `refuses a URL that cannot be parsed (C1, T36)`(url: String, part: String) async throws {
         try await expectRefusal(["connect", url], code: 1, part)
         try await expectRefusal(["bench", "echo", url], code: 1, part)
+    }
+
+    @Test(arguments: [
+        ["--proxy", "gopher://me:secret@p"], ["--proxy", "http://me:secret@p:99999"], ["--proxy", "http://me:se/cret@p"],
+        ["--proxy", "http://me:secret@p/path"], ["-H", "Authorization secret"], ["-H", "X: secret\nY"],
+    ])
+    func `does not repeat a secret that it refuses (T18)`(options: [String]) async throws {
+        let run = await (try CommandRun(arguments: ["connect", "ws://127.0.0.1/"] + options, input: Data())).finished()
+        #expect(run.code == 64 && run.output == [])
+        #expect(run.errors.count == 1)
+        #expect(run.errors.first?.contains("cret") == false && run.errors.first?.contains(":se") == false, "\(run.errors)")
     }
 
     @Test func `says that a port is in use (S1)`() async throws {

@@ -43,7 +43,7 @@ enum ComparedNames {
     static func facts() -> [AnyKeyPath] {
         [
             \WebSocket.pid, \WebSocket.isClosed, \WebSocket.Close.code, \WebSocket.Close.reason, \WebSocketError.code,
-            \RequestHead.isUpgrade, \ResponseHead.isUpgrade,
+            \RequestHead.isUpgrade, \ResponseHead.isUpgrade, \WebSocket.Request.isUpgrade,
         ]
     }
 
@@ -71,6 +71,7 @@ enum ComparedNames {
         _ = try await WebSocketServer.listen(unixPath: "", handler: handler)
         try await WebSocketServer.run(host: "", port: 0, handler: handler)
         try await WebSocketServer.upgrade(over: 0, received: [], handler: handler)
+        _ = ServerResponse.upgrade(handler: handler)
         await server.wait()
         await server.forceClose()
     }

@@ -16,7 +16,7 @@ enum Documents {
         }
     }
 
-    private static var root: URL {
+    static var root: URL {
         URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
     }
 }
@@ -25,6 +25,7 @@ enum Documents {
 struct Source {
     let name: String
     let imports: Set<String>
+    let lines: [String]
     /// By name, without their indentation.
     let pieces: [String: [String]]
 
@@ -44,6 +45,7 @@ struct Source {
             }
         }
         self.name = name
+        self.lines = lines
         self.pieces = pieces.mapValues(\.outdented)
         imports = Set(lines.filter { $0.hasPrefix("import ") })
     }

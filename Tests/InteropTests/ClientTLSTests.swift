@@ -44,6 +44,52 @@ import WSServer
         return ws.tls
     }
 
+    @Test func `hears what a server wants that has reset the connection before the request (C3, C8, C9)`() async throws
+    {
+        try await withServer {
+            $0.clientCertificates = .required(.file($1.path("ca.pem")))
+        } _: { url, tls, _ in
+            for _ in 0..<5 {
+                let hasReset = DispatchSemaphore(value: 0)
+                try await withRelay(to: url) {
+                    hasReset.signal()
+                } _: { relayed in
+                    try await withSchedulers { schedulers in
+                        var options = ConnectOptions(connectTimeout: .seconds(50), tls: tls)
+                        options.scheduler = schedulers.schedulers[0]
+                        // In TLS 1.3 the client thinks that all is done; it writes when the server has hung up.
+                        options.onHandshake = { _ in _ = hasReset.wait(timeout: .now() + .seconds(20)) }
+                        let asked = options
+                        let error = await failure { _ = try await WebSocket.connect(to: relayed, options: asked) }
+                        #expect(error?.code == .tls && error?.mayPass == false, "\(String(describing: error))")
+                        #expect(error?.message.contains("certificate required") == true && error?.host == "127.0.0.1")
+                    }
+                }
+            }
+        }
+    }
+
+    /// Runs `body` with the URL of a relay that resets the client's connection when the server has ended its own.
+    private func withRelay(
+        to url: String, whenReset: @escaping @Sendable () -> Void, _ body: (String) async throws -> Void
+    ) async throws {
+        let port = try #require(url.split(separator: ":").last.flatMap { UInt16($0.dropLast()) })
+        let address = try #require(SocketAddress(numeric: "127.0.0.1", port: port))
+        try await withScriptedServer { client in
+            let server = try await RawSocket.connect(to: address)
+            let upward = Task {
+                while let bytes = try? await client.receiveSome(), !bytes.isEmpty { try? await server.send(bytes) }
+            }
+            while let bytes = try? await server.receiveSome(), !bytes.isEmpty { try await client.send(bytes) }
+            await client.reset()
+            whenReset()
+            await upward.value
+            await server.close()
+        } _: {
+            try await body("wss" + $0.dropFirst(2) + "/")
+        }
+    }
+
     @Test func `shows its certificate to a server that requires one (C8)`() async throws {
         try await withServer {
             $0.clientCertificates = .required(.file($1.path("ca.pem")))

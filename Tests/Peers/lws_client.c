@@ -172,7 +172,7 @@ int main(int count, char **words) {
     lws_set_log_level(LLL_ERR, NULL);
     struct lws_context_creation_info info = {
         .port = CONTEXT_PORT_NO_LISTEN, .protocols = protocols, .extensions = deflate ? extensions : NULL,
-        .options = LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT, .client_ssl_ca_filepath = authority};
+        .options = LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT | LWS_SERVER_OPTION_DISABLE_IPV6, .client_ssl_ca_filepath = authority};
     struct lws_context *context = lws_create_context(&info);
     if (!context) return 1;
     int code = 0;

@@ -63,6 +63,13 @@ package actor RawSocket {
         return Array(held.prefix(count))
     }
 
+    /// Receives what there is, waiting for something; empty when the connection has ended.
+    package func receiveSome() async throws -> [UInt8] {
+        if held.isEmpty { _ = try await receiveMore() }
+        defer { held = [] }
+        return held
+    }
+
     /// Receives an HTTP head, its empty line included.
     package func receiveHead() async throws -> String {
         let end = Array("\r\n\r\n".utf8)

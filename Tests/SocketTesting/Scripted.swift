@@ -23,9 +23,11 @@ package func withScriptedServer<R>(
 
 /// Runs `body` with schedulers of its own, and ends them.
 package func withSchedulers<R>(
-    _ count: Int = 1, time: any TimeSource = SystemTime.shared, _ body: (SchedulerGroup) async throws -> R
+    _ count: Int = 1, time: any TimeSource = SystemTime.shared,
+    report: @escaping @Sendable (SystemEvent) -> Void = { _ in }, _ body: (SchedulerGroup) async throws -> R
 ) async throws -> R {
-    let schedulers = try SchedulerGroup(options: .init(count: count, time: time, name: "test", system: .init { _ in }))
+    let system = SchedulerGroup.Options(count: count, time: time, name: "test", system: .init(report: report))
+    let schedulers = try SchedulerGroup(options: system)
     let result: Result<R, any Error>
     do { result = .success(try await body(schedulers)) } catch { result = .failure(error) }
     await schedulers.shutdown(grace: .seconds(1))

@@ -1,4 +1,5 @@
 import Actors
+import HansomTesting
 import HansomTransport
 import SocketTesting
 import Testing
@@ -71,6 +72,43 @@ import WSClient
             #expect(close == .init(1001))
             let ws = await kept.take()
             #expect(await eventually { ws.state == .closed })
+        }
+    }
+
+    @Test func `a process does not keep what it has connected and the server has closed at once (W12a, W20)`() async throws {
+        try await withSchedulers(2) { schedulers in
+            let listener = try RawListener.listen()
+            let serving = Task {
+                for _ in 0..<20 {
+                    guard let socket = await listener.accept() else { return }
+                    let head = try await socket.receiveHead()
+                    // The answer and a close in one segment.
+                    try await socket.send(Array(Handshakes.response(to: head).utf8) + [0x88, 0x02, 0x03, 0xE8])
+                    _ = try? await socket.receive(8)
+                    await socket.close()
+                }
+            }
+            let kept = Handover<[WeakReference<WebSocket>]>()
+            let process = Process<Int>.spawn(on: schedulers.schedulers[0]) { me in
+                var all: [WeakReference<WebSocket>] = []
+                for turn in 0..<20 {
+                    var options = ConnectOptions.patient
+                    options.scheduler = schedulers.schedulers[turn % 2]
+                    let ws = try await WebSocket.connect(to: listener.url, options: options)
+                    _ = await failure { _ = try await ws.recv() }
+                    all.append(WeakReference(ws))
+                }
+                kept.give(all)
+                _ = await me.receive()
+            }
+            let all = await kept.take()
+            #expect(all.count == 20)
+            #expect(await eventually { all.allSatisfy { $0.object == nil } })
+            #expect(process.pid.isAlive)
+            process.send(1)
+            _ = await process.down()
+            try await serving.value
+            await listener.close()
         }
     }
 

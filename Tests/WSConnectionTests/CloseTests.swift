@@ -429,13 +429,13 @@ import WSConnection
             let (ws, peer) = await bench.connect(limits: limits)
             try await peer.send(Wire.header(2, 11))
             let answer = try await peer.frame()
-            #expect(answer?.words.contains("maxMessageSize 10") == true)
-            #expect(await failure { try await ws.recv() }?.message.contains("maxMessageSize 10") == true)
+            #expect(answer?.words.contains("limits.messageSize 10") == true)
+            #expect(await failure { try await ws.recv() }?.message.contains("limits.messageSize 10") == true)
             let (other, otherPeer) = await bench.connect(limits: limits)
             try await otherPeer.send(
                 together: Wire.text("", isFinal: false), Wire.more("", isFinal: false), Wire.more("", isFinal: false),
                 Wire.more("", isFinal: false))
-            #expect(try await otherPeer.frame()?.words.contains("maxFragments 3") == true)
+            #expect(try await otherPeer.frame()?.words.contains("limits.fragments 3") == true)
             #expect(await failure { try await other.recv() }?.close?.code == .messageTooBig)
         }
     }

@@ -65,6 +65,31 @@ import Testing
         }
     }
 
+    @Test func `a connection that has ended is not kept by whom it is given to (W12, W20)`() async throws {
+        try await Bench.run(schedulers: 2) { bench in
+            for heirIsNear in [true, false] {
+                let heir = Process<Int>.spawn(on: bench.group.schedulers[heirIsNear ? 0 : 1]) { me in _ = await me.receive() }
+                let ended = await endedAndGiven(to: heir.pid, bench)
+                await bench.until("it is kept") { ended.allSatisfy { $0.object == nil } }
+                #expect(heir.pid.isAlive)
+                heir.send(0)
+                _ = await heir.down()
+            }
+        }
+    }
+
+    private func endedAndGiven(to heir: PID, _ bench: Bench) async -> [WeakReference<WebSocket>] {
+        var all: [WeakReference<WebSocket>] = []
+        for isLost in [true, false] {
+            let (ws, peer) = await bench.connect()
+            if isLost { await peer.reset() } else { try? await peer.send(Wire.close(1000)) }
+            await bench.until("it has not ended") { ws.state == .closed }
+            await ws.transfer(to: heir)
+            all.append(WeakReference(ws))
+        }
+        return all
+    }
+
     // MARK: References
 
     @Test func `when the last reference goes the peer gets 1001, behind what was sent, and has its time (W12)`() async throws {

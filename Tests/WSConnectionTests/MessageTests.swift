@@ -16,6 +16,22 @@ import WSConnection
         }
     }
 
+    @Test func `a message is made of what one has, and printed as that (W7)`() {
+        let literal: WebSocket.Message = "a text"
+        #expect(literal == .text("a text") && literal == "a text")
+        #expect(WebSocket.Message("\(1 + 1) or three".split(separator: " ")[0]) == "2")
+        let interpolated: [WebSocket.Message] = ["one", "\(2)"]
+        #expect(interpolated == [.text("one"), .text("2")])
+        let bytes: [UInt8] = [1, 2, 3, 4]
+        #expect(WebSocket.Message.binary(bytes[1...2]) == .binary([2, 3]))
+        #expect(WebSocket.Message.binary(bytes.lazy.map { $0 &+ 1 }) == .binary([2, 3, 4, 5]))
+        #expect(WebSocket.Message.binary(Array(bytes.dropLast())) == .binary([1, 2, 3]))
+        #expect(WebSocket.Message(Set<UInt8>([7])) == .binary([7]))
+        #expect("\(literal)" == "a text" && "\(WebSocket.Message.binary([1, 2]))" == "[1, 2]")
+        #expect(String(reflecting: literal) == "text(\"a text\")")
+        #expect(String(reflecting: WebSocket.Message.binary([1, 2])) == "binary([1, 2])")
+    }
+
     @Test func `text never equals bytes, and equals text as strings do`() {
         #expect(WebSocket.Message.text("a") != .binary([0x61]))
         #expect(WebSocket.Message.text("") != .binary([]))

@@ -209,13 +209,17 @@ import WSConnection
             limits.streamedMessageSize = nil
             let (ws, peer) = await connect(bench, limits)
             let stream = try await ws.recvStream()
-            let part = [UInt8](repeating: 9, count: 40_000)
+            let part = [UInt8](repeating: 9, count: 60_000)
+            let (first, more, last) = (
+                Wire.frame(2, part, isFinal: false), Wire.frame(0, part, isFinal: false), Wire.frame(0, part, isFinal: true))
+            // More than the limit would be, and than as many fragments as a message may else have.
+            let count = 1200
             let sending = bench.task {
-                for index in 0..<3000 { try await peer.send(Wire.frame(index == 0 ? 2 : 0, part, isFinal: index == 2999)) }
+                for index in 0..<count { try await peer.send(index == 0 ? first : index == count - 1 ? last : more) }
             }
             var total = 0
             for try await piece in stream { total += piece.byteCount }
-            #expect(total == 3000 * part.count)
+            #expect(total == count * part.count)
             _ = try await sending.value
             await peer.close()
         }

@@ -20,6 +20,43 @@ import WSConnection
         }
     }
 
+    @Test func `texts, parts of texts and slices of bytes are sent as they are (W7)`() async throws {
+        try await Bench.run { bench in
+            let (ws, peer) = await bench.connect()
+            let (text, bytes) = ("one two", [1, 2, 3, 4] as [UInt8])
+            #expect(try await ws.send(text) == 7)
+            #expect(try await ws.send("three") == 5)
+            #expect(try await ws.send("\(text.count) four") == 6)
+            #expect(try await ws.send(text.dropFirst(4)) == 3)
+            #expect(try await ws.send("six", options: SendOptions(timeout: .seconds(1))) == 3)
+            #expect(await ws.trySend("seven") == .sent && ws.trySend(text) == .sent)
+            #expect(try await ws.send(.binary(bytes[1...])) == 3)
+            #expect(try await ws.send(["eight", .binary(bytes[..<1])]) == 6)
+            #expect(try await ws.send(fragments: text.split(separator: " ")) == 6)
+            #expect(try await ws.send(fragments: [bytes[..<2], bytes[2...]]) == 4)
+            #expect(try await ws.send(fragments: [[1], [2, 3]]) == 3)
+            let texts = ["one two", "three", "7 four", "two", "six", "seven", "one two"]
+            for text in texts { try await expectReceived(.text(text), by: peer) }
+            try await expectReceived(.binary([2, 3, 4]), by: peer)
+            try await expectReceived(.text("eight"), by: peer)
+            try await expectReceived(.binary([1]), by: peer)
+            for sum in [6, 4, 3] {
+                var total = 0
+                while total < sum { total += try #require(await peer.frame()).payload.count }
+                #expect(total == sum)
+            }
+        }
+    }
+
+    @Test func `a close code is a number (W8)`() async throws {
+        try await Bench.run { bench in
+            let (ws, peer) = await bench.connect()
+            try await ws.beginClose(code: 4001)
+            let frame = try #require(await peer.frame())
+            #expect(frame.payload == [0x0F, 0xA1])
+        }
+    }
+
     @Test func `a batch leaves in order (W16)`() async throws {
         try await Bench.run { bench in
             let (ws, peer) = await bench.connect()

@@ -135,6 +135,35 @@ import WSServer
         }
     }
 
+    @Test func `an error that no waiting mends ends the acceptor with it, then the server (S2) (S3)`() async throws {
+        let reports = Probe<SystemEvent>()
+        try await withSchedulers(2, time: ManualTime(), report: { reports.record($0) }) { group in
+            var options = ServerOptions()
+            options.schedulers = group
+            options.accept = { (_) throws(SystemError) in throw SystemError(call: "accept4", errno: EBADF) }
+            let server = try await WebSocketServer.listen(port: 0, options: options, handler: ServerHarness.echo)
+            let socket = try await RawSocket.connect(to: server.address)
+            await server.wait()
+            _ = await socket.end()
+            #expect(reports.values.compactMap(\.exhaustion).isEmpty)
+            let crashes = reports.values.compactMap { if case .crash(let crash) = $0 { crash } else { nil } }
+            #expect(!crashes.isEmpty && crashes.allSatisfy { ($0.reason.error as? SystemError)?.errno == EBADF })
+            let end = reports.values.compactMap { if case .giveUp(let giveUp) = $0 { giveUp } else { nil } }.first
+            #expect((end?.reason.error as? SystemError)?.errno == EBADF)
+        }
+    }
+
+    @Test(arguments: [ECONNABORTED, EPROTO, ENETDOWN, EPERM, ETIMEDOUT])
+    func `an error of one connection is passed over at once (S3)`(code: Int32) async throws {
+        let failures = Atomic<Int>(3)
+        var options = ServerOptions()
+        options.accept = { (listener) throws(SystemError) in
+            if failures.wrappingSubtract(1, ordering: .relaxed).oldValue > 0 { throw SystemError(call: "accept4", errno: code) }
+            return try Socket.accept(listener)
+        }
+        try await ServerHarness.with(options) { harness in _ = try await harness.rawUpgraded() }
+    }
+
     @Test
     func `says that descriptors are used up once, does not spin, and serves when there are some again (S3) (T34)`()
         async throws

@@ -54,6 +54,16 @@ import WSServer
         (400, "value", Handshakes.request(extra: ["X: a\0b"])),
         (400, "name", Handshakes.request(extra: ["X\u{E4}: b"])),
         (400, "target", Handshakes.request("/a#b")),
+        (400, "OPTIONS", Handshakes.request("*")),
+        (400, "path", Handshakes.request("foo")),
+        (400, "path", Handshakes.request("?x")),
+        (400, "CONNECT", Handshakes.request("a.example:80")),
+        (400, "path", Handshakes.request("http://[::1/")),
+        (400, "path", Handshakes.request("http://u:p@a.example/")),
+        (400, "path", Handshakes.request("ws://a.example/")),
+        (421, "TLS", Handshakes.request("https://a.example/")),
+        (405, "OPTIONS", Handshakes.request("*").replacingOccurrences(of: "GET", with: "OPTIONS")),
+        (405, "CONNECT", Handshakes.request("a.example:80").replacingOccurrences(of: "GET", with: "CONNECT")),
         (400, "target", Handshakes.request("/\u{E4}")),
         (400, "parts", Handshakes.request("/a b")),
         (400, "method", "\u{1}\u{2}\u{3}\u{4}\r\n\r\n"),
@@ -85,6 +95,51 @@ import WSServer
             if status == 426 { #expect(Handshakes.field("Upgrade", of: answer) == "websocket") }
             #expect(await harness.isIdleAgain())
         }
+    }
+
+    @Test func `takes a URL as a target, whose host counts (S5) (S7)`() async throws {
+        let seen = Handover<[String?]>()
+        try await ServerHarness.with(handler: { ws in
+            seen.give([
+                ws.request?.target, ws.request?.path, ws.request?.query,
+                ws.request?.headers[fields: .init("Host")!].first?.value,
+            ])
+        }) { harness in
+            let target = "http://A.example:8/chat?x"
+            for (origin, status) in [("http://127.0.0.1", 403), ("http://a.example:8", 101)] {
+                let socket = try await harness.raw()
+                try await socket.send(Handshakes.request(target, extra: ["Origin: \(origin)"]))
+                #expect(try await socket.receiveHead().hasPrefix("HTTP/1.1 \(status) "))
+                await socket.close()
+            }
+            #expect(await seen.take() == [target, "/chat", "x", "A.example:8"])
+        }
+    }
+
+    @Test func `takes heads as large as it is told to (S4)`() async throws {
+        let cookie = String(repeating: "c", count: 20_000)
+        var options = ServerOptions()
+        options.headLimits = HeadLimits(maxLineBytes: 32 << 10, maxLines: 300)
+        try await ServerHarness.with(
+            options,
+            handler: { ws in
+                try await ws.send(.text("\(ws.request?.headers[.cookie]?.count ?? 0) \(ws.handshakeHeaders.count)"))
+            }
+        ) { harness in
+            let socket = try await harness.raw()
+            try await socket.send(
+                Handshakes.request(extra: ["Cookie: \(cookie)"] + Array(repeating: "X: y", count: 200)))
+            #expect(try await socket.receiveHead().hasPrefix("HTTP/1.1 101 "))
+            #expect(try await socket.receiveFrame()?.payload == Array("20000 206".utf8))
+            let long = try await harness.answer(to: Handshakes.request(extra: ["Cookie: \(cookie)\(cookie)"]))
+            expectRefusal(long, 431, "headLimits.maxLineBytes 32768")
+        }
+        options.headLimits.maxHeadBytes = 0
+        let refused = await failure {
+            _ = try await WebSocketServer.listen(port: 0, options: options, handler: ServerHarness.echo)
+        }
+        #expect(
+            refused?.code == .invalidConfiguration && refused?.message.contains("headLimits.maxHeadBytes 0") == true)
     }
 
     @Test func `names TLS when it is spoken to a plain port (T33)`() async throws {
@@ -129,16 +184,17 @@ import WSServer
             }
             let next = try await harness.raw()
             try await next.send(Handshakes.request())
-            // Three stay, so that the fourth is left in the backlog: three alarms, three sockets of the server's.
+            // Three stay, so that the fourth is left in the backlog: three alarms and that of who looks for
+            // a handshake that can go, three sockets of the server's.
             #expect(
                 await eventually(within: .seconds(2)) {
                     await harness.hasOnly(
-                        Remains(processes: harness.processes, alarms: 3, watches: 3, sockets: 1 + 3 + 4))
+                        Remains(processes: harness.processes, alarms: 4, watches: 3, sockets: 1 + 3 + 4))
                 })
             await turns(of: harness.schedulers)
             let remains = await harness.remains
             #expect(
-                remains == Remains(processes: harness.processes, alarms: 3, watches: 3, sockets: 1 + 3 + 4),
+                remains == Remains(processes: harness.processes, alarms: 4, watches: 3, sockets: 1 + 3 + 4),
                 "\(remains)")
             time.advance(by: .seconds(10))
             #expect(try await next.receiveHead().hasPrefix("HTTP/1.1 101 "))

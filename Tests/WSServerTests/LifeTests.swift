@@ -117,7 +117,8 @@ import WSServer
     @Test func `accepts no more than the limit, and goes on when one leaves (S3)`() async throws {
         var options = ServerOptions()
         options.maxConnections = 2
-        try await ServerHarness.with(options, count: 2) { harness in
+        let time = ManualTime()
+        try await ServerHarness.with(options, count: 2, time: time) { harness in
             let first = try await harness.rawUpgraded()
             let second = try await harness.rawUpgraded()
             #expect(await eventually { harness.server.connectionCount == 2 })
@@ -126,6 +127,9 @@ import WSServer
             await turns(of: harness.schedulers)
             // It waits in the kernel's backlog: two accepted sockets, and no handshake.
             #expect(harness.server.handshakeCount == 0)
+            // No handshake is left that could make room, so nobody looks for one any more.
+            time.advance(by: .milliseconds(100))
+            await turns(of: harness.schedulers)
             let remains = await harness.remains
             #expect(
                 (remains.processes, remains.alarms, remains.sockets) == (harness.processes + 2, 2, 1 + 2 + 3),

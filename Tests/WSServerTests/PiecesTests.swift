@@ -62,7 +62,10 @@ import WSServer
         var client = shared
         var route = RouteOptions()
         route.receivesInPieces = true
-        route.limits = Self.limits()
+        let limits = Self.limits()
+        route.limits.messageSize = limits.messageSize
+        route.limits.inboundBytes = limits.inboundBytes
+        route.limits.streamedMessageSize = .some(limits.streamedMessageSize)
         let options = route
         let routes = { (routes: inout Routes) in
             routes.webSocket("/upload", options: options) { ws in

@@ -69,32 +69,43 @@ struct ServerHarness: Sendable {
     /// passes because the machine is slow.
     static func with<R>(
         _ options: ServerOptions = .init(), count: Int = 1, time: any TimeSource = ManualTime(),
-        host: String = "127.0.0.1", handler: @escaping WebSocket.Handler = echo,
+        host: String = "127.0.0.1", report: @escaping @Sendable (SystemEvent) -> Void = { _ in },
+        handler: @escaping WebSocket.Handler = echo, _ body: (ServerHarness) async throws -> R
+    ) async throws -> R {
+        try await with(options, count, time, report, body) {
+            try await WebSocketServer.listen(host: host, port: 0, options: $0, handler: handler)
+        }
+    }
+
+    /// The same with a synchronous handler.
+    static func with<R>(
+        _ options: ServerOptions = .init(), time: any TimeSource = ManualTime(),
+        report: @escaping @Sendable (SystemEvent) -> Void = { _ in }, onMessage handler: @escaping WebSocket.MessageHandler,
         _ body: (ServerHarness) async throws -> R
     ) async throws -> R {
-        try await with(options, count, time, body) {
-            try await WebSocketServer.listen(host: host, port: 0, options: $0, handler: handler)
+        try await with(options, 1, time, report, body) {
+            try await WebSocketServer.listen(port: 0, options: $0, onMessage: handler)
         }
     }
 
     /// The same with a server that has routes.
     static func with<R>(
         _ options: ServerOptions = .init(), count: Int = 1, time: any TimeSource = ManualTime(),
-        routes: (inout Routes) -> Void, _ body: (ServerHarness) async throws -> R
+        report: @escaping @Sendable (SystemEvent) -> Void = { _ in }, routes: (inout Routes) -> Void, _ body: (ServerHarness) async throws -> R
     ) async throws -> R {
         var all = Routes()
         routes(&all)
         let routes = all
-        return try await with(options, count, time, body) {
+        return try await with(options, count, time, report, body) {
             try await WebSocketServer.listen(port: 0, options: $0, routes: routes)
         }
     }
 
     private static func with<R>(
-        _ options: ServerOptions, _ count: Int, _ time: any TimeSource, _ body: (ServerHarness) async throws -> R,
-        listen: (ServerOptions) async throws -> WebSocketServer
+        _ options: ServerOptions, _ count: Int, _ time: any TimeSource, _ report: @escaping @Sendable (SystemEvent) -> Void,
+        _ body: (ServerHarness) async throws -> R, listen: (ServerOptions) async throws -> WebSocketServer
     ) async throws -> R {
-        try await withSchedulers(count, time: time) { schedulers in
+        try await withSchedulers(count, time: time, report: report) { schedulers in
             var options = options
             options.schedulers = schedulers
             let harness = ServerHarness(server: try await listen(options), schedulers: schedulers)

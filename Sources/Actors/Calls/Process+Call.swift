@@ -40,7 +40,12 @@ extension Process {
 
     @usableFromInline
     nonisolated func deliverFromElsewhere(_ request: Message, of pending: PendingCall) {
-        core.scheduler.post(.action { [self] in deliver(request, of: pending) })
+        let claim = core.claimPlace()
+        core.scheduler.post(
+            .action { [self] in
+                pending.begin()
+                deliver(request, claim)
+            })
     }
 }
 
@@ -57,9 +62,10 @@ extension Address {
     ) throws(CallError) -> ReplyCall<Value> {
         let pending = try ReplyCall<Value>(core, timeout: timeout)
         let message = request(Reply(pending))
+        let claim = core.scheduler.isCurrent ? .notAsked : core.claimPlace()
         core.scheduler.run { [core] in
             pending.begin()
-            process(of: core)?.deliver(message)
+            process(of: core)?.deliver(message, claim)
         }
         return pending
     }

@@ -20,7 +20,10 @@ package struct JSONText {
 
     package mutating func member(_ key: String?, _ value: some BinaryInteger) { write(key, "\(value)") }
 
-    package mutating func member(_ key: String?, _ value: String) { write(key, JSONText.quoted(value)) }
+    /// - Parameter limit: how many bytes of it are written; dots stand for the rest.
+    package mutating func member(_ key: String?, _ value: String, atMost limit: Int = .max) {
+        write(key, JSONText.quoted(value, atMost: limit))
+    }
 
     /// In nanoseconds.
     package mutating func member(_ key: String, _ value: Duration) { member(key, value.clampedNanoseconds) }
@@ -47,20 +50,7 @@ package struct JSONText {
         if let key { text += JSONText.quoted(key) + ":" }
     }
 
-    private static func quoted(_ string: String) -> String {
-        var quoted = "\""
-        for scalar in string.unicodeScalars {
-            switch scalar {
-            case "\"", "\\": quoted += "\\\(scalar)"
-            case _ where scalar.value < 0x20: quoted += escape(scalar.value)
-            default: quoted.unicodeScalars.append(scalar)
-            }
-        }
-        return quoted + "\""
-    }
-
-    private static func escape(_ value: UInt32) -> String {
-        let digits = String(value, radix: 16)
-        return "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+    private static func quoted(_ text: String, atMost limit: Int = .max) -> String {
+        "\"\(LogText.escaped(text, .json, atMost: limit))\""
     }
 }

@@ -16,8 +16,11 @@ extension Process {
         core.scheduler.run { [self] in
             onOwnThread { me in
                 guard me.isOpen else { return }
-                me.makeSpecial().tracer = tracer
+                let special = me.makeSpecial()
+                let before = special.tracer
+                special.tracer = tracer
                 me.updatePlainness()
+                withExtendedLifetime(before) {}
             }
         }
     }

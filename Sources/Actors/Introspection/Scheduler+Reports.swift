@@ -1,8 +1,8 @@
 extension Scheduler {
     package func report(_ event: SystemEvent) { settings.report(event) }
 
-    func reportLongMailbox(_ core: ProcessCore, capacity: Int) {
-        report(.longMailbox(LongMailboxReport(process: core.identity, length: capacity)))
+    func reportLongMailbox(_ core: ProcessCore, length: Int) {
+        report(.longMailbox(LongMailboxReport(process: core.identity, length: length)))
     }
 
     /// A job took `duration`. Who ran is found by the job's task, which stays the same from one suspension to the next.

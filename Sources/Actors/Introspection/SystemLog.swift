@@ -56,6 +56,9 @@ public enum SystemLog {
         }
     }
 
+    /// Tells whoever runs the program of something that works and should be put right all the same.
+    package static func advise(_ message: String) { log.write(.warning, "\(message)", metadata: [:]) }
+
     private static func metadata(of crash: CrashReport) -> Logger.Metadata {
         var metadata: Logger.Metadata = [
             "process": "\(crash.process)", "reason": "\(crash.reason)", "age": "\(crash.age)",

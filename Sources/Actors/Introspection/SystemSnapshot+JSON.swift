@@ -53,6 +53,7 @@ extension ProcessInfo {
         json.array("groups", groups) { $0.member(nil, $1) }
         if let label { json.member("label", label) }
         json.member("kind", kind)
+        if let detail { json.member("detail", detail) }
         if let parent { json.member("parent", parent) }
         json.member("scheduler", scheduler)
         json.member("state", state.rawValue)

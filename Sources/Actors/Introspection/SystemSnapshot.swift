@@ -65,6 +65,8 @@ public struct ProcessInfo: Sendable, CustomStringConvertible {
     public let label: String?
     /// What it is: `Process<Int>`, `WebSocket`.
     public let kind: String
+    /// What tells it from others of its kind: of a connection its peer, its path and its bytes; `nil` if nothing does.
+    public let detail: String?
     /// The number of the process that started it.
     public let parent: UInt64?
     /// The number of the scheduler it lives on.
@@ -106,7 +108,7 @@ extension ProcessCore {
         let activity = host.activity
         return ProcessInfo(
             pid: pid, names: Registry.names(of: pid), groups: GroupDirectory.names(of: pid), label: label,
-            kind: String(describing: type(of: host)), parent: parent, scheduler: scheduler.index,
+            kind: String(describing: type(of: host)), detail: activity.detail, parent: parent, scheduler: scheduler.index,
             state: machine.isRunning ? activity.state : .exiting, mailboxLength: activity.waiting,
             messagesHandled: activity.handled, links: links.peers, monitors: activity.monitors,
             monitoredBy: observerCount, age: scheduler.age(since: startedAt))

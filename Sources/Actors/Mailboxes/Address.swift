@@ -15,10 +15,17 @@ public struct Address<Message: Sendable>: Sendable, Hashable, CustomStringConver
 
     /// Sends a message, as `Process.send(_:)` does.
     public func send(_ message: Message) {
-        core.scheduler.run { [core] in
-            guard let process = process(of: core) else { return core.scheduler.deadLetters += 1 }
-            process.deliver(message)
-        }
+        if core.scheduler.isCurrent { return deliver(message) }
+        let claim = core.claimPlace()
+        core.scheduler.post(.action { [self] in deliver(message, claim) })
+    }
+
+    /// Brings the process a message. On its scheduler's thread.
+    ///
+    /// - Parameter claim: what became of its wish for a place, if it was sent from elsewhere.
+    func deliver(_ message: Message, _ claim: PlaceClaim = .notAsked) {
+        guard let process = process(of: core) else { return core.scheduler.deadLetters += 1 }
+        process.deliver(message, claim)
     }
 
     /// Asks the process to end, as `PID.exit(_:)` does.

@@ -1,13 +1,55 @@
 internal import DequeModule
 internal import Synchronization
 
+/// The places of a bounded mailbox: those of messages that wait in it, and those of messages on their way to it.
+///
+/// Whoever sends takes a place at that moment, on whatever thread, and not when the message arrives. So no message of a
+/// sender loses its place to one that the same sender has sent later, in whatever way.
+class MailboxPlaces: @unchecked Sendable {
+    // Safety: `taken` is an atomic; what a subclass adds belongs to the process's scheduler.
+    final let limit: Int
+    final let whenFull: MailboxOptions.Overflow
+    private final let taken = Atomic<Int>(0)
+
+    init(_ bound: MailboxOptions.Bound) {
+        limit = bound.limit
+        whenFull = bound.whenFull
+    }
+
+    /// Takes a place if there is one. From any thread.
+    final func reserve() -> Bool {
+        var seen = taken.load(ordering: .relaxed)
+        while seen < limit {
+            let result = taken.compareExchange(expected: seen, desired: seen + 1, ordering: .sequentiallyConsistent)
+            if result.exchanged { return true }
+            seen = result.original
+        }
+        return false
+    }
+
+    final func release() { taken.subtract(1, ordering: .sequentiallyConsistent) }
+}
+
+/// What became of a message's wish for a place, when it was sent from elsewhere.
+enum PlaceClaim: Sendable {
+    /// Nobody has asked: the mailbox has no bound, or it is asked on arrival, which is at once.
+    case notAsked
+    case taken
+    /// The mailbox was full: its policy says what is to be done.
+    case refused
+}
+
+extension ProcessCore {
+    /// Asks for a place in its mailbox for a message that is being sent. From any thread.
+    func claimPlace() -> PlaceClaim {
+        guard let places else { return .notAsked }
+        return places.reserve() ? .taken : .refused
+    }
+}
+
 /// The places of a bounded mailbox, and the senders that wait for one.
-@usableFromInline
-final class MailboxBound<Message: Sendable>: @unchecked Sendable {
-    // Safety: `taken` is an atomic; `waiters` belongs to the process's scheduler.
-    let limit: Int
-    let whenFull: MailboxOptions.Overflow
-    private let taken = Atomic<Int>(0)
+final class MailboxBound<Message: Sendable>: MailboxPlaces, @unchecked Sendable {
+    // Safety: `waiters` belongs to the process's scheduler.
     private var waiters = Deque<Waiter>()
 
     /// A sender that waits for room.
@@ -41,24 +83,6 @@ final class MailboxBound<Message: Sendable>: @unchecked Sendable {
     }
 
     typealias Ticket = PlaceTicket
-
-    init(_ bound: MailboxOptions.Bound) {
-        limit = bound.limit
-        whenFull = bound.whenFull
-    }
-
-    /// Takes a place if there is one. From any thread.
-    func reserve() -> Bool {
-        var seen = taken.load(ordering: .relaxed)
-        while seen < limit {
-            let result = taken.compareExchange(expected: seen, desired: seen + 1, ordering: .sequentiallyConsistent)
-            if result.exchanged { return true }
-            seen = result.original
-        }
-        return false
-    }
-
-    func release() { taken.subtract(1, ordering: .sequentiallyConsistent) }
 
     // MARK: On the process's scheduler
 

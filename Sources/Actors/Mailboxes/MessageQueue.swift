@@ -42,10 +42,10 @@
         unsafe ring.unsafelyUnwrapped + (place & (capacity &- 1))
     }
 
-    /// Appends to a queue that is not full.
+    /// Appends, and makes room for it if there is none. Who looks for room before may have let others in meanwhile.
     @inlinable
     mutating func append(_ element: consuming Element) {
-        assert(!isFull)
+        if isFull { grow() }
         unsafe slot(end).initialize(to: element)
         count &+= 1
     }
@@ -94,17 +94,18 @@
         capacity = wider
     }
 
-    @inlinable
-    mutating func removeAll() {
-        while popFirst() != nil {}
-        releaseStorage()
+    /// Hands over all that waits, in a queue of its own: what goes with the messages may do anything, and this queue is whole
+    /// and empty by then.
+    mutating func takeAll() -> MessageQueue {
+        var taken = MessageQueue()
+        swap(&taken, &self)
+        head = taken.end
+        return taken
     }
 
+    /// Gives the ring of an empty queue back.
     @inlinable
     mutating func releaseStorage() {
-        for place in head..<end { unsafe slot(place).deinitialize(count: 1) }
-        head = end
-        count = 0
         unsafe ring?.deallocate()
         unsafe ring = nil
         capacity = 0

@@ -12,7 +12,7 @@ extension Process {
             return .sent
         }
         guard bound.reserve() else { return .full }
-        core.scheduler.run { [self] in onOwnThread { $0.deliverReserved(message) } }
+        core.scheduler.run { [self] in deliver(message, .taken) }
         return .sent
     }
 
@@ -62,20 +62,24 @@ extension Process {
 
     func cancelWait(_ ticket: MailboxBound<Message>.Ticket) { bound?.removeWaiter(ticket)?.cancel() }
 
-    /// A message whose sender has reserved a place for it.
-    func deliverReserved(_ message: Message) {
-        guard isOpen else { return core.scheduler.deadLetters += 1 }
-        enqueue(message)
-    }
-
     /// Whether a message that comes without a place finds one, and what happens if not.
-    func admit(_ message: Message, _ bound: MailboxBound<Message>) -> Bool {
-        if bound.reserve() { return true }
-        core.scheduler.messagesDropped += 1
+    func admit(_ bound: MailboxBound<Message>) -> Bool { bound.reserve() || makePlace(bound) }
+
+    /// What the policy does for a message that found no place when it was sent. Whether there is one now.
+    ///
+    /// That there may be one again does not help it, where the newest is dropped: who was sent later may have taken it.
+    func makePlace(_ bound: MailboxBound<Message>) -> Bool {
         switch bound.whenFull {
-        case .suspend, .dropNewest, .fail: return false
-        case .dropOldest: return dropOldest()
+        case .suspend, .dropNewest, .fail:
+            core.scheduler.messagesDropped += 1
+            return false
+        case .dropOldest:
+            if bound.reserve() { return true }
+            core.scheduler.messagesDropped += 1
+            return dropOldest()
         case .kill:
+            if bound.reserve() { return true }
+            core.scheduler.messagesDropped += 1
             core.receiveExit(.error(MailboxOverflow(limit: bound.limit)), from: nil, source: .runtime)
             return false
         }
@@ -86,8 +90,7 @@ extension Process {
         let signals = Set(special?.signalPlaces.values ?? [:].values)
         // Every place may be reserved for messages that are still on their way here.
         guard let oldest = (queue.head..<queue.end).first(where: { !signals.contains($0) }) else { return false }
-        _ = queue.remove(at: oldest)
-        _ = special?.forgetPlace(oldest)
+        withExtendedLifetime(queue.remove(at: oldest)) { _ = special?.forgetPlace(oldest) }
         return true
     }
 

@@ -15,18 +15,47 @@ extension Process {
 
     @usableFromInline
     nonisolated func sendFromElsewhere(_ message: Message) {
-        core.scheduler.post(.action { [self] in deliver(message) })
+        let claim = core.claimPlace()
+        // One that captures no claim is smaller: there is one for each message.
+        guard claim != .notAsked else { return core.scheduler.post(.action { [self] in deliver(message) }) }
+        core.scheduler.post(.action { [self] in deliver(message, claim) })
     }
 
     /// A message has arrived. On the scheduler's thread.
     @inlinable
     nonisolated func deliver(_ message: Message) {
         guard isPlain else { return onOwnThread { $0.deliverSpecially(message) } }
-        if queue.isFull { growQueue() }
+        if queue.isFull { return deliverToFull(message) }
         queue.append(message)
         if isWaiting {
             isWaiting = false
             core.open(on: core.scheduler)
+        }
+    }
+
+    /// The same for a queue that has to grow. It may be reported, by code of the user's: last of all, so that whatever that
+    /// does finds the message in its place.
+    @usableFromInline
+    nonisolated func deliverToFull(_ message: Message) {
+        let length = queue.count
+        queue.append(message)
+        resumeReceiver()
+        queueGrew(from: length)
+    }
+
+    /// A message has arrived whose sender, elsewhere, has asked for a place. On the scheduler's thread.
+    nonisolated func deliver(_ message: Message, _ claim: PlaceClaim) {
+        guard claim != .notAsked else { return deliver(message) }
+        onOwnThread { $0.deliverClaimed(message, claim) }
+    }
+
+    private func deliverClaimed(_ message: Message, _ claim: PlaceClaim) {
+        guard isOpen else { return core.scheduler.deadLetters += 1 }
+        switch claim {
+        case .notAsked, .taken: enqueue(message)
+        case .refused:
+            if let bound, !makePlace(bound) { return }
+            enqueue(message)
         }
     }
 
@@ -47,37 +76,42 @@ extension Process {
     @usableFromInline
     func deliverSpecially(_ message: Message) {
         guard isOpen else { return core.scheduler.deadLetters += 1 }
-        if let bound, !admit(message, bound) { return }
+        if let bound, !admit(bound) { return }
         enqueue(message)
     }
 
     /// Puts a message at the end and wakes the body if it waits for this one.
+    ///
+    /// The tracer, the filter and who takes reports are code of the user's, which may do to this process whatever it likes:
+    /// send to it, end it. They come when the message is in its place, and nothing is taken for granted behind them.
     func enqueue(_ message: Message) {
-        if queue.isFull { growQueue() }
-        trace(.arrived, message)
-        let isWanted = isWaiting && special?.isSuspended != true && special?.filter?(message) ?? true
+        // What made room for it may have ended the process.
+        guard isOpen else { return core.scheduler.deadLetters += 1 }
+        let length = queue.isFull ? queue.count : nil
         queue.append(message)
-        if isWanted { resumeReceiver() }
+        trace(.arrived, message)
+        if isWaiting, special?.isSuspended != true, special?.filter?(message) ?? true { resumeReceiver() }
+        if let length { queueGrew(from: length) }
     }
 
-    @usableFromInline
-    nonisolated func growQueue() {
-        queue.grow()
+    /// The queue was full and has grown.
+    private nonisolated func queueGrew(from length: Int) {
         let threshold = core.scheduler.settings.mailboxWarning
-        if queue.count <= threshold && queue.capacity > threshold && bound == nil {
-            core.scheduler.reportLongMailbox(core, capacity: queue.capacity / 2)
+        if length <= threshold && max(length * 2, 2) > threshold && bound == nil {
+            core.scheduler.reportLongMailbox(core, length: max(length, 1))
         }
     }
 
     func dropWaiting() {
         core.scheduler.deadLetters += UInt64(queue.count)
-        queue.removeAll()
+        let dropped = queue.takeAll()
+        _ = consume dropped
     }
 
     // MARK: Going on
 
     /// Lets the body go on if it waits: it finds out why by itself.
-    func resumeReceiver() {
+    nonisolated func resumeReceiver() {
         guard isWaiting else { return }
         isWaiting = false
         core.open(on: core.scheduler)

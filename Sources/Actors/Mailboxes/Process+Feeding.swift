@@ -49,7 +49,7 @@ extension Process {
 
     /// Puts a message where a place is kept for it.
     package nonisolated func fillPlace(_ message: Message) {
-        core.scheduler.run { [self] in onOwnThread { $0.deliverReserved(message) } }
+        core.scheduler.run { [self] in deliver(message, .taken) }
     }
 
     /// Gives a place back that was kept.

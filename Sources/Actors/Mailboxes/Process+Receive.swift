@@ -104,10 +104,22 @@ extension Process {
         if special?.isSuspended == true { return nil }
         seen = max(seen, queue.head)
         while seen < queue.end {
-            if isWanted == nil || isWanted?(queue[seen]) ?? true { return take(at: seen) }
+            guard let isWanted else { return take(at: seen) }
+            let (wanted, place) = judge(seen, isWanted)
+            if wanted, let place { return take(at: place) }
             seen += 1
         }
         return nil
+    }
+
+    /// Whether the message at a place is wanted, and where it stands now: the one who judges is code of the user's, which may
+    /// have moved it or taken it away.
+    private func judge(_ place: Int, _ isWanted: (Message) -> Bool) -> (isWanted: Bool, place: Int?) {
+        let special = makeSpecial()
+        special.judged = place
+        let verdict = isWanted(queue[place])
+        defer { special.judged = nil }
+        return (verdict, isOpen ? special.judged : nil)
     }
 
     /// Takes the message out that stands at `place`.
@@ -119,8 +131,8 @@ extension Process {
 
     private func countTaken(_ message: Message, from place: Int) {
         handled &+= 1
-        trace(.taken, message)
         let isSignal = special?.forgetPlace(place) ?? false
+        trace(.taken, message)
         if let bound, !isSignal { makeRoom(bound) }
     }
 
@@ -167,6 +179,7 @@ extension Process {
 extension Process.Special {
     /// The message at `place` was taken out: those before it have moved up by one. Whether it came of a signal.
     func forgetPlace(_ place: Int) -> Bool {
+        if let at = judged, at <= place { judged = at == place ? nil : at + 1 }
         if signalPlaces.isEmpty { return false }
         var wasSignal = false
         for (id, at) in signalPlaces where at <= place {

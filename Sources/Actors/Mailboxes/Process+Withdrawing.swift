@@ -40,7 +40,6 @@ extension Process {
             if index < isWanted.count && isWanted[index] {
                 taken.append(message)
             } else {
-                if queue.isFull { queue.grow() }
                 queue.append(message)
             }
             takenBefore.append(taken.count)

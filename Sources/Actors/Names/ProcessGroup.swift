@@ -50,8 +50,19 @@ public struct ProcessGroup<Message: Sendable>: Sendable, Hashable {
             }
         }
         for (scheduler, members) in members {
-            scheduler.run {
-                for (core, times) in members { for _ in 0..<times { Address(core).send(message) } }
+            if scheduler.isCurrent {
+                for (core, times) in members { for _ in 0..<times { Address(core).deliver(message) } }
+            } else {
+                // A bounded member's places are taken now: what the sender sends later must not get them.
+                let claims = members.map { core, times in core.places == nil ? [] : (0..<times).map { _ in core.claimPlace() } }
+                scheduler.post(
+                    .action {
+                        for ((core, times), claims) in zip(members, claims) {
+                            for index in 0..<times {
+                                Address(core).deliver(message, claims.isEmpty ? .notAsked : claims[index])
+                            }
+                        }
+                    })
             }
         }
     }

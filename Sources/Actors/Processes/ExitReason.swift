@@ -28,7 +28,7 @@ public struct ExitReason: Error, CustomStringConvertible {
 
     /// What `shutdown(_:)` was given.
     public var detail: String? { particulars?.detail }
-    /// What the body threw.
+    /// What the body threw. Of a supervisor that has ended by itself, with `.shutdown`: why, a `SupervisorError`.
     public var error: (any Error)? { particulars?.error }
 
     /// The body returned.
@@ -45,6 +45,11 @@ public struct ExitReason: Error, CustomStringConvertible {
     /// It was asked to end in good order, for the reason given.
     public static func shutdown(_ detail: String) -> ExitReason { ExitReason(.shutdown, Particulars(detail: detail, error: nil)) }
 
+    /// A supervisor has ended by itself.
+    static func shutdown(because error: SupervisorError) -> ExitReason {
+        ExitReason(.shutdown, Particulars(detail: nil, error: error))
+    }
+
     /// The body threw `error`.
     public static func error(_ error: any Error) -> ExitReason { ExitReason(.error, Particulars(detail: nil, error: error)) }
 
@@ -57,7 +62,7 @@ public struct ExitReason: Error, CustomStringConvertible {
 
     public var description: String {
         switch kind {
-        case .shutdown: detail.map { "shutdown(\($0))" } ?? "shutdown"
+        case .shutdown: detail.map { "shutdown(\($0))" } ?? error.map { "shutdown: \($0)" } ?? "shutdown"
         case .error: "error(\(error.map { "\($0)" } ?? "unknown"))"
         case .normal: "normal"
         case .kill: "kill"

@@ -14,7 +14,7 @@ extension Process {
     ) -> Process<Message> {
         let process = Process(on: scheduler, mailbox)
         process.prepare(label, body)
-        process.core.scheduler.run { process.onOwnThread { $0.start() } }
+        process.launch()
         return process
     }
 
@@ -54,7 +54,7 @@ extension Process {
         let child = Process<M>(on: scheduler, mailbox)
         child.prepare(label, body)
         let reference = monitor(child.pid, adapter)
-        child.core.scheduler.run { child.onOwnThread { $0.start() } }
+        child.launch()
         return (child, reference)
     }
 
@@ -66,16 +66,43 @@ extension Process {
         self.body = body
     }
 
-    /// Begins what it was prepared for.
-    func start() {
+    /// Begins what it was prepared for, where it lives.
+    nonisolated func launch() {
+        if core.scheduler.isCurrent { onOwnThread { $0.start() } } else { launchElsewhere {} }
+    }
+
+    /// Begins what it was prepared for, from another thread than its scheduler's. `first` is done there before.
+    ///
+    /// Its task is made here and now: so it has the task-locals of whoever spawns it, as it has when both live on one scheduler.
+    nonisolated func launchElsewhere(_ first: @escaping @Sendable () -> Void) {
+        let job = core.scheduler.firstJob { makeTask() }
+        core.scheduler.post(
+            .action { [self] in
+                first()
+                onOwnThread { $0.start(job) }
+            })
+    }
+
+    /// Makes the task, whose first job the scheduler gets. On its thread, or while nobody else knows of the task.
+    private nonisolated func makeTask() {
+        ProcessCore.$current.withValue(core) { onOwnThread { me in me.task = Task { await me.run() } } }
+    }
+
+    /// Begins what it was prepared for. On its scheduler's thread.
+    ///
+    /// - Parameter job: the first one of its task, if that was made elsewhere.
+    func start(_ job: UnownedJob? = nil) {
+        // A task runs in any case; without a body it ends at once.
+        defer { if let job { core.scheduler.runHere(job) } }
         // One that was asked to end before its first moment has none.
         if let reason = core.exitReason {
             body = nil
+            task = nil
             close()
             return core.finish(reason)
         }
         core.enlist(self)
-        task = ProcessCore.$current.withValue(core) { Task { await run() } }
+        if job == nil { makeTask() }
     }
 
     /// What the task of a process does. It captures nothing but the process, so that it needs no box.

@@ -14,9 +14,6 @@ public final actor Process<Message: Sendable> {
     public typealias Body = @Sendable (isolated Process<Message>) async throws -> Void
 
     @usableFromInline package nonisolated let core: ProcessCore
-    /// The places of the mailbox, if it is bounded.
-    @usableFromInline nonisolated let bound: MailboxBound<Message>?
-
     // The mailbox: see Process+Delivery.swift and Process+Receive.swift.
     //
     // Safety: touched by the scheduler's thread only, as all state of an actor. No access to these calls out; each is over
@@ -42,9 +39,16 @@ public final actor Process<Message: Sendable> {
     /// A process that has not begun. Whoever starts it does so on its thread.
     @usableFromInline
     init(on scheduler: Scheduler?, _ mailbox: MailboxOptions = .unbounded, parent: ProcessCore? = nil) {
-        core = ProcessCore(on: scheduler ?? .forNewProcess, messageType: Message.self, parent: parent ?? ProcessCore.current)
-        bound = mailbox.bound.map { MailboxBound($0) }
-        isPlain = bound == nil
+        core = ProcessCore(
+            on: scheduler ?? .forNewProcess, messageType: Message.self, parent: parent ?? ProcessCore.current,
+            places: mailbox.bound.map { MailboxBound<Message>($0) })
+        isPlain = core.places == nil
+    }
+
+    /// The places of the mailbox, if it is bounded.
+    nonisolated var bound: MailboxBound<Message>? {
+        // Safety: a process of such messages has made it.
+        core.places.map { unsafe unsafeDowncast($0, to: MailboxBound<Message>.self) }
     }
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor {
@@ -81,6 +85,8 @@ public final actor Process<Message: Sendable> {
         /// At which places of the queue the messages stand that signals have become, by the numbers of the signals. Some
         /// may have been taken since, when the mailbox was plain: their places are before the queue's head.
         var signalPlaces: [UInt64: Int] = [:]
+        /// Where the message stands that a selective receive is asking about, as long as it is there.
+        var judged: Int?
         var tracer: (@Sendable (TraceEvent) -> Void)?
         /// What is asked of the process between two messages, and before the message at which place.
         var systemRequests: [(place: Int, request: SystemRequest)] = []

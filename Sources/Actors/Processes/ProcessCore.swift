@@ -19,6 +19,8 @@ package final class ProcessCore: Gate, @unchecked Sendable {
     package let startedAt: UInt64
     /// The type of its messages, if it takes any.
     let messageType: ObjectIdentifier?
+    /// The places of its mailbox, if it is bounded.
+    let places: MailboxPlaces?
     /// In which shards of the registry and of the groups it stands: a bit for each.
     let nameShards = Atomic<UInt64>(0)
     let groupShards = Atomic<UInt64>(0)
@@ -62,10 +64,13 @@ package final class ProcessCore: Gate, @unchecked Sendable {
     /// The process whose body or handler the current task runs.
     @TaskLocal package static var current: ProcessCore?
 
-    package init(on scheduler: Scheduler, messageType: Any.Type? = nil, parent: ProcessCore? = nil) {
+    package convenience init(on scheduler: Scheduler) { self.init(on: scheduler, messageType: nil, parent: nil, places: nil) }
+
+    init(on scheduler: Scheduler, messageType: Any.Type?, parent: ProcessCore?, places: MailboxPlaces?) {
         id = ProcessCore.nextID()
         self.scheduler = scheduler
         self.messageType = messageType.map { ObjectIdentifier($0) }
+        self.places = places
         parentID = parent?.id ?? 0
         startedAt = scheduler.approximateTime
     }
@@ -116,9 +121,20 @@ package final class ProcessCore: Gate, @unchecked Sendable {
     package var observerCount: Int { observers.count }
 
     /// Takes an observer back. It costs the same however many there are.
-    package func removeObserver(_ id: UInt64) { observers.remove(id) }
+    package func removeObserver(_ id: UInt64) {
+        // What goes with it may do anything: the list is whole by then.
+        let removed = observers.remove(id)
+        withExtendedLifetime(removed) {}
+    }
 
     // MARK: The end
+
+    /// The process ends by an error that somebody is told of: it is not reported as a crash.
+    package func beginToldEnd(_ reason: ExitReason) { machine.beginToldEnd(reason) }
+
+    /// A server did not start: whoever starts it is told why.
+    @usableFromInline
+    func failsToStart(_ error: any Error) { beginToldEnd(ExitReason(thrown: error)) }
 
     /// The process is to end within `grace`.
     func beginExit(_ reason: ExitReason, grace allowed: Duration?) {
@@ -168,8 +184,16 @@ package final class ProcessCore: Gate, @unchecked Sendable {
         end(reason, isReported: isReported)
     }
 
+    /// Reports a crash before the process has ended: a connection whose handler has crashed has its last words yet.
+    package func reportCrash(_ reason: ExitReason) {
+        if reason.isCrash && machine.endsByItself { scheduler.report(crashReport(reason)) }
+    }
+
     private func end(_ reason: ExitReason, isReported: Bool) {
         let isFailure = reason.isCrash && machine.endsByItself
+        // What it was ending for may hold an error of the user's: it goes when all is done.
+        let asked = machine.reason
+        defer { withExtendedLifetime(asked) {} }
         guard machine.end(reason) else { return }
         endGrace()
         alive.store(false, ordering: .sequentiallyConsistent)
@@ -222,8 +246,13 @@ package struct ProcessActivity: Sendable {
     package var waiting: Int
     package var handled: UInt64
     package var monitors: Int
+    /// What tells it from others of its kind.
+    package var detail: String?
 
-    package init(state: ProcessState, waiting: Int, handled: UInt64, monitors: Int) {
+    package init(
+        state: ProcessState, waiting: Int, handled: UInt64, monitors: Int, detail: String? = nil
+    ) {
+        self.detail = detail
         self.state = state
         self.waiting = waiting
         self.handled = handled

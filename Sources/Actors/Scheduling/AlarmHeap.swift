@@ -57,14 +57,18 @@
     }
 
     /// Disarms `alarm`; harmless when it is not armed.
-    mutating func disarm(_ alarm: Alarm) {
+    ///
+    /// - Returns: the heap's reference, if it was armed. The caller releases it when this is over: what goes with an alarm may
+    ///   arm and disarm others, and must find the heap whole.
+    @inline(never)
+    mutating func disarm(_ alarm: Alarm) -> Unmanaged<Alarm>? {
         switch alarm.place {
-        case .none: return
+        case .none: return nil
         case .heap(let index): remove(at: index)
         case .due(let index): vacate(index)
         }
         alarm.place = .none
-        unsafe Unmanaged.passUnretained(alarm).release()
+        return unsafe .passUnretained(alarm)
     }
 
     /// Takes the soonest alarm if its time has come and it was armed no later than the one with `ticket`.

@@ -5,7 +5,7 @@ internal import Glibc
 /// Threads for what must block (Erlang's dirty schedulers): name resolution, file reads, calls into C.
 ///
 /// Threads start when they are needed, up to a limit, and end after being idle; further work waits in order.
-package final class BlockingPool: Sendable {
+package final class BlockingPool: TaskExecutor, Sendable {
     /// Runs a closure on a new thread with a name, or returns why there is none (an `errno`).
     typealias ThreadMaker = @Sendable (_ name: String, _ body: @escaping @Sendable () -> Void) -> Int32
 
@@ -17,14 +17,17 @@ package final class BlockingPool: Sendable {
         self.makeThread = makeThread
     }
 
-    /// Runs `work` on a thread of the pool.
+    /// Runs `work` on a thread of the pool, as a part of the calling task, with its task-locals.
     ///
     /// Cancelling the task does not interrupt `work`.
     package func run<R: Sendable, E: Error>(_ work: @escaping @Sendable () throws(E) -> R) async throws(E) -> R {
-        let result: Result<R, E> = await withCheckedContinuation { continuation in
-            submit { continuation.resume(returning: Result { () throws(E) in try work() }) }
-        }
-        return try result.get()
+        try await withTaskExecutorPreference(self) { @concurrent () async throws(E) -> R in try work() }
+    }
+
+    /// Runs a part of a task.
+    package func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        submit { [self] in unsafe job.runSynchronously(on: asUnownedTaskExecutor()) }
     }
 
     /// Runs `work` on a thread of the pool, some time.
@@ -41,7 +44,8 @@ package final class BlockingPool: Sendable {
         if makeThread(storage.name, { storage.serve() }) != 0 { storage.runHere() }
     }
 
-    @Sendable private static func detachedThread(_ name: String, _ body: @escaping @Sendable () -> Void) -> Int32 {
+    /// Runs a closure on a new thread that nobody joins.
+    @Sendable static func detachedThread(_ name: String, _ body: @escaping @Sendable () -> Void) -> Int32 {
         var thread = pthread_t()
         let raw = unsafe Unmanaged.passRetained(ThreadBody(name, body)).toOpaque()
         let status = unsafe pthread_create(&thread, nil, blockingThreadMain, raw)
@@ -166,7 +170,8 @@ private func blockingThreadMain(_ raw: UnsafeMutableRawPointer?) -> UnsafeMutabl
 /// Runs `work` on a thread that may block, and returns what it returns.
 ///
 /// A scheduler must never block: everything that lives on it would wait. Name look-ups, file reads and calls into C
-/// libraries that take long belong here. Cancelling the task does not interrupt `work`. (OTP: dirty schedulers.)
+/// libraries that take long belong here. `work` is a part of the calling task: it has its task-locals, `PID.current` too.
+/// Cancelling the task does not interrupt it. (OTP: dirty schedulers.)
 public func blocking<R: Sendable, E: Error>(_ work: @escaping @Sendable () throws(E) -> R) async throws(E) -> R {
     try await (Scheduler.current?.blockingPool ?? SchedulerGroup.shared.blockingPool).run(work)
 }

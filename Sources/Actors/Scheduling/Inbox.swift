@@ -1,11 +1,14 @@
 internal import Synchronization
 
 /// What other threads hand to a scheduler: a queue behind a lock that is held for an append or a swap, and nothing
-/// longer. Each sender's actions keep their order, and so do its jobs; the actions of one swap run before its jobs.
+/// longer. Actions run in the order in which they were posted; jobs become ready in that order, and run after the actions
+/// that were posted before them.
 struct Inbox: ~Copyable {
     enum Item {
         case job(UnownedJob)
         case action(@Sendable () -> Void)
+        /// One that was done.
+        case done
     }
 
     private let lock = Lock()

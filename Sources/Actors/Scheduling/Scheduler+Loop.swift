@@ -5,6 +5,10 @@ internal import Synchronization
 extension Scheduler {
     /// How many jobs run before the loop looks at descriptors and alarms again.
     private static let jobsPerRound = 256
+    /// How many posts of other threads are taken before the loop looks at descriptors and alarms again.
+    static let postsPerDrain = 256
+    /// How many alarms ring before others have their turn.
+    static let alarmsPerTurn = 1024
     /// How many rounds of jobs run after the end was asked for.
     private static let lastRounds = 1_000
 
@@ -36,7 +40,7 @@ extension Scheduler {
     /// Not for ever: a task that never rests must not hold up the end. What it leaves runs when somebody posts again.
     func runOut() {
         for _ in 0..<Scheduler.lastRounds {
-            var worked = drainInbox()
+            var worked = drainInbox(atMost: .max)
             if runJobs() { worked = true }
             if flush() { worked = true }
             if !worked { return }
@@ -59,24 +63,33 @@ extension Scheduler {
     }
 
     /// Whether this thread has left itself nothing to do.
-    private var isIdle: Bool { ready.isEmpty && laterHere.isEmpty && flushes.isEmpty }
+    private var isIdle: Bool { ready.isEmpty && laterHere.isEmpty && flushes.isEmpty && posts.isEmpty }
 
-    /// Moves what other threads posted to where it runs.
-    func drainInbox() -> Bool {
-        if inbox.isEmpty { return false }
-        var items: [Inbox.Item] = []
-        swap(&items, &spare)
-        inbox.swap(with: &items)
-        for item in items {
+    /// Moves what other threads posted to where it runs: in order, and so much at most. The rest has its turn when
+    /// descriptors and alarms have had theirs, so that no flood of posts holds them up.
+    func drainInbox(atMost most: Int = Scheduler.postsPerDrain) -> Bool {
+        if posts.isEmpty {
+            if inbox.isEmpty { return false }
+            inbox.swap(with: &posts)
+        }
+        let end = postsDone + min(most, posts.count - postsDone)
+        while postsDone < end {
+            // Taken out of its place: what it holds is let go of as soon as it is done.
+            var item = Inbox.Item.done
+            swap(&item, &posts[postsDone])
+            postsDone += 1
             switch item {
             case .job(let job):
                 ready.append(job)
                 jobsPosted &+= 1
             case .action(let action): action()
+            case .done: break
             }
         }
-        items.removeAll(keepingCapacity: items.count <= 4096)
-        swap(&items, &spare)
+        if postsDone == posts.count {
+            posts.removeAll(keepingCapacity: posts.count <= 4096)
+            postsDone = 0
+        }
         return true
     }
 
@@ -133,10 +146,13 @@ extension Scheduler {
 
     private func ringAlarms() -> Bool {
         var rang = false
-        // Those that the ringing ones arm have their turn in the next round: none can hold up the loop.
+        // Those that the ringing ones arm have their turn in the next round, and so have those beyond the bound: none can
+        // hold up the loop.
         let last = alarms.lastTicket
-        while let alarm = alarms.popDue(at: now, armedUpTo: last) {
+        var left = Scheduler.alarmsPerTurn
+        while left > 0, let alarm = alarms.popDue(at: now, armedUpTo: last) {
             rang = true
+            left -= 1
             alarm.ring()
         }
         return rang
@@ -183,7 +199,11 @@ extension Scheduler {
         swap(&flushes, &flushing)
         // A flush may cancel any of them, and ask for more.
         for index in flushing.indices { flushing[index]?.flushAtEndOfTurn() }
-        flushing.removeAll(keepingCapacity: true)
+        // The last reference to one may be here, and what goes with it may cancel another flush.
+        var done: [(any EndOfTurnFlush)?] = []
+        swap(&done, &flushing)
+        done.removeAll(keepingCapacity: true)
+        if flushing.isEmpty { swap(&done, &flushing) }
         return true
     }
 }

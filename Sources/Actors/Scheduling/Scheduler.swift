@@ -18,6 +18,7 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
     let poller: any Poller
     let settings: SystemSettings
     private let ownBlockingPool: BlockingPool?
+    private let ownResolverPool: BlockingPool?
 
     // Shared with other threads.
     let inbox = Inbox()
@@ -31,7 +32,10 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
     //
     // Safety (unchecked exclusivity): no access to these calls out; each is over before any other code runs.
     @safe @exclusivity(unchecked) @usableFromInline var ready = JobQueue()
-    var spare: [Inbox.Item] = []
+    /// What was last taken out of the inbox, and how much of it was done. What is left has its turn before the inbox is
+    /// looked into again.
+    @safe @exclusivity(unchecked) var posts: [Inbox.Item] = []
+    @safe @exclusivity(unchecked) var postsDone = 0
     @safe @exclusivity(unchecked) var alarms = AlarmHeap()
     var watches = WatchTable()
     var flushes: [(any EndOfTurnFlush)?] = []
@@ -78,12 +82,13 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
     /// Made by a `SchedulerGroup`, or by a test that turns it by hand.
     package init(
         index: Int, poller: any Poller, time: any TimeSource, blockingPool: BlockingPool? = nil,
-        settings: SystemSettings = SystemSettings()
+        resolverPool: BlockingPool? = nil, settings: SystemSettings = SystemSettings()
     ) {
         self.index = index
         self.settings = settings
         longJobLimit = settings.longJob.clampedNanoseconds
         ownBlockingPool = blockingPool
+        ownResolverPool = resolverPool
         self.poller = poller
         self.time = time
         now = time.nanoseconds
@@ -94,6 +99,10 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
 
     /// Where what lives here does what must block: its group's pool.
     package var blockingPool: BlockingPool { ownBlockingPool ?? SchedulerGroup.shared.blockingPool }
+
+    /// Where the names are looked up for what lives here: on threads of their own, since a name server that does not answer
+    /// holds each for many seconds, and what else must block should not wait behind that.
+    package var resolverPool: BlockingPool { ownResolverPool ?? SchedulerGroup.shared.resolverPool }
 
     /// The scheduler that runs the calling thread, if it is one.
     public static var current: Scheduler? {
@@ -116,9 +125,26 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
         let job = UnownedJob(job)
         if isCurrent {
             ready.append(job)
+        } else if let held = unsafe hansom_held_job() {
+            unsafe held.assumingMemoryBound(to: UnownedJob?.self).pointee = job
         } else {
             post(.job(job))
         }
+    }
+
+    /// Calls `start`, which starts a task here from another thread, and returns its first job instead of posting it: so that
+    /// the task has the task-locals of the caller, and others hear of it before it runs.
+    func firstJob(of start: () -> Void) -> UnownedJob {
+        var job: UnownedJob?
+        // Safety: `enqueue` writes there while `start` runs, on this thread.
+        unsafe withUnsafeMutablePointer(to: &job) { place in
+            let outer = unsafe hansom_held_job()
+            unsafe hansom_set_held_job(place)
+            defer { unsafe hansom_set_held_job(outer) }
+            start()
+        }
+        guard let job else { preconditionFailure("a task of an actor of this scheduler is enqueued here") }
+        return job
     }
 
     /// The runtime asks at every hop: the inherited one retains and releases the scheduler each time.
@@ -198,7 +224,7 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
         arm(alarm, at: time.nanoseconds &+ delay.clampedNanoseconds)
     }
 
-    package func disarm(_ alarm: Alarm) { alarms.disarm(alarm) }
+    package func disarm(_ alarm: Alarm) { unsafe alarms.disarm(alarm)?.release() }
 
     package var alarmCount: Int { alarms.count }
 

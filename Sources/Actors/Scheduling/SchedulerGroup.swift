@@ -8,7 +8,7 @@ internal import Synchronization
 public final class SchedulerGroup: Sendable {
     /// How a group is made.
     public struct Options: Sendable {
-        /// How many schedulers; default: one for each processor that is online.
+        /// How many schedulers; default: one for each processor that the program may use, `SchedulerGroup.processorCount`.
         public var count: Int
         /// Where the schedulers read the time; default: the kernel's monotonic clock.
         public var time: any TimeSource
@@ -16,6 +16,8 @@ public final class SchedulerGroup: Sendable {
         public var name: String
         /// How many threads `blocking` work may use at once; default 8.
         public var blockingThreads: Int
+        /// How many names may be looked up at once, each on a thread of its own while that takes; default 16. More wait in order.
+        public var resolverThreads: Int
         /// Keeps glibc from returning freed memory to the kernel between messages, which costs large messages
         /// up to 40 % of their speed. It holds for the whole process. Default `true`.
         public var retainsFreedMemory: Bool
@@ -25,13 +27,14 @@ public final class SchedulerGroup: Sendable {
 
         public init(
             count: Int = SchedulerGroup.processorCount, time: any TimeSource = SystemTime.shared,
-            name: String = "hansom", blockingThreads: Int = 8, retainsFreedMemory: Bool = true,
+            name: String = "hansom", blockingThreads: Int = 8, resolverThreads: Int = 16, retainsFreedMemory: Bool = true,
             system: SystemSettings = SystemSettings()
         ) {
             self.count = count
             self.time = time
             self.name = name
             self.blockingThreads = blockingThreads
+            self.resolverThreads = resolverThreads
             self.retainsFreedMemory = retainsFreedMemory
             self.system = system
             makePoller = { () throws(SystemError) in try EpollPoller() }
@@ -47,9 +50,11 @@ public final class SchedulerGroup: Sendable {
 
     public let schedulers: [Scheduler]
     package let blockingPool: BlockingPool
+    /// Where names are looked up.
+    package let resolverPool: BlockingPool
     private let threads: [SchedulerThread]
     private let turn = Atomic<Int>(0)
-    private let isShutDown = Atomic<Bool>(false)
+    private let end = GroupEnd()
 
     /// Starts the schedulers' threads.
     ///
@@ -57,12 +62,13 @@ public final class SchedulerGroup: Sendable {
     public init(options: Options = Options()) throws(SystemError) {
         if options.retainsFreedMemory { _ = hansom_retain_heap(64 << 20, 8 << 20) }
         let pool = BlockingPool(limit: options.blockingThreads, name: "\(options.name)-b")
+        let resolverPool = BlockingPool(limit: options.resolverThreads, name: "\(options.name)-n")
         var schedulers: [Scheduler] = []
         for index in 0..<max(options.count, 1) {
             schedulers.append(
                 Scheduler(
                     index: index, poller: try options.makePoller(), time: options.time, blockingPool: pool,
-                    settings: options.system))
+                    resolverPool: resolverPool, settings: options.system))
         }
         var threads: [SchedulerThread] = []
         do {
@@ -79,9 +85,10 @@ public final class SchedulerGroup: Sendable {
         self.schedulers = schedulers
         self.threads = threads
         blockingPool = pool
+        self.resolverPool = resolverPool
     }
 
-    /// One scheduler a core, started at first use, never stopped.
+    /// One scheduler for each processor that the program may use, started at first use, never stopped.
     public static let shared: SchedulerGroup = {
         do {
             return try SchedulerGroup()
@@ -90,8 +97,9 @@ public final class SchedulerGroup: Sendable {
         }
     }()
 
-    /// The processors that are online.
-    public static var processorCount: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
+    /// How many processors the program may use: those that are online, of them those that its affinity allows (`taskset`,
+    /// cpusets), and no more than the quota of its control groups comes to, rounded up (a container's `--cpus`).
+    public static var processorCount: Int { ProcessorCount.usable() }
 
     /// Where the next piece of work goes: the caller's own scheduler if it is one of these, else round robin.
     public func place() -> Scheduler {
@@ -115,18 +123,69 @@ public final class SchedulerGroup: Sendable {
     /// Ends every process with `.shutdown`, waits for them, and joins the threads.
     ///
     /// Processes that have not ended after `grace` are left behind with their tasks cancelled. Call it from outside
-    /// the group's own schedulers. A second call returns at once.
+    /// the group's own schedulers. A second call waits for the same end, with the first one's `grace`.
     ///
     /// - Parameter grace: how long processes may take; default 5 s.
     public func shutdown(grace: Duration = .seconds(5)) async {
         precondition(!schedulers.contains { $0.isCurrent }, "a scheduler cannot wait for its own end")
-        guard !isShutDown.exchange(true, ordering: .sequentiallyConsistent) else { return }
+        guard end.begin() else { return await end.wait() }
         // Once more for those that the last ones started elsewhere, which were asked to end when they came.
         if await endProcesses(grace: grace) { _ = await endProcesses(grace: grace) }
         for scheduler in schedulers { scheduler.stop() }
-        let threads = threads
-        await blockingPool.run { for thread in threads { thread.join() } }
+        await joinThreads()
         blockingPool.shutdown()
+        resolverPool.shutdown()
+        end.finish()
+    }
+
+    /// Waits for the ends of the threads on a thread of its own: those of the blocking pool may all be taken, by what waits
+    /// for this end.
+    private func joinThreads() async {
+        let threads = threads
+        await withCheckedContinuation { continuation in
+            let join = { @Sendable in
+                for thread in threads { thread.join() }
+                continuation.resume()
+            }
+            // No thread to be had: the caller's own must do. The schedulers have been asked to end.
+            if BlockingPool.detachedThread("hansom-end", join) != 0 { join() }
+        }
+    }
+}
+
+/// The end of a group: begun once, and waited for by any number.
+private final class GroupEnd: @unchecked Sendable {
+    // Safety: touched with `lock` held; continuations are resumed outside it.
+    private let lock = Lock()
+    private var hasBegun = false
+    private var isOver = false
+    private var waiting: [CheckedContinuation<Void, Never>] = []
+
+    /// Whether this is the first call, which brings it about.
+    func begin() -> Bool {
+        lock.withLock {
+            defer { hasBegun = true }
+            return !hasBegun
+        }
+    }
+
+    func finish() {
+        let waiting = lock.withLock {
+            isOver = true
+            defer { self.waiting = [] }
+            return self.waiting
+        }
+        for continuation in waiting { continuation.resume() }
+    }
+
+    func wait() async {
+        await withCheckedContinuation { continuation in
+            let isOver = lock.withLock {
+                if !self.isOver { waiting.append(continuation) }
+                return self.isOver
+            }
+            if isOver { continuation.resume() }
+        }
     }
 }
 

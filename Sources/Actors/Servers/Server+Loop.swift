@@ -8,6 +8,7 @@ extension Server {
             next = try await start(me)
         } catch {
             ready.failAtEnd(error)
+            me.core.failsToStart(error)
             throw error
         }
         // One that was asked to end meanwhile has not started: who waits hears of its end.
@@ -146,11 +147,12 @@ extension Process {
     nonisolated func begin(linkedTo parent: ProcessCore?, _ label: String?, _ body: @escaping Body) {
         prepare(label, body)
         let number = parent.flatMap { $0.scheduler.isCurrent ? $0.linkBegun(to: core) : nil }
-        core.scheduler.run { [self] in
-            if let parent {
-                if let number { core.linkArrived(from: parent, number) } else { core.link(to: parent) }
-            }
-            onOwnThread { $0.start() }
+        let link = { @Sendable [core] in
+            guard let parent else { return }
+            if let number { core.linkArrived(from: parent, number) } else { core.link(to: parent) }
         }
+        guard core.scheduler.isCurrent else { return launchElsewhere(link) }
+        link()
+        onOwnThread { $0.start() }
     }
 }

@@ -38,7 +38,7 @@ public protocol Server: Sendable {
     /// Does what `.continue` asked for, before any message that waits; the state says what. (OTP: `handle_continue/2`.)
     mutating func handleContinue(_ me: isolated Me) async throws -> Next
 
-    /// Nothing came within the time that `.receive(within:)` gave.
+    /// Nothing came within the time that `.receive(timeout:)` gave.
     mutating func handleTimeout(_ me: isolated Me) async throws -> Next
 
     /// Called last, on every end but `.kill`, also when exits are not trapped. It has 5 s, or what the supervisor gives

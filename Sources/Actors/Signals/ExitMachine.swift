@@ -74,6 +74,11 @@ struct ExitMachine {
         if isRunning { life = .exiting(reason, .oneself) }
     }
 
+    /// The process ends by an error of which whoever asked for its work is told: that is no crash.
+    mutating func beginToldEnd(_ reason: ExitReason) {
+        if isRunning { life = .exiting(reason, .request) }
+    }
+
     /// The process has ended. Whether it had not before.
     mutating func end(_ reason: ExitReason) -> Bool {
         if isDead { return false }

@@ -10,8 +10,13 @@ struct ObserverList<Observer> {
     }
 
     /// Takes one back, at the same cost however many there are.
-    mutating func remove(_ id: UInt64) {
-        if first?.id == id { first = nil } else if !more.isEmpty { more[id] = nil }
+    ///
+    /// - Returns: it, if it was there: to be let go of when the list is no longer being changed.
+    @discardableResult
+    mutating func remove(_ id: UInt64) -> Observer? {
+        guard let first, first.id == id else { return more.isEmpty ? nil : more.removeValue(forKey: id) }
+        self.first = nil
+        return first.observer
     }
 
     /// Takes all, in the order in which they asked: numbers grow.

@@ -14,14 +14,19 @@ extension Process {
     ///
     /// - Parameter adapter: makes a message of this process's kind out of a signal.
     public func trapExits(_ adapter: @escaping @Sendable (ExitSignal) -> Message) {
-        makeSpecial().exitAdapter = adapter
+        let special = makeSpecial()
+        let before = special.exitAdapter
+        special.exitAdapter = adapter
+        withExtendedLifetime(before) {}
         core.machine.trapsExits = true
     }
 
     /// From now on exit signals end the process again.
     public func stopTrappingExits() {
         core.machine.trapsExits = false
+        let before = special?.exitAdapter
         special?.exitAdapter = nil
+        withExtendedLifetime(before) {}
     }
 
     /// Hears of the end of another process, once, as a message. Monitors stack: each gives a down of its own.
@@ -54,8 +59,7 @@ extension Process {
     public func demonitor(_ reference: MonitorReference, flush: Bool = false) {
         if special?.monitors.remove(reference) != nil { Process.release(reference) }
         if flush, let place = special?.signalPlaces.removeValue(forKey: reference.id), place >= queue.head {
-            _ = queue.remove(at: place)
-            _ = special?.forgetPlace(place)
+            withExtendedLifetime(queue.remove(at: place)) { _ = special?.forgetPlace(place) }
         }
     }
 

@@ -33,7 +33,7 @@ public struct Child: Sendable {
     }
 
     let specification: ChildSpecification
-    let start: @Sendable () async throws -> any Supervisable
+    let starter: ChildStarter
     /// What can be found wrong before anything is started.
     let check: @Sendable () throws(SupervisorError) -> Void
 
@@ -42,18 +42,22 @@ public struct Child: Sendable {
     /// - Parameters:
     ///   - id: what it is called; unique under its supervisor.
     ///   - restart: when it is started again; default `.permanent`.
-    ///   - shutdown: how it is stopped; default `.after(.seconds(5))`.
+    ///   - limit: how long a start may take before it is cancelled and has failed; default: as long as it takes.
+    ///     (OTP: the option `timeout` of `gen_server:start_link/3`.)
+    ///   - shutdown: how it is stopped; default `.after(.seconds(5))`. A start that is cancelled has the same time to end.
     ///   - significant: whether its end may end the supervisor: see `Supervisor.AutoShutdown`. Default `false`.
     ///   - start: runs as the supervisor and returns when the child is ready; the supervisor does nothing else meanwhile.
-    ///     What it throws is a failed start.
+    ///     What it throws is a failed start. It is cancelled when the supervisor is to end; what it has begun by then it
+    ///     ends itself.
     public init<S: Supervisable>(
-        _ id: String, restart: Restart = .permanent, shutdown: Shutdown = .after(.seconds(5)),
-        significant: Bool = false, start: @escaping @Sendable () async throws -> S
+        _ id: String, restart: Restart = .permanent, startWithin limit: Duration? = nil,
+        shutdown: Shutdown = .after(.seconds(5)), significant: Bool = false,
+        start: @escaping @Sendable () async throws -> S
     ) {
-        specification = ChildSpecification(
-            id: id, restart: restart, shutdown: shutdown, isSignificant: significant, isSupervisor: false)
-        self.start = { try await start() }
-        check = { () throws(SupervisorError) in }
+        self.init(
+            ChildSpecification(
+                id: id, restart: restart, shutdown: shutdown, isSignificant: significant, isSupervisor: false),
+            startWithin: limit, check: { () throws(SupervisorError) in }, start: { try await start() })
     }
 
     /// A child that runs: a process of its own calls `run` and ends when that returns or throws.
@@ -73,13 +77,17 @@ public struct Child: Sendable {
         }
     }
 
-    /// A supervisor as a child.
+    /// A supervisor as a child, or any other.
     init(
-        _ specification: ChildSpecification, check: @escaping @Sendable () throws(SupervisorError) -> Void,
+        _ specification: ChildSpecification, startWithin limit: Duration? = nil,
+        check: @escaping @Sendable () throws(SupervisorError) -> Void,
         start: @escaping @Sendable () async throws -> any Supervisable
     ) {
         self.specification = specification
-        self.check = check
-        self.start = start
+        starter = ChildStarter(start, within: limit, shutdown: specification.shutdown)
+        self.check = { () throws(SupervisorError) in
+            try ChildStarter.check(limit, of: specification.id)
+            try check()
+        }
     }
 }

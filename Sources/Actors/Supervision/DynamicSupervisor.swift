@@ -11,6 +11,7 @@ public struct DynamicSupervisor: Sendable {
         var maxChildren: Int
         var maxRestarts: Int
         var period: Duration
+        var startWithin: Duration?
     }
 
     let id: String
@@ -26,14 +27,16 @@ public struct DynamicSupervisor: Sendable {
     ///   - maxRestarts: how many restarts it makes in `period` before it gives up, stops its children and ends with
     ///     `.shutdown`; default 1.
     ///   - period: default 5 s.
+    ///   - limit: how long the start of a child may take before it is cancelled and has failed; default: as long as it takes.
     public init(
         id: String = "dynamic supervisor", restart: Child.Restart = .temporary,
         shutdown: Child.Shutdown = .after(.seconds(5)), maxChildren: Int = .max, maxRestarts: Int = 1,
-        period: Duration = .seconds(5)
+        period: Duration = .seconds(5), startWithin limit: Duration? = nil
     ) {
         self.id = id
         options = Options(
-            restart: restart, shutdown: shutdown, maxChildren: maxChildren, maxRestarts: maxRestarts, period: period)
+            restart: restart, shutdown: shutdown, maxChildren: maxChildren, maxRestarts: maxRestarts, period: period,
+            startWithin: limit)
     }
 
     /// Starts it.
@@ -89,6 +92,7 @@ public struct DynamicSupervisor: Sendable {
     }
 
     func check() throws(SupervisorError) {
+        try ChildStarter.check(options.startWithin, of: id)
         guard maxIsSensible else {
             throw SupervisorError(
                 .badSpecification, child: id,

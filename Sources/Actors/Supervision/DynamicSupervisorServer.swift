@@ -1,10 +1,9 @@
 /// The process of a dynamic supervisor: it does what `DynamicMachine` decides.
 package struct DynamicSupervisorServer: Server {
-    package typealias Starter = @Sendable () async throws -> any Supervisable
-
     package enum Call: Sendable {
-        case start(Starter, Reply<PID>)
-        case terminate(PID, Reply<Void>)
+        case start(@Sendable () async throws -> any Supervisable, Reply<PID>)
+        /// Whether it was a child of this supervisor.
+        case terminate(PID, Reply<Bool>)
         case children(Reply<[PID]>)
         case count(Reply<Int>)
     }
@@ -14,15 +13,19 @@ package struct DynamicSupervisorServer: Server {
         case down(Down)
         /// A process that runs already becomes a child; one that has ended is heard of like any other.
         case adopt(PID)
+        case tryAgain(Int)
     }
 
     private let id: String
     private let options: DynamicSupervisor.Options
     private var machine: DynamicMachine<PID>
     /// How children are started again that are.
-    private var starters: [Int: Starter] = [:]
+    private var starters: [Int: ChildStarter] = [:]
     /// Why they have ended, for reports.
     private var reasons: [Int: ExitReason] = [:]
+    private let wish = EndWish()
+    /// Why it ends by itself.
+    private var cause: SupervisorError?
 
     init(_ id: String, _ options: DynamicSupervisor.Options) {
         self.id = id
@@ -31,7 +34,7 @@ package struct DynamicSupervisorServer: Server {
     }
 
     package mutating func start(_ me: isolated Me) async throws -> Next {
-        me.trapExits { .info(.exit($0)) }
+        me.trapExits { [wish] in .info(.exit(wish.note($0))) }
         return .receive
     }
 
@@ -49,12 +52,15 @@ package struct DynamicSupervisorServer: Server {
             guard let pid = signal.from else { return .stop(signal.reason) }
             exited(pid, signal.reason, me)
             return await carryOut(me)
+        case .tryAgain(let number):
+            machine.tryAgain(number, now: me.core.scheduler.time.nanoseconds)
+            return await carryOut(me)
         }
     }
 
     package mutating func handle(call: Call, _ me: isolated Me) async throws -> Next {
         switch call {
-        case .start(let starter, let reply): await add(starter, reply, me)
+        case .start(let start, let reply): await add(start, reply, me)
         case .terminate(let pid, let reply): await terminate(pid, reply, me)
         case .children(let reply): reply(Array(machine.running.keys))
         case .count(let reply): reply(machine.count)
@@ -70,19 +76,22 @@ package struct DynamicSupervisorServer: Server {
 
     // MARK: Children
 
-    private mutating func add(_ starter: @escaping Starter, _ reply: Reply<PID>, _ me: isolated Me) async {
+    private mutating func add(
+        _ start: @escaping @Sendable () async throws -> any Supervisable, _ reply: Reply<PID>, _ me: isolated Me
+    ) async {
         guard let number = machine.admit() else {
             return reply.fail(
                 SupervisorError(
                     .tooManyChildren, advice: "\(id) has \(machine.count) children, and may have \(machine.maxChildren)"
                 ))
         }
-        do {
-            let pid = try await starter().pid
+        let starter = ChildStarter(start, within: options.startWithin, shutdown: options.shutdown)
+        switch await me.start("\(number)", starter, unless: wish) {
+        case .success(let pid):
             if options.restart != .temporary { starters[number] = starter }
             begin(number, pid, me)
             reply(pid)
-        } catch {
+        case .failure(let error):
             reply.fail(SupervisorError(.startFailed, underlying: error))
         }
     }
@@ -92,14 +101,11 @@ package struct DynamicSupervisorServer: Server {
         me.adopt(pid)
     }
 
-    private mutating func terminate(_ pid: PID, _ reply: Reply<Void>, _ me: isolated Me) async {
-        guard let number = machine.terminated(pid) else {
-            // OTP: to terminate what has ended already succeeds.
-            return pid.isAlive ? reply.fail(SupervisorError(.notFound, child: "\(pid)")) : reply()
-        }
+    private mutating func terminate(_ pid: PID, _ reply: Reply<Bool>, _ me: isolated Me) async {
+        guard let number = machine.terminated(pid) else { return reply(false) }
         forget(number)
         await me.stop(pid, options.shutdown)
-        reply()
+        reply(true)
     }
 
     private mutating func exited(_ pid: PID, _ reason: ExitReason, _ me: isolated Me) {
@@ -119,6 +125,7 @@ package struct DynamicSupervisorServer: Server {
         while !me.core.machine.isDead, let step = machine.next() {
             switch step {
             case .start(let number): await startAgain(number, me)
+            case .tryAgain(let number): me.send(.info(.tryAgain(number)))
             case .reportRestart(let number, let count):
                 me.core.scheduler.report(
                     .restart(
@@ -126,12 +133,13 @@ package struct DynamicSupervisorServer: Server {
                             supervisor: me.core.identity, child: "\(number)", reason: reasons[number] ?? .noProcess,
                             restarts: count, allowed: options.maxRestarts, delay: .zero)))
             case .reportGiveUp(let number):
+                cause = .gaveUp(id, "\(number)", reasons[number] ?? .noProcess, options.maxRestarts, options.period)
                 me.core.scheduler.report(
                     .giveUp(
                         GiveUpReport(
                             supervisor: me.core.identity, child: "\(number)", reason: reasons[number] ?? .noProcess,
                             allowed: options.maxRestarts, period: options.period)))
-            case .giveUp: return .stop(.shutdown)
+            case .giveUp: return .stop(cause.map { .shutdown(because: $0) } ?? .shutdown)
             }
         }
         return .receive
@@ -139,11 +147,11 @@ package struct DynamicSupervisorServer: Server {
 
     private mutating func startAgain(_ number: Int, _ me: isolated Me) async {
         guard let starter = starters[number] else { return }
-        do {
-            begin(number, try await starter().pid, me)
-        } catch {
+        switch await me.start("\(number)", starter, unless: wish) {
+        case .success(let pid): begin(number, pid, me)
+        case .failure(let error):
             reasons[number] = .error(error)
-            machine.restartFailed(number, now: me.core.scheduler.time.nanoseconds)
+            machine.restartFailed(number)
         }
     }
 }

@@ -70,7 +70,7 @@ extension ServerMessage where S.Info: SupervisorInfo {
 
 extension Child.Shutdown {
     /// How long a child may take after `.shutdown` before it is killed; `nil`: as long as it takes.
-    fileprivate var patience: Duration? {
+    var patience: Duration? {
         switch self {
         case .immediate: .zero
         case .infinity: nil

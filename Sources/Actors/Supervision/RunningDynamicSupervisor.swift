@@ -22,7 +22,8 @@ public struct RunningDynamicSupervisor: Supervisable {
 
     /// Starts a child.
     ///
-    /// - Parameter start: runs as the supervisor, once more for each restart, and returns when the child is ready.
+    /// - Parameter start: runs as the supervisor, once more for each restart, and returns when the child is ready. It is
+    ///   cancelled when the supervisor is to end, and after `startWithin`.
     /// - Returns: its process.
     /// - Throws: `SupervisorError`: `.tooManyChildren`, `.startFailed` or `.noSupervisor`.
     @discardableResult
@@ -30,16 +31,13 @@ public struct RunningDynamicSupervisor: Supervisable {
         try await ask(partitions.here) { .start({ try await start() }, $0) }
     }
 
-    /// Stops a child for good.
+    /// Stops a child for good, also one that has ended and is about to be started again.
     ///
     /// - Throws: `SupervisorError`: `.notFound` or `.noSupervisor`.
     public func terminate(_ child: PID) async throws {
-        for partition in partitions.all {
-            do {
-                return try await ask(partition) { .terminate(child, $0) }
-            } catch let error as SupervisorError where error.code == .notFound {}
-        }
-        throw SupervisorError(.notFound, child: "\(child)")
+        for partition in partitions.all where try await ask(partition, { .terminate(child, $0) }) { return }
+        // OTP: to terminate what has ended already succeeds.
+        if child.isAlive { throw SupervisorError(.notFound, child: "\(child)") }
     }
 
     /// Its children, in no order.

@@ -43,6 +43,7 @@ public struct Supervisor: Sendable {
     let children: [Child]
     /// How it is restarted and stopped under another supervisor.
     let specification: ChildSpecification
+    let startLimit: Duration?
 
     /// A supervisor with its children.
     ///
@@ -55,24 +56,29 @@ public struct Supervisor: Sendable {
     ///   - autoShutdown: whether it ends when significant children have; default `.never`.
     ///   - backoff: how it waits before restarts; default: not at all.
     ///   - restart: when it is started again under another supervisor; default `.permanent`.
+    ///   - limit: how long it may take to start under another supervisor; default: as long as it takes.
     ///   - shutdown: how it is stopped under another supervisor; default `.infinity`, so that it can stop its children.
     ///   - significant: whether its end may end the supervisor above it; default `false`.
     ///   - children: in the order in which they are started.
     public init(
         _ strategy: Strategy = .oneForOne, id: String = "supervisor", maxRestarts: Int = 1,
         period: Duration = .seconds(5), autoShutdown: AutoShutdown = .never, backoff: RestartBackoff? = nil,
-        restart: Child.Restart = .permanent, shutdown: Child.Shutdown = .infinity, significant: Bool = false,
-        @ChildrenBuilder children: () -> [Child] = { [] }
+        restart: Child.Restart = .permanent, startWithin limit: Duration? = nil, shutdown: Child.Shutdown = .infinity,
+        significant: Bool = false, @ChildrenBuilder children: () -> [Child] = { [] }
     ) {
         self.id = id
         options = Options(
             strategy: strategy, maxRestarts: maxRestarts, period: period, autoShutdown: autoShutdown, backoff: backoff)
         self.children = children()
+        startLimit = limit
         specification = ChildSpecification(
             id: id, restart: restart, shutdown: shutdown, isSignificant: significant, isSupervisor: true)
     }
 
     /// Starts it and its children, and returns when all are started.
+    ///
+    /// Cancelling ends it: the start of the child that is being started is cancelled, the children before it are stopped, the
+    /// last one first, and then this throws.
     ///
     /// - Parameters:
     ///   - parent: a process to link it to from its first moment; default: none.
@@ -80,18 +86,31 @@ public struct Supervisor: Sendable {
     ///   - scheduler: where it lives, and its children unless they say otherwise; default: the caller's, or from outside
     ///     one of the shared group's in turn.
     /// - Throws: `SupervisorError`: `.badSpecification` before anything is started; `.startFailed` when a child cannot be,
-    ///   after those before it were stopped, the last one first. `RegistryError` if the name is taken.
+    ///   after those before it were stopped, the last one first. `RegistryError` if the name is taken. `CallError` with
+    ///   `.cancelled`: nothing of it is left then.
     public func start(
         linkedTo parent: PID? = nil, name: String? = nil, on scheduler: Scheduler? = nil
     ) async throws -> RunningSupervisor {
         try check()
-        return RunningSupervisor(
-            server: try await SupervisorServer(self).started(linkedTo: parent, name: name, on: scheduler, label: id))
+        let process = SupervisorServer.Me(on: scheduler)
+        do {
+            try await process.startServing(linkedTo: parent, name, id) { me, ready in
+                var server = SupervisorServer(self)
+                try await server.serve(me, ready)
+            }
+        } catch let error as CallError where error.code == .cancelled {
+            // It was asked to end, and stops what it has started.
+            _ = await process.down()
+            throw error
+        }
+        return RunningSupervisor(server: ServerProcess(process: process))
     }
 
     /// This supervisor as a child of another.
     var asChild: Child {
-        Child(specification, check: { () throws(SupervisorError) in try check() }) { try await start() }
+        Child(
+            specification, startWithin: startLimit, check: { () throws(SupervisorError) in try check() },
+            start: { try await start() })
     }
 }
 

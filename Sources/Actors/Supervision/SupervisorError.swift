@@ -18,6 +18,15 @@ public struct SupervisorError: Error, Sendable, CustomStringConvertible {
         case tooManyChildren
         /// The supervisor has ended, or did while it was asked.
         case noSupervisor
+        /// The child was not started within its `startWithin`.
+        case startTimeout
+        /// The child was being started when the supervisor was asked to end, or was to be.
+        case startCancelled
+        /// The supervisor has ended because this child ended, or could not be started again, more often than is allowed: see
+        /// `underlying`.
+        case gaveUp
+        /// The supervisor has ended because its significant children had.
+        case significantChildEnded
     }
 
     /// A code as an error by itself.
@@ -29,7 +38,7 @@ public struct SupervisorError: Error, Sendable, CustomStringConvertible {
     public let code: Code
     /// The child it is about.
     public let child: String?
-    /// What the child's start threw.
+    /// What the child's start threw, or why it ended.
     public let underlying: (any Error)?
     /// What is wrong, and what to do.
     let advice: String?
@@ -52,6 +61,27 @@ public struct SupervisorError: Error, Sendable, CustomStringConvertible {
         case .notFound: return "there is no \(child)"
         case .tooManyChildren: return advice ?? "the supervisor has as many children as it may have"
         case .noSupervisor: return "the supervisor has ended"
+        case .startTimeout: return advice ?? "its start took too long"
+        case .startCancelled: return "its start was cancelled, since the supervisor is to end"
+        case .gaveUp: return advice ?? "too many restarts"
+        case .significantChildEnded: return "the significant children of supervisor \"\(self.child ?? "")\" have ended"
         }
+    }
+}
+
+extension SupervisorError {
+    /// A supervisor has restarted its children more often than it may, last because of this one.
+    static func gaveUp(
+        _ supervisor: String, _ child: String, _ reason: ExitReason, _ allowed: Int, _ period: Duration
+    ) -> SupervisorError {
+        let limit = allowed == 1 ? "1 restart" : "\(allowed) restarts"
+        return SupervisorError(
+            .gaveUp, child: child, underlying: reason,
+            advice: "supervisor \"\(supervisor)\" gave up after \(limit) in \(period), since child \"\(child)\" ended with: \(reason)")
+    }
+
+    /// A start has taken longer than it may.
+    static func startTimeout(_ child: String, _ limit: Duration) -> SupervisorError {
+        SupervisorError(.startTimeout, child: child, advice: "its start took longer than \(limit)")
     }
 }

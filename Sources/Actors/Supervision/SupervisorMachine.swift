@@ -12,6 +12,8 @@ struct SupervisorMachine<Handle: Hashable & Sendable>: Sendable {
         case stop(ID, Handle, Child.Shutdown)
         /// To call `retry` with the number after so long.
         case wait(Duration, ID, Int)
+        /// To call `tryAgain` with the number, after whatever else waits to be dealt with.
+        case tryAgain(ID, Int)
         /// The supervisor starts a child again, so many restarts into its period.
         case reportRestart(ID, count: Int, delay: Duration)
         /// It gives up because of this child.
@@ -52,7 +54,16 @@ struct SupervisorMachine<Handle: Hashable & Sendable>: Sendable {
     private(set) var isEnding = false
     /// The children that each wait holds up.
     private var waits: [Int: Set<ID>] = [:]
-    private var lastWait = 0
+    /// The restarts that failed and are to be tried once more.
+    private var tries: [Int: Try] = [:]
+    private var lastNumber = 0
+
+    private struct Try: Sendable {
+        /// The child that could not be started; `nil` if it was stopped for good meanwhile.
+        var failed: ID?
+        /// Those that were to be started after it.
+        var others: Set<ID>
+    }
 
     init(_ options: Supervisor.Options, children: [ChildSpecification]) {
         strategy = options.strategy
@@ -80,18 +91,18 @@ struct SupervisorMachine<Handle: Hashable & Sendable>: Sendable {
         if plan.isEmpty { isStarting = false }
     }
 
-    /// A child could not be started.
-    ///
-    /// - Parameters:
-    ///   - now: the time in nanoseconds.
-    ///   - random: from 0 up to 1, for a wait.
-    mutating func startFailed(_ id: ID, now: UInt64, random: Double) {
+    /// A child could not be started. If that was a restart it is tried again, but not at once: what has happened
+    /// meanwhile comes first, the wish that the supervisor ends above all. (OTP: `try_again_restart`.)
+    mutating func startFailed(_ id: ID) {
         guard let index = index(id) else { return }
         if isStarting { return stopEverything(.startFailed(id)) }
         // What is left of the plan belongs to the attempt that has failed.
-        plan = []
+        let others = plan.compactMap { if case .start(let id) = $0 { id } else { nil } }
         children[index].status = .restarting
-        restart(index, now: now, random: random)
+        for id in others { if let index = self.index(id) { children[index].status = .restarting } }
+        lastNumber += 1
+        tries[lastNumber] = Try(failed: id, others: Set(others))
+        plan = [.tryAgain(id, lastNumber)]
     }
 
     /// A child was stopped as the plan wanted. A temporary one is forgotten, one that waits for its restart goes on waiting.
@@ -123,7 +134,23 @@ struct SupervisorMachine<Handle: Hashable & Sendable>: Sendable {
 
     /// A wait is over.
     mutating func retry(_ number: Int) {
-        guard !isEnding, let held = waits.removeValue(forKey: number) else { return }
+        if !isEnding, let held = waits.removeValue(forKey: number) { start(held) }
+    }
+
+    /// A child that could not be started again is to be tried once more, which counts as another restart. One that was
+    /// started or stopped for good meanwhile is left alone, but not those that were to be started after it.
+    ///
+    /// - Parameters:
+    ///   - now: the time in nanoseconds.
+    ///   - random: from 0 up to 1, for a wait.
+    mutating func tryAgain(_ number: Int, now: UInt64, random: Double) {
+        guard !isEnding, let attempt = tries.removeValue(forKey: number) else { return }
+        if let index = attempt.failed.flatMap(index) { return restart(index, now: now, random: random) }
+        start(attempt.others)
+    }
+
+    /// Starts those children that still wait for it.
+    private mutating func start(_ held: Set<ID>) {
         for child in children where child.status == .restarting && held.contains(child.specification.id) {
             plan.append(.start(child.specification.id))
         }
@@ -144,16 +171,16 @@ struct SupervisorMachine<Handle: Hashable & Sendable>: Sendable {
         let delay = backoff.map { $0.delay(intensity.count, random) } ?? .zero
         plan.append(.reportRestart(id, count: intensity.count, delay: delay))
         let affected = affected(by: index)
-        // An earlier wait holds up only those that this restart leaves alone.
+        // An earlier wait or try concerns only those that this restart leaves alone.
         for index in affected { stopWaiting(for: children[index].specification.id) }
         for index in affected.reversed() { planStop(index) }
         // Temporary children are stopped with the others and not started again.
         let again = affected.filter { children[$0].specification.restart != .temporary }
         if delay > .zero {
             for index in again { children[index].status = .restarting }
-            lastWait += 1
-            waits[lastWait] = Set(again.map { children[$0].specification.id })
-            plan.append(.wait(delay, id, lastWait))
+            lastNumber += 1
+            waits[lastNumber] = Set(again.map { children[$0].specification.id })
+            plan.append(.wait(delay, id, lastNumber))
         } else {
             for index in again { plan.append(.start(children[index].specification.id)) }
         }
@@ -161,6 +188,11 @@ struct SupervisorMachine<Handle: Hashable & Sendable>: Sendable {
 
     private mutating func stopWaiting(for id: ID) {
         if !waits.isEmpty { waits = waits.mapValues { $0.subtracting([id]) }.filter { !$0.value.isEmpty } }
+        for (number, attempt) in tries {
+            let failed = attempt.failed == id ? nil : attempt.failed
+            let others = attempt.others.subtracting([id])
+            tries[number] = failed == nil && others.isEmpty ? nil : Try(failed: failed, others: others)
+        }
     }
 
     /// The children that are started again when one is, itself included, in order.

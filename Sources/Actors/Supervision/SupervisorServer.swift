@@ -12,29 +12,33 @@ struct SupervisorServer: Server {
         case exit(ExitSignal)
         case down(Down)
         case retry(Int)
+        case tryAgain(Int)
     }
 
     private let id: String
     private let options: Supervisor.Options
     private var machine: SupervisorMachine<PID>
-    private var starters: [String: @Sendable () async throws -> any Supervisable] = [:]
+    private var starters: [String: ChildStarter] = [:]
     /// Why children have ended or could not be started, for reports: the newest of each.
     private var reasons: [String: ExitReason] = [:]
     private var failure: SupervisorError?
     /// What it was asked to end for.
     private var asked = ExitReason.shutdown
+    private let wish = EndWish()
+    /// Why it ends by itself.
+    private var cause: SupervisorError?
 
     init(_ supervisor: Supervisor) {
         id = supervisor.id
         options = supervisor.options
         machine = SupervisorMachine(supervisor.options, children: supervisor.children.map(\.specification))
-        for child in supervisor.children { starters[child.specification.id] = child.start }
+        for child in supervisor.children { starters[child.specification.id] = child.starter }
     }
 
     // MARK: Handlers
 
     mutating func start(_ me: isolated Me) async throws -> Next {
-        me.trapExits { .info(.exit($0)) }
+        me.trapExits { [wish] in .info(.exit(wish.note($0))) }
         let next = await carryOut(me)
         if let failure { throw failure }
         return next
@@ -45,6 +49,8 @@ struct SupervisorServer: Server {
         case .exit(let signal): exited(signal, me)
         case .down: break
         case .retry(let number): machine.retry(number)
+        case .tryAgain(let number):
+            machine.tryAgain(number, now: me.core.scheduler.time.nanoseconds, random: .random(in: 0..<1))
         }
         defer { forgetTheGone() }
         return await carryOut(me)
@@ -95,6 +101,7 @@ struct SupervisorServer: Server {
                 await me.stop(pid, shutdown)
                 machine.stopped(id)
             case .wait(let delay, _, let number): me.sendAfter(delay, .info(.retry(number)))
+            case .tryAgain(_, let number): me.send(.info(.tryAgain(number)))
             case .reportRestart(let id, let count, let delay): reportRestart(id, count, delay, me)
             case .reportGiveUp(let id): reportGiveUp(id, me)
             case .end(let end): return .stop(reason(of: end))
@@ -106,7 +113,7 @@ struct SupervisorServer: Server {
     private func reason(of end: SupervisorMachine<PID>.End) -> ExitReason {
         switch end {
         case .asked: asked
-        case .shutdown: .shutdown
+        case .shutdown: .shutdown(because: cause ?? SupervisorError(.significantChildEnded, child: id))
         case .startFailed: .error(failure ?? SupervisorError(.startFailed))
         }
     }
@@ -117,21 +124,19 @@ struct SupervisorServer: Server {
         case .failure(let error):
             reasons[id] = .error(error)
             failure = SupervisorError(.startFailed, child: id, underlying: error)
-            machine.startFailed(id, now: me.core.scheduler.time.nanoseconds, random: .random(in: 0..<1))
+            machine.startFailed(id)
         }
     }
 
     /// Starts a child and links to it.
     private mutating func startChild(_ id: String, _ me: isolated Me) async -> Result<PID, any Error> {
-        guard let start = starters[id] else { return .failure(SupervisorError(.notFound, child: id)) }
-        do {
-            let pid = try await start().pid
+        guard let starter = starters[id] else { return .failure(SupervisorError(.notFound, child: id)) }
+        let outcome = await me.start(id, starter, unless: wish)
+        if case .success(let pid) = outcome {
             me.adopt(pid)
             machine.started(id, pid)
-            return .success(pid)
-        } catch {
-            return .failure(error)
         }
+        return outcome
     }
 
     private mutating func exited(_ signal: ExitSignal, _ me: isolated Me) {
@@ -159,7 +164,7 @@ struct SupervisorServer: Server {
         if let problem = machine.add(specification) {
             return reply.fail(SupervisorError(problem, child: specification.id))
         }
-        starters[specification.id] = child.start
+        starters[specification.id] = child.starter
         let outcome = await startChild(specification.id, me)
         if case .failure = outcome { machine.forget(specification.id) }
         await answer(reply, outcome, specification.id)
@@ -194,12 +199,14 @@ struct SupervisorServer: Server {
                     allowed: options.maxRestarts, delay: delay)))
     }
 
-    private func reportGiveUp(_ id: String, _ me: isolated Me) {
+    private mutating func reportGiveUp(_ child: String, _ me: isolated Me) {
+        let reason = reasons[child] ?? .noProcess
+        cause = .gaveUp(id, child, reason, options.maxRestarts, options.period)
         me.core.scheduler.report(
             .giveUp(
                 GiveUpReport(
-                    supervisor: me.core.identity, child: id, reason: reasons[id] ?? .noProcess,
-                    allowed: options.maxRestarts, period: options.period)))
+                    supervisor: me.core.identity, child: child, reason: reason, allowed: options.maxRestarts,
+                    period: options.period)))
     }
 }
 

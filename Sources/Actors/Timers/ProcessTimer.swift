@@ -72,11 +72,11 @@ final class MessageTimer<Message: Sendable>: ProcessTimer, @unchecked Sendable {
         unsafe timer.previous = nil
     }
 
-    mutating func cancelAll(on scheduler: Scheduler) {
-        while let timer = unsafe first {
-            remove(timer)
-            scheduler.disarm(timer)
-        }
+    /// Takes one out, if there is one.
+    mutating func popFirst() -> ProcessTimer? {
+        guard let timer = unsafe first else { return nil }
+        remove(timer)
+        return timer
     }
 }
 
@@ -95,5 +95,6 @@ extension ProcessCore {
     /// A timer has rung, or was disarmed.
     func forget(_ timer: ProcessTimer) { extras?.timers.remove(timer) }
 
-    func cancelTimers() { extras?.timers.cancelAll(on: scheduler) }
+    /// What goes with a timer, its message, may do anything: between any two the list and the alarms are whole.
+    func cancelTimers() { while let timer = extras?.timers.popFirst() { scheduler.disarm(timer) } }
 }

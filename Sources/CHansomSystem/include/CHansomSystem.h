@@ -27,6 +27,12 @@ extern _Thread_local void *hansom_thread_scheduler;
 static inline void *hansom_current_scheduler(void) { return hansom_thread_scheduler; }
 static inline void hansom_set_current_scheduler(void *scheduler) { hansom_thread_scheduler = scheduler; }
 
+// Where the job goes that the calling thread enqueues for a scheduler which is not its own, or NULL: to that scheduler.
+extern _Thread_local void *hansom_thread_held_job;
+
+static inline void *hansom_held_job(void) { return hansom_thread_held_job; }
+static inline void hansom_set_held_job(void *place) { hansom_thread_held_job = place; }
+
 static inline int hansom_epoll_create(void) { return epoll_create1(EPOLL_CLOEXEC); }
 
 static inline int hansom_epoll_control(int epoll, int operation, int descriptor, uint32_t events, uint64_t token) {
@@ -52,6 +58,8 @@ static inline void hansom_spin_hint(void) {
 // GNU extensions, out of line: defining _GNU_SOURCE here would change types that Glibc's module shares.
 int hansom_accept(int listener, struct sockaddr_storage *address, socklen_t *length);
 int hansom_name_thread(const char *name);
+// On how many processors the calling thread may run; 0 if the system does not say.
+int hansom_affinity_count(void);
 
 static inline int hansom_socket(int family) {
     return socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);

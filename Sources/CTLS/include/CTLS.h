@@ -10,14 +10,19 @@
 #endif
 
 #include <openssl/bio.h>
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
+#include <openssl/params.h>
 #include <openssl/evp.h>
+#include <openssl/ocsp.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
+#include <stdint.h>
+#include <time.h>
 
 // MARK: Contexts
 
@@ -56,8 +61,18 @@ static inline void CTLS_set_client_session_callback(SSL_CTX *context, int (*call
     SSL_CTX_sess_set_new_cb(context, callback);
 }
 
-static inline int CTLS_set_ticket_keys(SSL_CTX *context, void *keys, long count) {
-    return (int)SSL_CTX_set_tlsext_ticket_keys(context, keys, count);
+/// Readies what encrypts and authenticates one session ticket: AES-256-CBC with the first 32 bytes of `keys`, HMAC-SHA-256
+/// with the next 32. Returns 1, or 0 if OpenSSL refuses.
+static inline int CTLS_use_ticket_key(EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *authentication, const unsigned char *keys,
+                                      const unsigned char *vector, int encrypts) {
+    char digest[] = "SHA256";
+    OSSL_PARAM parameters[] = {
+        OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, (void *)(keys + 32), 32),
+        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+        OSSL_PARAM_construct_end(),
+    };
+    return EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), NULL, keys, vector, encrypts) == 1
+        && EVP_MAC_CTX_set_params(authentication, parameters) == 1;
 }
 
 static inline int CTLS_add1_chain_certificate(SSL_CTX *context, X509 *certificate) {
@@ -145,6 +160,122 @@ static inline const unsigned char *CTLS_names_at(const GENERAL_NAMES *names, int
     const ASN1_STRING *text = kind == GEN_IPADD ? name->d.iPAddress : name->d.dNSName;
     *count = ASN1_STRING_length(text);
     return ASN1_STRING_get0_data(text);
+}
+
+// MARK: OCSP
+
+/// What an answer of an authority says of a certificate.
+typedef struct {
+    /// `V_OCSP_CERTSTATUS_GOOD`, `V_OCSP_CERTSTATUS_REVOKED` or `V_OCSP_CERTSTATUS_UNKNOWN`.
+    int status;
+    /// `OCSP_REVOKED_STATUS_...`, or -1.
+    int reason;
+    /// In seconds since 1970; 0: not said.
+    int64_t revoked_at, this_update, next_update;
+} CTLS_ocsp_verdict;
+
+static inline int64_t CTLS_seconds(const ASN1_GENERALIZEDTIME *time) {
+    struct tm parts;
+    return time != NULL && ASN1_TIME_to_tm(time, &parts) == 1 ? (int64_t)timegm(&parts) : 0;
+}
+
+/// Whether the identifier of an answer means a certificate. Without its issuer only the serial number is compared.
+static inline int CTLS_ocsp_means(const OCSP_CERTID *id, X509 *certificate, X509 *issuer) {
+    ASN1_OBJECT *algorithm = NULL;
+    ASN1_INTEGER *serial = NULL;
+    if (OCSP_id_get0_info(NULL, &algorithm, NULL, &serial, (OCSP_CERTID *)id) != 1) {
+        return 0;
+    }
+    if (issuer == NULL) {
+        return ASN1_INTEGER_cmp(serial, X509_get0_serialNumber(certificate)) == 0;
+    }
+    const EVP_MD *digest = EVP_get_digestbyobj(algorithm);
+    OCSP_CERTID *own = digest == NULL ? NULL : OCSP_cert_to_id(digest, certificate, issuer);
+    int is_same = own != NULL && OCSP_id_cmp(own, id) == 0;
+    OCSP_CERTID_free(own);
+    return is_same;
+}
+
+/// Reads what an answer in DER says of a certificate. Returns NULL, or what is wrong with the answer.
+///
+/// With a store the answer's signature is checked too, by the certificates of `chain`.
+static inline const char *CTLS_read_ocsp(const unsigned char *der, long count, X509 *certificate, X509 *issuer,
+                                         STACK_OF(X509) *chain, X509_STORE *store, CTLS_ocsp_verdict *verdict) {
+    const unsigned char *cursor = der;
+    OCSP_RESPONSE *response = d2i_OCSP_RESPONSE(NULL, &cursor, count);
+    if (response == NULL) {
+        return "it is malformed; expected an OCSP response in DER (RFC 6960)";
+    }
+    OCSP_BASICRESP *basic = NULL;
+    const char *flaw = NULL;
+    if (OCSP_response_status(response) != OCSP_RESPONSE_STATUS_SUCCESSFUL) {
+        flaw = OCSP_response_status_str(OCSP_response_status(response));
+    } else if ((basic = OCSP_response_get1_basic(response)) == NULL) {
+        flaw = "it holds no basic response";
+    } else if (store != NULL && OCSP_basic_verify(basic, chain, store, 0) != 1) {
+        flaw = "its signature is not the authority's";
+    }
+    OCSP_RESPONSE_free(response);
+    int is_found = 0;
+    for (int index = 0; flaw == NULL && !is_found && index < OCSP_resp_count(basic); index++) {
+        OCSP_SINGLERESP *single = OCSP_resp_get0(basic, index);
+        if (!CTLS_ocsp_means(OCSP_SINGLERESP_get0_id(single), certificate, issuer)) {
+            continue;
+        }
+        ASN1_GENERALIZEDTIME *revoked_at = NULL, *this_update = NULL, *next_update = NULL;
+        is_found = 1;
+        verdict->reason = -1;
+        verdict->status = OCSP_single_get0_status(single, &verdict->reason, &revoked_at, &this_update, &next_update);
+        verdict->revoked_at = CTLS_seconds(revoked_at);
+        verdict->this_update = CTLS_seconds(this_update);
+        verdict->next_update = CTLS_seconds(next_update);
+    }
+    OCSP_BASICRESP_free(basic);
+    ERR_clear_error();
+    return flaw != NULL ? flaw : is_found ? NULL : "it is about another certificate";
+}
+
+/// The same of the answer that a server has sent for its certificate; `is_missing` is set where it has sent none.
+static inline const char *CTLS_read_staple(SSL *ssl, int *is_missing, CTLS_ocsp_verdict *verdict) {
+    unsigned char *der = NULL;
+    long count = SSL_get_tlsext_status_ocsp_resp(ssl, &der);
+    *is_missing = der == NULL || count <= 0;
+    if (*is_missing) {
+        return "the server has sent none";
+    }
+    STACK_OF(X509) *chain = SSL_get0_verified_chain(ssl);
+    if (chain == NULL || sk_X509_num(chain) < 2) {
+        return "there is no issuer that it could be of";
+    }
+    return CTLS_read_ocsp(der, count, sk_X509_value(chain, 0), sk_X509_value(chain, 1), chain,
+                          SSL_CTX_get_cert_store(SSL_get_SSL_CTX(ssl)), verdict);
+}
+
+/// Whether a certificate is good only together with such an answer (RFC 7633, the feature `status_request`).
+static inline int CTLS_must_staple(const X509 *certificate) {
+    TLS_FEATURE *features = (TLS_FEATURE *)X509_get_ext_d2i(certificate, NID_tlsfeature, NULL, NULL);
+    int must = 0;
+    for (int index = 0; features != NULL && index < sk_ASN1_INTEGER_num(features); index++) {
+        must = must || ASN1_INTEGER_get(sk_ASN1_INTEGER_value(features, index)) == TLSEXT_TYPE_status_request;
+    }
+    TLS_FEATURE_free(features);
+    return must;
+}
+
+/// Asks servers for such an answer.
+static inline void CTLS_request_staple(SSL_CTX *context) {
+    SSL_CTX_set_tlsext_status_type(context, TLSEXT_STATUSTYPE_ocsp);
+}
+
+static inline void CTLS_set_staple_callback(SSL_CTX *context, int (*callback)(SSL *, void *), void *argument) {
+    SSL_CTX_set_tlsext_status_cb(context, callback);
+    SSL_CTX_set_tlsext_status_arg(context, argument);
+}
+
+/// Sends a copy of an answer along. Returns 1, or 0 without memory.
+static inline int CTLS_staple(SSL *ssl, const unsigned char *der, size_t count) {
+    unsigned char *copy = (unsigned char *)OPENSSL_memdup(der, count);
+    return copy != NULL && SSL_set_tlsext_status_ocsp_resp(ssl, copy, (long)count) == 1;
 }
 
 #endif

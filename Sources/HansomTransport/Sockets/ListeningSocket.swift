@@ -9,6 +9,8 @@ package final class ListeningSocket: Sendable {
     /// The bound address, with the real port.
     package let address: SocketAddress
     private let isOpen = Atomic<Bool>(true)
+    /// Who uses the descriptor: its owner, until that closes it, and who has asked with `beginUse`.
+    private let users = Atomic<Int>(1)
     /// The file of a Unix-domain socket.
     private let file: File?
 
@@ -30,8 +32,11 @@ package final class ListeningSocket: Sendable {
     package struct Options: Sendable {
         package var backlog: Int32 = 1024
         package var reusePort = false
+        /// Who may connect to a Unix-domain socket, as a file's mode; `nil`: as the umask says.
+        package var mode: UInt32?
 
-        package init(backlog: Int32 = 1024, reusePort: Bool = false) {
+        package init(backlog: Int32 = 1024, reusePort: Bool = false, mode: UInt32? = nil) {
+            self.mode = mode
             self.backlog = backlog
             self.reusePort = reusePort
         }
@@ -40,7 +45,7 @@ package final class ListeningSocket: Sendable {
     /// Binds and listens.
     package init(_ address: SocketAddress, options: Options = Options()) throws(SystemError) {
         let descriptor = try Socket.open(family: address.family)
-        do {
+        do throws(SystemError) {
             switch address {
             case .v4, .v6:
                 Socket.setOption(SO_REUSEADDR, level: SOL_SOCKET, of: descriptor, to: 1)
@@ -50,6 +55,10 @@ package final class ListeningSocket: Sendable {
             }
             if case .v6 = address { Socket.setOption(IPV6_V6ONLY, level: Int32(IPPROTO_IPV6), of: descriptor, to: 0) }
             try Socket.bind(descriptor, to: address)
+            // Before `listen`, so that nobody comes in between.
+            if let mode = options.mode, address.isUnix, unsafe chmod(address.host, mode) != 0 {
+                throw SystemError(call: "chmod", errno: errno)
+            }
             try Socket.listen(descriptor, backlog: options.backlog)
         } catch {
             Socket.close(descriptor)
@@ -73,14 +82,44 @@ package final class ListeningSocket: Sendable {
         file = nil
     }
 
-    deinit { close() }
+    deinit {
+        close()
+        // Who used it and is gone without a word uses it no more.
+        if users.load(ordering: .acquiring) > 0 { Socket.close(descriptor) }
+    }
+
+    /// Whether somebody waits to be accepted.
+    package var isAwaited: Bool {
+        var wanted = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        // Safety: one structure, which lives as long as the call.
+        return unsafe poll(&wanted, 1, 0) > 0
+    }
 
     /// Closes the socket; harmless when repeated. A Unix-domain socket's file is removed, unless another server has put
     /// its own there since.
+    ///
+    /// Whoever uses the descriptor keeps it open until the end of that, since its number may be another's at once when it is
+    /// closed.
     package func close() {
         guard isOpen.exchange(false, ordering: .acquiringAndReleasing) else { return }
         if let file, file == File(socketAt: address.host) { _ = unsafe unlink(address.host) }
-        Socket.close(descriptor)
+        endUse()
+    }
+
+    /// From now on, until `endUse`, the descriptor is this socket's, also if somebody closes it. False when it is closed.
+    package func beginUse() -> Bool {
+        var seen = users.load(ordering: .acquiring)
+        while seen > 0, isOpen.load(ordering: .acquiring) {
+            let result = users.compareExchange(expected: seen, desired: seen + 1, ordering: .acquiringAndReleasing)
+            if result.exchanged { return true }
+            seen = result.original
+        }
+        return false
+    }
+
+    /// The caller touches the descriptor no more.
+    package func endUse() {
+        if users.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 { Socket.close(descriptor) }
     }
 
     /// Removes a socket file that nobody listens on any more: what a killed server leaves behind.

@@ -10,6 +10,8 @@ package final class SocketStream: LentStream, DescriptorObserver {
     private var watch: Watch?
     private var interest: Readiness = []
     private var isOpen = true
+    /// Whether anything was ever read, or since this was last made false.
+    @safe @exclusivity(unchecked) package var hasReceived = false
     private var watchFailure: SystemError?
     /// The flags of a descriptor that is still its lender's: closing gives it back as it was.
     private var lentFlags: Int32?
@@ -49,6 +51,13 @@ package final class SocketStream: LentStream, DescriptorObserver {
     /// `nil` once it is closed.
     package var peerAddress: SocketAddress? { isOpen ? Socket.peerAddress(descriptor) : nil }
 
+    /// Whether something has come that was not read yet.
+    package var hasUnread: Bool {
+        var byte: UInt8 = 0
+        // Safety: one byte, which lives as long as the call.
+        return unsafe isOpen && recv(descriptor, &byte, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT)) > 0
+    }
+
     package func read(into buffer: UnsafeMutableRawBufferPointer) -> StreamProgress {
         guard isOpen else { return .failed(.truncated) }
         if let watchFailure { return .failed(.system(call: "epoll_ctl", errno: watchFailure.errno)) }
@@ -56,7 +65,10 @@ package final class SocketStream: LentStream, DescriptorObserver {
         if unsafe buffer.isEmpty { return .bytes(0) }
         while true {
             let count = unsafe recv(descriptor, buffer.baseAddress, buffer.count, 0)
-            if count > 0 { return .bytes(count) }
+            if count > 0 {
+                hasReceived = true
+                return .bytes(count)
+            }
             if count == 0 { return .endOfStream }
             switch errno {
             case EINTR: continue
@@ -109,7 +121,18 @@ package final class SocketStream: LentStream, DescriptorObserver {
     /// What became of the connection attempt that made the socket writable: throws if it failed.
     package func checkConnected() throws(SystemError) {
         guard isOpen else { throw SystemError(call: "connect", errno: EBADF) }
-        try Socket.checkConnected(descriptor)
+        do throws(SystemError) {
+            try Socket.checkConnected(descriptor)
+        } catch {
+            // It was connected, and is reset already. What the peer said before that can still be read.
+            guard error.errno == ECONNRESET, holdsBytes else { throw error }
+        }
+    }
+
+    private var holdsBytes: Bool {
+        var byte: UInt8 = 0
+        // Safety: one byte is written, during the call.
+        return unsafe recv(descriptor, &byte, 1, Int32(MSG_PEEK)) > 0
     }
 
     package func closeWrite() {

@@ -50,18 +50,31 @@ import Glibc
         return unsafe "\(name), \(EVP_PKEY_get_bits(key)) bits"
     }
 
-    /// The DNS names and addresses that it is valid for, made safe to print.
-    var names: [String] {
+    /// A name that it is valid for, made safe to print.
+    enum Name: Hashable, CustomStringConvertible {
+        case host(String)
+        case address(String)
+
+        var description: String {
+            switch self {
+            case .host(let text): text
+            case .address(let text): text
+            }
+        }
+    }
+
+    /// The DNS names and addresses that it is valid for.
+    var names: [Name] {
         // Safety: `list` is freed once, after the last use of what it holds.
         guard let list = unsafe CTLS_names(x509) else { return [] }
         defer { unsafe CTLS_names_free(list) }
         return (0..<(unsafe CTLS_names_count(list))).compactMap { index in
             var count: Int32 = 0
             if let bytes = unsafe CTLS_names_at(list, index, GEN_DNS, &count) {
-                return unsafe Printable.text(UnsafeBufferPointer(start: bytes, count: Int(count)))
+                return unsafe .host(Printable.text(UnsafeBufferPointer(start: bytes, count: Int(count))))
             }
             if let bytes = unsafe CTLS_names_at(list, index, GEN_IPADD, &count) {
-                return unsafe IPLiteral.text(UnsafeBufferPointer(start: bytes, count: Int(count)))
+                return unsafe .address(IPLiteral.text(UnsafeBufferPointer(start: bytes, count: Int(count))))
             }
             return nil
         }

@@ -2,7 +2,8 @@
 public struct TLSClientOptions: Sendable, Hashable {
     /// Whether the server must prove who it is.
     public enum Verification: Sendable, Hashable {
-        /// Its certificate must lead to a trusted root, be valid today, be strong enough, and name the host.
+        /// Its certificate must lead to a trusted root, be valid today, be strong enough, name the host, and not be revoked as
+        /// far as the server sends its authority's word along; one that demands that word ("must-staple") must come with it.
         case full
         /// Nothing is checked but `pinnedPublicKeys`: without pins, anyone on the path can read and change everything.
         case none
@@ -20,7 +21,10 @@ public struct TLSClientOptions: Sendable, Hashable {
     /// The oldest version that is accepted. Default: TLS 1.2.
     public var minimumVersion: TLSVersion = .tls12
 
-    /// The cipher suites to offer, in OpenSSL's notation, separated by colons; `nil` means OpenSSL's choice.
+    /// The cipher suites to offer, in OpenSSL's notation, separated by colons; `nil`: those of TLS 1.3, and for TLS 1.2 those
+    /// that keep past traffic secret when a key is lost later (ECDHE) and authenticate what they encrypt (AES-GCM,
+    /// ChaCha20-Poly1305), as RFC 9325 wants it. A peer too old for these needs to be named: `"DEFAULT"` is OpenSSL's choice,
+    /// `"ECDHE+AESGCM:ECDHE+CHACHA20:ECDHE+AES"` adds CBC.
     ///
     /// Names that begin with `TLS_` are TLS 1.3 suites, all others speak for TLS 1.2; with the former alone, TLS 1.2 is
     /// off. `@SECLEVEL=1` among them admits weaker keys and signatures; without it the level is 2 (RSA of 2048 bits or

@@ -32,6 +32,8 @@ public struct TLSConfigurationError: Error, Sendable, Hashable, CustomStringConv
         public static let badServerName = Self(rawValue: "badServerName")
         /// A session ticket key has the wrong size.
         public static let badTicketKey = Self(rawValue: "badTicketKey")
+        /// An OCSP response is malformed, or about another certificate.
+        public static let badOCSPResponse = Self(rawValue: "badOCSPResponse")
         /// The TLS library refused to work.
         public static let library = Self(rawValue: "library")
     }

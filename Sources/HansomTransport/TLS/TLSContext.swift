@@ -17,6 +17,10 @@ package final class TLSContext: @unchecked Sendable {
     let protocols: TLSProtocolNames
     let sessions: TLSSessionStore?
     let keyLog: TLSKeyLog?
+    /// What works, and should be put right all the same: for a log.
+    package let warnings: [String]
+    /// What a server's session tickets are made with.
+    let ticketKeys: TLSTicketKeys?
     /// Contexts with other identities by lower-case server name.
     let named: [String: TLSContext]
 
@@ -35,7 +39,10 @@ package final class TLSContext: @unchecked Sendable {
         for pin in options.pinnedPublicKeys where pin.count != 32 {
             throw TLSConfigurationError(.badPin, "a pinned public key has \(pin.count) bytes; expected 32 (SHA-256)")
         }
-        if options.verification == .full { try handle.trust(options.trustRoots) }
+        if options.verification == .full {
+            try handle.trust(options.trustRoots)
+            handle.heedStaples()
+        }
         if let identity = options.identity { try handle.load(identity) }
         if let name = options.serverName { try Self.check(serverName: name) }
         let protocols = try TLSProtocolNames(options.alpn)
@@ -57,27 +64,50 @@ package final class TLSContext: @unchecked Sendable {
         self.protocols = protocols
         self.sessions = TLSSessionStore()
         self.named = [:]
+        self.ticketKeys = nil
+        self.warnings = [(options.identity?.privateKey).flatMap(TLSKeyFile.warning)].compactMap { $0 }
     }
 
     /// Reads all that `options` name.
     ///
     /// - Throws: what cannot be used, where it was found and what to do about it.
     package convenience init(server options: TLSServerOptions) throws(TLSConfigurationError) {
+        try self.init(server: options, today: { TLSTicketSecret.today })
+    }
+
+    /// - Parameter today: days since the beginning of 1970.
+    convenience init(
+        server options: TLSServerOptions, today: @escaping @Sendable () -> Int64
+    ) throws(TLSConfigurationError) {
+        if let key = options.sessionTicketKey, key.count != 80 {
+            throw TLSConfigurationError(.badTicketKey, "the session ticket key has \(key.count) bytes; expected 80")
+        }
+        let secret = options.ticketSecret ?? options.sessionTicketKey.map { TLSTicketSecret($0) }
+        let ticketKeys = TLSTicketKeys(secret, today: today)
         var named: [String: TLSContext] = [:]
         for (name, identity) in options.identitiesByServerName {
             try Self.check(serverName: name.hasPrefix("*.") ? String(name.dropFirst(2)) : name)
-            named[name.lowercased()] = try TLSContext(server: options, identity: identity, named: [:])
+            named[name.lowercased()] = try TLSContext(
+                server: options, identity: identity, ticketKeys, named: [:])
         }
-        try self.init(server: options, identity: options.identity, named: named)
+        try self.init(server: options, identity: options.identity, ticketKeys, named: named)
     }
 
     private init(
-        server options: TLSServerOptions, identity: TLSIdentity, named: [String: TLSContext]
+        server options: TLSServerOptions, identity: TLSIdentity, _ ticketKeys: TLSTicketKeys, named: [String: TLSContext]
     ) throws(TLSConfigurationError) {
         // Safety: the method is a constant of the library.
         let handle = try unsafe TLSContextHandle(
             method: TLS_server_method(), minimumVersion: options.minimumVersion, cipherSuites: options.cipherSuites)
-        try handle.load(identity)
+        let chain = try handle.load(identity)
+        var warnings = [TLSKeyFile.warning(about: identity.privateKey)].compactMap { $0 }
+        if let response = identity.ocspResponse {
+            handle.send(try TLSStaple(response, for: chain))
+        } else if chain[0].mustStaple {
+            warnings.append(
+                "the certificate '\(chain[0].view.subject)' demands an OCSP response with it (must-staple, RFC 7633), and "
+                    + "there is none: clients will refuse it; `ocspResponse` of its identity is the place for one")
+        }
         switch options.clientCertificates {
         case .none: self.verifiesPeer = false
         case .optional(let roots), .required(let roots):
@@ -85,7 +115,7 @@ package final class TLSContext: @unchecked Sendable {
             self.verifiesPeer = true
         }
         handle.verifyClients(options.clientCertificates)
-        try handle.issueTickets(key: options.sessionTicketKey, scope: Self.scope(of: options))
+        handle.issueTickets(scope: try Self.scope(of: options))
         let protocols = try TLSProtocolNames(options.alpn)
         handle.choose(from: protocols)
         if !named.isEmpty { handle.chooseByServerName() }
@@ -98,6 +128,8 @@ package final class TLSContext: @unchecked Sendable {
         self.sessions = nil
         self.keyLog = nil
         self.named = named
+        self.ticketKeys = ticketKeys
+        self.warnings = warnings + named.values.flatMap(\.warnings)
     }
 
     /// The context for a name that a client asks for, unless it is this one.

@@ -89,15 +89,11 @@ extension TLSContextHandle {
     /// WebSocket client opens one connection and, when it breaks, one more.
     ///
     /// - Parameter scope: what a session is bound to: elsewhere it cannot be taken up.
-    func issueTickets(key: [UInt8]?, scope: [UInt8]) throws(TLSConfigurationError) {
-        // Safety: `raw` is alive as long as `self`; key and scope are copied.
+    func issueTickets(scope: [UInt8]) {
+        // Safety: `raw` is alive as long as `self`; the scope is copied.
         unsafe CTLS_set_session_cache_off(raw)
         unsafe SSL_CTX_set_num_tickets(raw, 1)
-        if var key {
-            guard key.count == 80, unsafe CTLS_set_ticket_keys(raw, &key, key.count) == 1 else {
-                throw TLSConfigurationError(.badTicketKey, "the session ticket key has \(key.count) bytes; expected 80")
-            }
-        }
+        renewTicketKeys()
         unsafe SSL_CTX_set_session_id_context(raw, scope, UInt32(scope.count))
     }
 

@@ -2,7 +2,10 @@ import CTLS
 
 extension TLSContextHandle {
     /// Loads certificate, chain and key.
-    func load(_ identity: TLSIdentity) throws(TLSConfigurationError) {
+    ///
+    /// - Returns: the certificates.
+    @discardableResult
+    func load(_ identity: TLSIdentity) throws(TLSConfigurationError) -> [TLSOwnedCertificate] {
         let chain = try identity.certificateChain.certificates()
         let key = try identity.privateKey.privateKey()
         let leaf = chain[0]
@@ -33,6 +36,7 @@ extension TLSContextHandle {
                 "the chain certificate '\(link.view.subject)' in \(identity.certificateChain.name) cannot be used: "
                     + TLSErrorQueue.drainText())
         }
+        return chain
     }
 
     /// Loads the authorities that peers are judged by.

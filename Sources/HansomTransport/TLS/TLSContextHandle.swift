@@ -4,6 +4,9 @@ import CTLS
 @safe final class TLSContextHandle {
     let raw: OpaquePointer
 
+    /// What is sent along with the certificate. OpenSSL has a bare pointer to it.
+    var staple: TLSStaple?
+
     /// A context with what both roles share: modern versions, no compression, no renegotiation, small idle memory.
     init(
         method: OpaquePointer?, minimumVersion: TLSVersion, cipherSuites: String?
@@ -19,6 +22,7 @@ import CTLS
         unsafe CTLS_set_options(raw)
         unsafe CTLS_set_read_ahead(raw)
         unsafe SSL_CTX_set_security_level(raw, 2)
+        countMessages()
         try use(cipherSuites, minimumVersion: minimumVersion)
     }
 
@@ -26,6 +30,10 @@ import CTLS
         // Safety: the reference is this object's own; sessions hold their own ones.
         unsafe SSL_CTX_free(raw)
     }
+
+    /// What is spoken in TLS 1.2 unless somebody says otherwise: forward secrecy and authenticated encryption, nothing else
+    /// (RFC 9325 sections 4.1 and 4.2).
+    private static let classicSuites = "ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL"
 
     private func use(_ suites: String?, minimumVersion: TLSVersion) throws(TLSConfigurationError) {
         let names = (suites ?? "").split(separator: ":").map(String.init)
@@ -35,7 +43,7 @@ import CTLS
             throw TLSConfigurationError(
                 .badCipherSuites, "the list of cipher suites is empty; nil means the default ones")
         }
-        if let first = classic.first, first.hasPrefix("@") { classic.insert("DEFAULT", at: 0) }
+        if names.isEmpty || classic.first?.hasPrefix("@") == true { classic.insert(Self.classicSuites, at: 0) }
         // Safety: `raw` is alive as long as `self`; the strings are copied.
         if !modern.isEmpty, unsafe SSL_CTX_set_ciphersuites(raw, modern.joined(separator: ":")) != 1 {
             throw Self.unknownSuites(modern)

@@ -19,6 +19,12 @@ struct TLSFailure {
         error = .tls("\(phase): \(Self.reason(entries, link))")
     }
 
+    /// - Parameter violation: what the peer does that it must not.
+    init(_ violation: String, of link: TLSLink, phase: String) {
+        isPlainHTTP = false
+        error = .tls("\(phase): the \(link.context.role == .client ? "server" : "client") \(violation)")
+    }
+
     private static func reason(_ entries: [TLSErrorQueue.Entry], _ link: TLSLink) -> String {
         let peer = link.context.role == .client ? "server" : "client"
         if let complaint = link.refusedCertificate { return "the \(peer)'s certificate is refused: \(complaint)" }

@@ -6,6 +6,10 @@ public struct TLSIdentity: Sendable, Hashable {
     /// The private key of the first certificate, not encrypted. It may be in the same file.
     public var privateKey: TLSPEM
 
+    /// What a server sends along to show that the certificate is not revoked; default `nil`: nothing. A certificate that
+    /// demands it ("must-staple", RFC 7633) is refused by clients without it. Clients send none.
+    public var ocspResponse: TLSOCSPResponse?
+
     /// An identity from two sources, which may be the same one.
     public init(certificateChain: TLSPEM, privateKey: TLSPEM) {
         self.certificateChain = certificateChain

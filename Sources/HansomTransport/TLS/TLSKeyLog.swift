@@ -1,3 +1,4 @@
+import Actors
 import CTLS
 import Glibc
 
@@ -17,7 +18,7 @@ final class TLSKeyLog: Sendable {
         descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else {
             throw TLSConfigurationError(
-                .unreadableFile, "cannot append to '\(path)', which SSLKEYLOGFILE names: errno \(errno)")
+                .unreadableFile, "cannot append to '\(path)', which SSLKEYLOGFILE names: \(SystemError.text(of: errno))")
         }
     }
 

@@ -6,7 +6,8 @@ import Glibc
 /// The session owns it, and outlives every call of OpenSSL's; OpenSSL holds a bare pointer to it.
 final class TLSLink {
     /// How many times one call of OpenSSL's may read from below. What a peer sends besides data (tickets, key updates)
-    /// is consumed inside such a call, so without a bound a flood of it would hold the scheduler.
+    /// is consumed inside such a call, so without a bound a flood of it would hold the scheduler. How many messages they
+    /// may be, `counts` says.
     static let readsPerCall = 16
 
     let lower: any ByteStream
@@ -21,8 +22,15 @@ final class TLSLink {
     /// What broke the stream below in the present call.
     private(set) var failure: StreamError?
 
+    /// Why nothing can be written any more, found out during the handshake. It goes on as if all were written, to read what the
+    /// peer said before it hung up: an alert, as a rule, which says more.
+    private var writeFailure: StreamError?
+
     /// The first bytes that came, for the message that they are not TLS; kept during the handshake.
     var firstBytes: [UInt8]? = []
+
+    /// What came beside data.
+    var counts = TLSMessageCount()
 
     /// Why this side refuses the peer's certificate.
     var refusedCertificate: String?
@@ -60,15 +68,20 @@ final class TLSLink {
                 unsafe firstBytes = known + buffer.prefix(min(count, 16 - known.count))
             }
             return count
-        case .wouldBlock: return nil
-        case .endOfStream: failure = .truncated
-        case .failed(let error): failure = error
+        case .wouldBlock:
+            guard isShakingHands, let writeFailure else { return nil }
+            failure = writeFailure
+        case .endOfStream: failure = (isShakingHands ? writeFailure : nil) ?? .truncated
+        case .failed(let error): failure = (isShakingHands ? writeFailure : nil) ?? error
         }
         return 0
     }
 
+    private var isShakingHands: Bool { firstBytes != nil }
+
     /// Writes for OpenSSL. `nil`: nothing now.
     func send(_ bytes: UnsafeRawBufferPointer) -> Int? {
+        if isShakingHands, writeFailure != nil { return bytes.count }
         // Safety: the lower stream only reads what the vector points at, and only during the call.
         var vector = unsafe iovec(iov_base: UnsafeMutableRawPointer(mutating: bytes.baseAddress), iov_len: bytes.count)
         let progress = unsafe withUnsafePointer(to: &vector) { vector in
@@ -77,9 +90,17 @@ final class TLSLink {
         switch progress {
         case .bytes(let count): return count
         case .wouldBlock: return nil
-        case .endOfStream: failure = .truncated
-        case .failed(let error): failure = error
+        case .endOfStream: return lost(.truncated, bytes.count)
+        case .failed(let error): return lost(error, bytes.count)
         }
-        return 0
+    }
+
+    private func lost(_ error: StreamError, _ count: Int) -> Int {
+        guard isShakingHands else {
+            failure = error
+            return 0
+        }
+        writeFailure = error
+        return count
     }
 }

@@ -12,6 +12,10 @@ import CTLS
         unsafe X509_free(raw)
     }
 
+    /// Whether it is good only together with an answer of its authority (RFC 7633).
+    // Safety: it lives during the call.
+    var mustStaple: Bool { unsafe CTLS_must_staple(raw) == 1 }
+
     /// What can be read in it.
     var view: TLSCertificate { unsafe TLSCertificate(x509: raw) }
 }

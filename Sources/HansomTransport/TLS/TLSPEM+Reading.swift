@@ -91,12 +91,12 @@ extension TLSPEM {
         return labels
     }
 
-    private static func contents(of path: String) throws(TLSConfigurationError) -> [UInt8] {
+    static func contents(of path: String, _ kind: String = "a PEM file") throws(TLSConfigurationError) -> [UInt8] {
         func unreadable(_ error: Int32) -> TLSConfigurationError {
             // Safety: the text is copied before another call can change it.
             let reason = unsafe strerror(error).map { unsafe String(cString: $0) } ?? "error \(error)"
             return TLSConfigurationError(
-                .unreadableFile, "cannot read '\(path)': \(reason); expected a PEM file that this process may read")
+                .unreadableFile, "cannot read '\(path)': \(reason); expected \(kind) that this process may read")
         }
         // Safety: the path is a C string for the duration of the call.
         let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)

@@ -20,7 +20,10 @@ public struct TLSServerOptions: Sendable, Hashable {
     /// The oldest version that is accepted. Default: TLS 1.2.
     public var minimumVersion: TLSVersion = .tls12
 
-    /// The cipher suites to accept, in OpenSSL's notation, separated by colons; `nil` means OpenSSL's choice.
+    /// The cipher suites to accept, in OpenSSL's notation, separated by colons; `nil`: those of TLS 1.3, and for TLS 1.2 those
+    /// that keep past traffic secret when a key is lost later (ECDHE) and authenticate what they encrypt (AES-GCM,
+    /// ChaCha20-Poly1305), as RFC 9325 wants it. A peer too old for these needs to be named: `"DEFAULT"` is OpenSSL's choice,
+    /// `"ECDHE+AESGCM:ECDHE+CHACHA20:ECDHE+AES"` adds CBC.
     ///
     /// Names that begin with `TLS_` are TLS 1.3 suites, all others speak for TLS 1.2; with the former alone, TLS 1.2 is
     /// off. `@SECLEVEL=1` among them admits weaker keys and signatures; without it the level is 2 (RSA of 2048 bits or
@@ -34,9 +37,16 @@ public struct TLSServerOptions: Sendable, Hashable {
     /// Whether clients must prove who they are. Default: they are not asked.
     public var clientCertificates: ClientCertificates = .none
 
-    /// 80 secret random bytes that encrypt session tickets, so that several processes can take up each other's sessions;
-    /// `nil`: each context makes its own. Whoever knows them can read recorded TLS 1.2 traffic: change them daily.
+    /// 80 secret random bytes from which the keys of session tickets are made, so that several processes can take up each
+    /// other's sessions; `nil`: each context makes its own.
+    ///
+    /// The keys change by themselves at midnight (UTC), those of the day before are still accepted, and processes that were
+    /// given the same bytes agree whatever day they begin. Whoever knows the bytes themselves can read recorded TLS 1.2
+    /// traffic: keep them out of files, and renew them now and then.
     public var sessionTicketKey: [UInt8]? = nil
+
+    /// The same with the day that it is for, in place of `sessionTicketKey`.
+    package var ticketSecret: TLSTicketSecret? = nil
 
     /// The defaults around an identity: TLS 1.2 or later, `http/1.1`, no client certificates.
     public init(identity: TLSIdentity) {

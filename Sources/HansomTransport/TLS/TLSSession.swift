@@ -60,11 +60,17 @@ import CTLS
         unsafe SSL_has_pending(ssl) == 1
     }
 
+    /// Whether the peer has not said a word yet, in the handshake.
+    var hasHeardNothing: Bool { link.firstBytes?.isEmpty ?? false }
+
     /// Takes the handshake a step on.
     func handshake() -> Outcome {
         let outcome = attempt("TLS handshake") { unsafe SSL_do_handshake(ssl) }
         switch outcome {
-        case .done: link.firstBytes = nil
+        case .done:
+            link.firstBytes = nil
+            link.counts.isOpen = true
+            keepTicketOfTLS12()
         case .lost(.truncated), .closed:
             // Safety: the text is a constant of the library.
             let state = unsafe String(cString: SSL_state_string_long(ssl))
@@ -136,6 +142,7 @@ import CTLS
             unsafe X509_VERIFY_PARAM_set_hostflags(
                 parameters, UInt32(X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT))
             guard unsafe X509_VERIFY_PARAM_set1_host(parameters, name, name.utf8.count) == 1,
+                unsafe admitWildcard(above: name, to: parameters),
                 unsafe CTLS_set_server_name(ssl, name) == 1
             else { throw .tls("OpenSSL refuses the server name '\(name)'") }
         case .address(let bytes):
@@ -148,10 +155,31 @@ import CTLS
         unsafe link.context.sessions?.offer(for: host, in: ssl)
     }
 
+    /// Lets a label with `_` stand under a wildcard, where OpenSSL wants letters, digits and `-` alone: such names are no
+    /// host names, but services and containers have them, and other clients accept them. Asked for itself, a wildcard is
+    /// found only where the certificate has that very one.
+    private func admitWildcard(above name: String, to parameters: OpaquePointer?) -> Bool {
+        guard let dot = name.firstIndex(of: "."), name[..<dot].contains("_"), name[dot...].dropFirst().contains(".")
+        else { return true }
+        let wildcard = "*" + name[dot...]
+        // Safety: the parameters belong to the `SSL`; the string is copied.
+        return unsafe X509_VERIFY_PARAM_add1_host(parameters, wildcard, wildcard.utf8.count) == 1
+    }
+
+    /// In TLS 1.2 OpenSSL does not tell of the new ticket that comes when a session is taken up again.
+    private func keepTicketOfTLS12() {
+        guard let store = link.context.sessions, let host = link.host, unsafe SSL_version(ssl) == TLS1_2_VERSION,
+            unsafe SSL_session_reused(ssl) == 1, let session = unsafe SSL_get1_session(ssl)
+        else { return }
+        // Safety: the reference is the store's if it takes it, and given back if not.
+        if unsafe !store.keep(session, for: host) { unsafe SSL_SESSION_free(session) }
+    }
+
     private func attempt(_ phase: String, _ call: () -> Int32) -> Outcome {
         TLSErrorQueue.clear()
         link.prepare()
         let result = call()
+        if let violation = link.counts.violation { return .broken(TLSFailure(violation, of: link, phase: phase)) }
         if result > 0 { return .done(0) }
         return switch unsafe SSL_get_error(ssl, result) {
         case SSL_ERROR_WANT_READ: .wantsRead

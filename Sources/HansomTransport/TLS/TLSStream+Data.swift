@@ -5,11 +5,16 @@ extension TLSStream {
     /// The plain text that fits in one record (RFC 8446 section 5.1).
     private static let recordSize = 16 * 1024
 
-    /// Reads until the buffer is full or nothing is left inside; asks the stream below at most once.
+    /// The most records that one read takes in: they may hold a byte each, and cost much more than a byte.
+    static let recordsPerRead = 1024
+
+    /// Reads until the buffer is full, nothing is left inside, or it was as much work as one read may be.
     func read(from session: TLSSession, into buffer: UnsafeMutableRawBufferPointer) -> StreamProgress {
         var total = 0
+        var records = 0
         readAwaitsRoom = false
         repeat {
+            records += 1
             // Safety: `total` is less than the size of the buffer.
             let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[total...])
             switch unsafe session.read(into: rest) {
@@ -30,7 +35,7 @@ extension TLSStream {
                 fail(writing: failure.error)
                 return end(.failed(failure.error), after: total)
             }
-        } while mayHoldMore && total < buffer.count
+        } while mayHoldMore && total < buffer.count && records < Self.recordsPerRead
         return .bytes(total)
     }
 

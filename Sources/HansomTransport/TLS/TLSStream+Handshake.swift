@@ -28,7 +28,9 @@ extension TLSStream {
     /// Takes the handshake as far as it goes.
     func stepHandshake() {
         guard case .shakingHands(let session, let completion) = phase else { return }
-        switch session.handshake() {
+        let outcome = session.handshake()
+        isPeerSilent = session.hasHeardNothing
+        switch outcome {
         case .done:
             let agreed = session.details()
             details = agreed

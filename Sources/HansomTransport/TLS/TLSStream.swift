@@ -36,6 +36,9 @@ package final class TLSStream: ByteStream {
     /// What the handshake agreed on; `nil` before it.
     package internal(set) var details: TLSDetails?
 
+    /// Whether the handshake failed before the peer had said anything: somebody who only looked whether a port is open.
+    package internal(set) var isPeerSilent = false
+
     let lower: any ByteStream
     let context: TLSContext
     let host: String?

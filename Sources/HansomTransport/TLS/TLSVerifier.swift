@@ -38,6 +38,7 @@ enum TLSVerifier {
         switch code {
         case X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH:
             "it is not valid for host '\(host ?? "")' (it names: \(names(of: certificate)))"
+                + (TLSNameAdvice.text(for: host ?? "", certificate.names).map { "; \($0)" } ?? "")
         case X509_V_ERR_CERT_HAS_EXPIRED:
             "it expired on \(certificate.notAfter)"
         case X509_V_ERR_CERT_NOT_YET_VALID:
@@ -63,7 +64,7 @@ enum TLSVerifier {
         let names = certificate.names
         if names.isEmpty { return "nothing; a subject's common name does not count (RFC 9525)" }
         let more = names.count > 8 ? " and \(names.count - 8) more" : ""
-        return names.prefix(8).joined(separator: ", ") + more
+        return names.prefix(8).map(\.description).joined(separator: ", ") + more
     }
 
     private static func words(_ code: Int32) -> String {
@@ -73,5 +74,39 @@ enum TLSVerifier {
 
     private static func hex(_ bytes: [UInt8]) -> String {
         bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    }
+}
+
+/// Why a name that looks right is none, for people.
+enum TLSNameAdvice {
+    /// - Returns: `nil` where the names themselves say enough.
+    static func text(for host: String, _ names: [TLSCertificate.Name]) -> String? {
+        switch TLSServerName(host) {
+        case .address(let bytes): text(forAddress: unsafe bytes.withUnsafeBufferPointer { unsafe IPLiteral.text($0) }, names)
+        case .host(let name): names.lazy.compactMap { text(forHost: name.lowercased(), $0) }.first
+        case nil: nil
+        }
+    }
+
+    private static func text(forAddress address: String, _ names: [TLSCertificate.Name]) -> String? {
+        if names.contains(.host(address)) {
+            return "'\(address)' stands there as a DNS name, and an address counts only as one: subjectAltName must say "
+                + "IP:\(address), not DNS:\(address) (RFC 9525 section 6.4)"
+        }
+        let hasAddress = names.contains { if case .address = $0 { true } else { false } }
+        return hasAddress || names.isEmpty ? nil : "it names no address, and this host is one; dial it by a name that it has"
+    }
+
+    /// What is wrong with a wildcard that was perhaps meant (RFC 9525 section 6.3).
+    private static func text(forHost host: String, _ name: TLSCertificate.Name) -> String? {
+        guard case .host(let pattern) = name, pattern.contains("*") else { return nil }
+        guard pattern.hasPrefix("*."), !pattern.dropFirst().contains("*") else {
+            return "in '\(pattern)' the wildcard is not the whole of the first label, and counts for nothing"
+        }
+        let rest = pattern.dropFirst().lowercased()
+        if host == rest.dropFirst() { return "'\(pattern)' does not stand for '\(host)' itself, only for what is below it" }
+        guard host.hasSuffix(rest) else { return nil }
+        if host.dropLast(rest.count).contains(".") { return "the wildcard of '\(pattern)' stands for one label alone" }
+        return rest.dropFirst().contains(".") ? nil : "a wildcard as wide as '\(pattern)' counts for nothing"
     }
 }

@@ -1,7 +1,7 @@
 internal import HansomTransport
 internal import WSProtocol
 
-/// A cookie as a jar keeps it (RFC 6265 section 5.3).
+/// A cookie as a jar keeps it (RFC 6265bis section 5.7).
 public struct Cookie: Sendable, Hashable {
     public let name: String
     public let value: String
@@ -15,8 +15,15 @@ public struct Cookie: Sendable, Hashable {
     /// Whether it is sent over TLS only.
     public let isSecure: Bool
 
+    /// Whom it belongs to, roughly: the last two labels of its domain. Where these are a suffix that strangers share, they
+    /// share the room for cookies too.
+    let site: String
+
     /// The longest cookie that is kept, name, value and attributes (RFC 6265 section 6.1).
     static let mostBytes = 4096
+
+    /// No cookie lives longer, in seconds: 400 days (RFC 6265bis section 5.5).
+    private static let longestLife: Int64 = 400 * 86_400
 
     /// Reads a `Set-Cookie` field (RFC 6265 section 5.2); `nil` where it must be ignored.
     ///
@@ -24,7 +31,10 @@ public struct Cookie: Sendable, Hashable {
     ///   - text: the field's value.
     ///   - url: who sent it.
     ///   - now: seconds since 1970.
-    init?(_ text: String, from url: WebSocketURL, now: Int64) {
+    ///   - isPublicSuffix: below which domains strangers live side by side, besides those without a dot.
+    init?(
+        _ text: String, from url: WebSocketURL, now: Int64, _ isPublicSuffix: (String) -> Bool = { _ in false }
+    ) {
         guard text.utf8.count <= Cookie.mostBytes, !text.utf8.contains(where: { $0 < 0x20 && $0 != 0x09 || $0 == 0x7F })
         else { return nil }
         // By bytes throughout: as characters, a semicolon and a combining mark behind it would be one, and no semicolon.
@@ -34,37 +44,52 @@ public struct Cookie: Sendable, Hashable {
         let host = url.host
         var (domain, isHostOnly) = (host, true)
         if let wanted = attributes.domain {
-            guard Cookie.mayHost(host, setFor: wanted) else { return nil }
-            (domain, isHostOnly) = (wanted, wanted == host && Cookie.isAddress(host))
+            guard Cookie.isHost(host, within: wanted), !wanted.hasPrefix(".") else { return nil }
+            // A suffix may be a whole country's: a host that is one sets cookies for itself (RFC 6265bis section 5.7).
+            let isShared = Cookie.hasOneLabel(wanted) || Cookie.isAddress(host) || isPublicSuffix(wanted)
+            guard !isShared || wanted == host else { return nil }
+            (domain, isHostOnly) = (wanted, isShared)
         }
         guard url.isSecure || !attributes.isSecure else { return nil }
         self.name = name
         self.value = value
         self.domain = domain
         self.isHostOnly = isHostOnly
+        site = Cookie.isAddress(domain) ? domain : domain.split(separator: ".").suffix(2).joined(separator: ".")
         path = attributes.path ?? Cookie.defaultPath(of: url)
-        expires = attributes.expires
+        expires = attributes.expires.map { min($0, now.addingReportingOverflow(Cookie.longestLife).partialValue) }
         isSecure = attributes.isSecure
-        guard isTrueToItsPrefix(hasDomain: attributes.domain != nil) else { return nil }
+        guard isTrueToItsPrefix(hasDomain: attributes.domain != nil, hasPath: attributes.path != nil) else { return nil }
     }
 
     /// Whether it belongs into a request (RFC 6265 section 5.4).
     func isFor(_ url: WebSocketURL, now: Int64) -> Bool {
         guard expires.map({ $0 > now }) ?? true, !isSecure || url.isSecure else { return false }
         guard isHostOnly ? url.host == domain : Cookie.isHost(url.host, within: domain) else { return false }
-        let target = url.target.prefix { $0 != "?" }
-        guard target.hasPrefix(path) else { return false }
-        return target.count == path.count || path.hasSuffix("/") || target.dropFirst(path.count).first == "/"
+        return Cookie.isPath(url.target.prefix { $0 != "?" }, within: path)
     }
 
     /// Whether it takes the place of `other`.
     func replaces(_ other: Cookie) -> Bool { name == other.name && domain == other.domain && path == other.path }
 
+    /// Whether a server would be sent it where it expects `other`, or beside it: the same name, for hosts of which one lies
+    /// within the other, at a path below the other's (RFC 6265bis section 5.7).
+    func wouldHide(_ other: Cookie) -> Bool {
+        name == other.name && (Cookie.isHost(domain, within: other.domain) || Cookie.isHost(other.domain, within: domain))
+            && Cookie.isPath(path[...], within: other.path)
+    }
+
+    /// As a request says it.
+    var text: String { "\(name)=\(value)" }
+
+    /// Which are sent first where not all can be.
+    var rank: Int { (isSecure ? 0 : 2) + (isHostOnly ? 0 : 1) }
+
     /// Names that promise something must keep it (RFC 6265bis section 4.1.3).
-    private func isTrueToItsPrefix(hasDomain: Bool) -> Bool {
+    private func isTrueToItsPrefix(hasDomain: Bool, hasPath: Bool) -> Bool {
         let name = name.lowercased().utf8
         if name.starts(with: "__secure-".utf8) { return isSecure }
-        if name.starts(with: "__host-".utf8) { return isSecure && !hasDomain && path == "/" }
+        if name.starts(with: "__host-".utf8) { return isSecure && !hasDomain && hasPath && path == "/" }
         return true
     }
 
@@ -79,15 +104,20 @@ public struct Cookie: Sendable, Hashable {
         String(decoding: text.trimmingWhitespace, as: UTF8.self)
     }
 
-    /// Whether a host may set a cookie for `domain`: for itself and what is above it, but for nothing without a dot in it,
-    /// since that may be a whole country's.
-    private static func mayHost(_ host: String, setFor domain: String) -> Bool {
-        host == domain || domain.contains(".") && isHost(host, within: domain)
+    /// Whether there is no dot in it but one at its end.
+    private static func hasOneLabel(_ domain: String) -> Bool {
+        !(domain.hasSuffix(".") ? domain.dropLast() : domain[...]).contains(".")
     }
 
     /// RFC 6265 section 5.1.3.
     private static func isHost(_ host: String, within domain: String) -> Bool {
         host == domain || host.hasSuffix("." + domain) && !isAddress(host)
+    }
+
+    /// RFC 6265 section 5.1.4.
+    private static func isPath(_ target: Substring, within path: String) -> Bool {
+        guard target.hasPrefix(path) else { return false }
+        return target.count == path.count || path.hasSuffix("/") || target.dropFirst(path.count).first == "/"
     }
 
     private static func isAddress(_ host: String) -> Bool { SocketAddress(numeric: host, port: 0) != nil }

@@ -1,50 +1,98 @@
 internal import WSProtocol
 
-/// Cookies, and the rules of keeping and sending them (RFC 6265 sections 5.3 and 5.4). Time is passed in.
+/// Cookies, and the rules of keeping and sending them (RFC 6265bis sections 5.7 and 5.8). Time is passed in.
 struct CookieStore {
     /// Oldest first.
     private(set) var cookies: [Cookie] = []
 
-    /// RFC 6265 section 6.1 asks for at least as many.
+    /// RFC 6265bis section 6.1 asks for at least as many of each.
     static let mostCookies = 3000
     static let mostOfADomain = 50
+    /// Of all domains that end alike: whoever has many hosts is not to have the jar.
+    static let mostOfASite = 180
+    /// The longest `Cookie` field. Many servers refuse a line of 8 KiB, so more would make every later request fail.
+    static let mostFieldBytes = 8000
 
     /// Keeps the cookie of a `Set-Cookie` field; says whether it was one that may be kept, or that ends another.
+    ///
+    /// - Parameter isPublicSuffix: below which domains strangers live side by side.
     @discardableResult
-    mutating func set(_ field: String, from url: WebSocketURL, now: Int64) -> Bool {
-        guard let cookie = Cookie(field, from: url, now: now) else { return false }
+    mutating func set(
+        _ field: String, from url: WebSocketURL, now: Int64, isPublicSuffix: (String) -> Bool = { _ in false }
+    ) -> Bool {
+        guard let cookie = Cookie(field, from: url, now: now, isPublicSuffix) else { return false }
+        return keep(cookie, from: url, now: now)
+    }
+
+    /// The same, with a cookie that was read before.
+    mutating func keep(_ cookie: Cookie, from url: WebSocketURL, now: Int64) -> Bool {
         cookies.removeAll { $0.expires.map { $0 <= now } ?? false }
+        // An origin without TLS must not replace, hide or end what one with TLS has set.
+        if !url.isSecure, cookies.contains(where: { $0.isSecure && cookie.wouldHide($0) }) { return false }
+        let isOver = cookie.expires.map { $0 <= now } ?? false
         if let index = cookies.firstIndex(where: cookie.replaces) {
-            // An origin without TLS must not overwrite what one with TLS has set (RFC 6265bis section 5.7).
-            if cookies[index].isSecure, !url.isSecure { return false }
             // It keeps its place, which is its age.
             cookies[index] = cookie
-            if cookie.expires.map({ $0 <= now }) ?? false { cookies.remove(at: index) }
+            if isOver { cookies.remove(at: index) }
             return true
         }
-        guard cookie.expires.map({ $0 > now }) ?? true else { return true }
-        makeRoom(for: cookie)
+        guard !isOver else { return true }
+        guard makeRoom(for: cookie) else { return false }
         cookies.append(cookie)
         return true
     }
 
     /// What a request's `Cookie` field says; `nil`: nothing.
     func field(for url: WebSocketURL, now: Int64) -> String? {
-        let fitting = cookies.filter { $0.isFor(url, now: now) }.enumerated()
+        var room = Self.mostFieldBytes
+        let chosen = cookies.enumerated().filter { $0.element.isFor(url, now: now) }
+            // Where not all fit: those over TLS first, then those of this host alone, then the oldest.
+            .sorted { a, b in (a.element.rank, a.offset) < (b.element.rank, b.offset) }
+            .filter { _, cookie in
+                let count = cookie.text.utf8.count + 2
+                guard count <= room + 2 else { return false }
+                room -= count
+                return true
+            }
         // The longest path first, then the oldest.
-        let sorted = fitting.sorted { a, b in
+        let sorted = chosen.sorted { a, b in
             let (left, right) = (a.element.path.utf8.count, b.element.path.utf8.count)
             return left == right ? a.offset < b.offset : left > right
         }
-        return sorted.isEmpty ? nil : sorted.map { "\($0.element.name)=\($0.element.value)" }.joined(separator: "; ")
+        return sorted.isEmpty ? nil : sorted.map(\.element.text).joined(separator: "; ")
     }
 
-    private mutating func makeRoom(for cookie: Cookie) {
-        if cookies.count(where: { $0.domain == cookie.domain }) >= CookieStore.mostOfADomain,
-            let oldest = cookies.firstIndex(where: { $0.domain == cookie.domain })
-        {
+    // MARK: Bounds
+
+    /// Drops whom a newcomer displaces; says whether there is room for it then.
+    private mutating func makeRoom(for cookie: Cookie) -> Bool {
+        guard makeRoom(for: cookie, among: { $0.domain == cookie.domain }, most: Self.mostOfADomain),
+            makeRoom(for: cookie, among: { $0.site == cookie.site }, most: Self.mostOfASite)
+        else { return false }
+        guard cookies.count >= Self.mostCookies else { return true }
+        // Where there is no room at all, the site that has most of it gives some.
+        var counts: [String: Int] = [:]
+        for cookie in cookies { counts[cookie.site, default: 0] += 1 }
+        counts[cookie.site, default: 0] += 1
+        // With several of the same size, the one whose cookie is oldest.
+        let largest = counts.values.max() ?? 0
+        let site = cookies.first { counts[$0.site] == largest }?.site ?? cookie.site
+        return drop(among: { $0.site == site }, for: cookie)
+    }
+
+    private mutating func makeRoom(for cookie: Cookie, among isOne: (Cookie) -> Bool, most: Int) -> Bool {
+        cookies.count(where: isOne) < most || drop(among: isOne, for: cookie)
+    }
+
+    /// Drops the oldest that is not `Secure`, else the oldest: but a `Secure` one makes no room for one that is not
+    /// (RFC 6265bis section 5.7), or plain text could push out what TLS has set.
+    private mutating func drop(among isOne: (Cookie) -> Bool, for cookie: Cookie) -> Bool {
+        if let oldest = cookies.firstIndex(where: { isOne($0) && !$0.isSecure }) {
             cookies.remove(at: oldest)
+            return true
         }
-        if cookies.count >= CookieStore.mostCookies { cookies.removeFirst() }
+        guard cookie.isSecure, let oldest = cookies.firstIndex(where: isOne) else { return false }
+        cookies.remove(at: oldest)
+        return true
     }
 }

@@ -21,7 +21,7 @@ extension Dialer {
         let fields = joinCookies(of: hop.headers, with: options.cookies?.field(for: hop.url))
         do {
             return try ClientHandshake(
-                target: hop.url.target, host: hop.url.hostHeader, fields: fields, protocols: options.protocols,
+                target: hop.url.target, host: hop.hostHeader ?? hop.url.hostHeader, fields: fields, protocols: options.protocols,
                 compression: options.compression, key: Random.bytes(16))
         } catch {
             throw WebSocketError(.invalidConfiguration, "\(error)")
@@ -59,7 +59,7 @@ extension Dialer {
 
     private func sendRequest(_ driver: StreamDriver) async throws(WebSocketError) {
         watchProgress(of: driver, .writeIdle, options.writeIdleTimeout) { "took nothing of the request for \($0)" }
-        try await driver.write(handshake.requestBytes)
+        try await driver.ask(handshake.requestBytes)
         deadlines.disarm(.writeIdle)
     }
 
@@ -123,14 +123,17 @@ extension Dialer {
     }
 
     private func readHead(_ driver: StreamDriver, after held: [UInt8]) async throws(WebSocketError) -> Answer {
-        // A refusal may come in HTTP/1.0; a 101 may not.
-        var parser = ResponseHeadParser(acceptsHTTP10: true)
+        // A refusal may come in HTTP/1.0, and with a head that is not as it should be; a 101 may not.
+        var parser = ResponseHeadParser(limits: options.headLimits, acceptsHTTP10: true, isForgiving: true)
         var head: [UInt8] = []
         var held = held
         while true {
-            let bytes = held.isEmpty ? try await driver.read() : held
+            let bytes = held.isEmpty ? try await nextBytes(of: parser, driver) : held
             held = []
-            if bytes.isEmpty { throw fault(.badHandshake, "\(hop.place) ended the connection before its answer") }
+            if bytes.isEmpty {
+                if let begun = parser.begun { return Answer(head: begun, bytes: head, rest: []) }
+                throw fault(.badHandshake, "\(hop.place) ended the connection before its answer")
+            }
             do throws(HeadError) {
                 let (consumed, response) = try parser.parse(bytes)
                 head += bytes[..<consumed]
@@ -142,6 +145,18 @@ extension Dialer {
             } catch {
                 throw fault(.badHandshake, "\(hop.place) does not answer in HTTP/1.1: \(error.message)")
             }
+        }
+    }
+
+    /// More of a head; nothing at the end of the stream, and when it breaks behind the beginning of an answer.
+    private func nextBytes(
+        of parser: ResponseHeadParser, _ driver: StreamDriver
+    ) async throws(WebSocketError) -> [UInt8] {
+        do {
+            return try await driver.read()
+        } catch {
+            if parser.begun != nil, error.code == .connectionLost { return [] }
+            throw error
         }
     }
 
@@ -157,7 +172,8 @@ extension Dialer {
         }
         // At the deadline, what is known of the refusal says more than that the rest of its body did not come.
         if let failure, failure.code != .timeout { throw failure }
-        let what = "\(hop.place) answered \(answer.head.status) \(answer.head.reasonPhrase) instead of 101"
+        let flaw = answer.head.fault.map { "; its head: \($0.message)" } ?? ""
+        let what = "\(hop.place) answered \(answer.head.status) \(answer.head.reasonPhrase) instead of 101\(flaw)"
         return fault(.http, what, .init(status: answer.head.status, headers: answer.head.fields, body: body.bytes))
     }
 

@@ -26,17 +26,18 @@ extension Dialer {
         if let literal = SocketAddress(numeric: place.host, port: port) { return try local([literal], who) }
         enter(.resolution, with: place, within: options.timeouts.resolution)
         let host = place.host
+        let name = proxy.map { "\(host), the host of proxy \($0)" } ?? "\(host)"
         switch try await resolve(host, port) {
         case .success(let found) where !found.isEmpty: return try local(found, who)
-        case .success: throw fault(.resolution, "cannot resolve \(host) of \(who): no address")
-        case .failure(let error): throw fault(.resolution, "cannot resolve \(host) of \(who): \(error.reason)")
+        case .success: throw fault(.resolution, "cannot resolve \(name): no address")
+        case .failure(let error): throw fault(.resolution, "cannot resolve \(name): \(error.reason)")
         }
     }
 
     private func resolve(
         _ host: String, _ port: UInt16
     ) async throws(WebSocketError) -> Result<[SocketAddress], HansomTransport.Resolver.Failure> {
-        let (pool, resolver) = (scheduler.blockingPool, options.resolver)
+        let (pool, resolver) = (scheduler.resolverPool, options.resolver)
         return try await elsewhere {
             do {
                 if let resolver { return .success(try await resolver(host, Int(port))) }

@@ -26,7 +26,7 @@ extension Dialer {
         }
     }
 
-    /// Files are read elsewhere: a disk may be slow.
+    /// Files are looked at, and read where they have changed, elsewhere: a disk may be slow.
     private func context(for options: TLSClientOptions) async throws(WebSocketError) -> TLSContext {
         let pool = scheduler.blockingPool
         let result = try await elsewhere {

@@ -165,6 +165,11 @@ extension Dialer {
 
     /// A broken stream does not know where it led, nor how far it had come.
     private func named(_ error: WebSocketError) -> WebSocketError {
+        if error.code == .tls, error.host == nil {
+            // Said after the TLS handshake: a server of TLS 1.3 judges the client's certificate when the client thinks that all
+            // is done.
+            return WebSocketError(.tls, "\(counterpart): \(error.message)", phase: .tls, place: counterpart)
+        }
         guard error.code == .connectionLost, error.host == nil else { return error }
         switch phase {
         case .proxy:

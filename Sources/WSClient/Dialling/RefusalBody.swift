@@ -3,99 +3,77 @@ internal import WSProtocol
 
 /// The body of a response that refused the handshake (RFC 9112 section 6.3), as far as it is kept.
 ///
-/// Its form may be broken anywhere: then what came before counts. Each byte is looked at once, however it is cut.
+/// Its form may be broken anywhere: then what came before counts. Each byte is looked at once, however it is cut. What is read is
+/// bounded too, not only what is kept: chunks of one byte could cost a lot and hold little.
 struct RefusalBody {
     /// The longest body of a refusal that is kept.
     static let longest = 64 << 10
 
-    private(set) var bytes: [UInt8] = []
     private let limit: Int
     private var length: Length
+    private var content: [UInt8] = []
+    /// How many bytes came in all, what frames chunks included.
+    private var bytesRead = 0
 
     private enum Length {
         /// So many bytes are still to come.
         case known(Int)
         /// In chunks (RFC 9112 section 7.1).
-        case chunked(ChunkPart)
+        case chunked(ChunkedBody)
         /// Until the stream ends.
         case untilEnd
         case complete
     }
 
-    /// What the next byte belongs to.
-    private enum ChunkPart {
-        /// The size, as far as it has come; `nil` before its first digit.
-        case size(Int?)
-        /// What may stand between the size and the line's end.
-        case lineRest(Int)
-        case data(left: Int)
-        /// The line's end behind the data.
-        case dataEnd(left: Int)
-    }
-
-    /// - Parameter limit: bytes that are kept.
+    /// - Parameter limit: bytes that are kept; at most twice as many are read.
     init(of response: ResponseHead, limit: Int) {
         self.limit = limit
         let fields = response.fields
-        if response.status == 204 || response.status == 304 {
+        if response.status == 204 || response.status == 304 || response.isCut {
             length = .complete
-        } else if let coding = fields[.transferEncoding] {
-            length = coding.lowercased().hasSuffix("chunked") ? .chunked(.size(nil)) : .untilEnd
+        } else if let coding = fields[values: .transferEncoding].last {
+            let last = coding.split(separator: ",").last ?? ""
+            let isChunked = last.lowercased().filter { $0 != " " && $0 != "\t" } == "chunked"
+            length = isChunked ? .chunked(ChunkedBody(limit: limit, excess: .leftOut)) : .untilEnd
         } else if let text = fields[.contentLength] {
-            length = Int(text).map { $0 > 0 ? .known($0) : .complete } ?? .complete
+            length = Int(text).map { $0 > 0 ? .known($0) : .complete } ?? .untilEnd
         } else {
             length = .untilEnd
         }
     }
 
+    /// What came of it.
+    var bytes: [UInt8] {
+        if case .chunked(let body) = length { body.content } else { content }
+    }
+
     /// Whether no more is to come, or to be kept.
     var isComplete: Bool {
         if case .complete = length { return true }
-        return bytes.count >= limit
+        return content.count >= limit || bytesRead >= 2 * limit
     }
 
     mutating func append(_ new: [UInt8]) {
-        var rest = new[...]
-        while !rest.isEmpty, !isComplete {
-            switch length {
-            case .complete: return
-            case .untilEnd: rest = keep(rest, at: .max)
-            case .known(let left):
-                let count = rest.count
-                rest = keep(rest, at: left)
-                length = count >= left ? .complete : .known(left - count)
-            case .chunked(let part):
-                length = decodeChunk(&rest, part).map { .chunked($0) } ?? .complete
+        guard !isComplete else { return }
+        bytesRead += new.count
+        switch length {
+        case .complete: return
+        case .untilEnd: keep(new[...])
+        case .known(let left):
+            keep(new.prefix(left))
+            length = new.count >= left ? .complete : .known(left - new.count)
+        case .chunked(var body):
+            // Let go of it before it grows, or it would be copied.
+            length = .complete
+            var rest = new[...]
+            do {
+                try body.read(&rest)
+                if body.isComplete { content = body.content } else { length = .chunked(body) }
+            } catch {
+                content = body.content
             }
         }
     }
 
-    /// Keeps at most `count` bytes of those at the front, as far as there is room, and returns the others.
-    private mutating func keep(_ part: ArraySlice<UInt8>, at count: Int) -> ArraySlice<UInt8> {
-        bytes += part.prefix(min(count, limit - bytes.count))
-        return part.dropFirst(count)
-    }
-
-    /// Takes what belongs to `part`; `nil` after the last chunk, or where the form is broken.
-    private mutating func decodeChunk(_ rest: inout ArraySlice<UInt8>, _ part: ChunkPart) -> ChunkPart? {
-        switch part {
-        case .data(let left):
-            let count = rest.count
-            rest = keep(rest, at: left)
-            return count >= left ? .dataEnd(left: 2) : .data(left: left - count)
-        case .dataEnd(let left):
-            guard rest.popFirst() == (left == 2 ? UInt8(ascii: "\r") : UInt8(ascii: "\n")) else { return nil }
-            return left == 2 ? .dataEnd(left: 1) : .size(nil)
-        case .size(let size):
-            guard let byte = rest.popFirst() else { return part }
-            if let digit = Character(UnicodeScalar(byte)).hexDigitValue {
-                // Beyond all that is kept the size does not matter any more.
-                return .size(min((size ?? 0) * 16 + digit, limit + 1))
-            }
-            guard let size, size > 0 else { return nil }
-            return byte == UInt8(ascii: "\n") ? .data(left: size) : .lineRest(size)
-        case .lineRest(let size):
-            return rest.popFirst() == UInt8(ascii: "\n") ? .data(left: size) : part
-        }
-    }
+    private mutating func keep(_ part: ArraySlice<UInt8>) { content += part.prefix(limit - content.count) }
 }

@@ -6,12 +6,12 @@ extension Dialer {
         enter(.proxy, with: proxy.place, within: options.timeouts.proxy)
         if proxy.kind == .https { try await startTLS(driver, proxy.tls, host: proxy.host, "proxy \(proxy)") }
         driver.phase = .proxy
-        var tunnel = proxy.tunnel(to: hop.place)
-        try await driver.write(tunnel.greeting)
+        var tunnel = proxy.tunnel(to: hop.place, options.headLimits)
+        try await driver.ask(tunnel.greeting)
         while true {
             switch try await step(&tunnel, driver) {
             case .more: continue
-            case .send(let answer): try await driver.write(answer)
+            case .send(let answer): try await driver.ask(answer)
             case .open: return
             case .refused(let failure):
                 throw fault(.proxy, "proxy \(proxy) \(failure.reason), on the way to \(hop.place)", failure.response)

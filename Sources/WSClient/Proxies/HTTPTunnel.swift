@@ -5,7 +5,7 @@ internal import WSProtocol
 /// A tunnel through an HTTP proxy: CONNECT (RFC 9110 section 9.3.6).
 struct HTTPTunnel: Tunnel {
     let greeting: [UInt8]
-    private var parser = ResponseHeadParser(acceptsHTTP10: true)
+    private var parser: ResponseHeadParser
     private var interimAnswers = 0
     /// A refusal whose body is still coming.
     private var refusal: (head: ResponseHead, body: RefusalBody)?
@@ -16,7 +16,9 @@ struct HTTPTunnel: Tunnel {
     /// - Parameters:
     ///   - server: host and port to reach.
     ///   - proxy: with the credentials and fields that it is to be sent.
-    init(to server: WebSocketError.Place, through proxy: Proxy) {
+    ///   - limits: of the head of its answer.
+    init(to server: WebSocketError.Place, through proxy: Proxy, _ limits: HeadLimits = .init()) {
+        parser = ResponseHeadParser(limits: limits, acceptsHTTP10: true, isForgiving: true)
         var fields = HTTPFields()
         fields[.hostField] = server.description
         if let credentials = proxy.credentials {
@@ -50,7 +52,7 @@ struct HTTPTunnel: Tunnel {
                 if rest.isEmpty { return .more }
                 continue
             }
-            if (200...299).contains(head.status) { return opened(rest) }
+            if (200...299).contains(head.status), !head.isCut { return opened(rest) }
             refusal = (head, RefusalBody(of: head, limit: RefusalBody.longest))
             return receiveBody(rest)
         }
@@ -71,13 +73,15 @@ struct HTTPTunnel: Tunnel {
     }
 
     func ended() -> TunnelFailure {
-        guard let refusal else { return TunnelFailure(reason: "ended the connection before its answer to CONNECT") }
-        let head = refusal.head
+        guard let (head, body) = refusal ?? parser.begun.map({ ($0, RefusalBody(of: $0, limit: 0)) }) else {
+            return TunnelFailure(reason: "ended the connection before its answer to CONNECT")
+        }
+        let flaw = head.fault.map { "; its head: \($0.message)" } ?? ""
         let hint =
             head.status == 407
-            ? " (it wants \(head.fields[.proxyAuthenticate] ?? "credentials"); set `credentials` of the proxy)" : ""
+            ? " (it wants \(head.fields[.proxyAuthenticate] ?? "credentials"); give user and password in its URL, or as `credentials`)" : ""
         return TunnelFailure(
-            reason: "answered CONNECT with \(head.status) \(head.reasonPhrase)\(hint)",
-            response: .init(status: head.status, headers: head.fields, body: refusal.body.bytes))
+            reason: "answered CONNECT with \(head.status) \(head.reasonPhrase)\(hint)\(flaw)",
+            response: .init(status: head.status, headers: head.fields, body: body.bytes))
     }
 }

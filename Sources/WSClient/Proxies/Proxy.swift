@@ -37,7 +37,7 @@ public struct Proxy: Sendable, Hashable {
     }
 
     public var kind: Kind
-    /// A name or an address; an IPv6 address without brackets.
+    /// A name or an address; an IPv6 address without brackets, its zone behind a `%`.
     public var host: String
     public var port: Int
     public var credentials: Credentials?
@@ -82,9 +82,9 @@ public struct Proxy: Sendable, Hashable {
     var place: WebSocketError.Place { .init(host: host, port: port) }
 
     /// How the way to `server` is asked for.
-    func tunnel(to server: WebSocketError.Place) -> any Tunnel {
+    func tunnel(to server: WebSocketError.Place, _ limits: HeadLimits = .init()) -> any Tunnel {
         switch kind {
-        case .http, .https: HTTPTunnel(to: server, through: self)
+        case .http, .https: HTTPTunnel(to: server, through: self, limits)
         case .socks5: SOCKSTunnel(to: server, credentials: credentials)
         }
     }
@@ -93,8 +93,9 @@ public struct Proxy: Sendable, Hashable {
     ///
     /// - Throws: `.invalidConfiguration`, without a password.
     func check(reaching server: String) throws(WebSocketError) {
-        // Brackets and a port of its own would make two of one.
-        guard let authority = Authority(Authority.bracketed(host)), authority.port == nil, !host.hasPrefix("["),
+        // Brackets and a port of its own would make two of one. A zone is this machine's business (RFC 4007 section 11).
+        let named = host.contains(":") ? String(host.prefix { $0 != "%" }) : host
+        guard let authority = Authority(Authority.bracketed(named)), authority.port == nil, !host.hasPrefix("["),
             !host.hasSuffix(":"), (1...65535).contains(port)
         else {
             throw Proxy.misuse(

@@ -22,6 +22,11 @@ public enum ProxyChoice: Sendable, Hashable {
             case .through(let proxy): proxy
             case .environment: try environment.proxy(for: url)
             }
+        if let proxy, let zone = url.zone {
+            throw WebSocketError(
+                .invalidConfiguration,
+                "proxy \(proxy): the zone \(zone.debugDescription) of the server's address is this machine's own; connect without a proxy")
+        }
         try proxy?.check(reaching: url.host)
         return proxy
     }

@@ -18,7 +18,8 @@ struct ProxyEnvironment: Sendable {
     ///
     /// - Throws: `.invalidConfiguration` naming the variable that cannot be used.
     func proxy(for url: WebSocketURL) throws(WebSocketError) -> Proxy? {
-        guard !ProxyEnvironment.isThisMachine(url.host),
+        // An address with a zone is on a link of this machine: no proxy can reach it.
+        guard url.zone == nil, !ProxyEnvironment.isThisMachine(url.host),
             let (name, text) = variable(url.isSecure ? "HTTPS_PROXY" : "HTTP_PROXY") ?? variable("ALL_PROXY"),
             !NoProxyList(variable("NO_PROXY")?.value ?? "").contains(host: url.host, port: url.port)
         else { return nil }

@@ -62,7 +62,7 @@ struct SOCKSTunnel: Tunnel {
             expectation = .authentication
             let (user, password) = (Array(credentials.user.utf8), Array(credentials.password.utf8))
             return .send([1, UInt8(user.count)] + user + [UInt8(password.count)] + password)
-        case (0xFF, nil): return refused("wants credentials; set `credentials` of the proxy")
+        case (0xFF, nil): return refused("wants credentials; give user and password in its URL, or as `credentials`")
         case (0xFF, _): return refused("accepts neither user and password nor nobody")
         default: return refused("chose method \(method), which was not offered (RFC 1928 section 3)")
         }

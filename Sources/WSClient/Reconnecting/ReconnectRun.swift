@@ -34,7 +34,11 @@ struct ReconnectRun: Sendable {
 
     /// Returns never: it throws the reason of the end.
     mutating func run(_ me: isolated Me) async throws {
-        try options.check()
+        do {
+            try options.check()
+        } catch {
+            throw givesUp(error, me)
+        }
         let bond = followListener(me)
         defer { bond?.end() }
         machine = ReconnectMachine(options, at: me.core.scheduler.time.nanoseconds)
@@ -136,7 +140,7 @@ struct ReconnectRun: Sendable {
     private mutating func pause(after reason: WebSocketError, _ me: isolated Me) async throws {
         let decision = machine.ended(
             prospect(reason), at: me.core.scheduler.time.nanoseconds, jitter: options.randomness())
-        guard case .retry(let delay) = decision else { throw reason }
+        guard case .retry(let delay) = decision else { throw givesUp(reason, me) }
         let number = ProcessCore.nextID()
         me.sendAfter(delay, .timeIsUp(attempt: number))
         feed.tell(.down(reason, retryIn: delay))
@@ -144,6 +148,12 @@ struct ReconnectRun: Sendable {
             if signal == .timeIsUp(attempt: number) { return }
         }
         throw CancellationError()
+    }
+
+    /// It ends by an error, but did not crash: its last event and its exit reason say why.
+    private func givesUp(_ reason: WebSocketError, _ me: isolated Me) -> WebSocketError {
+        me.core.beginToldEnd(.error(reason))
+        return reason
     }
 
     private func prospect(_ reason: WebSocketError) -> ReconnectMachine.Prospect {

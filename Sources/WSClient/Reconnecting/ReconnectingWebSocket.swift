@@ -104,6 +104,11 @@ public struct ReconnectingWebSocket: Supervisable, Hashable {
         try await connection.send(message)
     }
 
+    /// Sends a text over the present connection, as `send(_:)` does a message.
+    public func send(_ text: some StringProtocol) async throws(WebSocketError) {
+        try await send(WebSocket.Message(text))
+    }
+
     /// What happens, over all connections, for one reader: every up and down, and the frames unless there is a body.
     ///
     /// With a body, 64 events wait for a reader at most; then the oldest are dropped.

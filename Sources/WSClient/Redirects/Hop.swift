@@ -9,6 +9,8 @@ struct Hop: Sendable {
     /// What the caller set, as far as it may go to this server.
     let headers: HTTPFields
     let tls: TLSClientOptions
+    /// What `Host` is to say instead of the URL's host and port.
+    let hostHeader: String?
 
     /// Why a redirect is not followed.
     enum Refusal: Error, Equatable {
@@ -22,27 +24,29 @@ struct Hop: Sendable {
     private static let redirectStatuses: Set<Int> = [301, 302, 303, 307, 308]
 
     /// The first hop. User and password of the URL become an `Authorization` field, unless there is one.
-    init(_ url: WebSocketURL, headers: HTTPFields, tls: TLSClientOptions) {
+    init(_ url: WebSocketURL, headers: HTTPFields, tls: TLSClientOptions, hostHeader: String? = nil) {
         var headers = headers
         if let userinfo = url.userinfo, headers[.authorization] == nil {
             headers[.authorization] = userinfo.basicAuthorization
         }
-        self.init(url: url, headers: headers, tls: tls)
+        self.init(url: url, headers: headers, tls: tls, hostHeader: hostHeader)
     }
 
-    private init(url: WebSocketURL, headers: HTTPFields, tls: TLSClientOptions) {
+    private init(url: WebSocketURL, headers: HTTPFields, tls: TLSClientOptions, hostHeader: String? = nil) {
         self.url = url
         self.headers = headers
         self.tls = tls
+        self.hostHeader = hostHeader
     }
 
     var place: WebSocketError.Place {
-        url.unixPath.map { .init(host: $0, port: nil) } ?? .init(host: url.host, port: url.port)
+        url.unixPath.map { .init(host: $0, port: nil) } ?? .init(host: url.localHost, port: url.port)
     }
 
-    /// Where an answer leads, if it is a redirect.
+    /// Where an answer leads, if it is a redirect. One that names several places leads nowhere.
     static func location(of response: ResponseHead) -> String? {
-        redirectStatuses.contains(response.status) ? response.fields[.location] : nil
+        let places = Set(response.fields[values: .location])
+        return redirectStatuses.contains(response.status) && places.count == 1 ? places.first : nil
     }
 
     /// The request that a redirect asks for. User and password in `location` are ignored: they would be the server's.
@@ -58,7 +62,7 @@ struct Hop: Sendable {
         }
         guard target.isSecure || !url.isSecure || rules.allowsInsecure else { throw .insecure }
         if target.origin == url.origin && target.unixPath == url.unixPath {
-            return Hop(url: target, headers: headers, tls: tls)
+            return Hop(url: target, headers: headers, tls: tls, hostHeader: hostHeader)
         }
         return leaving(for: target, rules)
     }

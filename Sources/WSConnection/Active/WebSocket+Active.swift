@@ -244,9 +244,9 @@ extension WebSocket {
             if inbound.isEmpty { refillIfNeeded() }
             if let frame = inbound.first { return .frame(self, frame) }
         }
-        guard let outcome, !isEndTold, inbound.isEmpty, backlog.isEmpty else { return nil }
-        switch outcome {
-        case .closed(let close): return .closed(self, close)
+        guard let endReached, !isEndTold, inbound.isEmpty, backlog.isEmpty else { return nil }
+        switch endReached {
+        case .closed(let close, _): return .closed(self, close)
         case .failed(let error): return .failed(self, error)
         }
     }

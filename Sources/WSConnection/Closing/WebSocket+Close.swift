@@ -50,8 +50,9 @@ extension WebSocket {
         do { try machine.close(code: code, reason: reason) } catch { throw refusal(error) }
         phase = .closeSent
         published.publish(.closing)
-        markDirty()
         armCloseDeadline()
+        // Nothing comes behind it, so nothing is gained by waiting for the end of the turn.
+        flush()
         failSenders()
         // What waits undecoded is decoded now, to find the peer's close behind it; its messages are discarded.
         refillForClose()
@@ -63,39 +64,36 @@ extension WebSocket {
     }
 
     /// The peer's close frame arrived; if it was first, the answer is in the output.
-    func peerClosed(_ close: Close) {
-        conclude(.closed(close))
-        finish()
-    }
+    func peerClosed(_ close: Close) { finish(.closed(close)) }
 
     /// The peer broke a rule; the close frame that says so is in the output.
     func violated(_ failure: ProtocolFailure) {
         let close = Close(code: failure.code, reason: failure.description)
-        conclude(.failed(WebSocketError(.protocolViolation, failure.description, close: close)))
-        finish()
+        finish(.failed(WebSocketError(.protocolViolation, failure.description, close: close)))
     }
 
-    /// The handler could not go on.
-    func handlerFailed() { beginClose(.internalError) }
-
     /// What waits is written; then comes the end.
-    func finish() {
+    ///
+    /// Whoever is told of it may end the program in that moment. So our last frame is written first, now if the peer takes
+    /// it, and they are told afterwards.
+    func finish(_ end: Outcome) {
         phase = .finishing
+        published.publish(.closing)
+        if outcome == nil { endToTell = Boxed(end) }
         if isWriteBroken { return release() }
         armCloseDeadline()
-        markDirty()
+        flush()
     }
 
     /// All is written after the last frame. The server drops TCP first; the client waits for that (RFC 6455 section
     /// 7.1.1). After a violation the peer may still be sending: closing now would reset the connection and could
     /// destroy the close frame on its way, so only our side is shut.
     func finishWriting() {
-        guard case .closed = outcome else {
-            phase = .draining
-            stream?.closeWrite()
-            return
-        }
-        if machine.isServer || isInputOver { release() } else { phase = .draining }
+        phase = .draining
+        let isClosed = if case .closed = endToTell?.value ?? outcome { true } else { false }
+        if !isClosed { stream?.closeWrite() }
+        tellEnd()
+        if isInputOver || isClosed && machine.isServer { release() }
     }
 
     /// The stream gave its last byte, or broke.

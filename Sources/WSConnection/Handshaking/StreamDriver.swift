@@ -11,10 +11,18 @@ package import HansomTransport
     private let buffer: UnsafeMutableRawBufferPointer
     private var waiter: UnsafeContinuation<Void, Never>?
     private var failure: WebSocketError?
+    /// What was read when a write failed, and is to be read next.
+    private var held: ArraySlice<UInt8> = []
+    /// What went through, in bytes and in calls, since the task that drives it last waited here.
+    private var (bytesOfTurn, callsOfTurn) = (0, 0)
     /// Which step the errors name.
     package var phase: WebSocketError.Phase
     /// Is told whenever bytes went through.
     package var onProgress: (() -> Void)?
+
+    /// With as many bytes as a connection reads in a turn, or as many calls, it waits for the next turn: a peer that always has
+    /// more to say, or takes whatever it is given, must not stop everybody else on the scheduler, nor the deadlines.
+    private static let (mostBytesOfTurn, mostCallsOfTurn) = (TransportResources.readSize, 16)
 
     /// - Parameters:
     ///   - buffer: what reads go through; shared, since nothing in it outlives a call.
@@ -43,9 +51,13 @@ package import HansomTransport
         let buffer = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer.prefix(limit))
         while true {
             try check()
+            if !held.isEmpty { return takeHeld(atMost: limit) }
+            // Streams tell of what can be read in every turn.
+            if isTurnOver { await readable() }
+            try check()
             switch unsafe stream.read(into: buffer) {
             case .bytes(let count):
-                onProgress?()
+                wentThrough(count)
                 return unsafe Array(buffer[..<count])
             case .wouldBlock: await readable()
             case .endOfStream: return []
@@ -58,16 +70,52 @@ package import HansomTransport
     package func write(_ bytes: [UInt8]) async throws(WebSocketError) {
         var rest = bytes[...]
         while !rest.isEmpty {
+            if isTurnOver { await writable() }
             try check()
-            switch stream.write(rest) {
+            switch stream.write(rest.prefix(StreamDriver.mostBytesOfTurn)) {
             case .bytes(let count):
-                onProgress?()
+                wentThrough(count)
                 rest = rest.dropFirst(count)
             case .wouldBlock: await writable()
             case .endOfStream: throw broken(.truncated)
             case .failed(let error): throw broken(error)
             }
         }
+    }
+
+    /// Writes all of a request. A peer that answers before it has all of it, with a refusal or a TLS alert, and then resets the
+    /// connection, makes the write fail; but its answer has come, and says more than that.
+    ///
+    /// - Throws: what `write` does, unless an answer is there to be read; of TLS, what the peer's alert says.
+    package func ask(_ bytes: [UInt8]) async throws(WebSocketError) {
+        do {
+            try await write(bytes)
+        } catch {
+            if failure != nil { throw error }
+            switch unsafe stream.read(into: buffer) {
+            case .bytes(let count):
+                wentThrough(count)
+                held = unsafe ArraySlice(buffer[..<count])
+            case .failed(.tls(let reason)): throw broken(.tls(reason))
+            case .failed, .wouldBlock, .endOfStream: throw error
+            }
+        }
+    }
+
+    private func takeHeld(atMost limit: Int) -> [UInt8] {
+        let part = held.prefix(limit)
+        held = part.count == held.count ? [] : held.dropFirst(part.count)
+        return Array(part)
+    }
+
+    private func wentThrough(_ count: Int) {
+        bytesOfTurn += count
+        callsOfTurn += 1
+        onProgress?()
+    }
+
+    private var isTurnOver: Bool {
+        bytesOfTurn >= StreamDriver.mostBytesOfTurn || callsOfTurn >= StreamDriver.mostCallsOfTurn
     }
 
     /// Waits until the stream takes bytes: for a socket, until it is connected or has failed to be.
@@ -100,6 +148,7 @@ package import HansomTransport
 
     /// Hands the stream on; the driver is of no more use.
     package func release() -> any ByteStream {
+        assert(held.isEmpty, "what was read belongs to whoever gets the stream")
         stream.setWantsRead(false)
         stream.setWantsWrite(false)
         stream.observer = nil
@@ -124,6 +173,7 @@ package import HansomTransport
     }
 
     private func pause() async {
+        (bytesOfTurn, callsOfTurn) = (0, 0)
         await unsafe withUnsafeContinuation { continuation in
             // An abort may have come on the way here, if the task prefers an executor and changes jobs to suspend.
             if failure != nil { return unsafe continuation.resume() }

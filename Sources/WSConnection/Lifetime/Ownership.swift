@@ -34,14 +34,16 @@ final class Ownership: @unchecked Sendable {
 
 extension WebSocket {
     /// Makes `owner` the process that holds the connection; `nil` leaves it to its references.
+    ///
+    /// One that has ended stays with its references: nothing is left to end, and nothing would end the bond but the owner.
     package func setOwner(_ owner: ProcessCore?) {
         self.owner?.end()
-        self.owner = owner.map { Ownership($0) }
+        self.owner = core.endReason == nil ? owner.map { Ownership($0) } : nil
         self.owner?.begin(self) { $0.beginClose(.goingAway) }
     }
 
     /// Gives the connection to another process, whose end then ends it. To one that has ended already, the connection
-    /// is closed with 1001.
+    /// is closed with 1001. Does nothing once the connection has ended.
     ///
     /// Who is told what arrives stays the same; `transfer(to:active:_:)` moves that too.
     public func transfer(to process: PID) { setOwner(process.core) }

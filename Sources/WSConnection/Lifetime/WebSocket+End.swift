@@ -4,21 +4,32 @@ internal import WSProtocol
 
 /// The end: told once, and nothing left behind.
 extension WebSocket {
-    /// How the connection ended is known; everyone who waits for something is told.
+    /// How the connection ended is known; everyone who waits for something is told. What ended it first is what counts.
     func conclude(_ end: Outcome) {
         guard outcome == nil else { return }
+        let end = (endToTell?.value ?? end).told(by: core.id)
+        endToTell = nil
         published.publish(end)
         published.publish(.closing)
-        let error = end.error
-        failReceivers(error)
         failSenders()
-        failPings(error)
+        failPings(end.error)
+        tellReceivers()
+    }
+
+    /// Those who wait to receive are told of the end, unless something that came before it still has to be decoded.
+    func tellReceivers() {
+        guard let end = endReached else { return }
+        failReceivers(end.error)
         streamed?.wake()
         pumpEvents()
     }
 
+    /// How it ended, once all that came before the end has had its turn to be decoded.
+    var endReached: Outcome? { share.isUsedUp ? nil : outcome }
+
     /// The stream is of no more use: it is closed, and those who wait for the end go on.
     func release() {
+        tellEnd()
         guard phase != .released else { return }
         phase = .released
         isWriteBroken = true
@@ -34,6 +45,11 @@ extension WebSocket {
         if !isHandlerRunning { finishProcess(handlerReason?.value ?? exitReason) }
     }
 
+    /// Tells how it ended, if that is known and has had to wait.
+    func tellEnd() {
+        if let endToTell { conclude(endToTell.value) }
+    }
+
     private var exitReason: ExitReason {
         switch outcome {
         case .closed, nil: .normal
@@ -44,8 +60,9 @@ extension WebSocket {
     func finishProcess(_ reason: ExitReason) {
         owner?.end()
         owner = nil
-        // A connection that its peer or the network has ended has not crashed: only a handler can.
-        core.finish(core.exitReason ?? reason, isReported: !(reason.error is WebSocketError))
+        let reason = core.exitReason ?? reason
+        // A handler that crashed was reported when it did.
+        core.finish(reason, isReported: handlerReason == nil && !isOwnEnd(reason))
     }
 
     private func releaseOutput() {

@@ -27,7 +27,29 @@ extension WebSocket {
         isHandlerRunning = false
         unsafe handlerIdentity = nil
         handlerTask = nil
-        if phase == .released { finishProcess(reason) } else { handlerReason = Boxed(reason) }
+        reportCrash(reason)
+        handlerReason = Boxed(reason)
+        if phase == .released { finishProcess(reason) }
+    }
+
+    /// The synchronous handler threw: the connection is closed with 1011, and ends with the error for its reason.
+    func handlerFailed(_ error: any Error) {
+        guard handlerReason == nil else { return }
+        beginClose(.internalError)
+        reportCrash(.error(error))
+        handlerReason = Boxed(.error(error))
+    }
+
+    /// Reports a handler that crashed, now: the peer may keep the connection open as long as `closeTimeout`.
+    private func reportCrash(_ reason: ExitReason) {
+        if !isOwnEnd(reason) { core.reportCrash(core.exitReason ?? reason) }
+    }
+
+    /// Whether it tells that this connection has ended, by its peer, the network or itself: that is no crash. The end of another
+    /// one, which a handler did not expect, is.
+    func isOwnEnd(_ reason: ExitReason) -> Bool {
+        guard let error = reason.error as? WebSocketError else { return false }
+        return error.endOf == core.id
     }
 
     /// Calls `handler` for each message from now on. For a connection whose reads have not begun.

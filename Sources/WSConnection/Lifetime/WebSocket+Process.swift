@@ -16,15 +16,16 @@ extension WebSocket: ProcessHost, Supervisable {
                 ? .exiting : me.isSuspended ? .suspended : me.receivers.isEmpty ? .running : .waiting
             return ProcessActivity(
                 state: state, waiting: Int(me.inbound.messageCount),
-                handled: UInt64(me.machine.counters.framesReceived), monitors: 0)
+                handled: UInt64(me.machine.counters.framesReceived), monitors: 0, detail: me.detail)
         }
     }
 
-    /// A suspended connection reads nothing more from its peer; what it has read already can be received.
+    /// A suspended connection reads nothing more from its peer, until it closes; what it has read already can be received.
     package nonisolated func setSuspended(_ isSuspended: Bool) {
         onOwnThread { me in
+            guard me.isSuspended != isSuspended else { return }
             me.isSuspended = isSuspended
-            if !isSuspended { me.refill() }
+            if !isSuspended { me.resumeReading() }
         }
     }
 }

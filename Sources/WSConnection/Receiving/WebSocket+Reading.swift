@@ -26,6 +26,11 @@ extension WebSocket: StreamObserver {
     /// One read a turn: what one connection may take of its scheduler before the others have theirs.
     func read() {
         guard let stream else { return }
+        if share.isUsedUp && phase == .open && !isSuspended {
+            // What has come already and had to wait for this turn goes first; the rest is there for the next.
+            deadlines.heard(at: scheduler.now)
+            return refill()
+        }
         if (!backlog.isEmpty || isSuspended) && phase == .open {
             isReadPaused = true
             return stream.setWantsRead(false)
@@ -58,13 +63,45 @@ extension WebSocket: StreamObserver {
         keepDeadlines()
     }
 
+    /// Decodes what there is room for, and what this turn has time for.
     private func decode(_ window: inout InputWindow) {
-        while canTake, let event = machine.nextEvent(&window) { handle(event) }
+        if share.begins(in: scheduler.turns) { machine.allowInflation(of: TurnShare.inflatedBytes) }
+        while !window.isEmpty {
+            guard canTake else {
+                share.isUsedUp = false
+                return
+            }
+            guard mayTakeMore else { return decodeLater() }
+            share.framesLeft &-= 1
+            if let event = machine.nextEvent(&window) { handle(event) }
+        }
+    }
+
+    /// Whether the connection has not had its share of the turn. What only has to be thrown away takes no time.
+    private var mayTakeMore: Bool { share.framesLeft > 0 && machine.mayInflate || isDiscarding }
+
+    private var isDiscarding: Bool { phase != .open && phase != .released }
+
+    private func decodeLater() {
+        share.isUsedUp = true
+        if share.isWaiting { return }
+        share.isWaiting = true
+        scheduler.deferAction { [self] in onOwnThread { $0.nextTurnCame() } }
+    }
+
+    private func nextTurnCame() {
+        share.isWaiting = false
+        guard share.isUsedUp else { return tellReceivers() }
+        // What descriptors have caused is deferred within their turn.
+        guard share.begins(in: scheduler.turns) else { return decodeLater() }
+        machine.allowInflation(of: TurnShare.inflatedBytes)
+        refill()
+        tellReceivers()
     }
 
     private var canTake: Bool {
-        if phase != .open { return true }
-        if isSuspended { return false }
+        if isDiscarding { return true }
+        if isSuspended && phase == .open { return false }
         if let streamed, !streamed.hasRoom(options.limits) { return false }
         return inbound.hasRoom(options.limits)
     }
@@ -72,6 +109,7 @@ extension WebSocket: StreamObserver {
     /// Goes on decoding when there is room again, and with reading when all is decoded.
     func refill() {
         if !backlog.isEmpty {
+            let wasHeldUp = !share.isUsedUp
             var taken = Backlog()
             swap(&taken, &backlog)
             unsafe taken.withBytes { bytes in
@@ -81,15 +119,31 @@ extension WebSocket: StreamObserver {
             }
             swap(&taken, &backlog)
             if machine.isEndHeld { markDirty() }
-            if backlog.isEmpty { readsAgain() }
+            if wasHeldUp {
+                if backlog.isEmpty || share.isUsedUp { readsAgain() }
+            } else if backlog.isEmpty {
+                turnsWaitedFor()
+            }
         }
-        if backlog.isEmpty && isReadPaused && !isSuspended {
+        if backlog.isEmpty && isReadPaused && (!isSuspended || phase != .open) {
             isReadPaused = false
             stream?.setWantsRead(true)
         }
     }
 
-    /// While there was a backlog the socket was not read: the peer's silence was ours.
+    /// The backlog was there for want of turns, not of room: all the time we have listened.
+    private func turnsWaitedFor() {
+        share.isUsedUp = false
+        if options.timing.messageTimeout != Timing.never { followMessage() } else { keepDeadlines() }
+    }
+
+    /// It is suspended no more.
+    func resumeReading() {
+        refill()
+        readsAgain()
+    }
+
+    /// While there was a backlog, or it was suspended, the socket was not read: the peer's silence was ours.
     private func readsAgain() {
         deadlines.readsAgain(at: scheduler.time.nanoseconds)
         if options.timing.messageTimeout != Timing.never { followMessage() }
@@ -134,7 +188,32 @@ extension WebSocket: StreamObserver {
         do {
             try handler(self, message)
         } catch {
-            handlerFailed()
+            handlerFailed(error)
         }
+    }
+}
+
+/// What one connection may take of its scheduler in a turn before the others have theirs: one read of 64 KiB, so many
+/// messages, however small, and so many bytes of them, however well they were compressed. The rest waits in the backlog.
+struct TurnShare {
+    /// Frames that reach the connection: messages, their fragments where they are streamed, pings and pongs.
+    static let frames: Int16 = 256
+    static let inflatedBytes = TransportResources.readSize
+
+    private var turn: UInt32 = 0
+    var framesLeft = TurnShare.frames
+    /// Whether a backlog is there because the share was used up, not because there was no room.
+    var isUsedUp = false
+    /// Whether the next turn has been asked for.
+    var isWaiting = false
+
+    /// - Returns: whether this is another turn than the last one in which something was decoded.
+    @inline(__always)
+    mutating func begins(in turns: UInt64) -> Bool {
+        let now = UInt32(truncatingIfNeeded: turns)
+        if now == turn { return false }
+        turn = now
+        framesLeft = TurnShare.frames
+        return true
     }
 }

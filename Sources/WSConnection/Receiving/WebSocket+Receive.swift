@@ -111,7 +111,7 @@ extension WebSocket {
         if options.receivesInPieces {
             throw WebSocketError(.misuse, "the connection receives in pieces; take messages with recvStream")
         }
-        if let outcome { throw outcome.error }
+        if let endReached { throw endReached.error }
         // While our close is on its way nothing more comes, but how it ends is still to be told.
         guard isHandlerTask, !isGateTaken else { return false }
         if Task.isCancelled { throw .cancelled }
@@ -175,7 +175,7 @@ extension WebSocket {
         } else if let message = nextMessage() {
             return .success(Frame(message))
         }
-        return outcome.map { .failure($0.error) }
+        return endReached.map { .failure($0.error) }
     }
 
     private func addReceiver(_ id: UInt64, _ patience: Patience, _ wantsFrames: Bool, _ place: Receivers.Place) {

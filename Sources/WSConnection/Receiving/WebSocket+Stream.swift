@@ -47,7 +47,7 @@ extension WebSocket {
             }
             refillIfNeeded()
             guard pieces.isEmpty else { continue }
-            if let outcome { throw outcome.error }
+            if let endReached { throw endReached.error }
             if Task.isCancelled { throw .cancelled }
             await untilMore(of: pieces, reader.claim)
             // Meanwhile the connection may have let the stream go.
@@ -59,7 +59,7 @@ extension WebSocket {
         await withTaskCancellationHandler {
             await unsafe withUnsafeContinuation { continuation in
                 // More, or the end, may have come on the way here (see `resultAtOnce`).
-                guard pieces.isEmpty, pieces.claim === claim, outcome == nil, !Task.isCancelled else {
+                guard pieces.isEmpty, pieces.claim === claim, endReached == nil, !Task.isCancelled else {
                     return unsafe continuation.resume()
                 }
                 unsafe pieces.wait(continuation)

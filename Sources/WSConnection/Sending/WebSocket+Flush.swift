@@ -73,6 +73,7 @@ extension WebSocket: EndOfTurnFlush {
     }
 
     private func allWritten(_ stream: any ByteStream) {
+        machine.outputIsWritten()
         if isWriteWanted {
             isWriteWanted = false
             stream.setWantsWrite(false)

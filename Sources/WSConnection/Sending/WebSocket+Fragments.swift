@@ -9,17 +9,17 @@ extension WebSocket {
     /// - Returns: the payload bytes sent.
     /// - Throws: as `send(_:)`. If a part of the message is out by then, the connection is closed with 1011.
     @discardableResult
-    public func send(fragments: some Sequence<String>) async throws(WebSocketError) -> Int {
-        try await sendFragments(of: fragments, Message.text)
+    public func send(fragments: some Sequence<some StringProtocol>) async throws(WebSocketError) -> Int {
+        try await sendFragments(of: fragments) { Message($0) }
     }
 
-    /// Sends the arrays as one binary message, each as a frame. An empty sequence sends an empty text message.
+    /// Sends the sequences of bytes as one binary message, each as a frame. An empty sequence sends an empty text message.
     ///
     /// - Returns: the payload bytes sent.
     /// - Throws: as the same for text.
     @discardableResult
-    public func send(fragments: some Sequence<[UInt8]>) async throws(WebSocketError) -> Int {
-        try await sendFragments(of: fragments, Message.binary)
+    public func send(fragments: some Sequence<some Sequence<UInt8>>) async throws(WebSocketError) -> Int {
+        try await sendFragments(of: fragments) { Message($0) }
     }
 
     /// Sends the strings as one text message, each as a frame as soon as its successor is there. What other tasks send
@@ -30,15 +30,17 @@ extension WebSocket {
     ///   time the sequence ended, since that may be why it did. If a part of the message is out by then, it cannot
     ///   be finished, and the connection is closed with 1011.
     @discardableResult
-    public func send<S: AsyncSequence & Sendable>(fragments: S) async throws -> Int where S.Element == String {
-        try await sendFragments(each: fragments, Message.text)
+    public func send<S: AsyncSequence & Sendable>(fragments: S) async throws -> Int
+    where S.Element: StringProtocol & Sendable {
+        try await sendFragments(each: fragments) { Message($0) }
     }
 
-    /// Sends the arrays as one binary message, each as a frame as soon as its successor is there, as the same for text
-    /// does.
+    /// Sends the sequences of bytes as one binary message, each as a frame as soon as its successor is there, as the same for
+    /// text does.
     @discardableResult
-    public func send<S: AsyncSequence & Sendable>(fragments: S) async throws -> Int where S.Element == [UInt8] {
-        try await sendFragments(each: fragments, Message.binary)
+    public func send<S: AsyncSequence & Sendable>(fragments: S) async throws -> Int
+    where S.Element: Sequence<UInt8> & Sendable {
+        try await sendFragments(each: fragments) { Message($0) }
     }
 
     // The last frame says that it is the last, so each is held until its successor is there.

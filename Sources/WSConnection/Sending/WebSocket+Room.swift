@@ -37,7 +37,7 @@ extension WebSocket {
     private func sendAtOnce(_ outgoing: Outgoing) -> Result<Int, WebSocketError>? {
         guard machine.state == .open, !isWriteBroken else { return .failure(endError) }
         // Nobody stands before a message that has begun.
-        let hasRoom = outgoing.isFragment ? machine.output.count <= options.limits.outboundHighWater : isSendable
+        let hasRoom = outgoing.isFragment ? machine.outputWeight <= options.limits.outboundHighWater : isSendable
         return hasRoom ? enqueue(outgoing) : nil
     }
 
@@ -64,8 +64,10 @@ extension WebSocket {
 
     /// Sends for those who wait, in order, once enough is written and until enough waits again.
     func serveSenders() {
-        guard !sendersWaiting.isEmpty, machine.output.count <= options.limits.outboundLowWater else { return }
-        while let next = sendersWaiting.first, machine.output.count <= options.limits.outboundHighWater,
+        // At the end they are told by `conclude`, when the last frame is written.
+        guard !sendersWaiting.isEmpty, endToTell == nil, machine.outputWeight <= options.limits.outboundLowWater
+        else { return }
+        while let next = sendersWaiting.first, machine.outputWeight <= options.limits.outboundHighWater,
             next.outgoing.isFragment || !isFragmentedSendOpen
         {
             sendersWaiting.removeFirst()

@@ -17,6 +17,13 @@ extension WebSocket {
         return try await sendWhenRoom(.message(message))
     }
 
+    /// Sends a text, as `send(_:)` does a message.
+    @discardableResult
+    @inlinable
+    public nonisolated(nonsending) func send(_ text: some StringProtocol) async throws(WebSocketError) -> Int {
+        try await send(Message(text))
+    }
+
     /// Sends a message in a way of its own.
     ///
     /// - Returns: the payload bytes sent.
@@ -32,6 +39,15 @@ extension WebSocket {
         }
         return try await sendWhenRoom(
             .split(message, frameSize: frameSize, compress: options.compress), timeout: options.timeout)
+    }
+
+    /// Sends a text in a way of its own, as `send(_:options:)` does a message.
+    @discardableResult
+    @inlinable
+    public nonisolated(nonsending) func send(
+        _ text: some StringProtocol, options: SendOptions
+    ) async throws(WebSocketError) -> Int {
+        try await send(Message(text), options: options)
     }
 
     /// Sends messages in one go: nobody else's come between, and they leave in one write as far as it can carry them.
@@ -63,6 +79,11 @@ extension WebSocket {
         return (try? enqueue(message)) == nil ? .closed : .sent
     }
 
+    /// Sends a text if that needs no waiting.
+    @discardableResult
+    @inlinable
+    public func trySend(_ text: some StringProtocol) -> SendOutcome { trySend(Message(text)) }
+
     /// Sends it unless that needs waiting or fails.
     private func sendAtOnce(_ message: Message) -> Int? {
         guard isSendable else { return nil }
@@ -71,7 +92,7 @@ extension WebSocket {
 
     /// Whether a message may be sent at once.
     var isSendable: Bool {
-        machine.output.count <= options.limits.outboundHighWater && !isFragmentedSendOpen && sendersWaiting.isEmpty
+        machine.outputWeight <= options.limits.outboundHighWater && !isFragmentedSendOpen && sendersWaiting.isEmpty
     }
 
     private func enqueue(_ message: Message, compress: Bool? = nil) throws(WebSocketError) -> Int {
@@ -161,6 +182,7 @@ extension WebSocket {
 
     /// What a call that needs an open connection throws when there is none.
     var endError: WebSocketError {
-        outcome?.error ?? WebSocketError(.closed, "the connection is being closed")
+        (endToTell?.value.told(by: core.id) ?? outcome)?.error
+            ?? WebSocketError(.closed, "the connection is being closed", endOf: core.id)
     }
 }

@@ -23,13 +23,14 @@ struct Deadlines {
 
     private var heardAt: UInt64 = 0
     private var pingedAt: UInt64 = 0
+    /// The first ping since the peer was last heard.
+    private var askedAt = never
     private var stalledAt = never
     private var messageBeganAt = never
     private var closesAt = never
     /// Nanoseconds; it may be changed while the connection lives.
     var idleTimeout = never
     private var messageNumber: UInt32 = 0
-    private var awaitsPong = false
 
     // MARK: What happens
 
@@ -43,7 +44,7 @@ struct Deadlines {
     @inline(__always)
     mutating func heard(at now: UInt64) {
         heardAt = now
-        awaitsPong = false
+        askedAt = Deadlines.never
     }
 
     /// We read again, after a time in which we could have heard nothing.
@@ -54,7 +55,7 @@ struct Deadlines {
 
     mutating func pinged(at now: UInt64) {
         pingedAt = now
-        awaitsPong = true
+        if askedAt == Deadlines.never { askedAt = now }
     }
 
     /// The peer takes no more for now.
@@ -63,7 +64,7 @@ struct Deadlines {
     /// The peer has taken all. A ping may have left only now, so its pong is not late.
     mutating func flows() {
         stalledAt = Deadlines.never
-        awaitsPong = false
+        askedAt = Deadlines.never
     }
 
     /// Follows the messages that do not come in one piece.
@@ -91,6 +92,9 @@ struct Deadlines {
 
     /// The first deadline, if there is one.
     ///
+    /// What shows life never makes it earlier, or the alarm that is set for it would ring too late. So a ping is among those
+    /// that are looked at also while the pong of one before is awaited.
+    ///
     /// - Parameter isReading: whether the socket is read. If not, the peer's silence is ours.
     func next(_ timing: Timing, isReading: Bool) -> (due: Due, at: UInt64)? {
         if closesAt != Deadlines.never { return (.close, closesAt) }
@@ -99,17 +103,13 @@ struct Deadlines {
         if isReading {
             consider(.message, after(messageBeganAt, timing.messageTimeout))
             consider(.idle, after(heardAt, idleTimeout))
-            let keepalive = keepalive(timing)
-            consider(keepalive.due, keepalive.at)
+            // While the peer takes nothing, no ping would reach it: then it is the write that has a deadline.
+            if stalledAt == Deadlines.never {
+                consider(.pong, after(askedAt, timing.pingTimeout))
+                consider(.ping, after(pingedAt, timing.pingInterval))
+            }
         }
         return next.at == Deadlines.never ? nil : next
-    }
-
-    /// While the peer takes nothing, no ping would reach it: then it is the write that has a deadline.
-    private func keepalive(_ timing: Timing) -> (due: Due, at: UInt64) {
-        if stalledAt != Deadlines.never { return (.ping, Deadlines.never) }
-        if awaitsPong && timing.pingTimeout != Deadlines.never { return (.pong, after(pingedAt, timing.pingTimeout)) }
-        return (.ping, after(pingedAt, timing.pingInterval))
     }
 
     private func after(_ start: UInt64, _ time: UInt64) -> UInt64 {

@@ -43,7 +43,7 @@ extension WebSocket {
     }
 
     private var nextDeadline: (due: Deadlines.Due, at: UInt64)? {
-        deadlines.next(options.timing, isReading: backlog.isEmpty)
+        deadlines.next(options.timing, isReading: (backlog.isEmpty || share.isUsedUp) && !isSuspended)
     }
 
     private func deadlineRang() {
@@ -111,8 +111,7 @@ extension WebSocket {
             prepareOutput()
             try? machine.close(code: close.code, reason: close.reason)
         }
-        conclude(.failed(error))
-        finish()
+        finish(.failed(error))
     }
 
     // MARK: Keepalive
@@ -122,23 +121,46 @@ extension WebSocket {
         try? sendPing(keepalivePayload)
     }
 
-    /// What no program sends, and then when it was sent: a pong with it is ours, and tells the latency if it is the
-    /// newest.
-    private var keepalivePayload: [UInt8] {
-        let time = deadlines.lastPing
-        return WebSocket.keepaliveMark + (0..<4).map { UInt8(truncatingIfNeeded: time >> (8 * $0)) }
-    }
+    private var keepalivePayload: [UInt8] { KeepalivePayload.bytes(age(at: deadlines.lastPing)) }
 
-    private static let keepaliveMark: [UInt8] = [0, 0xA5, 0x5A, 0]
+    private func age(at time: UInt64) -> UInt64 { (time &- core.startedAt) / 1000 }
 
     /// Whether a pong answers the keepalive; such a one is not told to the application, which has not asked for it.
     func resolveKeepalive(_ payload: [UInt8]) -> Bool {
-        guard options.timing.pingInterval != Timing.never, payload.count == 8,
-            payload.starts(with: WebSocket.keepaliveMark)
+        let age = age(at: scheduler.time.nanoseconds)
+        // Not what a `ping` of the program waits for, be it the same words.
+        guard options.timing.pingInterval != Timing.never, let sent = KeepalivePayload.age(in: payload), sent <= age,
+            pings.allSatisfy({ $0.payload != payload })
         else { return false }
-        if payload == keepalivePayload {
-            lastLatency = .nanoseconds(Int64(clamping: scheduler.time.nanoseconds &- deadlines.lastPing))
-        }
+        lastLatency = .microseconds(age - sent)
         return true
+    }
+}
+
+/// What a ping of the keepalive carries: a word, and when it was sent, in microseconds of the connection's age. So its
+/// pong can be told from others, and says how long it took, be it the newest or not.
+///
+/// Printable ASCII, of one length: RFC 6455 section 5.5.2 allows any bytes, but there are peers that take a payload for
+/// text, or stop at a NUL.
+enum KeepalivePayload {
+    private static let word = Array("keepalive ".utf8)
+    private static let digitCount = 12
+
+    static func bytes(_ age: UInt64) -> [UInt8] {
+        let digits = stride(from: digitCount - 1, through: 0, by: -1).map { digit(UInt8(age >> (4 * UInt64($0)) & 0xF)) }
+        return word + digits
+    }
+
+    private static func digit(_ value: UInt8) -> UInt8 { value < 10 ? 0x30 + value : 0x57 + value }
+
+    /// The age that a payload of this kind says.
+    static func age(in payload: [UInt8]) -> UInt64? {
+        guard payload.count == word.count + digitCount, payload.starts(with: word) else { return nil }
+        var age: UInt64 = 0
+        for byte in payload[word.count...] {
+            guard let value = (0..<16).first(where: { digit($0) == byte }) else { return nil }
+            age = age << 4 | UInt64(value)
+        }
+        return age
     }
 }

@@ -2,10 +2,30 @@ internal import Glibc
 
 extension WebSocket {
     /// A whole message (RFC 6455 section 5.6).
+    ///
+    ///     try await ws.send("Hello")
+    ///     try await ws.send(.binary(bytes[4...]))
+    ///     if try await ws.recv() == "quit" { ... }
+    ///
+    /// Printed it is its text, or its bytes as an array of them.
     public enum Message: Sendable, Hashable {
         /// Text; valid UTF-8 by construction.
         case text(String)
         case binary([UInt8])
+
+        /// A text message, of a part of a string for one.
+        @inlinable
+        public init(_ text: some StringProtocol) { self = .text(String(text)) }
+
+        /// A binary message of any sequence of bytes: a slice, `Data`, what a `map` gives.
+        @inlinable
+        public init(_ bytes: some Sequence<UInt8>) { self = .binary([UInt8](bytes)) }
+
+        /// The same as `Message(_:)`.
+        // Without the attribute `.binary(Array(…))` might mean either, and would not compile.
+        @_disfavoredOverload
+        @inlinable
+        public static func binary(_ bytes: some Sequence<UInt8>) -> Message { Message(bytes) }
 
         /// The bytes of its payload.
         public var byteCount: Int {
@@ -60,6 +80,30 @@ extension WebSocket {
             case .text(let text): text.utf8.count
             case .binary(let bytes), .ping(let bytes), .pong(let bytes): bytes.count
             }
+        }
+    }
+}
+
+extension WebSocket.Message: ExpressibleByStringInterpolation {
+    /// A text message.
+    @inlinable
+    public init(stringLiteral text: String) { self = .text(text) }
+}
+
+extension WebSocket.Message: CustomStringConvertible, CustomDebugStringConvertible {
+    /// The text, or the bytes as an array of them.
+    public var description: String {
+        switch self {
+        case .text(let text): text
+        case .binary(let bytes): "\(bytes)"
+        }
+    }
+
+    /// With its kind.
+    public var debugDescription: String {
+        switch self {
+        case .text(let text): "text(\(String(reflecting: text)))"
+        case .binary(let bytes): "binary(\(bytes))"
         }
     }
 }

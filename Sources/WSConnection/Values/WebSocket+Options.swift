@@ -13,11 +13,15 @@ extension WebSocket {
         public var frameSize: Int?
         /// Frames of one message, empty ones too; default 1,024.
         public var fragments = 1024
+        /// How many times as long as it came a compressed message may become when it is inflated; `nil`, the default, for any.
+        /// More is answered with 1009. What inflates to no more than 64 KiB is not judged; deflate cannot exceed 1,032.
+        public var inflationRatio: Int?
         /// Messages that may wait to be received; default 16. When as many wait, the socket is not read.
         public var inboundMessages = 16
         /// Bytes that may wait to be received; default 1 MiB. One message of allowed size always fits.
         public var inboundBytes = 1 << 20
-        /// Bytes waiting to be sent from which on `send` suspends; default 64 KiB.
+        /// Bytes waiting to be sent from which on `send` suspends; default 64 KiB. What was compressed for this connection counts
+        /// at its full length until all is written.
         public var outboundHighWater = 64 << 10
         /// Bytes waiting to be sent down to which suspended senders wait; default 32 KiB.
         public var outboundLowWater = 32 << 10
@@ -34,7 +38,7 @@ extension WebSocket {
         var ofProtocol: WSProtocol.Limits {
             WSProtocol.Limits(
                 maxMessageSize: messageSize, maxFrameSize: frameSize, maxFragments: fragments,
-                maxStreamedSize: streamedMessageSize ?? .max)
+                maxInflationRatio: inflationRatio, maxStreamedSize: streamedMessageSize ?? .max)
         }
     }
 }

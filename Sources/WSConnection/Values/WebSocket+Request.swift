@@ -14,8 +14,8 @@ extension WebSocket {
         /// What followed the question mark, if there was one; percent-encoded as it came.
         public let query: String?
         public let headers: HTTPFields
-        /// Whether it asks for a WebSocket: a GET whose `Connection` lists `upgrade` and whose `Upgrade` lists `websocket`
-        /// (RFC 6455 section 4.1).
+        /// Whether it asks for a WebSocket as it must (RFC 6455 section 4.1): a GET whose `Connection` lists `upgrade` and whose
+        /// `Upgrade` lists `websocket`, with a `Sec-WebSocket-Key` of 16 bytes and version 13.
         public let isUpgrade: Bool
         /// The other end of the connection that it came over: of the socket, or as a PROXY header says.
         public let peerAddress: SocketAddress?

@@ -115,10 +115,11 @@ public struct WebSocketError: Error, Sendable, CustomStringConvertible {
         let phase: Phase?
         let response: Response?
         let place: Place?
+        let endOf: UInt64?
 
         init(
             _ code: Code, _ message: String, _ close: WebSocket.Close?, _ phase: Phase?, _ response: Response?,
-            _ place: Place?
+            _ place: Place?, _ endOf: UInt64?
         ) {
             self.code = code
             self.message = message
@@ -126,6 +127,7 @@ public struct WebSocketError: Error, Sendable, CustomStringConvertible {
             self.phase = phase
             self.response = response
             self.place = place
+            self.endOf = endOf
         }
     }
 
@@ -133,9 +135,21 @@ public struct WebSocketError: Error, Sendable, CustomStringConvertible {
 
     package init(
         _ code: Code, _ message: String, close: WebSocket.Close? = nil, phase: Phase? = nil, response: Response? = nil,
-        place: Place? = nil
+        place: Place? = nil, endOf: UInt64? = nil
     ) {
-        storage = Storage(code, message, close, phase, response, place)
+        storage = Storage(code, message, close, phase, response, place, endOf)
+    }
+
+    /// The number of the connection whose end it tells of; `nil` when it tells of none.
+    ///
+    /// What a handler throws is no crash if its own connection's end is the cause. Code and close say nothing of that: another
+    /// connection that the handler has may have ended in the same way.
+    var endOf: UInt64? { storage.endOf }
+
+    /// The same, as the end of a connection.
+    func asEnd(of connection: UInt64) -> WebSocketError {
+        WebSocketError(
+            code, message, close: close, phase: phase, response: response, place: storage.place, endOf: connection)
     }
 
     public var code: Code { storage.code }

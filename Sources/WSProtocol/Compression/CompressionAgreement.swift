@@ -51,6 +51,7 @@ extension CompressionAgreement {
     /// What a client offers, most wanted first. A server that cannot make its window smaller must decline an offer that asks for
     /// it (section 7.1.2.1), so the last one does not ask.
     static func offers(_ options: CompressionOptions) -> [CompressionParameters] {
+        if let offers = options.offers { return offers.map(\.parameters) }
         var offer = CompressionParameters()
         offer.serverNoContextTakeover = !options.receiveContextTakeover
         offer.clientNoContextTakeover = !options.sendContextTakeover
@@ -81,6 +82,8 @@ extension CompressionAgreement {
     /// hint, which a server may ignore (section 7.1.2.2): an answer with a larger one leaves the client with its own.
     private static func isAnswer(_ answer: CompressionParameters, to offer: CompressionParameters) -> Bool {
         if offer.serverNoContextTakeover && !answer.serverNoContextTakeover { return false }
+        // "If a received offer doesn't have the parameter, the response MUST NOT include it" (section 7.1.2.2).
+        if offer.clientMaxWindowBits == .absent && answer.clientMaxWindowBits != .absent { return false }
         if let most = offer.serverMaxWindowBits, answer.serverMaxWindowBits.map({ $0 > most }) ?? true { return false }
         return true
     }

@@ -12,6 +12,10 @@ final class CompressionContexts: @unchecked Sendable {
     private let keepsReceiveContext: Bool
     let level: Int
     let memoryLevel: Int
+    /// How many bytes may still be inflated before the input has to wait.
+    var inflationAllowance = Int.max
+    /// By how much what waits to be written is shorter than what it was made of.
+    var bytesSaved = 0
     /// Whether the fragmented message being sent is compressed.
     var isCompressingFragments = false
     private var deflater: Deflater?

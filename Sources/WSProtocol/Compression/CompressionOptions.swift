@@ -22,10 +22,16 @@ public struct CompressionOptions: Hashable, Sendable {
     public var level: Int
     /// zlib's memory level, 1 to 9, default 5.
     public var memoryLevel: Int
+    /// What a client offers, the most wanted first; default `nil`: what the other options come to. A server has no offers.
+    ///
+    /// There are servers and gateways that refuse every parameter: `[.bare]` is for them. What is sent still follows the other
+    /// options, since a smaller window and a fresh start need nobody's consent; what is received follows the answer alone.
+    public var offers: [CompressionOffer]?
 
     public init(
         sendWindowBits: Int = 12, receiveWindowBits: Int = 12, sendContextTakeover: Bool = true,
-        receiveContextTakeover: Bool = true, threshold: Int = 256, level: Int = 6, memoryLevel: Int = 5
+        receiveContextTakeover: Bool = true, threshold: Int = 256, level: Int = 6, memoryLevel: Int = 5,
+        offers: [CompressionOffer]? = nil
     ) {
         self.sendWindowBits = sendWindowBits
         self.receiveWindowBits = receiveWindowBits
@@ -34,6 +40,7 @@ public struct CompressionOptions: Hashable, Sendable {
         self.threshold = threshold
         self.level = level
         self.memoryLevel = memoryLevel
+        self.offers = offers
     }
 
     /// With no window below the smallest there is: what goes on the wire must be right, whatever the caller gave.
@@ -52,9 +59,16 @@ public struct CompressionOptions: Hashable, Sendable {
         ]
         for (name, value, allowed) in values where !allowed.contains(value) {
             return name == "threshold"
-                ? "compression threshold \(value); allowed are 0 and more"
-                : "compression \(name) \(value); allowed are \(allowed.lowerBound) to \(allowed.upperBound)"
+                ? "compression.threshold \(value); allowed are 0 and more"
+                : "compression.\(name) \(value); allowed are \(allowed.lowerBound) to \(allowed.upperBound)"
         }
-        return nil
+        guard let offers else { return nil }
+        // Each may be judged in an answer, and all stand in one line of the request.
+        guard (1...CompressionOptions.mostOffers).contains(offers.count) else {
+            return "\(offers.count) compression offers; allowed are 1 to \(CompressionOptions.mostOffers), and nil for the default"
+        }
+        return offers.lazy.compactMap(\.objection).first
     }
+
+    private static let mostOffers = 16
 }

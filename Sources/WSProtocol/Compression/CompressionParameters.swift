@@ -47,6 +47,24 @@ struct CompressionParameters: Hashable, Sendable {
         (8...15).first { String($0) == text }
     }
 
+    /// What an answer has that no answer may have, in words; `nil` where it is sound by itself.
+    ///
+    /// Without a value `client_max_window_bits` is an offer's way to say that the client can do it. An answer sets the window,
+    /// so there it must have one (section 7.1.2.2), and "an invalid value" fails the connection (section 7.1).
+    static func flaw(inAnswer answer: ExtensionOffer) -> String? {
+        var seen: Set<String> = []
+        for parameter in answer.parameters {
+            let text = parameter.name + (parameter.value.map { "=" + $0 } ?? "")
+            guard seen.insert(parameter.name).inserted else { return "\(parameter.name) comes twice" }
+            if parameter.name == "client_max_window_bits", parameter.value == nil {
+                return "client_max_window_bits must have a value in an answer, 8 to 15 (RFC 7692 section 7.1.2.2)"
+            }
+            var parameters = CompressionParameters()
+            guard parameters.take(parameter) else { return "\(text) is no parameter of it with a value that it may have" }
+        }
+        return nil
+    }
+
     /// As it stands in the header field.
     var offer: ExtensionOffer {
         var offer = ExtensionOffer(name: Self.extensionName)

@@ -1,10 +1,13 @@
 /// Why a connection was closed (RFC 6455 section 7.4 and the IANA registry it founds).
-public struct CloseCode: RawRepresentable, Hashable, Sendable {
+public struct CloseCode: RawRepresentable, ExpressibleByIntegerLiteral, Hashable, Sendable {
     public let rawValue: UInt16
 
     public init(rawValue: UInt16) {
         self.rawValue = rawValue
     }
+
+    /// A code by its number: `close(code: 4001)`.
+    public init(integerLiteral code: UInt16) { self.init(rawValue: code) }
 
     /// 1000: the purpose of the connection is fulfilled.
     public static let normal = CloseCode(rawValue: 1000)

@@ -4,12 +4,12 @@ enum BodyReader: Sendable {
     case chunked(ChunkedBody)
 
     /// - Throws: 413 when the body is announced as longer than `limit`.
-    init(_ framing: BodyFraming, limit: Int) throws(HeadError) {
+    init(_ framing: BodyFraming, limit: Int, trailerLimits: HeadLimits = .init()) throws(HeadError) {
         switch framing {
         case .length(let count):
             guard count <= limit else { throw .tooLong(limit) }
             self = .length(missing: count, content: [])
-        case .chunked: self = .chunked(ChunkedBody(limit: limit))
+        case .chunked: self = .chunked(ChunkedBody(limit: limit, trailerLimits: trailerLimits))
         }
     }
 

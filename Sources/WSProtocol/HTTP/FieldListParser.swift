@@ -83,6 +83,37 @@ struct FieldListParser<Bytes: IteratorProtocol> where Bytes.Element == UInt8 {
         return skip("\"") && !text.isEmpty ? String(decoding: text, as: UTF8.self) : nil
     }
 
+    /// A quoted string of field content (RFC 9110 section 5.6.4).
+    mutating func quotedText() -> String? {
+        advance()
+        var text: [UInt8] = []
+        while let byte = current, byte != UInt8(ascii: "\"") {
+            if byte == UInt8(ascii: "\\") { advance() }
+            guard let byte = current, byte.isFieldContent else { return nil }
+            text.append(byte)
+            advance()
+        }
+        return skip("\"") ? String(decoding: text, as: UTF8.self) : nil
+    }
+
+    /// Passes over `*( ";" name [ "=" value ] )`, with blanks between (RFC 9112 section 7.1.1).
+    ///
+    /// - Returns: whether that is all that stands there, and it has a name at least.
+    mutating func passChunkExtensions() -> Bool {
+        guard current == UInt8(ascii: ";") else { return false }
+        while skip(";") {
+            skipBlanks()
+            guard token() != nil else { return false }
+            skipBlanks()
+            if skip("=") {
+                skipBlanks()
+                guard (current == UInt8(ascii: "\"") ? quotedText() : token()) != nil else { return false }
+                skipBlanks()
+            }
+        }
+        return current == nil
+    }
+
     mutating func skipBlanks() {
         while current == UInt8(ascii: " ") || current == UInt8(ascii: "\t") { advance() }
     }

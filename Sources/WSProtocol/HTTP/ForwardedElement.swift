@@ -37,17 +37,4 @@ extension FieldListParser {
         } while skip(";")
         return element
     }
-
-    /// A quoted string of field content (RFC 9110 section 5.6.4).
-    private mutating func quotedText() -> String? {
-        advance()
-        var text: [UInt8] = []
-        while let byte = current, byte != UInt8(ascii: "\"") {
-            if byte == UInt8(ascii: "\\") { advance() }
-            guard let byte = current, byte.isFieldContent else { return nil }
-            text.append(byte)
-            advance()
-        }
-        return skip("\"") ? String(decoding: text, as: UTF8.self) : nil
-    }
 }

@@ -4,21 +4,42 @@ import HTTPTypes
 ///
 /// A byte is looked at once for the line's end, copied once, and parsed once, however the head is cut.
 struct HeadReader: Sendable {
+    /// What is made of lines that are not as they should be.
+    enum Manner: Hashable, Sendable {
+        /// Each is refused: each leniency has let a request be smuggled past a proxy.
+        case request
+        /// Folded lines are unfolded, as a user agent must (RFC 9112 section 5.2). All else is refused, or, where it is
+        /// forgiving, passed over and remembered as `fault`: the other lines keep their sense.
+        case response(isForgiving: Bool)
+    }
+
     /// The status for a start line that is too long: 414 for a request's, which is mostly its target.
     let longStartLineStatus: Int
     let limits: HeadLimits
     private(set) var fields = HTTPFields()
+    /// The first thing that was wrong, where that is forgiven.
+    private(set) var fault: HeadError?
+    /// Whether the head was given up at its limit, where that is forgiven: where it ends is not known.
+    private(set) var isCut = false
 
+    private let manner: Manner
     private var line: [UInt8] = []
+    /// Whether only the beginning of the line is in `line`.
+    private var isLineCut = false
+    /// A response's field line that may be continued by the next one.
+    private var heldField: [UInt8] = []
+    /// Whether the last field line was passed over, and what continues it is too.
+    private var passesOverFolds = false
     private var byteCount = 0
     private var fieldLineCount = 0
     private var hasStartLine = false
     private var mayBeginWithEmptyLine: Bool
 
-    init(limits: HeadLimits, longStartLineStatus: Int, mayBeginWithEmptyLine: Bool) {
+    init(limits: HeadLimits, longStartLineStatus: Int, mayBeginWithEmptyLine: Bool, manner: Manner = .request) {
         self.limits = limits
         self.longStartLineStatus = longStartLineStatus
         self.mayBeginWithEmptyLine = mayBeginWithEmptyLine
+        self.manner = manner
     }
 
     /// For what has no start line: the trailers of a body in chunks (RFC 9112 section 7.1.2).
@@ -49,57 +70,140 @@ struct HeadReader: Sendable {
                 try startLine(line)
                 hasStartLine = true
             } else if line.isEmpty {
+                try endField()
                 return (offset, true)
             } else {
-                try appendField()
+                try takeFieldLine()
             }
             line.removeAll(keepingCapacity: true)
+            isLineCut = false
         }
-        return (offset, false)
+        guard isCut else { return (offset, false) }
+        if !hasStartLine { try startLine(line) }
+        try endField()
+        return (offset, true)
     }
 
-    /// Gathers the next line in `line`, without its end; false when `bytes` end first.
+    // MARK: Lines
+
+    /// No more will come: what is held counts, unless a part of what continues it has come.
+    mutating func breakOff() throws(HeadError) {
+        if let first = line.first, first == UInt8(ascii: " ") || first == UInt8(ascii: "\t") { heldField = [] }
+        try endField()
+    }
+
+    /// Gathers the next line in `line`, without its end; false when `bytes` end first, or the head is given up.
     private mutating func nextLine(_ bytes: UnsafeRawBufferPointer, from offset: inout Int) throws(HeadError) -> Bool {
         let rest = unsafe UnsafeRawBufferPointer(rebasing: bytes[offset...])
         // One byte more than allowed is the carriage return, one more the line feed.
         let lineAndEnd = limits.maxLineBytes.addingReportingOverflow(2)
         let longest = lineAndEnd.overflow ? Int.max : lineAndEnd.partialValue
-        let room = min(longest &- line.count, limits.maxHeadBytes &- byteCount)
-        let visible = unsafe UnsafeRawBufferPointer(rebasing: rest.prefix(room))
+        let visible = unsafe UnsafeRawBufferPointer(rebasing: rest.prefix(max(0, limits.maxHeadBytes &- byteCount)))
         let end = unsafe visible.firstIndex(of: UInt8(ascii: "\n"))
         let part = end.map { $0 + 1 } ?? visible.count
-        unsafe line.append(contentsOf: visible.prefix(part))
+        let room = max(0, longest &- line.count)
+        unsafe line.append(contentsOf: visible.prefix(min(part, room)))
         offset += part
         byteCount += part
+        if part > room || end == nil && part == room {
+            try meet(longLine)
+            isLineCut = true
+        }
         guard end != nil else {
             if byteCount >= limits.maxHeadBytes {
-                throw HeadError(
-                    status: 431, message: "head longer than maxHeadBytes \(limits.maxHeadBytes) (RFC 6585 section 5)")
+                try meet(
+                    HeadError(
+                        status: 431,
+                        message: "head longer than headLimits.maxHeadBytes \(limits.maxHeadBytes) (RFC 6585 section 5)")
+                )
+                isCut = true
             }
-            if line.count >= longest { throw longLine }
             return false
         }
-        line.removeLast()
-        guard line.popLast() == UInt8(ascii: "\r") else {
-            throw .badRequest(
-                "line feed without a carriage return before it; lines end with CR LF (RFC 9112 section 2.2)")
-        }
+        if !isLineCut { try takeLineEnd() }
         return true
+    }
+
+    private mutating func takeLineEnd() throws(HeadError) {
+        line.removeLast()
+        if line.last == UInt8(ascii: "\r") {
+            line.removeLast()
+        } else {
+            try meet(
+                .badRequest(
+                    "line feed without a carriage return before it; lines end with CR LF (RFC 9112 section 2.2)"))
+        }
     }
 
     private var longLine: HeadError {
         HeadError(
             status: hasStartLine ? 431 : longStartLineStatus,
-            message: "line longer than maxLineBytes \(limits.maxLineBytes) (RFC 6585 section 5)")
+            message: "line longer than headLimits.maxLineBytes \(limits.maxLineBytes) (RFC 6585 section 5)")
     }
 
-    private mutating func appendField() throws(HeadError) {
+    /// Refuses, or forgives.
+    private mutating func meet(_ error: HeadError) throws(HeadError) {
+        guard manner == .response(isForgiving: true) else { throw error }
+        fault = fault ?? error
+    }
+
+    // MARK: Fields
+
+    private mutating func takeFieldLine() throws(HeadError) {
         fieldLineCount += 1
-        guard fieldLineCount <= limits.maxLines else {
-            throw HeadError(
-                status: 431, message: "more field lines than maxLines \(limits.maxLines) (RFC 6585 section 5)")
+        let isBeyond = fieldLineCount > limits.maxLines
+        if isBeyond {
+            try meet(
+                HeadError(
+                    status: 431,
+                    message: "more field lines than headLimits.maxLines \(limits.maxLines) (RFC 6585 section 5)"))
         }
-        fields.append(try Self.field(line))
+        if manner == .request { return fields.append(try Self.field(line)) }
+        if line[0] == UInt8(ascii: " ") || line[0] == UInt8(ascii: "\t") { return try unfold() }
+        try endField()
+        passesOverFolds = isLineCut || isBeyond
+        if !passesOverFolds { swap(&heldField, &line) }
+    }
+
+    /// "A user agent that receives an obs-fold in a response message ... MUST replace each received obs-fold with one or more
+    /// SP octets prior to interpreting the field value" (RFC 9112 section 5.2).
+    private mutating func unfold() throws(HeadError) {
+        if passesOverFolds { return }
+        guard !heldField.isEmpty else {
+            passesOverFolds = true
+            return try meet(.badRequest("white space before the first field line (RFC 9112 section 2.2)"))
+        }
+        let more = line.trimmingWhitespace
+        guard !isLineCut, heldField.count + 1 + more.count <= limits.maxLineBytes else {
+            passesOverFolds = true
+            heldField.removeAll(keepingCapacity: true)
+            return try meet(longLine)
+        }
+        heldField.append(UInt8(ascii: " "))
+        heldField += more
+    }
+
+    /// Nothing continues the field line that is held.
+    private mutating func endField() throws(HeadError) {
+        guard !heldField.isEmpty else { return }
+        do throws(HeadError) {
+            try closeNameUp()
+            fields.append(try Self.field(heldField))
+        } catch {
+            try meet(error)
+        }
+        heldField.removeAll(keepingCapacity: true)
+    }
+
+    /// White space between a name and its colon is taken away where it is forgiven, as proxies must do with responses (RFC
+    /// 9112 section 5.1).
+    private mutating func closeNameUp() throws(HeadError) {
+        guard let colon = heldField.firstIndex(of: UInt8(ascii: ":")) else { return }
+        let name = heldField[..<colon].trimmingWhitespace
+        guard name.endIndex < colon else { return }
+        try meet(
+            .badRequest("white space between a field's name and its colon (RFC 9112 section 5.1)"))
+        heldField.removeSubrange(name.endIndex..<colon)
     }
 
     /// One field line (RFC 9112 section 5).

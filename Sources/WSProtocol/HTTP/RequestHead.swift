@@ -16,7 +16,13 @@ public struct RequestHead: Hashable, Sendable {
         self.isHTTP10 = isHTTP10
     }
 
-    /// Whether this asks for a WebSocket: a GET whose `Connection` lists `upgrade` and whose `Upgrade` lists `websocket`
-    /// (RFC 6455 section 4.1).
-    public var isUpgrade: Bool { method == .get && fields.listsWebSocketUpgrade }
+    /// Whether this asks for a WebSocket as it must (RFC 6455 section 4.1): a GET whose `Connection` lists `upgrade` and whose
+    /// `Upgrade` lists `websocket`, with a `Sec-WebSocket-Key` of 16 bytes and version 13.
+    public var isUpgrade: Bool {
+        asksForWebSocket && fields[.secWebSocketVersion] == "13"
+            && fields[.secWebSocketKey].map { HandshakeKey.isValid($0) } ?? false
+    }
+
+    /// Whether this wants to be a WebSocket, though perhaps one that is refused: of another version, or without a key.
+    package var asksForWebSocket: Bool { method == .get && fields.listsWebSocketUpgrade }
 }

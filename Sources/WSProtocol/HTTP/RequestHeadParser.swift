@@ -2,7 +2,8 @@ import HTTPTypes
 
 /// Reads request heads, in pieces of any size, by the strict grammar of HTTP/1.1 (RFC 9112 sections 2 to 5).
 ///
-/// What is lenient in others is refused here, for each such leniency has let a request be smuggled past a proxy.
+/// What is lenient in others is refused here, for each such leniency has let a request be smuggled past a proxy. Where the target
+/// is a URL, its host is what `Host` of the head says, whatever came (RFC 9112 section 3.2.2).
 public struct RequestHeadParser: Sendable {
     private var reader: HeadReader
     private let acceptsHTTP10: Bool
@@ -36,6 +37,7 @@ public struct RequestHeadParser: Sendable {
         head.fields = reader.fields
         try head.fields.checkFraming()
         try head.checkHost()
+        if let host = RequestTarget(head.target).host { head.fields[.hostField] = host }
         self = RequestHeadParser(limits: reader.limits, acceptsHTTP10: acceptsHTTP10)
         return (consumed, head)
     }

@@ -4,14 +4,18 @@
 /// for a WebSocket. Whoever reads stops giving it bytes while it has some left, so that is one read's worth.
 package struct RequestReader: Sendable {
     private let maxBodyBytes: Int
+    private let limits: HeadLimits
     private var parser: RequestHeadParser
     private var held: ArraySlice<UInt8> = []
     private var headBytes: [UInt8] = []
     private var body: BodyReader?
 
-    /// - Parameter maxBodyBytes: a longer body is 413.
+    /// - Parameters:
+    ///   - limits: of each head, and of the trailers behind a body in chunks.
+    ///   - maxBodyBytes: a longer body is 413.
     package init(limits: HeadLimits = .init(), maxBodyBytes: Int) {
         self.maxBodyBytes = maxBodyBytes
+        self.limits = limits
         parser = RequestHeadParser(limits: limits, acceptsHTTP10: true)
     }
 
@@ -38,7 +42,7 @@ package struct RequestReader: Sendable {
         guard let head else { return nil }
         let request = try IncomingRequest(head, headBytes)
         headBytes = []
-        body = try BodyReader(request.framing, limit: maxBodyBytes)
+        body = try BodyReader(request.framing, limit: maxBodyBytes, trailerLimits: limits)
         return request
     }
 

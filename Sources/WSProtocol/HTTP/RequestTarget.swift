@@ -1,17 +1,34 @@
 /// The parts of a request target (RFC 9112 section 3.2).
 package struct RequestTarget: Hashable, Sendable {
+    /// The forms that there are.
+    package enum Form: Hashable, Sendable {
+        /// A path, maybe with a query: the usual one (section 3.2.1).
+        case origin
+        /// An `http` or `https` URL, as proxies are sent it and servers must take it (section 3.2.2).
+        case absolute
+        /// A host and port, for CONNECT (section 3.2.3).
+        case authority
+        /// `*`, for OPTIONS (section 3.2.4).
+        case asterisk
+    }
+
+    /// Which form it has; `nil`: none.
+    package let form: Form?
     /// The path, percent-encoded as it came. What is no path (`*`, or an authority) stands here as it is.
     package let path: String
     /// What follows the question mark, if there is one.
     package let query: String?
+    /// The scheme of an absolute form, in lower case.
+    package let scheme: String?
     /// Whom an absolute form names, as it came; `nil` for the usual form.
     package let authority: String?
 
     package init(_ target: String) {
         var rest = target[...]
-        var authority: String?
-        if !rest.hasPrefix("/"), let scheme = rest.firstRange(of: "://"), Self.isScheme(rest[..<scheme.lowerBound]) {
-            let named = rest[scheme.upperBound...]
+        var (scheme, authority): (String?, String?)
+        if !rest.hasPrefix("/"), let mark = rest.firstRange(of: "://"), Self.isScheme(rest[..<mark.lowerBound]) {
+            scheme = String(rest[..<mark.lowerBound]).asciiLowercased
+            let named = rest[mark.upperBound...]
             let end = named.firstIndex { $0 == "/" || $0 == "?" } ?? named.endIndex
             authority = String(named[..<end])
             rest = named[end...]
@@ -20,7 +37,32 @@ package struct RequestTarget: Hashable, Sendable {
         let path = parts.first ?? ""
         self.path = path.isEmpty && authority != nil ? "/" : String(path)
         query = parts.count > 1 ? String(parts[1]) : nil
-        self.authority = authority
+        (self.scheme, self.authority) = (scheme, authority)
+        form = Self.form(of: target, scheme, authority)
+    }
+
+    /// Whom an absolute form names, where it is well-formed: what counts in the place of `Host`.
+    package var host: String? { form == .absolute ? authority : nil }
+
+    /// A target as logs may have it: without the query, where tokens travel, and without the user of a URL. Otherwise as it
+    /// came, with the host of a URL.
+    package static func withoutSecrets(_ target: String) -> String {
+        let shown = target.prefix { $0 != "?" }
+        if shown.hasPrefix("/") { return String(shown) }
+        let start = shown.firstRange(of: "://")?.upperBound ?? shown.startIndex
+        let end = shown[start...].firstIndex(of: "/") ?? shown.endIndex
+        guard let user = shown[start..<end].lastIndex(of: "@") else { return String(shown) }
+        return String(shown[..<start]) + shown[shown.index(after: user)...]
+    }
+
+    private static func form(of target: String, _ scheme: String?, _ authority: String?) -> Form? {
+        if target.hasPrefix("/") { return .origin }
+        if target == "*" { return .asterisk }
+        // An authority with a user is none: "a sender MUST NOT generate the userinfo subcomponent" (RFC 9110 section 4.2.4).
+        if let scheme, let authority {
+            return ["http", "https"].contains(scheme) && Authority(authority) != nil ? .absolute : nil
+        }
+        return Authority(target)?.port == nil ? nil : .authority
     }
 
     /// The segments between the slashes, decoded once; `nil` when this is no path, when an escape is broken, or when a

@@ -5,6 +5,10 @@ public struct ResponseHead: Hashable, Sendable {
     public var status: Int
     public var reasonPhrase: String
     public var fields: HTTPFields
+    /// What was wrong with the head, where a parser was told to forgive that (`ResponseHeadParser`); else `nil`.
+    public internal(set) var fault: HeadError?
+    /// Whether it was given up at its limit, so that nobody knows where its content begins.
+    package internal(set) var isCut = false
 
     /// - Parameter reasonPhrase: `nil` for the one that is registered for the status, if any.
     public init(status: Int, reasonPhrase: String? = nil, fields: HTTPFields) {

@@ -28,8 +28,18 @@ extension HandshakeFailure: CustomStringConvertible {
         case .subprotocol(let value):
             "Sec-WebSocket-Protocol \(value.debugDescription) was not offered (RFC 6455 section 4.1)"
         case .extensions(let value):
-            "Sec-WebSocket-Extensions \(value.debugDescription) was not offered (RFC 6455 section 4.1)"
+            "Sec-WebSocket-Extensions \(value.debugDescription): \(Self.flaw(inExtensions: value))"
         }
+    }
+
+    /// What is wrong with a list of extensions that was refused.
+    private static func flaw(inExtensions text: String) -> String {
+        var parser = FieldListParser(text.utf8.makeIterator())
+        guard let extensions = parser.extensions() else { return "it is no list of extensions that were offered (RFC 6455 section 4.1)" }
+        guard extensions.count == 1, let answer = extensions.first, answer.name == CompressionParameters.extensionName
+        else { return "it was not offered (RFC 6455 section 4.1)" }
+        if let flaw = CompressionParameters.flaw(inAnswer: answer) { return flaw }
+        return "it was not offered, or not with these parameters (RFC 7692 section 7.1)"
     }
 
     private static func shown(_ value: String?) -> String { value?.debugDescription ?? "missing" }

@@ -14,8 +14,39 @@ public enum OriginPolicy: Sendable {
     /// What the closure says of the `Origin` field and the request.
     case custom(@Sendable (String, RequestHead) -> Bool)
 
-    /// What is wrong with the origin of a request, in words, or `nil` when nothing is.
+    /// What is wrong with it: an origin in a list that no page can have. `nil` when nothing is.
+    package var objection: String? {
+        guard case .list(let origins) = self else { return nil }
+        for text in origins {
+            guard let flaw = Self.flaw(text) else { continue }
+            return "origins: \(Self.shown(text)) matches no page: \(flaw); written as https://example.com or http://localhost:8080"
+        }
+        return nil
+    }
+
+    /// Why no browser sends it (RFC 6454 section 6.2).
+    private static func flaw(_ text: String) -> String? {
+        if text == "null" || text == "file://" { return nil }
+        if text.contains("*") { return "* stands for nothing here, name each origin or allow any" }
+        guard text.contains("://") else { return "it has no scheme" }
+        guard let origin = WebOrigin(text) else {
+            return "it is more than a scheme, a host and a port, or one of them is malformed"
+        }
+        return ["ws", "wss"].contains(origin.scheme) ? "pages come by http or https, not by \(origin.scheme)" : nil
+    }
+
+    /// In quotes, all but visible ASCII escaped, no longer than a line.
+    private static func shown(_ text: String) -> String {
+        let shown = text.unicodeScalars.prefix(200).map { $0.escaped(asASCII: true) }.joined()
+        return "\"\(shown)\(text.unicodeScalars.count > 200 ? "..." : "")\""
+    }
+
+    /// What is wrong with the origin of a request, in words that name it, or `nil` when nothing is.
     func objection(to head: RequestHead, expected: WebOrigin?) -> String? {
+        judge(head, expected).map { "\($0); it came from \(Self.shown(head.fields[.origin] ?? ""))" }
+    }
+
+    private func judge(_ head: RequestHead, _ expected: WebOrigin?) -> String? {
         guard let text = head.fields[.origin] else { return nil }
         switch self {
         case .any:

@@ -48,7 +48,7 @@ public enum ServerHandshake {
         try checkRequest(head)
         try checkUpgrade(head.fields)
         let key = try checkedKey(head.fields)
-        let expected = rules.externalOrigin ?? requestOrigin(head.fields, isTLS: rules.isTLS)
+        let expected = rules.externalOrigin ?? requestOrigin(head, isTLS: rules.isTLS)
         if let objection = rules.origin.objection(to: head, expected: expected) {
             throw Refusal(status: 403, reason: "\(objection) (RFC 6455 section 10.2)")
         }
@@ -64,6 +64,7 @@ public enum ServerHandshake {
         do {
             try head.fields.checkFraming()
             try head.checkHost()
+            try head.checkTarget()
         } catch {
             throw Refusal(error)
         }
@@ -106,8 +107,9 @@ public enum ServerHandshake {
         return key
     }
 
-    private static func requestOrigin(_ fields: HTTPFields, isTLS: Bool) -> WebOrigin? {
-        fields[.hostField].flatMap { WebOrigin("\(isTLS ? "https" : "http")://\($0)") }
+    /// The origin that a client sees, by the host that its request is for; `nil` without one.
+    package static func requestOrigin(_ head: RequestHead, isTLS: Bool) -> WebOrigin? {
+        head.effectiveHost.flatMap { WebOrigin("\(isTLS ? "https" : "http")://\($0)") }
     }
 
     private static func offeredExtensions(_ fields: HTTPFields) throws(Refusal) -> [ExtensionOffer] {

@@ -2,7 +2,7 @@ extension MessageAssembler {
     /// How a part of a compressed message was taken.
     enum Inflation {
         /// So many bytes of it were, and all that they stand for has come out. Those left are for the next call: as much as one
-        /// fragment should hold has come out already.
+        /// fragment should hold, or as was allowed, has come out already.
         case consumed(Int)
         case failed(ProtocolFailure.Kind)
     }
@@ -12,7 +12,12 @@ extension MessageAssembler {
 
     /// Inflates a part of the message. What comes out is bounded while it does, by the limit of a whole message and, where it
     /// is handed out in parts, by the length of one.
-    mutating func inflate(_ part: UnsafeRawBufferPointer, with inflater: Inflater, limit: Int) -> Inflation {
+    ///
+    /// - Parameter allowance: how much may come out for now, about; less by what has come out when this returns.
+    mutating func inflate(
+        _ part: UnsafeRawBufferPointer, with inflater: Inflater, within limits: Limits, allowance: inout Int
+    ) -> Inflation {
+        let limit = limits.maxMessageSize
         var consumed = 0
         while true {
             // One byte more than may come, to see it coming.
@@ -22,15 +27,22 @@ extension MessageAssembler {
             let rest = unsafe UnsafeRawBufferPointer(rebasing: part[consumed...])
             let progress = unsafe appendInflated(rest, with: inflater, room: room)
             consumed &+= progress.consumed
+            deflatedCount &+= progress.consumed
             inflatedCount &+= progress.produced
+            allowance &-= progress.produced
             // The bad byte first: whether it comes in one step with the limit depends on where the stream is cut.
             if isText, !isUTF8(from: start) { return .failed(.textNotUTF8) }
             if inflatedCount > limit { return .failed(.inflatedTooBig(limit: limit)) }
+            if let ratio = limits.maxInflationRatio, inflatedCount > Limits.inflatedFreely,
+                inflatedCount / max(ratio, 1) > deflatedCount
+            {
+                return .failed(.inflatedTooFar(ratio: ratio))
+            }
             let isStuck = consumed < part.count && progress.consumed == 0 && progress.produced == 0
             if progress.isMalformed || isStuck { return .failed(.malformedCompression) }
             if consumed == part.count {
                 if progress.produced < room { return .consumed(consumed) }
-            } else if mode == .streamed, bytes.count >= Self.inflatedPartCount {
+            } else if allowance <= 0 || mode == .streamed && bytes.count >= Self.inflatedPartCount {
                 return .consumed(consumed)
             }
         }
@@ -39,10 +51,14 @@ extension MessageAssembler {
     /// Ends a compressed message with what its sender left out (RFC 7692 section 7.2.2).
     ///
     /// - Returns: what is wrong with the whole, if anything is.
-    mutating func finishInflating(with inflater: Inflater, limit: Int) -> ProtocolFailure.Kind? {
+    mutating func finishInflating(with inflater: Inflater, within limits: Limits) -> ProtocolFailure.Kind? {
         // Of a message without bytes nothing was left out. It should be one byte long, but there are those who send it.
         guard announcedCount > 0 else { return nil }
-        let step = unsafe Deflater.tail.withUnsafeBytes { unsafe inflate($0, with: inflater, limit: limit) }
+        // The few bytes that it still may stand for come out at once.
+        var allowance = Int.max
+        let step = unsafe Deflater.tail.withUnsafeBytes {
+            unsafe inflate($0, with: inflater, within: limits, allowance: &allowance)
+        }
         if case .failed(let kind) = step { return kind }
         return inflater.isBetweenBlocks ? nil : .malformedCompression
     }

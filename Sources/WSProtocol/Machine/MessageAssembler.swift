@@ -27,6 +27,8 @@ struct MessageAssembler: Sendable {
     var bytes: [UInt8] = []
     /// The payload bytes of this message that have been inflated.
     var inflatedCount = 0
+    /// The bytes that those came of.
+    var deflatedCount = 0
     var validator = UTF8Validator()
     private var isFirst = true
 

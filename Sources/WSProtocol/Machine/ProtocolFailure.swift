@@ -40,6 +40,8 @@ public struct ProtocolFailure: Error, Hashable, Sendable {
         case streamedTooBig(limit: Int)
         /// A message that is longer than the limit once it is inflated.
         case inflatedTooBig(limit: Int)
+        /// A message that becomes more times longer when it is inflated than the limit allows.
+        case inflatedTooFar(ratio: Int)
         /// A compressed message that is no deflate stream, or does not end where it does.
         case malformedCompression
         /// A message cannot be inflated, without memory or with options that zlib refuses; the peer did nothing wrong.
@@ -56,7 +58,8 @@ public struct ProtocolFailure: Error, Hashable, Sendable {
     public var code: CloseCode {
         switch kind {
         case .reasonNotUTF8, .textNotUTF8, .malformedCompression: .invalidPayload
-        case .frameTooBig, .messageTooBig, .tooManyFragments, .inflatedTooBig, .streamedTooBig: .messageTooBig
+        case .frameTooBig, .messageTooBig, .tooManyFragments, .inflatedTooBig, .inflatedTooFar, .streamedTooBig:
+            .messageTooBig
         case .cannotInflate: .internalError
         default: .protocolError
         }
@@ -68,15 +71,17 @@ extension ProtocolFailure: CustomStringConvertible {
     public var description: String {
         switch kind {
         case .frameTooBig(let count, let limit):
-            "frame of \(count) bytes > maxFrameSize \(limit) (RFC 6455 section 10.4)"
+            "frame of \(count) bytes > limits.frameSize \(limit) (RFC 6455 section 10.4)"
         case .messageTooBig(let count, let limit):
-            "message of \(count) bytes > maxMessageSize \(limit) (RFC 6455 section 10.4)"
+            "message of \(count) bytes > limits.messageSize \(limit) (RFC 6455 section 10.4)"
         case .tooManyFragments(let limit):
-            "more frames in a message than maxFragments \(limit) (RFC 6455 section 10.4)"
+            "more frames in a message than limits.fragments \(limit) (RFC 6455 section 10.4)"
         case .streamedTooBig(let limit):
-            "message in pieces of more than streamedMessageSize \(limit) bytes (RFC 6455 section 10.4)"
+            "message in pieces of more than limits.streamedMessageSize \(limit) bytes (RFC 6455 section 10.4)"
         case .inflatedTooBig(let limit):
-            "message inflates to more than maxMessageSize \(limit) (RFC 6455 section 10.4)"
+            "message inflates to more than limits.messageSize \(limit) (RFC 6455 section 10.4)"
+        case .inflatedTooFar(let ratio):
+            "message inflates to more than limits.inflationRatio \(ratio) times its length (RFC 6455 section 10.4)"
         case .malformedCompression:
             "compressed message is no whole deflate stream (RFC 7692 section 7.2.2)"
         case .cannotInflate:

@@ -1,5 +1,15 @@
 /// Sending compressed messages (RFC 7692 section 6.1).
 extension ProtocolMachine {
+    /// How much waits to be written, where what was compressed here counts at its full length. So whoever waits for that to
+    /// shrink compresses nothing for a peer that does not read, and little at a time for one that does.
+    package var outputWeight: Int {
+        guard let compression else { return output.count }
+        return output.count &+ compression.bytesSaved
+    }
+
+    /// All has been written.
+    package func outputIsWritten() { compression?.bytesSaved = 0 }
+
     /// Whether a message of `count` bytes is to be compressed.
     ///
     /// - Parameter wish: what the caller wants; `nil` leaves it to the threshold.
@@ -53,6 +63,7 @@ extension ProtocolMachine {
         // With context takeover the compressor counts on the peer having it.
         guard compression.keepsSendContext || compressed.count < payload.count else { return false }
         appendCompressed(opcode, compressed, frameSize: frameSize)
+        compression.bytesSaved &+= max(0, payload.count &- compressed.count)
         return true
     }
 
@@ -104,6 +115,7 @@ extension ProtocolMachine {
         }
         let compressed = unsafe deflater.compress(payload, isFinal: isFinal)
         appendFrame(opcode, isFinal: isFinal, compressed, isCompressed: opcode != .continuation)
+        compression.bytesSaved &+= max(0, payload.count &- compressed.count)
         if isFinal { compression.endSentMessage() }
         return true
     }

@@ -15,7 +15,8 @@ extension ProtocolMachine {
         return events
     }
 
-    /// The next event in `input`, or `nil` when all of it has been taken in and the memory may be used again.
+    /// The next event in `input`, or `nil` when all of it has been taken in and the memory may be used again; or, with input
+    /// left, when no more may be inflated for now.
     package mutating func nextEvent(_ input: inout InputWindow) -> ProtocolEvent? {
         while !input.isEmpty {
             guard state == .open || state == .closeSent, heldEnd == nil else {
@@ -31,6 +32,7 @@ extension ProtocolMachine {
                 }
             }
             if let event = continueFrame(&input) { return event }
+            if !mayInflate { return nil }
         }
         return nil
     }

@@ -1,7 +1,7 @@
 /// The grammar of IPv6 addresses in URLs (RFC 3986 section 3.2.2).
 enum IPv6Literal {
     /// Whether `text`, without brackets, is an IPv6 address: eight groups, or fewer around one `::`; the last two may be written
-    /// as an IPv4 address. Zone identifiers are not allowed: they mean something on one machine only.
+    /// as an IPv4 address. A zone (RFC 6874) is no part of it: it means something on one machine only.
     static func isValid(_ text: String) -> Bool {
         let halves = halves(Array(text.utf8))
         let counts = halves.enumerated().map { index, half in groupCount(half, mayEndInIPv4: index == halves.count - 1)

@@ -3,7 +3,7 @@ package struct ProxyURL: Hashable, Sendable {
     /// In lower case; `http` when none is written, as all the world has it.
     package let scheme: String
     package let userinfo: WebSocketURL.UserInfo?
-    /// In lower case; an IPv6 literal without its brackets.
+    /// In lower case; an IPv6 literal without its brackets, its zone behind a `%`.
     package let host: String
     package let port: Int?
 
@@ -15,10 +15,10 @@ package struct ProxyURL: Hashable, Sendable {
         }
         scheme = parts.scheme
         var parser = try WebSocketURL.Parser("//" + parts.rest)
-        let (userinfo, authority) = try parser.authority()
-        guard try parser.target() == "/" else { throw .authority("with a path behind it") }
+        let (userinfo, authority, zone) = try parser.authority()
+        guard try parser.target() == "/" else { throw .proxyPath }
         self.userinfo = userinfo
-        host = authority.host
+        host = authority.host + (zone.map { "%\($0)" } ?? "")
         port = authority.port
     }
 }

@@ -13,6 +13,10 @@ extension WebSocketURL {
         case missingAuthority
         /// A host or port that cannot be one.
         case authority(String)
+        /// A zone of an IPv6 address that is not written as RFC 6874 has it.
+        case zone(String)
+        /// A path behind a proxy's host and port.
+        case proxyPath
         /// A user or password that is malformed.
         case userinfo
         /// A `#` and what follows (RFC 6455 section 3).
@@ -40,8 +44,12 @@ extension WebSocketURL.ParseError: CustomStringConvertible {
         case .authority(let text):
             "host and port \(text.debugDescription); allowed is a name, an IPv4 or [IPv6] address, and a port of 1 to 65535 "
                 + "(RFC 3986 section 3.2)"
+        case .zone(let text):
+            "zone \(text.debugDescription) of an IPv6 address; it is written %25 and the interface, as in [fe80::1%25eth0] (RFC 6874)"
+        case .proxyPath:
+            "a path behind host and port; a proxy's URL has none, leave it away"
         case .userinfo:
-            "malformed user or password; '@', ':', controls and the like are percent-encoded (RFC 3986 section 3.2.1)"
+            "malformed user or password; '@', ':', '/', controls and the like are percent-encoded (RFC 3986 section 3.2.1)"
         case .fragment:
             "fragment; a WebSocket URL has none, and '#' is written %23 (RFC 6455 section 3)"
         case .percentEncoding(let text):

@@ -21,7 +21,8 @@ extension WebSocketURL {
             return scheme
         }
 
-        mutating func authority() throws(ParseError) -> (UserInfo?, Authority) {
+        /// Who and where; a zone (RFC 6874) is apart, since it is for this machine only.
+        mutating func authority() throws(ParseError) -> (UserInfo?, Authority, zone: String?) {
             let delimiters = [UInt8(ascii: "/"), UInt8(ascii: "?")]
             guard rest.starts(with: "//".utf8) else { throw .missingAuthority }
             rest = rest.dropFirst(2)
@@ -34,9 +35,27 @@ extension WebSocketURL {
             }
             guard !host.isEmpty else { throw .missingAuthority }
             guard host.allSatisfy({ $0 < 0x80 }) else { throw .internationalHost }
-            let text = Self.text(host)
-            guard let authority = Authority(text) else { throw .authority(text) }
-            return (userinfo, authority)
+            var text = Self.text(host)
+            let zone = try Self.takeZone(from: &text)
+            guard let authority = Authority(text) else {
+                // What looks like a host may be the first half of a password with a slash in it.
+                throw rest.contains(UInt8(ascii: "@")) ? .userinfo : .authority(text)
+            }
+            return (userinfo, authority, zone)
+        }
+
+        /// Takes the zone out of an IPv6 literal in brackets, and returns it decoded.
+        private static func takeZone(from host: inout String) throws(ParseError) -> String? {
+            guard host.hasPrefix("["), let end = host.firstIndex(of: "]"),
+                let percent = host[..<end].firstIndex(of: "%")
+            else { return nil }
+            let written = host[percent..<end]
+            guard written.hasPrefix("%25"), written.count > 3,
+                let decoded = try? percentDecoded(ArraySlice(written.dropFirst(3).utf8)),
+                decoded.allSatisfy({ (0x21...0x7E).contains($0) })
+            else { throw .zone(String(written)) }
+            host.removeSubrange(percent..<end)
+            return String(decoding: decoded, as: UTF8.self)
         }
 
         /// Path and query, a path of `/` put before a query that has none.

@@ -5,8 +5,10 @@ extension WebSocketURL {
     /// - Throws: `ParseError` where it leads to nothing that a WebSocket could be opened at.
     package func resolving(_ reference: String) throws(ParseError) -> WebSocketURL {
         let reference = String(reference.prefix { $0 != "#" })
-        if Self.hasScheme(reference) { return try WebSocketURL(reference) }
-        if reference.hasPrefix("//") { return try WebSocketURL((isSecure ? "wss:" : "ws:") + reference) }
+        if Self.hasScheme(reference) { return try reached(from: WebSocketURL(reference)) }
+        if reference.hasPrefix("//") {
+            return try reached(from: WebSocketURL((isSecure ? "wss:" : "ws:") + reference))
+        }
         if reference.isEmpty { return self }
         var parser = try Parser(reference)
         let relative = try parser.target()
@@ -15,6 +17,14 @@ extension WebSocketURL {
         if reference.hasPrefix("?") { return WebSocketURL(self, target: path + reference) }
         let directory = path.dropLast(path.reversed().prefix { $0 != "/" }.count)
         return WebSocketURL(self, target: Self.withoutDots(String(directory) + relative.dropFirst()))
+    }
+
+    /// A server is not told our zone, so it cannot repeat it: its own address is reached through the same interface. Another
+    /// machine's zone says nothing here.
+    private func reached(from other: WebSocketURL) throws(ParseError) -> WebSocketURL {
+        if let named = other.zone, named != zone { throw .zone("%\(named)") }
+        guard other.host == host, other.zone != zone else { return other }
+        return WebSocketURL(other, zone: zone, target: other.target)
     }
 
     /// Whether a colon ends a scheme, and is not a part of a path (RFC 3986 section 4.2).

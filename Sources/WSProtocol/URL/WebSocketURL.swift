@@ -22,8 +22,11 @@ public struct WebSocketURL: Hashable, Sendable {
 
     public let scheme: Scheme
     public let userinfo: UserInfo?
-    /// In lower case; an IPv6 literal without its brackets; `localhost` for a Unix socket.
+    /// In lower case; an IPv6 literal without its brackets and zone; `localhost` for a Unix socket.
     public let host: String
+    /// The interface through which an IPv6 address is reached (RFC 6874): the `eth0` of `[fe80::1%25eth0]`. It means
+    /// something on this machine only, and is never sent.
+    public let zone: String?
     /// As given, or the scheme's own.
     public let port: Int
     /// Path and query as they go on the wire, `/` at least.
@@ -33,6 +36,9 @@ public struct WebSocketURL: Hashable, Sendable {
 
     /// Whether TLS is spoken.
     public var isSecure: Bool { scheme == .wss || scheme == .https }
+
+    /// The host as this machine finds it: an IPv6 literal with its zone behind a `%`.
+    package var localHost: String { zone.map { "\(host)%\($0)" } ?? host }
 
     /// The value of `Host` (RFC 9110 section 7.2): without the port when it is the scheme's own.
     public var hostHeader: String {
@@ -48,10 +54,12 @@ public struct WebSocketURL: Hashable, Sendable {
         var parser = try Parser(text)
         scheme = try parser.scheme()
         if scheme == .wsUnix {
-            (userinfo, host, port) = (nil, "localhost", WebOrigin.defaultPort(isSecure: false))
+            (userinfo, host, zone) = (nil, "localhost", nil)
+            port = WebOrigin.defaultPort(isSecure: false)
             unixPath = try parser.unixPath()
         } else {
-            let (userinfo, authority) = try parser.authority()
+            let (userinfo, authority, zone) = try parser.authority()
+            self.zone = zone
             self.userinfo = userinfo
             host = authority.host
             port = authority.port ?? WebOrigin.defaultPort(isSecure: scheme == .wss || scheme == .https)
@@ -61,7 +69,11 @@ public struct WebSocketURL: Hashable, Sendable {
     }
 
     /// The same server, asked for something else.
-    init(_ other: WebSocketURL, target: String) {
+    init(_ other: WebSocketURL, target: String) { self.init(other, zone: other.zone, target: target) }
+
+    /// The same, reached through an interface.
+    init(_ other: WebSocketURL, zone: String?, target: String) {
+        self.zone = zone
         scheme = other.scheme
         userinfo = other.userinfo
         host = other.host
@@ -76,6 +88,8 @@ extension WebSocketURL: CustomStringConvertible {
     public var description: String {
         if let unixPath { return "\(scheme.rawValue)://\(unixPath):\(target)" }
         let user = userinfo.map { "\($0.user)@" } ?? ""
-        return "\(scheme.rawValue)://\(user)\(hostHeader)\(target)"
+        guard let zone else { return "\(scheme.rawValue)://\(user)\(hostHeader)\(target)" }
+        let place = hostHeader.replacing("]", with: "%25\(zone)]", maxReplacements: 1)
+        return "\(scheme.rawValue)://\(user)\(place)\(target)"
     }
 }

@@ -6,7 +6,7 @@ extension WebSocketServer {
     /// of a scheduler group, one line of JSON. `hansom top` shows it.
     ///
     /// A message that is a number bounds how many processes are listed. Whoever may write to the socket's file may look:
-    /// by the usual file mode, its owner.
+    /// its owner, whatever the umask says (mode 0600).
     ///
     /// - Parameters:
     ///   - unixPath: at most 107 bytes; a socket file that nobody listens on any more is replaced.
@@ -19,6 +19,7 @@ extension WebSocketServer {
         var options = ServerOptions()
         options.schedulers = group
         options.maxConnections = 16
+        options.unixSocketMode = 0o600
         return try await listen(unixPath: unixPath, options: options) { ws in
             for try await message in ws {
                 guard case .text(let wish) = message else { continue }

@@ -4,8 +4,9 @@ internal import HansomTransport
 
 /// Takes connections from the listening sockets on one scheduler, and places each on the scheduler that has the fewest.
 ///
-/// At the limit it stops watching the sockets, so that the kernel's backlog absorbs the load. Out of descriptors it
-/// says so once and waits a moment; it never spins and never dies.
+/// At the limit it stops watching the sockets, so that the kernel's backlog absorbs the load, and has handshakes dropped that
+/// let the server wait. Out of descriptors it says so once and waits a moment; it never spins. It ends when a socket is of no
+/// more use, with the error for its reason.
 final class Acceptor: @unchecked Sendable {
     /// The system call; tests have one that fails.
     typealias Accept = @Sendable (Int32) throws(SystemError) -> (descriptor: Int32, peer: SocketAddress?)?
@@ -21,11 +22,16 @@ final class Acceptor: @unchecked Sendable {
     private var identity: ProcessIdentity?
     private var isExhausted = false
     private var isStopped = false
+    private var onBreakage: ((SystemError) -> Void)?
+    /// While there is no room: looks again whether a handshake can go.
+    private var search: Alarm?
 
     /// Connections taken in one turn, so that those that exist are served in between.
     private static let budget = 64
     /// How long to wait when the system has no descriptor or memory left.
     private static let pauseWhenExhausted = Duration.milliseconds(50)
+    /// How often it looks for a handshake that can go, while none can.
+    private static let searchPause = Duration.milliseconds(100)
 
     init(
         _ endpoints: [BoundEndpoint], on scheduler: Scheduler, _ load: ServerLoad,
@@ -41,9 +47,14 @@ final class Acceptor: @unchecked Sendable {
 
     /// Begins to accept. On its scheduler.
     ///
-    /// - Parameter identity: what reports call it.
-    func start(as identity: ProcessIdentity) {
+    /// - Parameters:
+    ///   - identity: what reports call it.
+    ///   - onBreakage: is called when a socket can accept no more: waiting would not help.
+    func start(as identity: ProcessIdentity, onBreakage: @escaping (SystemError) -> Void) {
         self.identity = identity
+        self.onBreakage = onBreakage
+        // One that is closed already has nobody at its door.
+        doors = doors.filter { $0.endpoint.listener.beginUse() }
         load.onRoom(for: number) { [self] in scheduler.runLater { [self] in open() } }
         open()
     }
@@ -55,7 +66,12 @@ final class Acceptor: @unchecked Sendable {
         load.onRoom(for: number, nil)
         _ = load.exhaustionPassed(for: number)
         cancelRetry()
-        for door in doors { door.close(on: scheduler) }
+        cancelSearch()
+        onBreakage = nil
+        for door in doors {
+            door.close(on: scheduler)
+            door.endpoint.listener.endUse()
+        }
         doors = []
         // Whom it was to let in, another may.
         load.wakeNext()
@@ -64,12 +80,13 @@ final class Acceptor: @unchecked Sendable {
     private func open() {
         guard !isStopped else { return }
         cancelRetry()
+        cancelSearch()
         do throws(SystemError) {
             for door in doors { try door.open(on: scheduler) }
             // Whether it is over is found out by asking: of several acceptors another may be the one that is woken.
             if isExhausted, let door = doors.first { serve(door) }
         } catch {
-            pause(error)
+            meet(error)
         }
     }
 
@@ -78,7 +95,10 @@ final class Acceptor: @unchecked Sendable {
     /// Somebody waits at a door.
     fileprivate func serve(_ door: Door) {
         for _ in 0..<Acceptor.budget {
-            guard load.reserve(for: number) else { return close() }
+            guard load.reserve(for: number) else {
+                close()
+                return seekRoom()
+            }
             do throws(SystemError) {
                 guard let (descriptor, peer) = try accept(door.endpoint.listener.descriptor) else {
                     load.giveBack()
@@ -87,18 +107,24 @@ final class Acceptor: @unchecked Sendable {
                 admit(descriptor, peer, door.endpoint.settings)
             } catch {
                 load.giveBack()
-                if !Acceptor.isTransient(error.errno) { return pause(error) }
+                // The next one is a different connection.
+                if AcceptFault(error.errno) != .ofConnection { return meet(error) }
             }
         }
     }
 
     private func admit(_ descriptor: Int32, _ peer: SocketAddress?, _ settings: ServerSettings) {
-        guard load.admit(load.countsPeers ? PeerAddress(peer) : nil) else {
+        guard load.admit(Acceptor.place(of: peer, load, settings)) else {
             // Not even an answer: whoever comes too often costs as little as can be.
             Socket.close(descriptor)
             return load.giveBack()
         }
         emptiest.adopt(descriptor, peer, settings)
+    }
+
+    /// For whom an accepted connection counts; `nil` where nobody is counted, or where a PROXY header is yet to say who it is.
+    static func place(of peer: SocketAddress?, _ load: ServerLoad, _ settings: ServerSettings) -> PeerAddress? {
+        load.countsPeers && settings.options.proxyProtocol.isEmpty ? PeerAddress(peer) : nil
     }
 
     /// Here, unless another scheduler has fewer connections.
@@ -112,7 +138,34 @@ final class Acceptor: @unchecked Sendable {
         return best
     }
 
+    // MARK: No room
+
+    /// Has a handshake dropped that lets the server wait, if somebody waits here; and looks again later, as long as there are
+    /// any. When there is room, `open` is called.
+    private func seekRoom() {
+        cancelSearch()
+        guard !isStopped, load.handshakeCount > 0 else { return }
+        let alarm = Alarm { [unowned self] in seekRoom() }
+        search = alarm
+        scheduler.arm(alarm, after: Acceptor.searchPause)
+        guard doors.contains(where: { $0.endpoint.listener.isAwaited }), load.beginSeekingRoom() else { return }
+        // Here first; connections are spread evenly, so the oldest here is about as old as any.
+        let others = supervisors[(number + 1)...] + supervisors[..<number]
+        supervisors[number].makeRoom(orAsk: others)
+    }
+
+    private func cancelSearch() {
+        search.map { scheduler.disarm($0) }
+        search = nil
+    }
+
     // MARK: Out of descriptors
+
+    private func meet(_ error: SystemError) {
+        if AcceptFault(error.errno) == .exhaustion { return pause(error) }
+        close()
+        onBreakage?(error)
+    }
 
     private func pause(_ error: SystemError) {
         close()
@@ -138,17 +191,6 @@ final class Acceptor: @unchecked Sendable {
     private func cancelRetry() {
         retry.map { scheduler.disarm($0) }
         retry = nil
-    }
-
-    /// Errors of one connection that ended before it was accepted, which accept4(2) reports as its own: the next one
-    /// is a different connection.
-    private static func isTransient(_ error: Int32) -> Bool {
-        switch error {
-        case EINTR, ECONNABORTED, EPROTO, ENETDOWN, ENOPROTOOPT, EHOSTDOWN, ENONET, EHOSTUNREACH, EOPNOTSUPP,
-            ENETUNREACH, EPERM:
-            true
-        default: false
-        }
     }
 }
 

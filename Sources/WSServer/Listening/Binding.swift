@@ -56,7 +56,7 @@ struct Binding {
         }
         let addresses: [SocketAddress]
         do {
-            addresses = try await Resolver.resolve(host, port: number, on: options.schedulers.blockingPool)
+            addresses = try await Resolver.resolve(host, port: number, on: options.schedulers.resolverPool)
         } catch {
             throw WebSocketError(.resolution, "cannot resolve \(host): \(error.reason)", phase: .resolution)
         }
@@ -91,7 +91,7 @@ struct Binding {
     }
 
     private var socketOptions: ListeningSocket.Options {
-        ListeningSocket.Options(backlog: Int32(clamping: options.backlog), reusePort: options.reusesPort)
+        ListeningSocket.Options(backlog: Int32(clamping: options.backlog), reusePort: options.reusesPort, mode: options.unixSocketMode)
     }
 
     // MARK: Other places

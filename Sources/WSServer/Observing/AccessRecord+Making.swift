@@ -1,3 +1,4 @@
+internal import Actors
 internal import Glibc
 internal import HTTPTypes
 internal import WSConnection
@@ -26,7 +27,7 @@ extension AccessRecord {
         (framesSent, framesReceived) = (counters.framesSent, counters.framesReceived)
         subprotocol = connection.subprotocol
         guard let request = connection.request else { return }
-        (method, path) = (request.method, request.path)
+        (method, path) = (request.method, AccessRecord.path(of: request.target))
         take(request.headers)
     }
 
@@ -34,13 +35,11 @@ extension AccessRecord {
         (referer, userAgent, origin) = (fields[.referer], fields[.userAgent], fields[.origin])
     }
 
-    /// Without the query: tokens travel there.
-    static func path(of target: String) -> String {
-        String(target.prefix { $0 != "?" })
-    }
+    /// The target as far as it holds no secret.
+    static func path(of target: String) -> String { RequestTarget.withoutSecrets(target) }
 
-    /// At most 200 visible characters: what peers have a hand in is not to fill a log or a terminal.
-    static func short(_ text: String) -> String { escaped(String(text.prefix(200))) }
+    /// At most 200 bytes, all visible: what peers have a hand in is not to fill a log or a terminal.
+    static func short(_ text: String) -> String { LogText.escaped(text, .bytes, atMost: 200) }
 
     private static var secondsSince1970: Int64 {
         var time = timespec()

@@ -28,7 +28,7 @@ final class Bookkeeper: @unchecked Sendable {
     func came(_ request: RequestHead, _ visit: inout Visit) {
         if visit.isCounted { visit.beganAt = scheduler.time.nanoseconds }
         visit.request = request
-        guard let tracing = reports.tracing, request.isUpgrade else { return }
+        guard let tracing = reports.tracing, request.asksForWebSocket else { return }
         visit.trace = tracing.began(request, client: visit.client)
     }
 
@@ -39,7 +39,7 @@ final class Bookkeeper: @unchecked Sendable {
     ///   - reason: what it says of why, if it is one of ours.
     func answered(_ status: Int, bytes: Int, _ reason: String?, _ visit: inout Visit) {
         let time = age(since: visit.beganAt)
-        if let request = visit.request, !request.isUpgrade {
+        if let request = visit.request, !request.asksForWebSocket {
             tally.answered(status)
         } else {
             count(.refused(status), after: time)
@@ -52,16 +52,23 @@ final class Bookkeeper: @unchecked Sendable {
     }
 
     /// It is over without an answer.
-    func lost(_ error: WebSocketError, _ visit: inout Visit) {
+    ///
+    /// - Parameter isDisplaced: whether it was dropped to make room.
+    func lost(_ error: WebSocketError, isDisplaced: Bool = false, _ visit: inout Visit) {
         visit.trace?.lost(error)
         visit.trace = nil
-        let isUpgrade = visit.request?.isUpgrade ?? !visit.isCounted
+        let isUpgrade = visit.request?.asksForWebSocket ?? !visit.isCounted
         guard isUpgrade else { return }
-        let result = HandshakeResult(error)
+        let result = isDisplaced ? .displaced : HandshakeResult(error)
         count(result, after: age(since: visit.beganAt))
         let level: Logger.Level = result == .gone ? .debug : result == .proxyRefused ? .notice : .info
-        reports.log?.write(
+        reports.log.write(
             level, "handshake failed", metadata: metadata(visit, ["reason": "\(AccessRecord.short(error.message))"]))
+        // Who failed at TLS was refused, as much as one who was answered 400.
+        guard result == .tlsFailed, let accessLog = reports.accessLog else { return }
+        var record = AccessRecord(nil, from: visit.client, after: age(since: visit.beganAt))
+        record.failure = error.message
+        accessLog.record(record)
     }
 
     private func count(_ result: HandshakeResult, after time: Duration) {
@@ -70,7 +77,7 @@ final class Bookkeeper: @unchecked Sendable {
     }
 
     private func logRefusal(_ status: Int, _ reason: String?, _ visit: Visit) {
-        reports.log?.write(
+        reports.log.write(
             .info, "handshake refused",
             metadata: metadata(
                 visit, ["status": "\(status)", "reason": "\(AccessRecord.short(reason ?? "said by the program"))"]))
@@ -99,7 +106,7 @@ final class Bookkeeper: @unchecked Sendable {
     func opened(_ connection: WebSocket, _ visit: inout Visit, begin: () -> Void) {
         count(.accepted, after: age(since: visit.beganAt))
         visit.isCounted = true
-        reports.log?.write(.debug, "connection began", metadata: metadata(visit, ["connection": "\(connection.pid)"]))
+        reports.log.write(.debug, "connection began", metadata: metadata(visit, ["connection": "\(connection.pid)"]))
         visit.request = nil
         guard let trace = visit.trace else { return begin() }
         visit.trace = nil
@@ -114,11 +121,20 @@ final class Bookkeeper: @unchecked Sendable {
         let counters = connection.onOwnThread { $0.counters }
         tally.connectionEnded(code, counters, after: time)
         reports.measuring?.connectionEnded(after: time)
-        reports.log?.write(
+        reports.log.write(
             .debug, "connection ended",
-            metadata: ["connection": "\(connection.pid)", "code": "\(code.rawValue)", "duration": "\(time)"])
+            metadata: farewell(connection, code, after: time))
         if !traces.isEmpty { traces.removeValue(forKey: ObjectIdentifier(connection))?.ended(code, counters) }
         reports.accessLog?.record(AccessRecord(connection, counters, code, after: time))
+    }
+
+    private func farewell(_ connection: WebSocket, _ code: WebSocket.CloseCode, after time: Duration) -> Logger.Metadata {
+        var metadata: Logger.Metadata = [
+            "connection": "\(connection.pid)", "client": "\(connection.clientAddress?.description ?? "unknown")",
+            "code": "\(code.rawValue)", "duration": "\(time)",
+        ]
+        if let reason = connection.closeReason, !reason.isEmpty { metadata["reason"] = "\(AccessRecord.short(reason))" }
+        return metadata
     }
 
     private func age(since start: UInt64) -> Duration {

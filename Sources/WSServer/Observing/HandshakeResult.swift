@@ -1,6 +1,6 @@
 /// What came of an accepted socket, up to the end of its opening handshake.
 public struct HandshakeResult: Sendable, Hashable, CustomStringConvertible {
-    /// One word: `accepted`, `refused`, `timeout`, `tls`, `proxy` or `gone`.
+    /// One word: `accepted`, `refused`, `timeout`, `tls`, `proxy`, `displaced` or `gone`.
     public let name: String
     /// The status of a refusal.
     public let status: Int?
@@ -13,6 +13,8 @@ public struct HandshakeResult: Sendable, Hashable, CustomStringConvertible {
     public static let tlsFailed = HandshakeResult("tls")
     /// The PROXY header was missing or malformed, or came from somebody who may not send one.
     public static let proxyRefused = HandshakeResult("proxy")
+    /// It was dropped for a newcomer, since there were as many handshakes as may be and it had said least.
+    public static let displaced = HandshakeResult("displaced")
     /// The peer went away first, or the server shut down.
     public static let gone = HandshakeResult("gone")
 

@@ -1,10 +1,11 @@
 internal import Actors
+internal import Logging
 internal import WSConnection
 
 /// Where a server writes what happens, and whom it asks how it fares. One for all schedulers.
 final class ServerReports: @unchecked Sendable {
-    // Safety: `supervisors` and `last` are touched with `lock` held; the rest does not change.
-    let log: RateLimitedLog?
+    // Safety: `supervisors`, `last` and `fullUntil` are touched with `lock` held; the rest does not change.
+    let log: RateLimitedLog
     let accessLog: AccessLog?
     let tracing: (any ServerTracing)?
     let measuring: (any ServerMeasuring)?
@@ -15,15 +16,26 @@ final class ServerReports: @unchecked Sendable {
     /// What there was to tell when the server ended.
     private var last = ServerTally()
 
+    private var fullUntil: UInt64 = 0
+
+    /// What whoever runs a server must see though nobody asked for a log.
+    private static let standard: Logger = {
+        var logger = Logger(label: "hansom.server")
+        logger.logLevel = .notice
+        return logger
+    }()
+
+    /// How long it is not said again that newcomers find no room.
+    private static let fullPause: UInt64 = 10_000_000_000
+
     /// How many lines a second are logged of what peers do: whoever connects in a storm must not fill a disk.
     static let mostLines = 100
 
     init(_ options: ServerOptions) {
         let time = options.schedulers.schedulers[0].time
         self.time = time
-        log = options.logger.map {
-            RateLimitedLog($0, limit: ServerReports.mostLines, what: "lines of the server", time: time)
-        }
+        log = RateLimitedLog(
+            options.logger ?? ServerReports.standard, limit: ServerReports.mostLines, what: "lines of the server", time: time)
         accessLog = options.accessLog
         tracing = options.tracing
         measuring = options.measuring
@@ -39,6 +51,20 @@ final class ServerReports: @unchecked Sendable {
             if !supervisors.isEmpty { last = tally }
             supervisors = []
         }
+    }
+
+    /// Newcomers find no room, and there are handshakes that could make some. Said at most once in ten seconds.
+    func isFull(handshakes: Int, connections: Int) {
+        let now = time.nanoseconds
+        let isNews = lock.withLock {
+            guard now >= fullUntil else { return false }
+            fullUntil = now + ServerReports.fullPause
+            return true
+        }
+        guard isNews else { return }
+        log.write(
+            .warning, "no room for newcomers: handshakes that let us wait are dropped for them, the oldest first",
+            metadata: ["handshakes": "\(handshakes)", "connections": "\(connections)"])
     }
 
     /// What all schedulers have counted, with what is open now.

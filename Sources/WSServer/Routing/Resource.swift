@@ -5,8 +5,10 @@ struct Resource: Sendable {
     /// Who answers a plain request.
     struct Responder: Sendable {
         let make: Maker
-        /// Whether the authorisation hook is passed by.
-        let isOpen: Bool
+        /// Who is asked before: the server's hook, another, or none.
+        let authorize: RouteOptions.Setting<Authorization.Hook?>
+        /// Whether it tells only how the server fares, to whoever asks for it by whatever host.
+        var isProbe = false
     }
 
     /// How the answer comes about.

@@ -17,7 +17,8 @@ public struct RouteOptions: Sendable {
         }
     }
 
-    public var limits: WebSocket.Limits?
+    /// The limits that differ, one by one: `options.limits.messageSize = 64 << 10`. `nil` is as the server's.
+    public var limits = Limits()
     public var origins: OriginPolicy?
     public var subprotocols: SubprotocolPolicy?
     public var compression: Setting<CompressionOptions?> = .asServer
@@ -32,10 +33,38 @@ public struct RouteOptions: Sendable {
     public var recvTimeout: Setting<Duration?> = .asServer
     public var receivesInPieces: Bool?
 
-    public init(
-        limits: WebSocket.Limits? = nil, origins: OriginPolicy? = nil, subprotocols: SubprotocolPolicy? = nil
-    ) {
-        self.limits = limits
+    /// Some of `WebSocket.Limits`: those that were set.
+    @dynamicMemberLookup public struct Limits: Sendable {
+        // By key path, so that there is none that a route could not have.
+        private var changes: [Change] = []
+
+        private struct Change: Sendable {
+            let path: any PartialKeyPath<WebSocket.Limits> & Sendable
+            let value: any Sendable
+            let apply: @Sendable (inout WebSocket.Limits) -> Void
+        }
+
+        public init() {}
+
+        /// A limit of the route's own; `nil`: as the server's.
+        public subscript<Value: Sendable>(
+            dynamicMember path: any WritableKeyPath<WebSocket.Limits, Value> & Sendable
+        ) -> Value? {
+            get { changes.first { $0.path == path }.flatMap { $0.value as? Value } }
+            set {
+                changes.removeAll { $0.path == path }
+                guard let newValue else { return }
+                changes.append(Change(path: path, value: newValue) { $0[keyPath: path] = newValue })
+            }
+        }
+
+        /// The server's limits with these in their place.
+        func applied(to server: WebSocket.Limits) -> WebSocket.Limits {
+            changes.reduce(into: server) { $1.apply(&$0) }
+        }
+    }
+
+    public init(origins: OriginPolicy? = nil, subprotocols: SubprotocolPolicy? = nil) {
         self.origins = origins
         self.subprotocols = subprotocols
     }
@@ -43,7 +72,7 @@ public struct RouteOptions: Sendable {
     /// The server's options with these in their place.
     func applied(to server: ServerOptions) -> ServerOptions {
         var options = server
-        options.limits = limits ?? server.limits
+        options.limits = limits.applied(to: server.limits)
         options.origins = origins ?? server.origins
         options.subprotocols = subprotocols ?? server.subprotocols
         options.compression = compression.or(server.compression)

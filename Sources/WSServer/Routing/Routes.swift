@@ -35,14 +35,27 @@ public struct Routes: Sendable {
     public init() {}
 
     /// Answers GET, and HEAD without the content.
-    public mutating func get(_ path: String, _ handler: @escaping Handler) { on(.get, path, handler) }
+    ///
+    /// - Parameter authorize: who is asked before; default: the server's hook. `.own(nil)`: nobody.
+    public mutating func get(
+        _ path: String, authorize: RouteOptions.Setting<Authorization.Hook?> = .asServer, _ handler: @escaping Handler
+    ) { on(.get, path, authorize: authorize, handler) }
 
     /// Answers POST. The request has its `body`, of at most `ServerOptions.maxBodySize` bytes.
-    public mutating func post(_ path: String, _ handler: @escaping Handler) { on(.post, path, handler) }
+    ///
+    /// - Parameter authorize: as for `get`.
+    public mutating func post(
+        _ path: String, authorize: RouteOptions.Setting<Authorization.Hook?> = .asServer, _ handler: @escaping Handler
+    ) { on(.post, path, authorize: authorize, handler) }
 
     /// Answers any one method.
-    public mutating func on(_ method: HTTPRequest.Method, _ path: String, _ handler: @escaping Handler) {
-        add(method, path, .handler(handler))
+    ///
+    /// - Parameter authorize: as for `get`.
+    public mutating func on(
+        _ method: HTTPRequest.Method, _ path: String, authorize: RouteOptions.Setting<Authorization.Hook?> = .asServer,
+        _ handler: @escaping Handler
+    ) {
+        add(method, path, Resource.Responder(make: .handler(handler), authorize: authorize))
     }
 
     /// Opens WebSockets.
@@ -64,10 +77,7 @@ public struct Routes: Sendable {
         entries.append(Entry(path: path, content: .webSocket(.perMessage(handler), options)))
     }
 
-    mutating func add(
-        _ method: HTTPRequest.Method, _ path: String, _ maker: Resource.Maker, isOpen: Bool = false
-    ) {
-        let responder = Resource.Responder(make: maker, isOpen: isOpen)
+    mutating func add(_ method: HTTPRequest.Method, _ path: String, _ responder: Resource.Responder) {
         entries.append(Entry(path: path, content: .answers(method, responder)))
     }
 

@@ -14,12 +14,39 @@ extension Conversation {
         externalOrigin = findings.externalOrigin
         visit.client = findings.clientAddress
         books.came(request.head, &visit)
+        try checkTarget(request)
         switch settings.service {
-        case .everyPath(let service): return try await open(request, seen, service)
+        case .everyPath(let service):
+            try checkHost(of: request)
+            return try await open(request, seen, service)
         case .routes(let tree):
             guard let match = try await find(request, in: tree) else { return nil }
             seen.routing.parameters = match.parameters
             return try await serve(request, seen, match.place)
+        }
+    }
+
+    /// Refuses a target that has none of the forms that there are, or asks for what only another server can give.
+    private func checkTarget(_ request: IncomingRequest) throws(Ending) {
+        let target = RequestTarget(request.head.target)
+        do throws(HeadError) {
+            try request.head.checkTarget()
+        } catch {
+            throw .refused(Refusal(error))
+        }
+        // "In particular, a request for an "https" resource MUST be rejected unless it has been received over a connection
+        // that has been secured" (RFC 9110 section 7.4).
+        if target.scheme == "https", target.form == .absolute, tls == nil, !isSecureAtProxy,
+            externalOrigin?.scheme != "https"
+        {
+            throw .refused(
+                Refusal(
+                    status: 421, reason: "target is an https URL, and the connection without TLS (RFC 9110 section 7.4)"
+                ))
+        }
+        guard case .routes = settings.service else { return }
+        if target.form == .authority {
+            throw .refused(Refusal(status: 501, reason: "CONNECT; this server is no proxy (RFC 9110 section 9.3.6)"))
         }
     }
 
@@ -28,14 +55,15 @@ extension Conversation {
         _ request: IncomingRequest, in tree: RouteTree<Resource>
     ) async throws(Ending) -> RouteTree<Resource>.Match? {
         let target = RequestTarget(request.head.target)
-        // "the origin server MUST ignore the received Host header field (if any)" of a request in absolute form (RFC
-        // 9112 section 3.2.2); one that contradicts it means no good.
-        if let authority = target.authority, authority != request.head.fields[.hostField] {
-            throw .refused(Refusal(status: 400, reason: "target and Host differ (RFC 9112 section 3.2.2)"))
+        if target.form == .asterisk {
+            // Asked of the server as a whole, "a 'ping' or 'no-op' type of method" (RFC 9110 section 9.3.7).
+            try await answer(
+                request, ServerResponse(status: .noContent, headers: [.allow: "GET, HEAD, POST"]), isBodyRead: false)
+            return nil
         }
         guard let segments = target.segments else {
             throw .refused(
-                Refusal(status: 400, reason: "target that is no path, or a path with dots (RFC 9112 section 3.2)"))
+                Refusal(status: 400, reason: "path with dots, or with escapes that are none (RFC 9112 section 3.2)"))
         }
         if let match = tree.match(segments) { return match }
         try await answer(request, ServerResponse(status: .notFound, text: "not found\n"), isBodyRead: false)
@@ -47,7 +75,8 @@ extension Conversation {
     ) async throws(Ending) -> WebSocket? {
         let method = request.head.method
         let responder = resource.responder(for: method)
-        if let service = resource.webSocket, method == .get, seen.isUpgrade || responder == nil {
+        if responder?.isProbe != true || request.head.asksForWebSocket { try checkHost(of: request) }
+        if let service = resource.webSocket, method == .get, request.head.asksForWebSocket || responder == nil {
             return try await open(request, seen, service)
         }
         guard let responder else {
@@ -57,7 +86,7 @@ extension Conversation {
             return nil
         }
         var seen = seen
-        if !responder.isOpen { try await authorize(&seen, request, settings.options.authorize) }
+        try await authorize(&seen, request, responder.authorize.or(settings.options.authorize))
         seen.body = try await body(of: request)
         let response = try await response(to: seen, from: responder)
         guard case .upgrade(let handling, let options) = response.content else {
@@ -189,7 +218,8 @@ extension Conversation {
             return try await pieces.piece(offset, min(AnswerPieces.size, pieces.length - offset))
         } catch {
             // The length was promised: nothing but the end of the connection can say that this is not all.
-            throw .lost(WebSocketError(.connectionLost, "the content of an answer ended early: \(error)", phase: .handshake))
+            throw .lost(
+                WebSocketError(.connectionLost, "the content of an answer ended early: \(error)", phase: .handshake))
         }
     }
 
@@ -202,8 +232,12 @@ extension Conversation {
         phase = .answering
         let time = settings.options.writeTimeout
         limit(time, "nothing was taken within \(time ?? .zero)")
-        driver.onProgress = { [unowned self] in limit(time, "nothing was taken within \(time ?? .zero)") }
-        defer { driver.onProgress = nil }
+        takenAt = scheduler.time.nanoseconds
+        driver.onProgress = { [unowned self] in
+            takenAt = scheduler.time.nanoseconds
+            limit(time, "nothing was taken within \(time ?? .zero)")
+        }
+        defer { (driver.onProgress, takenAt) = (nil, nil) }
         do {
             try await step(driver)
         } catch {

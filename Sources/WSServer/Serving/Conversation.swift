@@ -36,6 +36,8 @@ final class Conversation: @unchecked Sendable {
     /// The two ends: of the socket, or as the PROXY header says.
     var peer: SocketAddress?
     var local: SocketAddress?
+    /// For whom it counts, where connections are counted by peer.
+    var place: PeerAddress?
     /// Whether the client spoke TLS to the proxy that wrote the PROXY header.
     var isSecureAtProxy = false
     /// The origin that the client of the present request sees, where a trusted proxy says so.
@@ -54,6 +56,12 @@ final class Conversation: @unchecked Sendable {
     /// Whether the present request wants no content in its answer.
     private(set) var asksForHead = false
     private(set) var isDropped = false
+    /// Whether it was dropped to make room for a newcomer.
+    private(set) var isDisplaced = false
+    /// While an answer is written: when the peer last took some of it.
+    var takenAt: UInt64?
+    /// The socket below, which knows whether the peer has said anything.
+    let socket: SocketStream?
     /// Whether a request was answered and another may come: it counts as a connection then, not as a handshake.
     private(set) var isKept = false
     private let deadline: Alarm
@@ -69,8 +77,9 @@ final class Conversation: @unchecked Sendable {
         self.peer = peer
         self.local = local
         self.books = books
+        socket = stream as? SocketStream
         visit = books.visit(from: peer)
-        reader = RequestReader(maxBodyBytes: settings.options.maxBodySize)
+        reader = RequestReader(limits: settings.options.headLimits, maxBodyBytes: settings.options.maxBodySize)
         reader.receive(received)
         driver = unsafe StreamDriver(
             stream, buffer: TransportResources.of(scheduler).readBuffer, phase: .handshake)
@@ -110,10 +119,27 @@ final class Conversation: @unchecked Sendable {
         }
     }
 
+    /// How it stands when others want its place.
+    var standing: HandshakeQueue.Standing {
+        if isKept || isDropped { return .gone }
+        if abandonErrand != nil || socket?.hasUnread == true { return .served }
+        if let takenAt { return scheduler.time.nanoseconds < takenAt + 1_000_000_000 ? .served : .speaking }
+        if case .answering = phase { return .served }
+        return socket?.hasReceived == false ? .silent : .speaking
+    }
+
+    /// Drops it, so that a newcomer has its place.
+    func makeRoom() {
+        isDisplaced = true
+        drop(WebSocketError(.closed, "dropped for a newcomer: there were too many handshakes", phase: .handshake))
+    }
+
     /// Drops it, whatever it is at.
-    func abort() {
+    func abort() { drop(WebSocketError(.closed, "the server is shutting down", phase: .handshake)) }
+
+    private func drop(_ error: WebSocketError) {
         isDropped = true
-        driver.abort(WebSocketError(.closed, "the server is shutting down", phase: .handshake))
+        driver.abort(error)
         abandonErrand?()
         if case .leaving(let close) = phase { close.end() }
     }
@@ -132,7 +158,9 @@ final class Conversation: @unchecked Sendable {
         do {
             tls = try await driver.startTLS(stream)
         } catch {
-            throw .lost(error)
+            // Who looks whether the port is open, as balancers do every second, has not failed at TLS.
+            guard error.code == .tls, stream.isPeerSilent else { throw .lost(error) }
+            throw .lost(WebSocketError(.connectionLost, "the peer ended the connection before it began TLS", phase: .tls))
         }
     }
 
@@ -158,7 +186,7 @@ final class Conversation: @unchecked Sendable {
         do throws(Ending) {
             switch ending {
             case .lost(let error):
-                books.lost(error, &visit)
+                books.lost(error, isDisplaced: isDisplaced, &visit)
                 driver.stream.close()
             case .over: await leave()
             case .refused(let refusal):

@@ -14,7 +14,10 @@ actor ConnectionSupervisor {
     /// The processes that were the pool here, as far as connections have them for a parent.
     private var parents: [UInt64] = []
     private nonisolated let places = Atomic<Int>(0)
-    var conversations: [ObjectIdentifier: Conversation] = [:]
+    /// By numbers that grow.
+    var conversations: [UInt64: Conversation] = [:]
+    private var lastNumber: UInt64 = 0
+    private var queue = HandshakeQueue()
     nonisolated let books: Bookkeeper
     private var connectionCount = 0
     var end = End.none
@@ -51,26 +54,37 @@ actor ConnectionSupervisor {
     private func serve(_ descriptor: Int32, _ peer: SocketAddress?, _ settings: ServerSettings) {
         if peer?.isUnix != true { Socket.setNoDelay(descriptor) }
         let stream = SocketStream(descriptor: descriptor, scheduler: scheduler)
-        let place = load.countsPeers ? PeerAddress(peer) : nil
+        let place = Acceptor.place(of: peer, load, settings)
         guard mayShakeHands else {
             stream.close()
             return conversationEnded(place, wasKept: false)
         }
         let conversation = Conversation(
             stream, peer: peer, local: stream.localAddress, on: scheduler, settings, books)
-        conversations[ObjectIdentifier(conversation)] = conversation
-        Task { await self.serve(conversation, place) }
+        conversation.place = place
+        let number = register(conversation)
+        Task { await self.serve(conversation, number) }
+    }
+
+    private func register(_ conversation: Conversation) -> UInt64 {
+        lastNumber += 1
+        conversations[lastNumber] = conversation
+        queue.append(lastNumber, at: scheduler.time.nanoseconds, living: conversations.count) { [conversations] in
+            conversations[$0]?.standing ?? .gone
+        }
+        return lastNumber
     }
 
     /// What is said before a WebSocket has a task of its own, whose memory is gone when the handler begins to wait.
-    private func serve(_ conversation: Conversation, _ place: PeerAddress?) async {
+    private func serve(_ conversation: Conversation, _ number: UInt64) async {
         let connection = await conversation.run()
-        conversations[ObjectIdentifier(conversation)] = nil
+        conversations[number] = nil
+        if conversation.isDisplaced { load.endSeekingRoom() }
         if let connection {
             load.connectionBegan(wasKept: conversation.isKept)
-            hold(connection, place)
+            hold(connection, conversation.place)
         } else {
-            conversationEnded(place, wasKept: conversation.isKept)
+            conversationEnded(conversation.place, wasKept: conversation.isKept)
         }
         checkEmpty()
     }
@@ -107,6 +121,23 @@ actor ConnectionSupervisor {
         places.wrappingSubtract(1, ordering: .relaxed)
         load.connectionEnded(place)
         checkEmpty()
+    }
+
+    // MARK: Room for newcomers
+
+    /// Ends the handshake here that can best go, or asks the next scheduler's to. From any thread.
+    nonisolated func makeRoom(orAsk others: ArraySlice<ConnectionSupervisor>) {
+        scheduler.run { [self] in onOwnThread { $0.displaceOne(orAsk: others) } }
+    }
+
+    private func displaceOne(orAsk others: ArraySlice<ConnectionSupervisor>) {
+        let number = queue.next(at: scheduler.time.nanoseconds) { [conversations] in
+            conversations[$0]?.standing ?? .gone
+        }
+        // It has room made once it is over.
+        if let number, let conversation = conversations[number] { return conversation.makeRoom() }
+        guard let next = others.first else { return load.endSeekingRoom() }
+        next.makeRoom(orAsk: others.dropFirst())
     }
 
     // MARK: Those that are there

@@ -6,6 +6,7 @@ final class ServerLoad: @unchecked Sendable {
     private let lock = Lock()
     private var admission: Admission<PeerAddress>
     private var exhaustion = Exhaustion()
+    private var isSeekingRoom = false
     private var wakers: [Int: @Sendable () -> Void] = [:]
     /// Whether connections must remember whom they count for.
     let countsPeers: Bool
@@ -49,6 +50,23 @@ final class ServerLoad: @unchecked Sendable {
 
     /// - Returns: whether the trouble is over with that.
     func exhaustionPassed(for acceptor: Int) -> Bool { lock.withLock { exhaustion.passed(for: acceptor) } }
+
+    // MARK: Room for newcomers
+
+    /// Somebody waits and there is no room: whether the caller is to look for a handshake that can go. One does at a time.
+    func beginSeekingRoom() -> Bool {
+        let place = lock.withLock { () -> (handshakes: Int, connections: Int)? in
+            guard !isSeekingRoom, !admission.isSuspended, admission.handshakes > 0, admission.room == 0 else { return nil }
+            isSeekingRoom = true
+            return (admission.handshakes, admission.connections + admission.kept)
+        }
+        guard let place else { return false }
+        reports.isFull(handshakes: place.handshakes, connections: place.connections)
+        return true
+    }
+
+    /// A handshake has gone, or none can go yet.
+    func endSeekingRoom() { lock.withLock { isSeekingRoom = false } }
 
     // MARK: Connections
 

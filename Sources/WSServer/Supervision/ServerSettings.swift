@@ -1,5 +1,6 @@
 internal import Actors
 internal import HansomTransport
+internal import Logging
 internal import WSConnection
 
 /// What all connections of one endpoint of a server share.
@@ -14,6 +15,8 @@ final class ServerSettings: Sendable {
     let options: ServerOptions
     private let certificate: CurrentCertificate?
     let load: ServerLoad
+    /// As which hosts it may be asked; `nil`: any.
+    let hosts: AllowedHosts?
 
     /// - Parameters:
     ///   - tls: with which certificate peers are answered here; `nil`: plain.
@@ -23,11 +26,18 @@ final class ServerSettings: Sendable {
         _ options: ServerOptions, _ service: Service, tls: TLSServerOptions?, _ load: ServerLoad? = nil
     ) throws(WebSocketError) {
         try options.check()
+        hosts = try options.hosts()
+        for name in tls?.identitiesByServerName.keys.sorted() ?? [] where SocketAddress(numeric: name, port: 0) != nil {
+            throw WebSocketError(
+                .invalidConfiguration, "tls.identitiesByServerName: no client asks for the address \(name) (RFC 6066 section 3)")
+        }
         self.options = options
         self.service = service
         self.load = load ?? ServerLoad(options)
         do {
-            certificate = if let tls { CurrentCertificate(try TLSContext(server: tls)) } else { nil }
+            let context: TLSContext? = if let tls { try TLSContext(server: tls) } else { nil }
+            certificate = context.map(CurrentCertificate.init)
+            if let context { ServerSettings.tell(context.warnings, options) }
         } catch {
             throw WebSocketError(.tls, error.message, phase: .tls)
         }
@@ -39,6 +49,12 @@ final class ServerSettings: Sendable {
     /// From now on handshakes are answered with another certificate. Connections that have one keep it.
     func use(_ context: TLSContext) { certificate?.context = context }
 
+    /// Tells of what should be put right.
+    static func tell(_ warnings: [String], _ options: ServerOptions) {
+        for warning in warnings {
+            if let logger = options.logger { logger.warning("\(warning)") } else { SystemLog.advise(warning) }
+        }
+    }
 }
 
 /// A certificate that can be changed while the server runs.

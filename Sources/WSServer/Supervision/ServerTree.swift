@@ -60,10 +60,11 @@ struct ServerTree: Sendable {
         let id = acceptorID(scheduler)
         return Child(id) {
             let acceptor = make()
-            return Process<Never>.spawn(on: scheduler, label: id) { me in
-                acceptor.start(as: me.core.identity)
-                _ = await me.receive()
+            return Process<SystemError>.spawn(on: scheduler, label: id) { me in
+                acceptor.start(as: me.core.identity) { me.send($0) }
+                let breakage = await me.receive()
                 acceptor.stop()
+                if let breakage { throw breakage }
             }
         }
     }

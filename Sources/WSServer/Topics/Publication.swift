@@ -5,7 +5,7 @@ internal import WSConnection
 /// A message on its way to the members of a topic, on however many schedulers. It is encoded once, and compressed once
 /// for each way in which some of them have agreed to.
 final class Publication: @unchecked Sendable {
-    // Safety: `compressed`, `open`, `total` and `whenDone` are touched with `lock` held.
+    // Safety: `compressed`, `open`, `total`, `whenDone` and `awaited` are touched with `lock` held.
     let plain: EncodedMessage
     /// Who does not get it.
     let except: ProcessCore?
@@ -44,8 +44,9 @@ final class Publication: @unchecked Sendable {
 
     deinit { counters.release(cost) }
 
-    /// Whether somebody waits for what becomes of it. Constant once it is under way.
-    private(set) var isAwaited = false
+    /// Whether somebody waits for what becomes of it.
+    private var awaited = false
+    var isAwaited: Bool { lock.withLock { awaited } }
 
     var isCancelled: Bool { isCancelledFlag.load(ordering: .sequentiallyConsistent) }
 
@@ -53,9 +54,11 @@ final class Publication: @unchecked Sendable {
     ///
     /// - Parameter whenDone: is told once what became of it, on some thread.
     func begin(in parts: [LocalTopic], whenDone: ((Topics.Delivery) -> Void)?) {
-        isAwaited = whenDone != nil
-        self.whenDone = whenDone
-        open = parts.count
+        lock.withLock {
+            awaited = whenDone != nil
+            self.whenDone = whenDone
+            open = parts.count
+        }
         for part in parts { part.hub.scheduler.run { [self] in part.hub.accept(self, for: part) } }
     }
 
@@ -79,8 +82,8 @@ final class Publication: @unchecked Sendable {
 
     /// What became of it on one scheduler.
     func finished(_ part: Topics.Delivery) {
-        guard isAwaited else { return }
         let tell = lock.withLock { () -> (() -> Void)? in
+            guard awaited else { return nil }
             total += part
             open -= 1
             guard open == 0, let whenDone else { return nil }

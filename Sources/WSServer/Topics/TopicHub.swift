@@ -27,6 +27,9 @@ final class TopicHub: @unchecked Sendable {
     /// How many have come: the number of the next.
     private var accepted: UInt64 = 0
     private var isWorking = false
+    /// How many members have had a message in the turn of that number, whatever brought it.
+    private var handedOut = 0
+    private var turn: UInt64 = 0
     /// What somebody waits for, by its publication.
     private var awaited: [ObjectIdentifier: HandOut] = [:]
 
@@ -106,9 +109,9 @@ final class TopicHub: @unchecked Sendable {
     private func work() {
         isWorking = true
         defer { isWorking = false }
-        var left = TopicHub.membersPerTurn
-        while left > 0, let first = queue.first {
-            left -= first.proceed(atMost: left)
+        if turn != scheduler.turns { (turn, handedOut) = (scheduler.turns, 0) }
+        while handedOut < TopicHub.membersPerTurn, let first = queue.first {
+            handedOut += first.proceed(atMost: TopicHub.membersPerTurn - handedOut)
             if first.isThrough { queue.removeFirst() }
         }
         if !queue.isEmpty { scheduler.deferAction { [self] in work() } }

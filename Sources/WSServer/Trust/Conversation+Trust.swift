@@ -17,11 +17,13 @@ extension Conversation {
         var parser = ProxyHeaderParser()
         while true {
             let bytes = try await read(atMost: parser.leastMissing)
+            let header: ProxyHeader?
             do {
-                if let header = try parser.parse(bytes).header { return heed(header) }
+                header = try parser.parse(bytes).header
             } catch {
                 throw .lost(proxyFault(error.description))
             }
+            if let header { return try heed(header) }
         }
     }
 
@@ -42,10 +44,30 @@ extension Conversation {
         WebSocketError(.proxy, message, phase: .proxy)
     }
 
-    private func heed(_ header: ProxyHeader) {
+    private func heed(_ header: ProxyHeader) throws(Ending) {
         isSecureAtProxy = header.isSecure == true
+        // What the proxy says is not said by the client.
+        socket?.hasReceived = false
         guard let ends = header.ends else { return }
         (peer, local, visit.client) = (ends.source, ends.destination, ends.source)
+        guard settings.load.countsPeers, let client = PeerAddress(ends.source) else { return }
+        guard settings.load.admit(client) else {
+            // It is counted as one that was turned away, and not as a handshake.
+            visit.isCounted = true
+            throw .lost(WebSocketError(.closed, "the client has as many connections as it may", phase: .proxy))
+        }
+        place = client
+    }
+
+    /// Refuses a request for a host that is none of the server's.
+    func checkHost(of request: IncomingRequest) throws(Ending) {
+        guard let hosts = settings.hosts else { return }
+        let isTLS = tls != nil || isSecureAtProxy
+        let origin = externalOrigin ?? ServerHandshake.requestOrigin(request.head, isTLS: isTLS)
+        if let origin, hosts.allow(origin) { return }
+        let name = origin.map { "\($0)" } ?? "a request without a host"
+        throw .refused(
+            Refusal(status: 421, reason: "\(name) is none of this server's hosts (RFC 9110 section 15.5.20)\n"))
     }
 
     /// What trusted proxies say of a request, once its head has come.

@@ -9,13 +9,15 @@ struct Connect: AsyncParsableCommand {
             Messages are printed on standard output, control characters escaped; everything else on standard error. \
             On a terminal the line can be edited (arrows, ^A ^E ^K ^U ^W ^L), the arrows up and down bring back \
             earlier lines, and ^D ends. After the end of the input, or the last --execute, it waits until nothing more \
-            arrives, and closes with 1000.
+            arrives, and closes with 1000. Once the server has answered the close, it does not wait for the end of TCP.
 
             EXAMPLES:
               hansom connect wss://example.com/socket
               echo hello | hansom connect ws://127.0.0.1:8080/
               hansom connect ws://127.0.0.1:8080/ -x one -x two --wait 3 --json
-              hansom connect wss://example.com/ -H 'Authorization: Bearer token' -v
+              hansom connect wss://example.com/ -H @secrets.txt -v
+              hansom connect ws://127.0.0.1:15674/ws -s v12.stomp -e -x 'CONNECT\\naccept-version:1.2\\n\\n\\0'
+              hansom connect wss://example.com/feed --raw < request.json | jq .price
 
             EXIT CODES:
               0      the connection ended with 1000 or 1001, or without a code
@@ -32,6 +34,8 @@ struct Connect: AsyncParsableCommand {
 
     @OptionGroup(title: "Handshake") var handshake: HandshakeArguments
 
+    @OptionGroup(title: "Handshake") var head: HeadLimitArguments
+
     @OptionGroup(title: "TLS") var trust: TrustOptions
 
     @OptionGroup(title: "TLS") var identity: IdentityArguments
@@ -40,19 +44,24 @@ struct Connect: AsyncParsableCommand {
 
     /// What the library is told.
     var options: ConnectOptions {
-        var options = ConnectOptions()
-        talk.apply(to: &options)
-        handshake.apply(to: &options)
-        options.tls = trust.tls
-        options.tls.identity = identity.identity
-        return options
+        get throws {
+            var options = ConnectOptions()
+            talk.apply(to: &options)
+            try handshake.apply(to: &options)
+            head.apply(to: &options.headLimits)
+            options.tls = trust.tls
+            options.tls.identity = identity.identity
+            return options
+        }
     }
 
     func run() async throws {
+        // Its time runs from here on, files read included.
+        let watchdog = talk.maxTime.map { Watchdog(after: $0.duration) }
         let conversation = Conversation(
-            url: url, options: options, reconnects: talk.reconnect, script: talk.script, isBinary: talk.binary,
-            parting: talk.parting,
-            longest: talk.maxTime?.duration, report: output.report, console: Console(output.palette(for: .error)))
+            url: url, options: try options, reconnects: talk.reconnect, script: try await talk.script(), form: talk.form,
+            parting: talk.parting, watchdog: watchdog, report: output.report(separator: talk.form.separator),
+            console: Console(output.palette(for: .error)))
         try await conversation.run()
     }
 }

@@ -25,14 +25,6 @@ extension Conversation {
         }
     }
 
-    func limitTime(of process: Me) {
-        guard let longest else { return }
-        Task.detached {
-            try? await Task.sleep(for: longest)
-            process.send(.late(longest))
-        }
-    }
-
     /// From now on; before, while it connects, a signal simply ends the command.
     func sendSignal(to process: Me) {
         let signals = Signals.catchNext()
@@ -47,6 +39,8 @@ extension Conversation {
             do {
                 while let messages = try await source.next() {
                     for message in messages {
+                        // Not before there is a connection that it can go over.
+                        if reconnects, connection.isClosed { connection = await uplink.next(after: connection) }
                         try await tell(.sent(message))
                         try await send(message, over: &connection)
                     }
@@ -85,11 +79,11 @@ extension Conversation {
     }
 
     /// A server that has answered a ping has received all that was sent before it: on a slow way, or when it is busy,
-    /// silence before that means nothing. One that answers none is not waited for longer than a connection would be.
+    /// silence before that means nothing. One that answers none is waited for no longer than a second.
     private func awaitPong(_ connection: WebSocket) async {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { _ = try? await connection.ping(Conversation.lastPing) }
-            group.addTask { try? await Task.sleep(for: options.connectTimeout ?? .seconds(8)) }
+            group.addTask { try? await Task.sleep(for: .seconds(1)) }
             await group.next()
             group.cancelAll()
         }

@@ -12,11 +12,11 @@ struct Conversation: Sendable {
     let reconnects: Bool
     /// What to send instead of the input.
     let script: [WebSocket.Message]?
-    /// Whether lines of the input go out as binary messages.
-    let isBinary: Bool
+    /// How messages are written.
+    let form: MessageForm
     let parting: Parting
-    /// How long all of it may take.
-    let longest: Duration?
+    /// Sees to it that all of it takes no longer than it may.
+    let watchdog: Watchdog?
     let report: Report
     let console: Console
     let uplink = Uplink()
@@ -35,7 +35,7 @@ struct Conversation: Sendable {
         /// The time to stay after the last message is over.
         case stayed
         /// The time for all of it is over.
-        case late(Duration)
+        case late
         case signal(Int32)
     }
 
@@ -45,8 +45,13 @@ struct Conversation: Sendable {
         var hasBegun = false
         /// How long nothing may arrive any more; `nil`: not everything is said.
         var silence: Duration?
+        /// Why we close the connection, once we do.
+        var closing: Closing?
         var isOver = false
     }
+
+    /// Why we close the connection.
+    private enum Closing { case allIsSaid, signal(Int32) }
 
     /// Returns at an orderly end.
     func run() async throws {
@@ -69,12 +74,17 @@ struct Conversation: Sendable {
 
     private func talk(as me: isolated Me) async throws {
         connect(for: me)
-        limitTime(of: me)
+        watchdog?.tell { [me] in me.send(.late) }
         var progress = Progress()
-        while !progress.isOver, let input = await next(for: me, progress.silence) {
-            try await take(input, as: me, &progress)
+        while !progress.isOver {
+            if let input = await next(for: me, progress.silence) {
+                try await take(input, as: me, &progress)
+            } else {
+                // Silence; or the mailbox is closed, which nobody here does.
+                guard progress.closing == nil else { return }
+                try await close(.allIsSaid, &progress)
+            }
         }
-        if !progress.isOver { try await close(progress.connection) }
     }
 
     private func next(for me: isolated Me, _ silence: Duration?) async -> Input? {
@@ -87,23 +97,21 @@ struct Conversation: Sendable {
         case .connected(let connection):
             try await connection.subscribe(me, active: .once) { .socket($0) }
             try await begin(connection, as: me, &progress)
-        case .failed(let error): throw try await told(error)
+        case .failed(let error): throw try await told(error, progress)
         case .socket(.frame(let connection, let frame)): try await show(frame, of: connection)
         case .socket(.closed(_, let close)):
-            progress.isOver = true
-            try await end(with: close)
-        case .socket(.failed(_, let error)): throw try await told(error)
+            try await end(with: close, &progress)
+        case .socket(.failed(_, let error)): throw try await told(error, progress)
         case .client(let event): try await take(event, as: me, &progress)
-        case .inputEnded: if case .silence(let settling) = parting { progress.silence = settling }
-        case .stayed:
-            progress.isOver = true
-            try await close(progress.connection)
-        case .late(let limit):
-            try await leave(progress.connection, .normal)
-            throw CommandFailure("not over within \(limit)", exitCode: 124)
-        case .signal(let number):
-            try await leave(progress.connection, .goingAway)
-            throw ExitCode(128 + number)
+        case .inputEnded:
+            if progress.closing == nil, case .silence(let settling) = parting { progress.silence = settling }
+        case .stayed: try await close(.allIsSaid, &progress)
+        case .late:
+            // The server is told; nobody waits for what it does.
+            try? await progress.connection?.beginClose(code: .normal)
+            await progress.connection?.drop()
+            throw watchdog?.takeFailure() ?? CommandFailure("the time is over", exitCode: 124)
+        case .signal(let number): try await close(.signal(number), &progress)
         }
     }
 
@@ -115,10 +123,13 @@ struct Conversation: Sendable {
             try await begin(connection, as: me, &progress)
             await uplink.up(connection)
         case .frame(let connection, let frame): try await show(frame, of: connection)
+        case .down(let error, _) where progress.closing != nil: try await ended(by: error, &progress)
         case .down(let error, let delay):
             progress.connection = nil
             try await tell(.down(error, retryIn: delay))
-        case .stopped(let reason) where reason.error != nil: throw try await told(reason.error ?? reason)
+        case .stopped(let reason) where progress.closing != nil && reason.error is WebSocketError:
+            if let error = reason.error as? WebSocketError { try await ended(by: error, &progress) }
+        case .stopped(let reason) where reason.error != nil: throw try await told(reason.error ?? reason, progress)
         case .stopped(let reason): throw CommandFailure("the client ended: \(reason)")
         }
     }
@@ -128,7 +139,7 @@ struct Conversation: Sendable {
         try await tell(
             .connected(
                 .init(
-                    url: url, address: connection.peerAddress.map { "\($0)" }, subprotocol: connection.subprotocol,
+                    url: url, isAgain: progress.hasBegun, address: connection.peerAddress.map { "\($0)" }, subprotocol: connection.subprotocol,
                     tls: connection.tls)))
         if progress.hasBegun { return }
         progress.hasBegun = true
@@ -147,41 +158,63 @@ struct Conversation: Sendable {
     private func source() async throws(CommandFailure) -> MessageSource {
         if let script { return .script(script) }
         if StandardInput.isTerminal {
-            try await print([report.remark("connected; lines are sent as \(isBinary ? "bytes" : "text"), ^D ends")])
+            try await print([report.remark("connected; lines are sent as \(form.isBinary ? "bytes" : "text"), ^D ends")])
         }
         let console = console
         let isEditing = try await blocking { () throws(CommandFailure) in try console.beginEditing() }
-        return isEditing ? .console(console, isBinary: isBinary) : .lines(StandardInput(), isBinary: isBinary)
+        return isEditing ? .console(console, form) : .lines(StandardInput(separator: form.separator), form)
     }
 }
 
 // MARK: - The end
 
 extension Conversation {
-    private func close(_ connection: WebSocket?) async throws {
-        guard let connection else { return }
-        try await leave(connection, .normal)
-        try await end(
-            with: WebSocket.Close(code: connection.closeCode ?? .abnormal, reason: connection.closeReason ?? ""))
-    }
-
-    private func leave(_ connection: WebSocket?, _ code: CloseCode) async throws {
-        guard let connection, !connection.isClosed else { return }
+    /// Begins to close. The end of the connection, which is awaited like anything else, is then the end of the conversation.
+    private func close(_ reason: Closing, _ progress: inout Progress) async throws {
+        progress.silence = nil
+        if progress.closing != nil { return }
+        progress.closing = reason
+        // Between two connections there is nothing to close.
+        guard let connection = progress.connection else { return try over(&progress) }
+        // If it has ended by itself, the event that tells so is on its way.
+        if connection.isClosed { return }
+        let code =
+            switch reason {
+            case .allIsSaid: CloseCode.normal
+            case .signal: CloseCode.goingAway
+            }
         try await tell(.closing(WebSocket.Close(code: code)))
-        try? await connection.close(code: code)
+        try? await connection.beginClose(code: code)
     }
 
-    private func end(with close: WebSocket.Close) async throws {
+    /// Both sides have said that it is over. The end of TCP is not awaited: some servers leave it to their peers.
+    private func end(with close: WebSocket.Close, _ progress: inout Progress) async throws {
         console.endEditing()
         try await tell(.closed(close))
+        // What is still to be written goes out first.
+        await progress.connection?.drop()
+        try over(&progress)
         guard close.isOrderly else { throw CommandFailure("the connection was closed with \(close)") }
     }
 
-    /// Tells of an error, and returns it.
-    private func told(_ error: any Error) async throws -> any Error {
+    /// The connection that we close is over, and the client that reconnects says how.
+    private func ended(by error: WebSocketError, _ progress: inout Progress) async throws {
+        guard error.code == .closed, let close = error.close else { throw try await told(error, progress) }
+        try await end(with: close, &progress)
+    }
+
+    private func over(_ progress: inout Progress) throws {
+        progress.isOver = true
+        if case .signal(let number) = progress.closing { throw ExitCode(128 + number) }
+    }
+
+    /// Tells of an error, and returns what the command ends with.
+    private func told(_ error: any Error, _ progress: Progress) async throws -> any Error {
         console.endEditing()
-        if let error = error as? WebSocketError { try await tell(.failed(error)) }
-        return error
+        if case .signal(let number) = progress.closing { return ExitCode(128 + number) }
+        guard let error = error as? WebSocketError else { return error }
+        try await tell(.failed(error))
+        return CommandFailure(Report.message(of: error, withBody: !report.isVerbose))
     }
 }
 

@@ -22,6 +22,8 @@ enum ConversationEvent: Sendable {
     /// A connection as it begins.
     struct Connected: Sendable {
         let url: String
+        /// Not for the first time.
+        var isAgain = false
         var address: String?
         var subprotocol: String?
         var tls: TLSDetails?

@@ -1,67 +1,147 @@
+internal import Actors
 internal import ArgumentParser
 internal import HTTPTypes
 internal import WSClient
 
 /// What `hansom connect` asks the server for, and the way to it.
+///
+/// What may hold a secret is a plain text until `validate`: the parser's own errors repeat a value that they refuse.
 struct HandshakeArguments: ParsableArguments {
     @Option(
         name: [.customShort("H"), .customLong("header")],
-        help: ArgumentHelp("Send this header field, written 'Name: value'. Repeatable.", valueName: "field"),
-        transform: HandshakeArguments.header)
-    var headers: [HTTPField] = []
+        help: ArgumentHelp(
+            """
+            Send this header field, written 'Name: value'; @FILE: those in a file, one a line, so that no list of \
+            processes shows them. Repeatable. The environment variable HANSOM_HEADERS may hold more, one a line.
+            """, valueName: "field"))
+    var headers: [String] = []
 
     @Option(help: ArgumentHelp("Send this Origin, as a browser would.", valueName: "origin"))
     var origin: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Send this Host instead of the URL's host and port; the certificate is still to name the URL's.",
+            valueName: "host"))
+    var host: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Look this host and port up here instead of asking the system. Repeatable.",
+            valueName: "host:port:address"))
+    var resolve: [String] = []
 
     @Option(
         name: [.customShort("s"), .customLong("subprotocol")],
         help: ArgumentHelp("Offer this subprotocol. Repeatable, most wanted first.", valueName: "name"))
     var subprotocols: [String] = []
 
+    @Flag(help: "Offer compression (permessage-deflate).")
+    var deflate = false
+
     @Option(
         help: ArgumentHelp(
             """
             Go through this proxy: http://, https:// or socks5://[USER:PASSWORD@]HOST[:PORT]; or 'none'. (default: \
-            what HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY say)
-            """, valueName: "url"),
-        transform: HandshakeArguments.proxy)
-    var proxy: ProxyChoice?
+            what HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY say, which no list of processes shows)
+            """, valueName: "url"))
+    var proxy: String?
 
     func validate() throws {
-        guard let origin else { return }
-        guard HTTPField.isValidValue(origin) else {
+        _ = try fields()
+        _ = try proxyChoice()
+        _ = try StaticAddresses(resolve)
+        if let origin, !HTTPField.isValidValue(origin) {
             throw ValidationError("--origin has bytes that no header field may have (RFC 9110 section 5.5)")
         }
-        if headers.contains(where: { $0.name == .origin }) {
+    }
+
+    func apply(to options: inout ConnectOptions) throws {
+        var fields = try fields()
+        if let origin { fields.append(HTTPField(name: .origin, value: origin)) }
+        for field in fields where field.name == HandshakeArguments.hostField { options.hostHeader = field.value }
+        options.headers = HTTPFields(fields.filter { $0.name != HandshakeArguments.hostField })
+        if let host { options.hostHeader = host }
+        options.protocols = subprotocols
+        if deflate { options.compression = CompressionOptions() }
+        if let proxy = try proxyChoice() { options.proxy = proxy }
+        let addresses = try StaticAddresses(resolve)
+        if !addresses.isEmpty { options.resolver = { host, port in try await addresses.resolve(host, port) } }
+    }
+
+    // MARK: Header fields
+
+    private static let hostField = HTTPField.Name("Host")
+
+    /// How long a file with header fields may be.
+    private static let longestFile = 1 << 20
+
+    private func fields() throws -> [HTTPField] {
+        var fields: [HTTPField] = []
+        for (number, text) in headers.enumerated() {
+            if text.hasPrefix("@") {
+                fields += try HandshakeArguments.file(String(text.dropFirst()))
+            } else {
+                fields.append(try HandshakeArguments.field(text, "--header number \(number + 1)"))
+            }
+        }
+        if let text = Environment.value(of: "HANSOM_HEADERS") {
+            fields += try HandshakeArguments.fields(text, "HANSOM_HEADERS")
+        }
+        if origin != nil, fields.contains(where: { $0.name == .origin }) {
             throw ValidationError("--origin and --header 'Origin: ...' contradict each other")
         }
+        if host != nil, fields.contains(where: { $0.name == HandshakeArguments.hostField }) {
+            throw ValidationError("--host and --header 'Host: ...' contradict each other")
+        }
+        return fields
     }
 
-    func apply(to options: inout ConnectOptions) {
-        options.headers = HTTPFields(headers)
-        if let origin { options.headers[.origin] = origin }
-        options.protocols = subprotocols
-        if let proxy { options.proxy = proxy }
+    private static func file(_ path: String) throws -> [HTTPField] {
+        let bytes: [UInt8]
+        do throws(SystemError) {
+            bytes = try FileContent.read(path, atMost: longestFile)
+        } catch {
+            throw ValidationError("--header @\(path): \(error)")
+        }
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw ValidationError("--header @\(path): it is not UTF-8")
+        }
+        return try fields(text, path)
     }
 
-    private static func header(_ text: String) throws -> HTTPField {
+    private static func fields(_ text: String, _ place: String) throws -> [HTTPField] {
+        var fields: [HTTPField] = []
+        let lines = text.split(omittingEmptySubsequences: false) { $0.isNewline }
+        for (number, line) in lines.enumerated() where !line.allSatisfy(\.isWhitespace) {
+            fields.append(try field(String(line), "\(place), line \(number + 1)"))
+        }
+        return fields
+    }
+
+    /// - Parameter place: how an error calls the text, which it does not repeat: it may be a password.
+    private static func field(_ text: String, _ place: String) throws -> HTTPField {
         let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
         guard parts.count == 2, let name = HTTPField.Name(String(parts[0])) else {
-            throw ValidationError("a header field is written 'Name: value'")
+            throw ValidationError("\(place): a header field is written 'Name: value'")
         }
         let value = parts[1].drop { $0 == " " || $0 == "\t" }
         guard HTTPField.isValidValue(String(value)) else {
-            throw ValidationError("the value of \(name) has bytes that no header field may have (RFC 9110 section 5.5)")
+            throw ValidationError(
+                "\(place): the value of \(name) has bytes that no header field may have (RFC 9110 section 5.5)")
         }
         return HTTPField(name: name, value: String(value))
     }
 
-    private static func proxy(_ text: String) throws -> ProxyChoice {
-        if text == "none" { return .none }
-        do {
-            return .through(try Proxy(text))
+    // MARK: The way
+
+    private func proxyChoice() throws -> ProxyChoice? {
+        guard let proxy else { return nil }
+        if proxy == "none" { return ProxyChoice.none }
+        do throws(WebSocketError) {
+            return .through(try Proxy(proxy))
         } catch {
-            throw ValidationError(error.message)
+            throw ValidationError("--proxy: \(error.message)")
         }
     }
 }

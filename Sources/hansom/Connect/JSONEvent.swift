@@ -81,6 +81,9 @@ enum JSONEvent {
         line.add("port", error.port)
         line.add("phase", error.phase?.rawValue)
         line.add("status", error.response?.status)
+        if let body = error.response?.body, !body.isEmpty {
+            if let text = String(validating: body, as: UTF8.self) { line.add("body", text) } else { line.add("body64", base64: body) }
+        }
         line.add("code", error.close.map { Int($0.code.rawValue) })
         return line
     }

@@ -6,9 +6,9 @@ enum MessageSource {
     /// The command line.
     case script([WebSocket.Message])
     /// Lines of standard input.
-    case lines(StandardInput, isBinary: Bool)
+    case lines(StandardInput, MessageForm)
     /// A person who types at the console.
-    case console(Console, isBinary: Bool)
+    case console(Console, MessageForm)
     /// There are no more.
     case over
 
@@ -19,23 +19,30 @@ enum MessageSource {
         case .script(let messages):
             self = .over
             return messages
-        case .lines(var input, let isBinary):
-            let messages = try await MessageSource.read(&input, isBinary)
-            self = messages == nil ? .over : .lines(input, isBinary: isBinary)
+        case .lines(var input, let form):
+            let messages = try await MessageSource.read(&input, form)
+            self = messages == nil ? .over : .lines(input, form)
             return messages
-        case .console(let console, let isBinary): return try await type(at: console, isBinary)
+        case .console(let console, let form): return try await type(at: console, form)
         }
     }
 
     private static func read(
-        _ input: inout StandardInput, _ isBinary: Bool
+        _ input: inout StandardInput, _ form: MessageForm
     ) async throws(CommandFailure) -> [WebSocket.Message]? {
-        if isBinary { return try await input.nextByteLines()?.map { .binary($0) } }
-        return try await input.nextLines()?.map { .text($0) }
+        var messages: [WebSocket.Message] = []
+        if form.isBinary {
+            guard let lines = try await input.nextByteLines() else { return nil }
+            for line in lines { messages.append(try form.message(line: line)) }
+        } else {
+            guard let lines = try await input.nextLines() else { return nil }
+            for line in lines { messages.append(try form.message(line)) }
+        }
+        return messages
     }
 
     private mutating func type(
-        at console: Console, _ isBinary: Bool
+        at console: Console, _ form: MessageForm
     ) async throws(CommandFailure) -> [WebSocket.Message]? {
         let entries = try await blocking { () throws(CommandFailure) in
             let bytes = try StandardInput.read()
@@ -46,9 +53,8 @@ enum MessageSource {
             self = .over
             console.endEditing()
         }
-        return entries.compactMap { entry in
-            guard case .line(let line) = entry else { return nil }
-            return TalkArguments.message(line, isBinary: isBinary)
-        }
+        var messages: [WebSocket.Message] = []
+        for case .line(let line) in entries { messages.append(try form.message(line)) }
+        return messages
     }
 }

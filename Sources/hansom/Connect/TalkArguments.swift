@@ -1,3 +1,4 @@
+internal import Actors
 internal import ArgumentParser
 internal import WSClient
 
@@ -9,15 +10,34 @@ struct TalkArguments: ParsableArguments {
             "Send this message and read no input. Repeatable; they are sent in order.", valueName: "message"))
     var execute: [String] = []
 
+    @Option(
+        name: .customLong("file"),
+        help: ArgumentHelp(
+            """
+            Send all of this file as one message, whatever is in it, and read no input; - is standard input. Repeatable; \
+            they come after those of --execute.
+            """, valueName: "path"))
+    var files: [String] = []
+
     @Flag(name: .shortAndLong, help: "Send binary messages: lines are taken as bytes, whatever they are.")
     var binary = false
+
+    @Flag(
+        name: [.customShort("e"), .long],
+        help: "In messages that are typed, piped or given, \\n \\r \\t \\0 \\\\ \\xHH and \\u{H...} are escapes.")
+    var escapes = false
+
+    @Flag(
+        name: [.customShort("0"), .customLong("null")],
+        help: "NULs stand between messages, in the input and with --raw in the output, so that a message may have lines.")
+    var isSeparatedByNUL = false
 
     @Option(
         name: .shortAndLong,
         help: ArgumentHelp(
             """
-            Stay exactly so many seconds after the last message, then close. (default: until half a second passes in \
-            silence, or as long as --timeout says)
+            Stay exactly so many seconds after the last message, then close. (default: until the server has answered a \
+            ping, for which it has 1 second, and half a second has passed in silence, or as long as --timeout says)
             """, valueName: "seconds"))
     var wait: Seconds?
 
@@ -31,9 +51,19 @@ struct TalkArguments: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "End in any case after so many seconds, connecting included; the exit code is then 124.",
+            "Give the server so many seconds to answer a close. (default: 10)", valueName: "seconds"))
+    var closeTimeout: Seconds?
+
+    @Option(
+        help: ArgumentHelp(
+            "End in any case after so many seconds, connecting and closing included; the exit code is then 124.",
             valueName: "seconds"))
     var maxTime: Seconds?
+
+    @Option(
+        name: .customLong("max-message-size"),
+        help: ArgumentHelp("Take messages of so many bytes; a longer one ends the connection with 1009. (default: 1048576)", valueName: "bytes"))
+    var messageSize: Int?
 
     @Option(
         help: ArgumentHelp(
@@ -56,8 +86,25 @@ struct TalkArguments: ParsableArguments {
         case every(Duration)
     }
 
+    /// The longest file that is one message.
+    private static let longestFile = 1 << 30
+
+    func validate() throws {
+        if let messageSize, !(1...Int(Int32.max)).contains(messageSize) {
+            throw ValidationError("--max-message-size \(messageSize); 1 to \(Int32.max) are allowed")
+        }
+        if files.count(where: { $0 == "-" }) > 1 { throw ValidationError("--file - can be given once: there is one standard input") }
+        do {
+            for text in execute { _ = try form.message(text) }
+        } catch {
+            throw ValidationError("--execute: \(error.message)")
+        }
+    }
+
     func apply(to options: inout ConnectOptions) {
         if let timeout { options.connectTimeout = timeout.duration }
+        if let closeTimeout { options.closeTimeout = closeTimeout.duration }
+        if let messageSize { options.limits.messageSize = messageSize }
         switch pingInterval {
         case nil: break
         case .never: options.pingInterval = nil
@@ -71,13 +118,30 @@ struct TalkArguments: ParsableArguments {
         return .silence(timeout?.duration ?? .milliseconds(500))
     }
 
-    /// What to send instead of the input, if anything.
-    var script: [WebSocket.Message]? {
-        execute.isEmpty ? nil : execute.map { TalkArguments.message($0, isBinary: binary) }
+    var form: MessageForm {
+        MessageForm(isBinary: binary, hasEscapes: escapes, isSeparatedByNUL: isSeparatedByNUL)
     }
 
-    static func message(_ text: String, isBinary: Bool) -> WebSocket.Message {
-        isBinary ? .binary(Array(text.utf8)) : .text(text)
+    /// What to send instead of the input, if anything; files are read now.
+    func script() async throws(CommandFailure) -> [WebSocket.Message]? {
+        if execute.isEmpty && files.isEmpty { return nil }
+        var messages: [WebSocket.Message] = []
+        for text in execute { messages.append(try form.message(text)) }
+        for path in files {
+            let bytes = try await TalkArguments.content(of: path)
+            messages.append(try form.message(bytes: bytes, of: path == "-" ? "standard input" : path))
+        }
+        return messages
+    }
+
+    private static func content(of path: String) async throws(CommandFailure) -> [UInt8] {
+        try await blocking { () throws(CommandFailure) in
+            do throws(SystemError) {
+                return try FileContent.read(path == "-" ? "/dev/stdin" : path, atMost: longestFile)
+            } catch {
+                throw CommandFailure("--file \(path): \(error)")
+            }
+        }
     }
 
     private static func interval(_ text: String) throws -> Interval {

@@ -27,7 +27,7 @@ enum VerboseLines {
         case .received(let frame): return [Line(mark: "<", text: name(frame))]
         case .closing(let close): return [Line(mark: ">", text: "close \(close)")]
         case .closed(let close): return [Line(mark: "<", text: "close \(close)")]
-        case .failed, .down: return []
+        case .failed(let error), .down(let error, _): return body(error.response?.body ?? [])
         }
     }
 
@@ -50,6 +50,14 @@ enum VerboseLines {
         bytes.split(separator: UInt8(ascii: "\n")).map { line in
             Line(mark: mark, text: String(decoding: line.last == 0x0D ? line.dropLast() : line, as: UTF8.self))
         }.filter { !$0.text.isEmpty }
+    }
+
+    /// The lines of a refusal's body; one that is no text is not shown.
+    private static func body(_ bytes: [UInt8]) -> [Line] {
+        guard String(validating: bytes, as: UTF8.self) != nil else {
+            return bytes.isEmpty ? [] : [remark("a body of \(bytes.count) bytes")]
+        }
+        return head(bytes, "<")
     }
 
     private static func name(_ frame: WebSocket.Frame) -> String {

@@ -1,11 +1,12 @@
+internal import HansomTransport
 internal import WSServer
 
 /// What SIGHUP does: certificates are read again, and the access log is opened again.
 struct Reloading {
     /// What the server was told to listen on.
     let endpoints: [Endpoint]
-    /// A new key for session tickets, if this is one of several workers.
-    let ticketKey: [UInt8]?
+    /// What session tickets are made with, if this is one of several workers.
+    let ticketKey: TLSTicketSecret?
 
     /// What is said when it is done.
     static let done = "reloaded"
@@ -15,7 +16,7 @@ struct Reloading {
         log?.reopen()
         for endpoint in server.endpoints where endpoint.isSecure {
             guard var tls = endpoints[endpoint.number].tls else { continue }
-            tls.sessionTicketKey = ticketKey
+            tls.ticketSecret = ticketKey
             do {
                 try await server.reload(tls: tls, at: endpoint.address)
             } catch {

@@ -1,10 +1,11 @@
 internal import Actors
 internal import ArgumentParser
+internal import HTTPTypes
 internal import WSServer
 
 /// Where a server listens and what it grants.
 struct ServeOptions: ParsableArguments {
-    @Option(help: "Listen on this name or address; :: is every one. (default: 127.0.0.1)")
+    @Option(help: "Listen on this name or address; * is every one. (default: 127.0.0.1)")
     var host: String?
 
     @Option(help: "Listen on this port; 0 lets the system choose. (default: 8080)")
@@ -33,8 +34,37 @@ struct ServeOptions: ParsableArguments {
         help: "Accept so many connections; more wait. (default: as many as there may be descriptors, at most 100000)")
     var connections: Int?
 
+    @Option(
+        name: .customLong("max-handshakes"),
+        help: "Have so many handshakes at once; for more, those go that have said least. (default: 1024)")
+    var handshakes: Int?
+
+    @Option(
+        name: .customLong("max-connections-per-peer"),
+        help: "Accept so many connections of one address; more are closed as they come. (default: any number)")
+    var connectionsPerPeer: Int?
+
+    @Option(
+        name: .customLong("handshake-timeout"),
+        help: ArgumentHelp("Give a handshake so many seconds. (default: 10)", valueName: "seconds"))
+    var handshakeTimeout: Seconds?
+
+    @Option(
+        name: .customLong("allow-host"),
+        help: ArgumentHelp(
+            "Answer only requests for this host, such as example.com, localhost:8080 or *.example.com; may be repeated. (default: any)",
+            valueName: "host"))
+    var allowedHosts: [String] = []
+    @OptionGroup var head: HeadLimitArguments
+
     @Flag(help: "Compress messages for clients that offer it (permessage-deflate).")
     var deflate = false
+
+    @Option(
+        name: [.customShort("s"), .customLong("subprotocol")],
+        help: ArgumentHelp(
+            "Speak this subprotocol with clients that offer it. Repeatable, most wanted first.", valueName: "name"))
+    var subprotocols: [String] = []
 
     @OptionGroup(title: "Observing") var observing: ObservingArguments
 
@@ -45,11 +75,17 @@ struct ServeOptions: ParsableArguments {
         if (certificate == nil) != (key == nil) {
             throw ValidationError("TLS needs both --tls-cert and --tls-key")
         }
+        // A subprotocol is a token (RFC 6455 section 4.1), as a field's name is.
+        if let name = subprotocols.first(where: { HTTPField.Name($0) == nil }) {
+            throw ValidationError("--subprotocol '\(name)'; allowed are letters, digits and !#$%&'*+-.^_`|~ (RFC 9110 section 5.6.2)")
+        }
         try check("--port", port, 0...65535)
         try check("--schedulers", schedulers, 1...1024)
         try check("--max-message-size", messageSize, 1...Int(Int32.max))
         try check("--max-fragments", fragments, 1...Int(Int32.max))
         try check("--max-connections", connections, 1...Int(Int32.max))
+        try check("--max-handshakes", handshakes, 1...Int(Int32.max))
+        try check("--max-connections-per-peer", connectionsPerPeer, 1...Int(Int32.max))
     }
 
     private func check(_ option: String, _ value: Int?, _ allowed: ClosedRange<Int>) throws {
@@ -72,8 +108,14 @@ struct ServeOptions: ParsableArguments {
         if let schedulers { settings.schedulers = schedulers }
         if let messageSize { settings.options.limits.messageSize = messageSize }
         if let fragments { settings.options.limits.fragments = fragments }
+        head.apply(to: &settings.options.headLimits)
         if let connections { settings.options.maxConnections = connections }
+        if let handshakes { settings.options.maxHandshakes = handshakes }
+        if let connectionsPerPeer { settings.options.maxConnectionsPerPeer = connectionsPerPeer }
+        if let handshakeTimeout { settings.options.handshakeTimeout = handshakeTimeout.duration }
+        if !allowedHosts.isEmpty { settings.options.allowedHosts = allowedHosts }
         if deflate { settings.options.compression = CompressionOptions() }
+        if !subprotocols.isEmpty { settings.options.subprotocols = .preferring(subprotocols) }
         observing.apply(to: &settings)
     }
 

@@ -18,6 +18,8 @@ struct ServeSettings: Sendable {
     /// Where the numbers are served for Prometheus.
     var metrics: ServePlace?
     var accessLog: AccessLogFile.Settings?
+    /// Whether standard error tells of each connection.
+    var isVerbose = false
 
     /// Whether SIGHUP has a meaning.
     var canReload: Bool { accessLog != nil || places.contains { $0.tls != nil } }
@@ -27,6 +29,14 @@ struct ServeSettings: Sendable {
         var options = SchedulerGroup.Options()
         options.count = schedulers
         return try SchedulerGroup(options: options)
+    }
+
+    /// Says which folders are not there. Blocks.
+    func checkFolders() throws(CommandFailure) {
+        for case .unix(let path) in places.map(\.kind) { try ServeCheck.look(for: .folderOf, path, "Unix-domain socket") }
+        if let accessLog, accessLog.path != "-" { try ServeCheck.look(for: .folderOf, accessLog.path, "access log") }
+        if let inspect { try ServeCheck.look(for: .folderOf, inspect, "inspect") }
+        if case .unix(let path)? = metrics?.kind { try ServeCheck.look(for: .folderOf, path, "metrics") }
     }
 
     /// Says what several processes cannot do.

@@ -28,12 +28,15 @@ struct Serving {
             try AccessLogFile(log, on: options.schedulers)
         }
         options.accessLog = log?.log
+        let report = AccessLogFile(standardErrorOn: options.schedulers)
+        options.logger = ServerLog.logger(isVerbose: settings.isVerbose, to: report)
         if let channel = settings.workerChannel {
             try await Worker(descriptor: channel, settings: settings, log: log).run(service, options, watch)
         } else {
             try await serveAlone(service, options, log, watch)
         }
         await log?.flush()
+        await report.flush()
     }
 
     private func serveAlone(

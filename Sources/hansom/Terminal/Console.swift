@@ -5,10 +5,11 @@ internal import Glibc
 ///
 /// The line is shown on standard error, so that standard output can go elsewhere.
 final class Console: @unchecked Sendable {
-    /// A line to print, harmless already.
+    /// A line to print, harmless already; or bytes for a reader that wants them as they are.
     struct Line: Equatable, Sendable {
         let text: String
         let stream: StandardStream
+        var raw: [UInt8]?
     }
 
     /// What a person has entered.
@@ -38,7 +39,9 @@ final class Console: @unchecked Sendable {
     func print(_ lines: [Line]) throws(CommandFailure) {
         try lock.withLock { () throws(CommandFailure) in
             if isEditing { try StandardStream.error.write(LineDrawing.erase) }
-            for line in lines { try line.stream.write(line: line.text) }
+            for line in lines {
+                if let raw = line.raw { try line.stream.write(raw) } else { try line.stream.write(line: line.text) }
+            }
             if isEditing { try draw() }
         }
     }

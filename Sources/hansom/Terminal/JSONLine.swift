@@ -26,14 +26,14 @@ struct JSONLine: CustomStringConvertible {
     /// RFC 8259 section 7; what a terminal would act on is escaped besides.
     private static func quoted(_ text: String) -> String {
         var result = "\""
-        for scalar in text.unicodeScalars {
+        Printable.forEachScalar(of: text) { scalar, isHarmful in
             switch scalar {
             case "\"": result += "\\\""
             case "\\": result += "\\\\"
             case "\n": result += "\\n"
             case "\r": result += "\\r"
             case "\t": result += "\\t"
-            case _ where Printable.isHarmful(scalar):
+            case _ where isHarmful:
                 for unit in String(scalar).utf16 { result += escape(unit) }
             default: result.unicodeScalars.append(scalar)
             }

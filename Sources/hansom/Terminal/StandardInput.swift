@@ -3,8 +3,11 @@ internal import Glibc
 
 /// Standard input, line by line. Only one task reads it.
 struct StandardInput {
-    private var splitter = LineSplitter()
+    private var splitter: LineSplitter
     private var isOver = false
+
+    /// - Parameter separator: what ends a line.
+    init(separator: UInt8 = UInt8(ascii: "\n")) { splitter = LineSplitter(separator: separator) }
 
     static var isTerminal: Bool { isatty(STDIN_FILENO) == 1 }
 

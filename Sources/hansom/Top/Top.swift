@@ -10,8 +10,8 @@ struct Top: AsyncParsableCommand {
         abstract: "Show the processes of a running program.",
         discussion: """
             The program must have opened a socket for it: `hansom serve echo --inspect PATH` does, and any program that \
-            calls WebSocketServer.serveSnapshots(unixPath:). On a terminal the screen is refreshed until SIGINT; \
-            otherwise, and with --once, what is seen first is printed.
+            calls WebSocketServer.serveSnapshots(unixPath:). On a terminal the screen is refreshed until q is typed or \
+            SIGINT comes; otherwise, and with --once, what is seen first is printed.
             """)
 
     @Argument(help: "The path of the program's socket.")
@@ -37,8 +37,32 @@ struct Top: AsyncParsableCommand {
         var options = ConnectOptions()
         // A list of very many processes is long.
         options.limits.messageSize = 1 << 30
-        try await WebSocket.withConnection(to: "ws+unix://\(path):/", options: options) { ws in
+        try await WebSocket.withConnection(to: Top.url(of: path), options: options) { ws in
             if json { try await printJSON(ws) } else { try await show(ws) }
+        }
+    }
+
+    /// The URL of a socket's path, which may be relative and have any character in it.
+    static func url(of path: String) -> String {
+        let whole = path.hasPrefix("/") ? path : workingDirectory + path
+        var url = "ws+unix://"
+        for byte in whole.utf8 {
+            let character = Character(UnicodeScalar(byte))
+            if character.isASCII, character.isLetter || character.isNumber || "-._~/".contains(character) {
+                url.append(character)
+            } else {
+                url += (byte < 16 ? "%0" : "%") + String(byte, radix: 16)
+            }
+        }
+        return url + ":/"
+    }
+
+    /// With a slash at its end.
+    private static var workingDirectory: String {
+        unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(PATH_MAX)) { buffer in
+            // Safety: the text is copied from the buffer before it goes.
+            guard unsafe getcwd(buffer.baseAddress, buffer.count) != nil, let base = buffer.baseAddress else { return "" }
+            return unsafe String(cString: base) + "/"
         }
     }
 
@@ -49,19 +73,50 @@ struct Top: AsyncParsableCommand {
         } while !once
     }
 
+    // MARK: The screen
+
     private func show(_ ws: WebSocket) async throws {
-        let isTerminal = isatty(STDOUT_FILENO) == 1
+        guard StandardStream.output.isTerminal, !once else { return try await showOnce(ws) }
+        // A key ends the showing; the thread that waits for one ends with the command.
+        let showing = Task { try await refresh(ws) }
+        if StandardInput.isTerminal, RawMode.enter(redraw: {}) {
+            Task.detached {
+                await blocking { Top.waitForQuit() }
+                showing.cancel()
+            }
+        }
+        let result = await showing.result
+        RawMode.leave()
+        try StandardStream.output.write(line: "")
+        if !showing.isCancelled { try result.get() }
+    }
+
+    /// Returns when a person types q, or no more. Blocks.
+    private static func waitForQuit() {
+        while let bytes = try? StandardInput.read(), !bytes.isEmpty {
+            if bytes.contains(UInt8(ascii: "q")) || bytes.contains(UInt8(ascii: "Q")) { return }
+        }
+    }
+
+    private func refresh(_ ws: WebSocket) async throws {
         var before: TopSnapshot?
         while true {
             let now = try Top.decode(try await ask(ws))
-            // The first has nothing to compare with, so it has no rates.
-            if isTerminal || before != nil {
-                try draw(TopScreen(now: now, before: before), clears: isTerminal && !once)
-                if before != nil && (once || !isTerminal) { return }
-            }
+            let lines = TopScreen(now: now, before: before).lines(rows: rows, within: Top.terminalSize)
+            // Home, each line to its end, and what is left below. No line feed behind the last: it would move all up.
+            try StandardStream.output.write(
+                "\u{1B}[H" + lines.map { $0 + "\u{1B}[K" }.joined(separator: "\n") + "\u{1B}[J")
             before = now
             try await Task.sleep(for: interval.duration)
         }
+    }
+
+    private func showOnce(_ ws: WebSocket) async throws {
+        // The first has nothing to compare with, so it has no rates.
+        let before = try Top.decode(try await ask(ws))
+        try await Task.sleep(for: interval.duration)
+        let now = try Top.decode(try await ask(ws))
+        for line in TopScreen(now: now, before: before).lines(rows: rows) { try StandardStream.output.write(line: line) }
     }
 
     private func ask(_ ws: WebSocket) async throws -> String {
@@ -80,17 +135,13 @@ struct Top: AsyncParsableCommand {
         }
     }
 
-    private func draw(_ screen: TopScreen, clears: Bool) throws {
-        let height = rows ?? (clears ? max(Top.terminalHeight - screen.now.schedulers.count - 6, 5) : .max)
-        let lines = screen.lines(rows: height)
-        // Home, each line to its end, and what is left below.
-        let text = clears ? "\u{1B}[H" + lines.map { $0 + "\u{1B}[K" }.joined(separator: "\n") + "\u{1B}[J" : lines.joined(separator: "\n")
-        try StandardStream.output.write(line: text)
-    }
-
-    private static var terminalHeight: Int {
+    /// The last column stays free: behind it some terminals go on to the next line.
+    private static var terminalSize: TopScreen.Size {
         var size = winsize()
-        guard unsafe ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_row > 0 else { return 24 }
-        return Int(size.ws_row)
+        // Safety: the call fills one value that lives as long as the call.
+        guard unsafe ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_row > 0, size.ws_col > 0 else {
+            return TopScreen.Size(height: 24, width: 79)
+        }
+        return TopScreen.Size(height: Int(size.ws_row), width: Int(size.ws_col) - 1)
     }
 }

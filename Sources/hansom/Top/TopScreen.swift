@@ -5,9 +5,23 @@ struct TopScreen {
 
     /// The lines of the screen.
     ///
-    /// - Parameter rows: how many processes at most.
-    func lines(rows: Int) -> [String] {
-        [summary, ""] + schedulerLines + [""] + processLines(rows)
+    /// - Parameters:
+    ///   - rows: how many processes at most; `nil`: as many as there is room for.
+    ///   - size: what there is room for; `nil`: for everything. Schedulers may take a half of it.
+    func lines(rows: Int?, within size: Size? = nil) -> [String] {
+        guard let size else { return [summary, ""] + schedulerLines(.max) + [""] + processLines(rows ?? .max) }
+        let schedulers = schedulerLines(max(1, size.height / 2 - 3))
+        let left = size.height - 2 - schedulers.count - 2
+        // The line that says how many are left out takes the place of one.
+        let room = now.processCount > left || (rows ?? .max) < left ? left - 1 : left
+        let lines = [summary, ""] + schedulers + [""] + processLines(max(0, min(rows ?? .max, room)))
+        return lines.prefix(size.height).map { Column.cut($0, to: size.width) }
+    }
+
+    /// Lines and columns of a terminal.
+    struct Size: Equatable {
+        let height: Int
+        let width: Int
     }
 
     /// Seconds since the snapshot before.
@@ -26,16 +40,17 @@ struct TopScreen {
 
     // MARK: Schedulers
 
-    private var schedulerLines: [String] {
-        ["SCHEDULER   LOAD  QUEUE   JOBS/S  PROCESSES  LONGEST"]
-            + now.schedulers.map { scheduler in
+    private func schedulerLines(_ most: Int) -> [String] {
+        let left = now.schedulers.count - most
+        return ["SCHEDULER   LOAD  QUEUE   JOBS/S  PROCESSES  LONGEST"]
+            + now.schedulers.prefix(left > 0 ? most - 1 : most).map { scheduler in
                 let old = before?.schedulers.first { $0.index == scheduler.index }
                 return Column.right("\(scheduler.index)", 9) + Column.right(load(scheduler, old), 7)
                     + Column.right("\(scheduler.runQueueLength)", 7)
                     + Column.right(rate(scheduler.jobsRun, old?.jobsRun), 9)
                     + Column.right("\(scheduler.processCount)", 11)
                     + Column.right(Column.time(scheduler.longestJob), 9)
-            }
+            } + (left > 0 ? ["      ... and \(left + 1) more"] : [])
     }
 
     private func load(_ scheduler: TopSnapshot.Scheduler, _ old: TopSnapshot.Scheduler?) -> String {
@@ -103,6 +118,16 @@ enum Column {
 
     static func left(_ text: String, _ width: Int) -> String {
         text + String(repeating: " ", count: max(width - text.count, 0))
+    }
+
+    /// As much of a text as so many columns show.
+    static func cut(_ text: String, to width: Int) -> String {
+        var columns = 0
+        let end = text.firstIndex { character in
+            columns += DisplayWidth.of(character)
+            return columns > width
+        }
+        return end.map { String(text[..<$0]) } ?? text
     }
 
     /// Nanoseconds as a short text: `120 us`, `3 ms`, `2.5 s`, `17 m`.

@@ -17,6 +17,7 @@ struct TopSnapshot: Decodable {
         let names: [String]
         let label: String?
         let kind: String
+        let detail: String?
         let parent: UInt64?
         let scheduler: Int
         let state: String
@@ -24,8 +25,8 @@ struct TopSnapshot: Decodable {
         let messagesHandled: UInt64
         let age: UInt64
 
-        /// What it is called: a name, its label, or what it is.
-        var title: String { names.first ?? label ?? kind }
+        /// What it is called: a name, its label, or what it is; and what tells it from its like.
+        var title: String { (names.first ?? label ?? kind) + (detail.map { " \($0)" } ?? "") }
     }
 
     let takenAt: UInt64

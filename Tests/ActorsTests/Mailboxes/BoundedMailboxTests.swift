@@ -77,6 +77,54 @@ import Testing
         #expect(process.trySend(9) == .dead)
     }
 
+    /// The ways by which a sender on another thread brings a number to a process.
+    enum Way: CaseIterable, Sendable {
+        case send, address, broadcast, trySend, call
+
+        func bring(_ number: Int, to process: Process<Int>) {
+            switch self {
+            case .send: process.send(number)
+            case .address: process.address.send(number)
+            case .broadcast: ProcessGroup<Int>("way").broadcast(number)
+            case .trySend: _ = process.trySend(number)
+            case .call: _ = try? process.begin(nil) { (_: Reply<Int>) in number }
+            }
+        }
+    }
+
+    @Test(arguments: Way.allCases, [MailboxOptions.Overflow.suspend, .dropNewest, .fail, .dropOldest, .kill])
+    func `what is sent later takes no place from what was sent before, whatever the way (P2, P14)`(
+        way: Way, whenFull: MailboxOptions.Overflow
+    ) {
+        let got = Probe<Int>()
+        let (process, latch) = reader(whenFull, got, limit: 2)
+        ProcessGroup<Int>("way").join(process)
+        way.bring(0, to: process)
+        way.bring(1, to: process)
+        #expect(process.trySend(2) == .full)
+        world.driven.settle()
+        latch.open()
+        world.driven.settle()
+        #expect(got.values == [0, 1])
+        #expect(world.scheduler.messagesDropped == 0)
+        #expect(process.trySend(3) == .sent && process.trySend(4) == .sent, "places are free again")
+        world.driven.settle()
+        #expect(got.values == [0, 1, 3, 4])
+        world.end()
+    }
+
+    @Test(arguments: [MailboxOptions.Overflow.suspend, .dropNewest, .fail, .dropOldest])
+    func `what found no place does not get that of what comes later (P2, P14)`(whenFull: MailboxOptions.Overflow) {
+        let got = Probe<Int>()
+        let (process, latch) = reader(whenFull, got, limit: 2)
+        for number in 0..<3 { process.send(number) }
+        latch.open()
+        world.driven.settle()
+        #expect(got.values == (whenFull == .dropOldest ? [1, 2] : [0, 1]))
+        #expect(world.scheduler.messagesDropped == 1)
+        world.end()
+    }
+
     @Test func `trySend to one that is ending takes nothing (P14)`() {
         let latch = DrivenLatch(world.driven)
         for mailbox in [MailboxOptions.unbounded, .bounded(5, whenFull: .fail)] {

@@ -23,7 +23,7 @@ import Testing
                 heap.arm(alarms[which], at: deadline)
                 insert(deadline, turn, which)
             case 5..<8:
-                heap.disarm(alarms[which])
+                unsafe heap.disarm(alarms[which])?.release()
                 reference.removeAll { $0.alarm == which }
             default:
                 let now = UInt64.random(in: 0..<300, using: &random)
@@ -81,7 +81,7 @@ import Testing
                 let other = Int.random(in: alarms.indices, using: &random)
                 switch Int.random(in: 0..<4, using: &random) {
                 case 0:
-                    heap.disarm(alarms[other])
+                    unsafe heap.disarm(alarms[other])?.release()
                     armed[other] = nil
                 // As a scheduler does: never before now.
                 case 1: arm(other, at: now + UInt64.random(in: 1..<50, using: &random))
@@ -124,7 +124,7 @@ import Testing
     @Test func `nothing is due before its time`() {
         var heap = AlarmHeap()
         let alarm = Alarm {}
-        heap.disarm(alarm)
+        unsafe heap.disarm(alarm)?.release()
         heap.arm(alarm, at: 10)
         #expect(heap.popDue(at: 9) == nil)
         #expect(heap.popDue(at: 10) === alarm)

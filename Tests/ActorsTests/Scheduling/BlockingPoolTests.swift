@@ -112,6 +112,17 @@ import Testing
         pool.shutdown()
     }
 
+    @Test func `names are looked up on threads of their own (P28)`() async throws {
+        let group = try SchedulerGroup(options: .init(count: 1, blockingThreads: 1, resolverThreads: 2))
+        let meeting = Meeting(2)
+        group.blockingPool.submit { meeting.attend() }
+        let pool = await group.schedulers[0].ask { $0.resolverPool }
+        #expect(pool === group.resolverPool)
+        #expect(await group.resolverPool.run { 7 } == 7, "however full the blocking pool is")
+        OSThreads.run { _ in meeting.attend() }
+        await group.shutdown()
+    }
+
     @Test func `blocking work leaves the schedulers alone`() async throws {
         let group = try SchedulerGroup(options: .init(count: 1))
         let scheduler = group.schedulers[0]

@@ -1,5 +1,6 @@
 import Glibc
 import HansomTesting
+import Synchronization
 import Testing
 
 @testable import Actors
@@ -138,6 +139,41 @@ import Testing
         #expect(await reason.kind == .shutdown)
         #expect(processes.allSatisfy { !$0.pid.isAlive })
         await group.shutdown()
+    }
+
+    @Test func `shutdown does not wait for the blocking pool, which may wait for it (P27)`() async throws {
+        let group = try SchedulerGroup(options: .init(count: 1, blockingThreads: 1))
+        let meeting = Meeting(2)
+        group.blockingPool.submit { meeting.attend() }
+        await group.shutdown()
+        #expect(group.schedulers[0].phase.load(ordering: .sequentiallyConsistent) == .stopped)
+        OSThreads.run { _ in meeting.attend() }
+    }
+
+    @Test func `whoever asks for the end again waits for it too (P27)`() async throws {
+        let time = ManualTime()
+        let group = try SchedulerGroup(options: .init(count: 1, time: time))
+        let scheduler = group.schedulers[0]
+        let latch = Latch()
+        Process<Int>.spawn(on: scheduler) { _ in await latch.wait() }
+        #expect(await group.processCount() == 1)
+        async let first: Void = group.shutdown(grace: .seconds(1))
+        await untilAlarms(2, on: scheduler)
+        let ended = Probe<Scheduler.Phase>()
+        await withTaskGroup { callers in
+            for _ in 0..<3 {
+                callers.addTask {
+                    await group.shutdown()
+                    ended.record(scheduler.phase.load(ordering: .sequentiallyConsistent))
+                }
+            }
+            for _ in 0..<100 { await Task.yield() }
+            time.advance(by: .seconds(1))
+        }
+        await first
+        #expect(ended.values == [.stopped, .stopped, .stopped])
+        await group.shutdown()
+        latch.open()
     }
 
     @Test func `a process that ignores its end is left behind after the grace`() async throws {

@@ -17,11 +17,12 @@ import Testing
         var now: UInt64 = 100
         var restarts: [UInt64] = []
         var isOver = false
+        var tries: [Int] = []
         var faults: [String] = []
 
         mutating func start(_ number: Int, _ succeeds: Bool) {
             if isOver { faults.append("starts after the end") }
-            guard succeeds else { return machine.restartFailed(number, now: now) }
+            guard succeeds else { return machine.restartFailed(number) }
             lastHandle += 1
             living[lastHandle] = number
             machine.started(number, lastHandle)
@@ -40,6 +41,7 @@ import Testing
             while let step = machine.next() {
                 switch step {
                 case .start(let number): return number
+                case .tryAgain(let number): tries.append(number)
                 case .reportRestart(_, let count):
                     restarts = restarts.filter { now - $0 <= 5 } + [now]
                     if restarts.count != count || count > 1 { faults.append("restart \(count)") }
@@ -52,8 +54,10 @@ import Testing
 
         mutating func check() {
             if Set(machine.running.keys) != Set(living.keys) { faults.append("\(machine.running) where \(living) live") }
-            if !isOver && !machine.restarting.isEmpty { faults.append("\(machine.restarting) wait for ever") }
-            if !isOver && machine.count != living.count { faults.append("counts \(machine.count)") }
+            if !isOver && machine.restarting.keys.contains(where: { !tries.contains($0) }) {
+                faults.append("\(machine.restarting) wait for ever")
+            }
+            if !isOver && machine.count != living.count + machine.restarting.count { faults.append("counts \(machine.count)") }
         }
     }
 
@@ -74,6 +78,7 @@ import Testing
             rests += 1
             world.check()
             faults.formUnion(world.faults)
+            if !world.isOver { tryAgain(world, events, failures) }
             guard events > 0, !world.isOver else { return }
             var (admitted, count) = (world, world.machine.count)
             if let number = admitted.machine.admit() {
@@ -97,6 +102,32 @@ import Testing
                 explore(next, events - 1, failures)
             }
         }
+
+        /// The tries that are due come in any order with what else happens, and not at all for those stopped meanwhile.
+        private mutating func tryAgain(_ world: World, _ events: Int, _ failures: Int) {
+            for number in Set(world.tries) {
+                var next = world
+                next.tries.removeAll { $0 == number }
+                next.machine.tryAgain(number, now: next.now)
+                explore(next, events, failures)
+            }
+            for former in world.machine.restarting.values where events > 0 {
+                var next = world
+                if next.machine.terminated(former) == nil { faults.insert("does not stop \(former), which it was") }
+                explore(next, events - 1, failures)
+            }
+        }
+    }
+
+    @Test func `a child that is tried again can be stopped for good by the process that it was (P18, P19)`() {
+        var machine = machine(.permanent, allowed: 2)
+        machine.started(1, 10)
+        _ = machine.exited(10, .killed, now: 1)
+        while let step = machine.next() { if case .start(let number) = step { machine.restartFailed(number) } }
+        #expect(machine.restarting == [1: 10] && machine.count == 1)
+        #expect(machine.terminated(11) == nil && machine.terminated(10) == 1)
+        machine.tryAgain(1, now: 2)
+        #expect(machine.next() == nil && machine.count == 0)
     }
 
     @Test(arguments: Child.Restart.allCases)

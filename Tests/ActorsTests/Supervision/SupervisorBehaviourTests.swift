@@ -285,7 +285,7 @@ import Testing
                 Child("slow") {
                     reached.record(true)
                     await latch.wait()
-                    return try await slow.start().pid
+                    return try await slow.starter.start().pid
                 }
                 child("c")
             }.start(name: "P16 killed")
@@ -364,7 +364,7 @@ import Testing
     @Test func `a dynamic supervisor restarts, gives up and says so (P17, P18)`() throws {
         let pool = try #require(world.ask(world.puppet()) { _ in try await DynamicSupervisor(restart: .transient).start() })
         let one = child("one")
-        _ = world.ask(world.puppet()) { _ in try await pool.start { try await one.start().pid } }
+        _ = world.ask(world.puppet()) { _ in try await pool.start { try await one.starter.start().pid } }
         end("one", .error(Failure()), pool)
         #expect(log.values == ["+one", "-one", "+one"] && restarts.count == 1)
         end("one", .error(Failure()), pool)
@@ -376,7 +376,7 @@ import Testing
         let pool = try #require(world.ask(world.puppet()) { _ in try await DynamicSupervisor(restart: .permanent).start() })
         let one = child("one")
         let codes = world.ask(world.puppet()) { me -> [SupervisorError.Code?] in
-            let pid = try await pool.start { try await one.start().pid }
+            let pid = try await pool.start { try await one.starter.start().pid }
             try await pool.terminate(pid)
             // OTP: to terminate what has ended already succeeds.
             try await pool.terminate(pid)

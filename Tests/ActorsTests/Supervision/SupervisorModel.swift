@@ -23,6 +23,7 @@ struct SupervisorModel {
     /// Those that have ended and of which the machine was not told yet, in order.
     private(set) var unheard: [(handle: Int, child: Int, outcome: Outcome)] = []
     private(set) var waits: [Int] = []
+    private(set) var tries: [Int] = []
     private(set) var ended: SupervisorMachine<Int>.End?
     private(set) var faults: [String] = []
     private(set) var now: UInt64 = 100
@@ -58,6 +59,7 @@ struct SupervisorModel {
             case .start(let id): return Int(id)
             case .stop(let id, let handle, _): stop(Int(id) ?? -1, handle)
             case .wait(_, _, let number): waits.append(number)
+            case .tryAgain(_, let number): tries.append(number)
             case .reportRestart(_, let count, _): countRestart(count)
             case .reportGiveUp: hasGivenUp = true
             case .end(let end): finish(end)
@@ -100,7 +102,7 @@ struct SupervisorModel {
             living[lastHandle] = child
             machine.started("\(child)", lastHandle)
         } else {
-            machine.startFailed("\(child)", now: now, random: 0.5)
+            machine.startFailed("\(child)")
         }
     }
 
@@ -133,6 +135,11 @@ struct SupervisorModel {
     mutating func waitIsOver(_ number: Int) {
         waits.removeAll { $0 == number }
         machine.retry(number)
+    }
+
+    mutating func tryAgain(_ number: Int) {
+        tries.removeAll { $0 == number }
+        machine.tryAgain(number, now: now, random: 0.5)
     }
 
     mutating func shutDown() {
@@ -170,7 +177,7 @@ struct SupervisorModel {
         if machine.isEnding != (ended != nil) { fault("is ending and has no step left") }
         if ended != nil && !living.isEmpty { fault("\(living) run on after the end") }
         if hasGivenUp && ended != .shutdown { fault("gave up and did not end") }
-        if ended == nil && unheard.isEmpty && waits.isEmpty { checkAllRun(known) }
+        if ended == nil && unheard.isEmpty && waits.isEmpty && tries.isEmpty { checkAllRun(known) }
     }
 
     /// Nothing is to be waited for: who should run does, and nobody is about to.

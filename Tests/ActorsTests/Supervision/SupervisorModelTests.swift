@@ -33,6 +33,7 @@ import Testing
         private mutating func goOn(_ model: SupervisorModel, _ events: Int, _ failures: Int) {
             if !model.unheard.isEmpty { with(model, events, failures) { $0.hear() } }
             for number in model.waits { with(model, events, failures) { $0.waitIsOver(number) } }
+            for number in model.tries { with(model, events, failures) { $0.tryAgain(number) } }
             guard events > 0 else { return with(model, 0, failures) { $0.shutDown() } }
             for handle in model.living.keys.sorted() {
                 for outcome in SupervisorModel.Outcome.allCases {
@@ -80,7 +81,7 @@ import Testing
 
     @Test(arguments: Supervisor.Strategy.allCases, [0, 2])
     func `the intensity holds, whatever it is (P18)`(strategy: Supervisor.Strategy, allowed: Int) {
-        _ = explore(.init(strategy: strategy, restarts: [.permanent, .permanent], allowed: allowed), 4, failures: 2)
+        _ = explore(.init(strategy: strategy, restarts: [.permanent, .permanent], allowed: allowed), 3, failures: 2)
     }
 
     @Test(arguments: Supervisor.Strategy.allCases, mixes)
@@ -97,6 +98,22 @@ import Testing
                 .init(strategy: strategy, restarts: [.permanent, .permanent, .transient], backoff: backoff, allowed: 2), 2,
                 managed: true)
         }
+    }
+
+    @Test func `between two tries of a restart that fails it is free for whatever has happened (P18)`() {
+        var model = SupervisorModel(.init(strategy: .oneForOne, restarts: [.permanent, .permanent], allowed: 2))
+        while let child = model.nextStart() { model.starts(child, true) }
+        model.childEnds(1, .error, after: 0)
+        model.hear()
+        #expect(model.nextStart() == 0)
+        model.starts(0, false)
+        #expect(model.nextStart() == nil && model.machine.children[0].status == .restarting)
+        model.terminate(0)
+        #expect(model.nextStart() == nil && model.machine.children[0].status == .stopped)
+        for number in model.tries { model.tryAgain(number) }
+        #expect(model.nextStart() == nil, "it was stopped for good meanwhile")
+        #expect(model.machine.intensity.count == 1, "a try that is not made does not count")
+        #expect(model.faults == [])
     }
 
     @Test(arguments: [Supervisor.AutoShutdown.any, .all])

@@ -1,6 +1,7 @@
 import Actors
 import Foundation
 import HansomTransport
+import SocketTesting
 import Testing
 import WSClient
 
@@ -20,6 +21,39 @@ struct ServeEchoTests {
         let end = await server.finished()
         #expect(end.code == 0)
         #expect(end.output == [] && end.errors == [])
+    }
+
+    /// Plain and by TLS, silent and in the middle of a TLS hello.
+    @Test(arguments: [(false, ""), (true, ""), (true, "\u{16}\u{3}\u{1}")])
+    func `half-open handshakes keep nobody out, and it says so (S3) (T46)`(isTLS: Bool, word: String) async throws {
+        let files = try Certificates()
+        let tls = isTLS ? ["--tls-cert", files.certificate, "--tls-key", files.key] : []
+        let server = try CommandRun(
+            arguments: ["serve", "echo", "--port", "0", "--schedulers", "1", "--max-handshakes", "2"] + tls, input: nil)
+        let url = try await server.address()
+        let port = try #require(UInt16(url.split(separator: ":").last ?? ""))
+        let address = try #require(SocketAddress(numeric: "127.0.0.1", port: port))
+        let halfOpen = [try await RawSocket.connect(to: address), try await RawSocket.connect(to: address)]
+        for socket in halfOpen where !word.isEmpty { try await socket.send(word) }
+        // In a second at most, while a handshake has ten.
+        var options = ConnectOptions(connectTimeout: .seconds(9))
+        if isTLS { options.tls.trustRoots = .file(files.certificate) }
+        try await expectEcho(url, options)
+        for socket in halfOpen { await socket.close() }
+        server.signal(SIGTERM)
+        let end = await server.finished()
+        #expect(end.code == 0)
+        #expect(end.errors.count { $0.contains("no room for newcomers") } == 1, "\(end.errors)")
+    }
+
+    @Test func `hosts and peers are bounded as the options say (S3) (S17)`() async throws {
+        let server = try CommandRun(
+            "serve", "echo", "--port", "0", "--allow-host", "localhost", "--allow-host", "*.example.com",
+            "--max-connections-per-peer", "1", "--handshake-timeout", "5")
+        let url = try await server.address()
+        await #expect(throws: WebSocketError.self) { try await WebSocket.connect(to: url) }
+        server.signal(SIGTERM)
+        #expect(await server.finished().code == 0)
     }
 
     private func expectEcho(_ url: String, _ options: ConnectOptions = .init()) async throws {

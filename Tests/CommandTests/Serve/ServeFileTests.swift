@@ -57,9 +57,15 @@ struct ServeFileTests {
     @Test(arguments: [
         (#"{"routes": {"/": "echo"}, "limts": {}}"#, "limts"), (#"{"routes": {"/": "\u001b[31m"}}"#, "\\u{1B}"),
         (#"{"routes": {"a": "echo"}}"#, "slash"), ("{", "line 2"),
+        (#"{"routes": {"/": "echo"}, "origins": ["https://*.example.com"]}"#, "https://*.example.com"),
+        (#"{"routes": {"/": "echo"}, "origins": ["https://example.com/"]}"#, "more than a scheme"),
+        (#"{"routes": {"/": "echo"}, "subprotocols": ["a b"]}"#, "no token"),
+        (#"{"routes": {"/": "echo"}, "allowedHosts": ["https://example.com"]}"#, "allowedHosts"),
+        (#"{"routes": {"/": "echo"}, "timeouts": {"pingInterval": null, "ping": 5}}"#, "timeouts.ping"),
+        (#"{"routes": {"/a/../b": "echo"}}"#, ".."),
         (#"{"routes": {"/": "echo"}, "listen": [{"port": 0, "tls": {"certificate": "none", "key": "none"}}]}"#, "none"),
     ])
-    func `says what is wrong in a file, in one line (T36)`(text: String, part: String) async throws {
+    func `says what is wrong in a file, in one line (S16) (T36)`(text: String, part: String) async throws {
         try await withFile(text + "\n") { path in
             for options in [[], ["--check"]] {
                 let run = await (try CommandRun(arguments: ["serve", "--config", path] + options, input: nil))

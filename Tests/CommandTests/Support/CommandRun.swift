@@ -17,8 +17,12 @@ actor CommandRun {
         try self.init(arguments: arguments, input: text.map { Data($0.utf8) })
     }
 
-    init(arguments: [String], input data: Data?) throws {
-        let process = try Spawned(CommandRun.executable.path, arguments)
+    /// - Parameter variables: what the environment has besides, each `NAME=VALUE`.
+    init(arguments: [String], input data: Data?, variables: [String] = []) throws {
+        let process =
+            variables.isEmpty
+            ? try Spawned(CommandRun.executable.path, arguments)
+            : try Spawned("/usr/bin/env", variables + [CommandRun.executable.path] + arguments)
         self.process = process
         let (ends, ending) = AsyncStream<Int32>.makeStream()
         self.ends = ends

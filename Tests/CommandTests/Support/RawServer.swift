@@ -41,6 +41,48 @@ final class RawServer: Sendable {
         }
     }
 
+    /// Accepts the next connection and its handshake, calls `body` with it on a thread of its own, and closes.
+    func serveNext(_ body: @escaping @Sendable (Int32) -> Void) {
+        Thread.detachNewThread { [self] in
+            let connection = accept(listener, nil, nil)
+            defer { Glibc.close(connection) }
+            guard let answer = RawServer.answer(on: connection) else { return }
+            RawServer.write(answer, to: connection)
+            body(connection)
+        }
+    }
+
+    @discardableResult
+    static func write(_ bytes: [UInt8], to connection: Int32) -> Bool {
+        // MSG_NOSIGNAL: a peer that is gone is the end of the conversation, not of the tests.
+        unsafe bytes.withUnsafeBytes { unsafe send(connection, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+            == bytes.count
+    }
+
+    /// Waits for the end of what the peer says.
+    static func readToEnd(_ connection: Int32) {
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        while unsafe read(connection, &buffer, buffer.count) > 0 {}
+    }
+
+    /// The next short frame of a client: its first byte and its payload; `nil` at the end.
+    static func frame(from connection: Int32) -> (head: UInt8, payload: [UInt8])? {
+        guard let start = take(2, from: connection), let mask = take(4, from: connection),
+            let payload = take(Int(start[1] & 0x7F), from: connection)
+        else { return nil }
+        return (start[0], payload.enumerated().map { $1 ^ mask[$0 % 4] })
+    }
+
+    private static func take(_ count: Int, from connection: Int32) -> [UInt8]? {
+        var bytes: [UInt8] = []
+        var byte: UInt8 = 0
+        while bytes.count < count {
+            guard unsafe Glibc.read(connection, &byte, 1) == 1 else { return nil }
+            bytes.append(byte)
+        }
+        return bytes
+    }
+
     /// Reads a request, and returns the answer that agrees to it.
     private static func answer(on connection: Int32) -> [UInt8]? {
         var parser = RequestHeadParser()

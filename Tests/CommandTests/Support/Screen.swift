@@ -49,6 +49,9 @@ struct Screen {
         switch sequence {
         case "[K": rows[row].removeSubrange(min(column, rows[row].count)...)
         case "[H": (row, column) = (0, 0)
+        case "[J":
+            rows[row].removeSubrange(min(column, rows[row].count)...)
+            rows.removeSubrange((row + 1)...)
         case "[2J": rows = rows.map { _ in [] }
         case _ where sequence.hasSuffix("m"): break
         case _ where sequence.hasSuffix("C"): column += Int(sequence.dropFirst().dropLast()) ?? 1

@@ -4,6 +4,9 @@ import Testing
 
 /// A run of the built `hansom` at a terminal of its own, with somebody who types. It is killed at a deadline.
 actor TerminalRun {
+    /// How many rows the terminal has.
+    static let rows: UInt16 = 24
+
     /// How lines and keys reach a program at a terminal.
     struct Mode: Equatable {
         let givesLines: Bool
@@ -30,7 +33,7 @@ actor TerminalRun {
             throw POSIXError(.ENOTTY)
         }
         let path = "/dev/pts/\(number)"
-        var size = winsize(ws_row: 24, ws_col: 60, ws_xpixel: 0, ws_ypixel: 0)
+        var size = winsize(ws_row: TerminalRun.rows, ws_col: 60, ws_xpixel: 0, ws_ypixel: 0)
         _ = unsafe ioctl(master, UInt(TIOCSWINSZ), &size)
         self.master = master
         // Kept open, so that the mode can be asked for after the end and no byte is lost.

@@ -27,6 +27,15 @@ struct LineSplitterTests {
         #expect(failure?.message.hasPrefix("line 3 of the input is not UTF-8") == true)
     }
 
+    @Test func `takes a carriage return for a part of the line's end in text, and NULs where they are the ends`() throws {
+        #expect(try lines([Array("a\r\n\r\nb\rc\r".utf8)]) == ["a", "", "b\rc"])
+        var bytes = LineSplitter()
+        #expect(try bytes.byteLines(in: Array("a\r\n".utf8)) == [Array("a\r".utf8)])
+        var splitter = LineSplitter(separator: 0)
+        #expect(try splitter.lines(in: Array("a\r\nb\r\0\n\0c".utf8)) == ["a\r\nb\r", "\n"])
+        #expect(try splitter.lastLine() == "c")
+    }
+
     @Test func `bounds a line without end`() throws {
         var splitter = LineSplitter(longestLine: 4)
         #expect(try splitter.lines(in: Array("1234\n".utf8)) == ["1234"])

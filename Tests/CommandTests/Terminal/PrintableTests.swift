@@ -13,6 +13,11 @@ struct PrintableTests {
         ("\u{202E}txt.exe", "\\u{202E}txt.exe"),
         ("\u{2066}a\u{2069}\u{200E}\u{200F}\u{61C}", "\\u{2066}a\\u{2069}\\u{200E}\\u{200F}\\u{61C}"),
         ("a\u{2028}b\u{2029}c", "a\\u{2028}b\\u{2029}c"),
+        ("pass\u{200B}word", "pass\\u{200B}word"), ("a\u{2060}\u{FEFF}\u{AD}b", "a\\u{2060}\\u{FEFF}\\u{AD}b"),
+        ("a\u{200D}b\u{200C}", "a\\u{200D}b\\u{200C}"), ("\u{E0041}\u{E007F}x", "\\u{E0041}\\u{E007F}x"),
+        ("a\u{FE01}b", "a\\u{FE01}b"), ("😀\u{FE0F}\u{FE00}\u{E0100}", "😀\u{FE0F}\\u{FE00}\\u{E0100}"),
+        ("\u{3164}\u{115F}\u{034F}\u{180E}", "\\u{3164}\\u{115F}\\u{34F}\\u{180E}"), ("\u{FFF9}a\u{FFFB}", "\\u{FFF9}a\\u{FFFB}"),
+        ("می\u{200C}\u{200C}خ", "می\\u{200C}\\u{200C}خ"),
         ("e\u{1B}\u{301}", "e\\u{1B}\u{301}"),
     ])
     func `escapes what a terminal would act on (T36)`(text: String, shown: String) {
@@ -26,7 +31,8 @@ struct PrintableTests {
         }
     }
 
-    @Test(arguments: ["", "plain text, ~!", "Grüße, 世界", "👩‍👩‍👧 🇨🇭 é", "C:\\folder", "עברית العربية", "\u{A0}"])
+    @Test(arguments: ["", "plain text, ~!", "Grüße, 世界", "👩‍👩‍👧 🇨🇭 é", "C:\\folder", "עברית العربية", "\u{A0}",
+        "می\u{200C}خواهم", "क्\u{200D}ष", "❤️‍🔥 1️⃣ ©️", "葛\u{E0100}", "\u{600}1"])
     func `leaves everything else as it is (T36)`(text: String) {
         #expect(Printable(text).description == text)
     }

@@ -45,6 +45,66 @@ import WSClient
         #expect(tree.rows.map(\.depth) == [0, 1, 2, 1, 0])
     }
 
+    @Test(arguments: [(24, 80), (10, 20), (12, 60), (3, 5), (100, 200)])
+    func `what is shown fits the terminal, its first line too (P21)`(height: Int, width: Int) throws {
+        let parts = (1...50).map { process($0, parent: nil, label: String(repeating: "長い", count: 60)) }
+        let text = parts.joined(separator: ",")
+        let now = try snapshot(at: 0, jobs: 0, busy: 0, text)
+        let screen = TopScreen(now: now, before: nil)
+        let lines = screen.lines(rows: nil, within: .init(height: height, width: width))
+        #expect(lines.count <= height)
+        #expect(lines.allSatisfy { DisplayWidth.of($0) <= width })
+        #expect(lines.first?.hasPrefix("5 pro") == true)
+        let few = screen.lines(rows: 2, within: .init(height: 100, width: 200))
+        #expect(few.count == 2 + 2 + 1 + 1 + 2 + 1 && few.last == "     ... and 3 more")
+    }
+
+    @Test func `many schedulers leave room for processes (P21)`() throws {
+        let scheduler = { (index: Int) in
+            """
+            {"index":\(index),"processCount":5,"runQueueLength":2,"jobsRun":1,"busyTime":1,"longestJob":1,"deadLetters":0,\
+            "messagesDropped":0,"zombies":0}
+            """
+        }
+        let all = (0..<64).map(scheduler).joined(separator: ",")
+        let text = "{\"takenAt\":1,\"processCount\":1,\"schedulers\":[\(all)],\"processes\":[\(process(1, parent: nil))]}"
+        let now = try JSONDecoder().decode(TopSnapshot.self, from: Data(text.utf8))
+        let lines = TopScreen(now: now, before: nil).lines(rows: nil, within: .init(height: 24, width: 100))
+        #expect(lines.count <= 24)
+        #expect(lines.contains("      ... and 56 more"))
+        #expect(lines.last?.hasSuffix("p1") == true)
+    }
+
+    @Test(arguments: [("/run/a", "ws+unix:///run/a:/"), ("/a b:%/ä", "ws+unix:///a%20b%3a%25/%c3%a4:/")])
+    func `a path may have any character in it`(path: String, url: String) { #expect(Top.url(of: path) == url) }
+
+    @Test func `on a terminal it begins with the first line, and q ends it (P21)`() async throws {
+        let folder = FileManager.default.temporaryDirectory.path
+        let name = "top-\(UUID().uuidString)"
+        try await CommandRun.serving("echo", "--port", "0", "--schedulers", "3", "--inspect", "\(folder)/\(name)") { _, url in
+            var guests: [WebSocket] = []
+            // More processes than the terminal has lines.
+            for _ in 0..<20 { guests.append(try await WebSocket.connect(to: url + "/room?token=secret")) }
+            try await guests[0].send(.text("hello"))
+            _ = try await guests[0].recv(timeout: .seconds(30))
+            let run = try TerminalRun(arguments: ["top", "\(folder)/\(name)", "--interval", "0.05"])
+            try await run.wait("the first line") { $0.lines[0].contains("processes, 3 schedulers") && $0.rows.count > 10 }
+            try await run.wait("what is left out") { $0.lines.contains { $0.contains("more") } }
+            #expect(await run.screen.rows.count <= Int(TerminalRun.rows))
+            run.type("q")
+            #expect(await run.finished() == 0)
+            #expect(run.mode == TerminalRun.Mode(givesLines: true, echoes: true))
+            // A relative path, from the folder where the socket is.
+            let script = "cd \"$1\" && exec \"$0\" top \"$2\" --once --interval 0.05"
+            let shell = try Spawned("/bin/sh", ["-c", script, CommandRun.executable.path, folder, name])
+            let shown = String(decoding: try shell.output.readToEnd() ?? Data(), as: UTF8.self)
+            #expect(shell.waitForEnd() == 0)
+            #expect(shown.contains("WebSocket 127.0.0.1:") && shown.contains(" /room, 5 B in, 5 B out"), "\(shown)")
+            #expect(!shown.contains("secret"))
+            for guest in guests { try await guest.close() }
+        }
+    }
+
     @Test(arguments: [
         (0, "0 us"), (999_999, "999 us"), (1_000_000, "1 ms"), (2_500_000_000, "2.5 s"), (61_000_000_000, "1 m"),
         (7_300_000_000_000, "2 h"),

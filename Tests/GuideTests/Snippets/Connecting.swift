@@ -3,7 +3,7 @@ import WSClient
 func readmeClient() async throws {
     // guide: readme-client
     let ws = try await WebSocket.connect(to: "ws://127.0.0.1:8080/")
-    try await ws.send(.text("Hello"))
+    try await ws.send("Hello")
     print(try await ws.recv())
     try await ws.close()
     // end
@@ -12,7 +12,7 @@ func readmeClient() async throws {
 func receive(from url: String) async throws {
     // guide: receive
     let ws = try await WebSocket.connect(to: url)
-    try await ws.send(.text("Hello"))
+    try await ws.send("Hello")
     switch try await ws.recv(timeout: .seconds(5)) {
     case .text(let text): print("text: \(text)")
     case .binary(let bytes): print("\(bytes.count) bytes")
@@ -51,7 +51,7 @@ func configure() -> ConnectOptions {
 
 func handleErrors(at url: String) async throws {
     // guide: errors
-    do {
+    do throws(WebSocketError) {
         let ws = try await WebSocket.connect(to: url)
         while true {
             print(try await ws.recv(timeout: .seconds(30)))
@@ -69,9 +69,10 @@ func handleErrors(at url: String) async throws {
 
 func passATimeout(_ ws: WebSocket) async throws {
     // guide: timeout
-    do {
+    do throws(WebSocketError) {
         print(try await ws.recv(timeout: .milliseconds(20)))
-    } catch let error where error.code == .timeout {
+    } catch {
+        guard error.code == .timeout else { throw error }
         print("nothing yet; the connection is as it was")
     }
     // end
@@ -101,9 +102,9 @@ func receivePieces(_ ws: WebSocket) async throws -> Int {
 
 func send(on ws: WebSocket) async throws {
     // guide: send
-    try await ws.send(.text("Hello"))
+    try await ws.send("Hello")
     try await ws.send(.binary([1, 2, 3]))
-    try await ws.send([.text("these leave"), .text("together")])
+    try await ws.send(["these leave", "together"])
     try await ws.send(fragments: ["one message ", "in three ", "frames"])
     let latency = try await ws.ping()
     // end
@@ -112,7 +113,7 @@ func send(on ws: WebSocket) async throws {
 
 func trySend(on ws: WebSocket) async {
     // guide: try-send
-    switch await ws.trySend(.text("news")) {
+    switch await ws.trySend("news") {
     case .sent: break
     case .full: print("the peer does not keep up; this message was not taken")
     case .closed: print("too late")
@@ -129,7 +130,7 @@ func sendAsItComes(_ lines: AsyncStream<String>, on ws: WebSocket) async throws 
 
 func close(_ ws: WebSocket) async throws {
     // guide: close
-    try await ws.close(code: WebSocket.CloseCode(rawValue: 4001), reason: "the game is over")
+    try await ws.close(code: 4001, reason: "the game is over")
     print(ws.isClosed, ws.closeCode?.rawValue ?? 0, ws.closeReason ?? "")
     // end
 }
@@ -155,6 +156,6 @@ func compress(_ options: inout ConnectOptions) {
 
 func sendInAWayOfItsOwn(_ report: String, over ws: WebSocket) async throws {
     // guide: send-options
-    try await ws.send(.text(report), options: .init(frameSize: 16 << 10, timeout: .seconds(2)))
+    try await ws.send(report, options: .init(frameSize: 16 << 10, timeout: .seconds(2)))
     // end
 }

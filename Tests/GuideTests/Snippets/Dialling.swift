@@ -30,7 +30,7 @@ func chooseProxy(_ options: inout ConnectOptions) {
 
 func tellProxyErrors(at url: String, _ options: ConnectOptions) async throws {
     // guide: proxy-errors
-    do {
+    do throws(WebSocketError) {
         let ws = try await WebSocket.connect(to: url, options: options)
         try await ws.close()
     } catch {

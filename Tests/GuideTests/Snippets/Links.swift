@@ -1,6 +1,6 @@
 import Actors
 
-private struct Failure: Error {}
+struct Failure: Error {}
 
 func monitor() async -> ExitReason.Kind {
     // guide: monitor

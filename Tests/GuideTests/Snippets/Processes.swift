@@ -36,7 +36,7 @@ func countMessages() async throws -> Int {
     return total
 }
 
-func callFailures(_ counter: Process<Reply<Int>>) async -> CallError.Code? {
+func callFailures(_ counter: Process<Reply<Int>>) async {
     // guide: call-errors
     do {
         let total = try await counter.call(timeout: .seconds(1)) { $0 }
@@ -48,12 +48,10 @@ func callFailures(_ counter: Process<Reply<Int>>) async -> CallError.Code? {
         case .exited: print("it ended before it replied: \(error.reason!)")
         default: print(error)
         }
-        return error.code
     } catch {
         print("it refused: \(error)")
     }
     // end
-    return nil
 }
 
 func receiveSelectively() async -> [String] {

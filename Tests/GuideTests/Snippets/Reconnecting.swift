@@ -39,8 +39,8 @@ func follow(_ url: String, _ options: ReconnectOptions) async {
 
 func sendIfConnected(_ feed: ReconnectingWebSocket) async throws {
     // guide: reconnect-send
-    do {
-        try await feed.send(.text("refresh"))
+    do throws(WebSocketError) {
+        try await feed.send("refresh")
     } catch {
         guard error.code == .notConnected else { throw error }
         print("not now: \(feed.state)")

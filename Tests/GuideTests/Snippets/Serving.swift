@@ -117,8 +117,7 @@ func listenWithRoutes() async throws -> WebSocketServer {
 func addUpgradingRoutes(to routes: inout Routes) {
     // guide: route-options
     var small = RouteOptions(origins: .list(["https://example.com"]), subprotocols: .preferring(["chat"]))
-    small.limits = WebSocket.Limits()
-    small.limits?.messageSize = 4096
+    small.limits.messageSize = 4096
     small.idleTimeout = .own(.seconds(30))
     let options = small
 
@@ -162,9 +161,8 @@ func receiveUploads(_ routes: inout Routes) {
     // guide: receiving in pieces
     var options = RouteOptions()
     options.receivesInPieces = true
-    options.limits = WebSocket.Limits()
-    options.limits?.inboundBytes = 256 << 10
-    options.limits?.streamedMessageSize = nil
+    options.limits.inboundBytes = 256 << 10
+    options.limits.streamedMessageSize = 10 << 30
 
     routes.webSocket("/upload", options: options) { ws in
         while true {

@@ -1,6 +1,6 @@
 import Actors
 
-private func sendMails() async throws { try await Task.sleep(for: .seconds(3600)) }
+func sendMails() async throws { try await Task.sleep(for: .seconds(3600)) }
 
 func superviseTree() async throws -> [String] {
     // guide: tree

@@ -35,7 +35,7 @@ func testWithARawPeer() async throws -> (WebSocketError.Code?, [UInt8]) {
     let group = try SchedulerGroup(options: .init(count: 1))
     let (connection, peer) = await RawPeer.connect(on: group)
     try await peer.send([0x81, 0x02, 0x68, 0x69])
-    do {
+    do throws(WebSocketError) {
         _ = try await connection.recv()
     } catch {
         code = error.code

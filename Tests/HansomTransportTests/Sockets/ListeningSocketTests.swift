@@ -17,6 +17,16 @@ import Testing
         third.close()
     }
 
+    @Test(arguments: [0o600, 0o660] as [UInt32])
+    func `a socket's file has the mode that is wanted (P21)`(mode: UInt32) throws {
+        let path = "/tmp/hansom-mode-\(getpid())-\(mode)"
+        let listener = try ListeningSocket(.unix(path: path), options: .init(mode: mode))
+        var status = stat()
+        #expect(unsafe stat(path, &status) == 0)
+        #expect(status.st_mode & 0o777 == mode)
+        listener.close()
+    }
+
     @Test func `the port is free again when it is closed (S9)`() throws {
         let first = try ListeningSocket(.loopback())
         first.close()

@@ -13,6 +13,17 @@ import Testing
         #expect(addresses == [try #require(SocketAddress(numeric: host, port: 81))])
     }
 
+    @Test(arguments: ["[::1]", "[fe80::1%1]"])
+    func `an address may stand in brackets`(host: String) async throws {
+        let bare = String(host.dropFirst().dropLast())
+        #expect(try await resolve(host) == [try #require(SocketAddress(numeric: bare, port: 81))])
+    }
+
+    @Test func `a star is every address of this machine (S1)`() async throws {
+        let found = try await resolve("*").map { $0.description }
+        #expect(found == ["[::]:81"] || found == ["0.0.0.0:81"])
+    }
+
     @Test func `localhost is this machine`() async throws {
         let hosts = try await resolve("localhost").map { $0.host }
         #expect(!hosts.isEmpty)
@@ -20,7 +31,7 @@ import Testing
         #expect(try await resolve("localhost").allSatisfy { $0.port == 81 })
     }
 
-    @Test(arguments: ["", "no-such-host.invalid", "localhost\0.example.org", "a b", String(repeating: "x", count: 300)])
+    @Test(arguments: ["", "no-such-host.invalid", "localhost\0.example.org", "a b", "fe80::1%no-such-one", "[127.0.0.1]", "[::1", String(repeating: "x", count: 300)])
     func `a name that is none fails with its name and a reason`(host: String) async throws {
         do {
             _ = try await resolve(host)

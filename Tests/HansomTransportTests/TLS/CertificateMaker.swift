@@ -46,12 +46,50 @@ struct CertificateMaker {
     ///   - from: begin of validity, in seconds from now.
     ///   - to: its end.
     ///   - rsaBits: the size of an RSA key; `nil` for a P-256 one.
+    ///   - mustStaple: whether it demands an answer of OCSP with it.
     func leaf(
         _ name: String, names: String?, by issuer: Made?, from: Int = -Self.year, to: Int = Self.year,
-        rsaBits: Int32? = nil
+        rsaBits: Int32? = nil, mustStaple: Bool = false
     ) -> Made {
-        let extensions = names.map { [(NID_subject_alt_name, $0)] } ?? []
+        let extensions =
+            (names.map { [(NID_subject_alt_name, $0)] } ?? []) + (mustStaple ? [(NID_tlsfeature, "status_request")] : [])
         return make(name, by: issuer, from: from, to: to, rsaBits: rsaBits, extensions: extensions)
+    }
+
+    /// What an authority says of a certificate, by OCSP, in DER.
+    ///
+    /// - Parameters:
+    ///   - status: `V_OCSP_CERTSTATUS_...`
+    ///   - from: since when it counts, in seconds from now.
+    ///   - to: until when.
+    ///   - signer: whose key signs it; default: the authority's.
+    func ocspResponse(
+        for leaf: Made, by issuer: Made, _ status: Int32 = V_OCSP_CERTSTATUS_GOOD, from: Int = -60, to: Int = 86_400,
+        signer: Made? = nil
+    ) -> [UInt8] {
+        let signer = signer ?? issuer
+        let basic = unsafe OCSP_BASICRESP_new()
+        let id = unsafe OCSP_cert_to_id(EVP_sha1(), leaf.certificate.raw, issuer.certificate.raw)
+        let (begin, end) = unsafe (X509_gmtime_adj(nil, from), X509_gmtime_adj(nil, to))
+        let isRevoked = status == V_OCSP_CERTSTATUS_REVOKED
+        unsafe OCSP_basic_add1_status(
+            basic, id, status, isRevoked ? OCSP_REVOKED_STATUS_KEYCOMPROMISE : 0, isRevoked ? begin : nil, begin, end)
+        let signed = unsafe OCSP_basic_sign(
+            basic, signer.certificate.raw, signer.key.raw, EVP_sha256(), nil, UInt(OCSP_NOCERTS))
+        precondition(signed == 1)
+        let response = unsafe OCSP_response_create(OCSP_RESPONSE_STATUS_SUCCESSFUL, basic)
+        defer {
+            unsafe OCSP_RESPONSE_free(response)
+            unsafe OCSP_BASICRESP_free(basic)
+            unsafe OCSP_CERTID_free(id)
+            unsafe ASN1_TIME_free(begin)
+            unsafe ASN1_TIME_free(end)
+        }
+        let count = unsafe Int(i2d_OCSP_RESPONSE(response, nil))
+        return unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
+            var cursor = buffer.baseAddress
+            initialized = unsafe Int(i2d_OCSP_RESPONSE(response, &cursor))
+        }
     }
 
     private func make(

@@ -20,6 +20,9 @@ final class PipeEnd: ByteStream {
     /// What the next read or write comes to.
     var failure: StreamError?
 
+    /// What each write comes to from now on, while what has come can still be read.
+    var writeFailure: StreamError?
+
     private(set) var wantsRead = false
     private(set) var wantsWrite = false
     private(set) var isClosed = false
@@ -68,7 +71,7 @@ final class PipeEnd: ByteStream {
 
     func write(_ buffers: UnsafeBufferPointer<iovec>) -> StreamProgress {
         writes += 1
-        if let failure { return .failed(failure) }
+        if let failure = failure ?? writeFailure { return .failed(failure) }
         guard let peer, !peer.isClosed else { return .failed(.system(call: "sendmsg", errno: EPIPE)) }
         guard isWritable else { return .wouldBlock }
         var left = min(peer.room, writeLimit, writeBudget)

@@ -30,6 +30,49 @@ struct TLSClientCertificateTests {
             "\(scene.client.readRefusal ?? "")")
     }
 
+    // MARK: A server that hangs up
+
+    private let reset = StreamError.system(call: "send", errno: 104)
+
+    @Test func `in TLS 1.3 a client that can write no more still hears why (C3, C8)`() throws {
+        let scene = try TLSScene(server: TLSScene.serverContext { $0.clientCertificates = .required(roots) })
+        scene.client.isLazy = true
+        scene.shakeHands()
+        #expect(scene.client.details?.version == .tls13 && scene.server.refusal != nil)
+        scene.clientEnd.writeFailure = reset
+        scene.client.send(Array("GET / HTTP/1.1".utf8))
+        #expect(scene.client.writeFailure == reset)
+        scene.client.readOnce()
+        let heard = scene.client.readRefusal ?? ""
+        #expect(heard.contains("alert 'certificate required' (116)"), "\(heard)")
+    }
+
+    /// A client whose next write fails once the server's first words have come, and what they and `alert` make of it.
+    private func refusal(_ version: TLSVersion, alert: [UInt8]) throws -> String? {
+        let context = try TLSScene.clientContext()
+        context.limit(to: version)
+        let scene = try TLSScene(client: context)
+        scene.client.start()
+        scene.server.start()
+        #expect(scene.loop.run { scene.clientEnd.waiting > 0 })
+        scene.clientEnd.inject(alert)
+        scene.clientEnd.writeFailure = reset
+        scene.serverEnd.close()
+        scene.loop.settle()
+        return scene.client.refusal ?? scene.client.readRefusal
+    }
+
+    @Test func `in TLS 1.2 it hears why in the middle of the handshake (C3, C8)`() throws {
+        // Not encrypted yet: fatal, "handshake failure".
+        let heard = try refusal(.tls12, alert: [0x15, 3, 3, 0, 2, 2, 40]) ?? ""
+        #expect(heard.contains("alert 'handshake failure' (40)"), "\(heard)")
+    }
+
+    @Test func `when nothing was said, it says what failed (C3, C8)`() throws {
+        let told = try refusal(.tls12, alert: []) ?? ""
+        #expect(told.contains("send"), "\(told)")
+    }
+
     @Test func `an optional certificate may be missing (S8)`() throws {
         let scene = try scene(.optional(roots), client: nil)
         #expect(scene.server.details != nil)

@@ -193,6 +193,40 @@ struct TLSHandshakeTests {
         #expect(scene.client.refusal?.contains("alert 'handshake failure' (40)") == true)
     }
 
+    @Test(
+        arguments: [
+            ("AES128-GCM-SHA256", false), ("AES256-SHA", false), ("AES128-SHA256", false),
+            ("ECDHE-ECDSA-AES128-SHA", false), ("ECDHE-ECDSA-AES256-SHA384", false), ("ECDHE-ECDSA-AES128-CCM", false),
+            ("DHE-RSA-AES128-GCM-SHA256", false), ("ECDHE-ECDSA-AES128-GCM-SHA256", true),
+            ("ECDHE-ECDSA-AES256-GCM-SHA384", true), ("ECDHE-ECDSA-CHACHA20-POLY1305", true),
+        ])
+    func `TLS 1.2 has forward secrecy and authenticated encryption, on both sides (T45)`(
+        suite: String, isSpoken: Bool
+    ) throws {
+        // With RSA too, for the suites that need it: a certificate of either kind, and a peer that speaks nothing else.
+        for identity in [TestCertificates.shared.localhost, TestCertificates.shared.rsa] {
+            let client = try TLSScene.clientContext { $0.cipherSuites = suite }
+            client.limit(to: .tls12)
+            let atServer = try TLSScene(client: client, server: TLSScene.serverContext(identity)).shakeHands()
+            let server = try TLSScene.serverContext(identity) { $0.cipherSuites = suite }
+            server.limit(to: .tls12)
+            let atClient = try TLSScene(server: server).shakeHands()
+            let mayMatch = identity.publicKeyDigest == TestCertificates.shared.localhost.publicKeyDigest
+            #expect((atServer.client.details != nil) == (isSpoken && mayMatch), "\(atServer.server.refusal ?? "")")
+            #expect((atClient.client.details != nil) == (isSpoken && mayMatch), "\(atClient.client.refusal ?? "")")
+        }
+    }
+
+    @Test func `weaker suites are spoken with whoever is told to, and a lower level alone admits none (T45)`() throws {
+        let old = try TLSScene.clientContext { $0.cipherSuites = "ECDHE-ECDSA-AES128-SHA" }
+        old.limit(to: .tls12)
+        let named = try TLSScene.serverContext { $0.cipherSuites = "DEFAULT" }
+        #expect(try TLSScene(client: old, server: named).shakeHands().client.details != nil)
+        let lower = try TLSScene.serverContext { $0.cipherSuites = "@SECLEVEL=1" }
+        let scene = try TLSScene(client: old, server: lower).shakeHands()
+        #expect(scene.client.refusal?.contains("`cipherSuites` says more than the default ones") == true)
+    }
+
     @Test func `the server shows the identity of the name that is asked for (S8)`() throws {
         let server = try TLSScene.serverContext { options in
             options.identitiesByServerName = ["A.test": TestCertificates.shared.otherHost.tls]

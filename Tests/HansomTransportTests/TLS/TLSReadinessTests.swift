@@ -134,22 +134,6 @@ struct TLSReadinessTests {
         }
     }
 
-    @Test func `a flood of key updates does not hold the scheduler`() throws {
-        let scene = try TLSScene(capacity: 1 << 20).settle()
-        scene.serverEnd.readLimit = 100
-        for _ in 0..<2000 {
-            scene.client.stream.updateKey(answered: false)
-            scene.client.send([1])
-            scene.serverEnd.isReadStalled = true
-        }
-        scene.serverEnd.isReadStalled = false
-        let before = scene.serverEnd.reads
-        scene.loop.tick()
-        #expect(scene.serverEnd.reads - before <= 2 * TLSLink.readsPerCall)
-        scene.loop.settle()
-        #expect(scene.server.received.count == 2000)
-    }
-
     @Test func `renegotiation is refused in TLS 1.2 (S8)`() throws {
         let client = try TLSScene.clientContext()
         client.limit(to: .tls12)

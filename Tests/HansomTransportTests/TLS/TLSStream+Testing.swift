@@ -15,3 +15,26 @@ extension TLSStream {
         return unsafe SSL_renegotiate(session.ssl) == 1
     }
 }
+
+extension TLSStream {
+    /// Changes the sending key, and says so at once, in a record of its own.
+    func updateKeyAtOnce() {
+        guard case .open(let session) = phase else { return }
+        unsafe SSL_key_update(session.ssl, SSL_KEY_UPDATE_NOT_REQUESTED)
+        unsafe SSL_do_handshake(session.ssl)
+    }
+
+    /// Sends another session ticket (a server, TLS 1.3).
+    func sendTicket() {
+        guard case .open(let session) = phase else { return }
+        unsafe SSL_new_session_ticket(session.ssl)
+        unsafe SSL_do_handshake(session.ssl)
+    }
+
+    /// Asks for a new handshake at once (TLS 1.2): a server by a request for one, a client by beginning it.
+    func renegotiateAtOnce() {
+        guard case .open(let session) = phase else { return }
+        unsafe SSL_renegotiate(session.ssl)
+        unsafe SSL_do_handshake(session.ssl)
+    }
+}

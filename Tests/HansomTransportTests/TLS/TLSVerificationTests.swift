@@ -72,6 +72,31 @@ struct TLSVerificationTests {
         #expect(try TLSScene(host: host).shakeHands().client.details != nil)
     }
 
+    @Test(arguments: ["my_service.example.com", "_x.EXAMPLE.com", "a_b_c-d.example.com"])
+    func `a label with an underscore may stand under a wildcard, as other clients accept it (C8)`(host: String) throws {
+        let scene = try TLSScene(host: host).shakeHands()
+        #expect(scene.client.details != nil, "\(scene.client.refusal ?? "")")
+    }
+
+    @Test(arguments: ["a_b.c.example.com", "c.a_b.example.com", "a_b.example.org", "a_b.com", "a_b"])
+    func `an underscore widens no wildcard (T32)`(host: String) throws {
+        #expect(try refusal(certificates.localhost, host: host).client.contains("not valid for host '\(host)'"))
+        #expect(try refusal(certificates.oddNames, host: host).client.contains("not valid for host '\(host)'"))
+    }
+
+    @Test(
+        arguments: [
+            ("10.1.2.3", "'10.1.2.3' stands there as a DNS name"), ("10.9.9.9", "it names no address"),
+            ("a.b.example.com", "the wildcard of '*.example.com' stands for one label alone"),
+            ("example.com", "'*.example.com' does not stand for 'example.com' itself"),
+            ("a.test", "a wildcard as wide as '*.test' counts for nothing"),
+            ("www.example.net", "in 'w*.example.net' the wildcard is not the whole of the first label"),
+        ])
+    func `a name that looks right and is none is explained (T32)`(host: String, advice: String) throws {
+        let (client, _) = try refusal(certificates.oddNames, host: host)
+        #expect(client.contains(advice), "\(client)")
+    }
+
     @Test func `a weak key is refused with its size (T32)`() throws {
         let (client, _) = try refusal(certificates.weak, suites: "DEFAULT@SECLEVEL=0")
         #expect(client.contains("weak key: RSA, 1024 bits"), "\(client)")

@@ -18,6 +18,7 @@ init_child(Supervisor, Name, Options) ->
     case lists:member(Start, failing_starts(Options)) orelse lists:member(always, failing_starts(Options)) of
         true ->
             Reason = scenario_options:value(failing, Options),
+            hold(Name, lists:member(held, Options)),
             scenario_witness:ping(scenario_trace:pid(witness)),
             scenario_trace:saw(log, [Name, fails, to, start, Reason]),
             proc_lib:init_ack({error, Reason});
@@ -27,6 +28,18 @@ init_child(Supervisor, Name, Options) ->
             process_flag(trap_exit, lists:member(trapping, Options) orelse lists:member(stubborn, Options)),
             proc_lib:init_ack({ok, self()}),
             loop((new(Name))#{supervisor => Supervisor, stubborn => lists:member(stubborn, Options)})
+    end.
+
+hold(_, false) -> ok;
+hold(Name, true) ->
+    scenario_trace:name(self(), Name),
+    scenario_trace:saw(log, [Name, waits, to, start]),
+    await_release().
+
+await_release() ->
+    receive
+        released -> ok;
+        {ping, Reference, From} -> From ! {pong, Reference}, await_release()
     end.
 
 failing_starts(Options) ->

@@ -50,6 +50,13 @@ final class Cast: @unchecked Sendable {
         }
     }
 
+    /// The same, for somebody who begins to wait.
+    func newLatch(_ name: String) -> Completion {
+        let latch = Completion()
+        lock.withLock { latches[name] = latch }
+        return latch
+    }
+
     /// How often a child of this name has been started, this time included.
     func countStart(_ name: String) -> Int {
         lock.withLock {

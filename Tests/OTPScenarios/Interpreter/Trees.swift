@@ -74,6 +74,10 @@ struct Trees: Sendable {
     private func startChild(_ name: String, of supervisor: String, _ options: [String]) async throws -> Process<Input> {
         let start = stage.cast.countStart(name)
         if let reason = options.value(of: "failing"), fails(at: start, options) {
+            if options.contains("held") {
+                stage.record.saw("log", [name, "waits", "to", "start"])
+                await stage.cast.newLatch(name).wait()
+            }
             // What ended before has been seen by now.
             await stage.settle()
             stage.record.saw("log", [name, "fails", "to", "start", reason])

@@ -22,6 +22,8 @@ extension ExitReason {
     var word: String {
         switch kind {
         case .noProcess: "noproc"
+        // Why a supervisor ends by itself is not part of OTP's reason.
+        case .shutdown where error != nil: "shutdown"
         case .error: (error as? CallError).map { "call-\($0.word)" } ?? error.map { "\($0)" } ?? "error"
         default: description
         }
@@ -96,6 +98,9 @@ extension SupervisorError {
         case .notFound: "not_found"
         case .tooManyChildren: "max_children"
         case .noSupervisor: "noproc"
+        case .startTimeout: "timeout"
+        case .startCancelled: "cancelled"
+        case .gaveUp, .significantChildEnded: "shutdown"
         }
     }
 }

@@ -28,6 +28,14 @@ struct CookieTests {
             ("a=1; Domain=s.e.com", "ws://e.com/", "ws://s.e.com/", nil),
             ("a=1; Domain=f.com", "ws://e.com/", "ws://f.com/", nil),
             ("a=1; Domain=com", "ws://e.com/", "ws://f.com/", nil),
+            ("a=1; Domain=com.", "ws://e.com./", "ws://f.com./", nil),
+            ("a=1; Domain=com.", "ws://e.com/", "ws://f.com/", nil),
+            ("a=1; Domain=..com", "ws://e.com/", "ws://f.com/", nil),
+            ("a=1; Domain=e.com.", "ws://s.e.com./", "ws://t.e.com./", "a=1"),
+            ("a=1; Domain=.", "ws://e.com./", "ws://f.com./", nil),
+            ("a=1; Domain=localhost", "ws://localhost/", "ws://localhost/", "a=1"),
+            ("a=1; Domain=localhost", "ws://localhost/", "ws://x.localhost/", nil),
+            ("a=1; Domain=localhost", "ws://x.localhost/", "ws://localhost/", nil),
             ("a=1; Domain=", "ws://e.com/", "ws://s.e.com/", nil),
             ("a=1; Domain=0.0.1", "ws://127.0.0.1/", "ws://127.0.0.1/", nil),
             ("a=1; Domain=127.0.0.1", "ws://127.0.0.1/", "ws://127.0.0.1/", "a=1"),
@@ -73,7 +81,7 @@ struct CookieTests {
 
     @Test(arguments: [
         ("__Secure-a=1; Secure", true), ("__Secure-a=1", false), ("__Host-a=1; Secure; Path=/", true),
-        ("__Host-a=1; Secure; Path=/x", false), ("__Host-a=1; Secure; Path=/; Domain=e.com", false),
+        ("__Host-a=1; Secure; Path=/x", false), ("__Host-a=1; Secure", false), ("__HOST-a=1; Secure", false), ("__Host-a=1; Secure; Path=/; Domain=e.com", false),
         ("__host-a=1; Path=/", false),
     ])
     func `holds a name to what it promises (C5)`(field: String, isKept: Bool) throws {
@@ -130,7 +138,116 @@ struct CookieTests {
             for index in 0..<40 { store.set("c\(index)=1", from: try WebSocketURL("ws://h\(host).com/"), now: 0) }
         }
         #expect(store.cookies.count == 3000)
-        #expect(store.cookies.first?.domain == "h25.com")
+        // All have 40 but the first, which has 50: it gave ten, and then each in turn gave its oldest.
+        #expect(store.cookies.filter { $0.domain == "e.com" }.count < 40)
+    }
+
+    /// A store with a session that was begun over TLS.
+    private func storeWithSession() throws -> CookieStore {
+        var store = CookieStore()
+        store.set("id=secret; Secure; Path=/login; Domain=e.com", from: try WebSocketURL("wss://e.com/"), now: Self.now)
+        return store
+    }
+
+    @Test(
+        arguments: [
+            ("id=evil", "ws://e.com/login/x", false), ("id=evil; Path=/login", "ws://e.com/", false),
+            ("id=evil; Path=/login/x", "ws://e.com/", false), ("id=evil; Path=/login", "ws://s.e.com/", false),
+            ("id=evil; Path=/login; Domain=e.com", "ws://s.e.com/", false),
+            ("id=; Path=/login; Domain=e.com; Max-Age=0", "ws://e.com/", false),
+            // Neither hides it: the one is sent behind it, the others have another name or host.
+            ("id=other; Path=/", "ws://e.com/", true), ("id=other; Path=/loginx", "ws://e.com/", true),
+            ("ID=other; Path=/login", "ws://e.com/", true), ("id=other; Path=/login", "ws://f.com/", true),
+            ("id=other; Path=/login", "wss://s.e.com/", true),
+        ])
+    func `plain text leaves alone what TLS has set, and does not hide it (C16)`(
+        field: String, from: String, isKept: Bool
+    ) throws {
+        var store = try storeWithSession()
+        let wasKept = store.set(field, from: try WebSocketURL(from), now: Self.now)
+        #expect(wasKept == isKept)
+        #expect(store.cookies.contains { $0.value == "secret" })
+        #expect(!store.cookies.contains { $0.value == "evil" })
+    }
+
+    @Test func `plain text cannot push out what TLS has set (C16)`() throws {
+        var store = CookieStore()
+        let (plain, secure) = (try WebSocketURL("ws://e.com/"), try WebSocketURL("wss://e.com/"))
+        store.set("id=secret; Secure", from: secure, now: 0)
+        for index in 0..<200 { store.set("c\(index)=1", from: plain, now: 0) }
+        #expect(store.cookies.count == 50)
+        #expect(store.cookies.first?.value == "secret")
+        for index in 0..<60 { store.set("s\(index)=1; Secure", from: secure, now: 0) }
+        #expect(store.cookies.count == 50)
+        let areAllSecure = store.cookies.allSatisfy { $0.isSecure }
+        #expect(areAllSecure)
+        let late = store.set("late=1", from: plain, now: 0)
+        #expect(!late)
+        #expect(store.cookies.count == 50)
+        // From other hosts of the same site, and with the domain that they share, it is no different.
+        for host in 0..<50 {
+            let url = try WebSocketURL("ws://h\(host).e.com/")
+            for index in 0..<50 {
+                store.set("c\(index)=1", from: url, now: 0)
+                store.set("d\(host).\(index)=1; Domain=e.com", from: url, now: 0)
+            }
+        }
+        #expect(store.cookies.count == CookieStore.mostOfASite)
+        #expect(store.cookies.count { $0.isSecure } == 50)
+    }
+
+    @Test func `one site does not fill the jar for the others (C16)`() throws {
+        var store = CookieStore()
+        for host in 0..<2990 { store.set("id=1", from: try WebSocketURL("ws://a\(host).com/"), now: 0) }
+        for host in 0..<20 {
+            for index in 0..<10 { store.set("c\(index)=1", from: try WebSocketURL("ws://h\(host).evil.com/"), now: 0) }
+        }
+        #expect(store.cookies.count <= CookieStore.mostCookies)
+        #expect(store.cookies.count { $0.site != "evil.com" } == 2990)
+        #expect(store.cookies.count { $0.site == "evil.com" } == 10)
+    }
+
+    @Test func `no answer makes a later request too large, or pushes the session out of it (C16)`() throws {
+        var store = CookieStore()
+        let url = try WebSocketURL("wss://www.e.com/a/b")
+        let long = String(repeating: "x", count: 3000)
+        for index in 0..<20 {
+            store.set("big\(index)=\(long); Path=/a/b; Domain=e.com", from: try WebSocketURL("wss://evil.e.com/"), now: 0)
+        }
+        store.set("id=secret; Secure; Path=/", from: url, now: 0)
+        let field = try #require(store.field(for: url, now: 0))
+        #expect(field.utf8.count <= CookieStore.mostFieldBytes)
+        #expect(field.hasSuffix("; id=secret"))
+        #expect(field.hasPrefix("big0="))
+    }
+
+    @Test func `a field is filled to its last byte and no further (C16)`() throws {
+        let url = try WebSocketURL("ws://e.com/")
+        for spare in [0, 1] {
+            var store = CookieStore()
+            for name in ["a", "b"] {
+                // Two of 3,999 bytes and "; " between them; or one byte more.
+                let count = 3997 + (name == "a" ? spare : 0)
+                store.set("\(name)=" + String(repeating: "x", count: count), from: url, now: 0)
+            }
+            let field = try #require(store.field(for: url, now: 0))
+            #expect(field.utf8.count <= CookieStore.mostFieldBytes)
+            #expect(field.contains("; b=") == (spare == 0), "\(field.utf8.count)")
+        }
+    }
+
+    @Test func `a list of public suffixes is heeded (C16)`() throws {
+        let jar = CookieJar { $0 == "co.uk" }
+        #expect(try !jar.set("id=7; Domain=co.uk", from: "wss://e.co.uk/"))
+        #expect(try jar.set("id=7; Domain=co.uk", from: "wss://co.uk/"))
+        #expect(jar.cookies.map(\.isHostOnly) == [true])
+        #expect(try jar.set("id=7; Domain=e.co.uk", from: "wss://www.e.co.uk/"))
+    }
+
+    @Test func `no cookie lives longer than 400 days (C16)`() throws {
+        let fields = ["a=1; Max-Age=99999999999", "b=2; Expires=Fri, 31 Dec 9999 23:59:59 GMT"]
+        #expect(try sent(fields, from: "ws://e.com/", to: "ws://e.com/", after: 400 * 86_400 - 1) == "a=1; b=2")
+        #expect(try sent(fields, from: "ws://e.com/", to: "ws://e.com/", after: 400 * 86_400) == nil)
     }
 
     @Test func `is a jar that can be filled and emptied by hand (C5)`() throws {

@@ -50,7 +50,13 @@ import WSClient
         ("status", { _ in "HTTP/1.1 abc\r\n\r\n" }),
         ("line feed", { _ in "HTTP/1.1 101 Switching Protocols\nUpgrade: websocket\n\n" }),
         ("colon", { _ in "HTTP/1.1 101 Switching Protocols\r\nUpgrade websocket\r\n\r\n" }),
-        ("fold", { _ in "HTTP/1.1 101 Switching Protocols\r\nUpgrade:\r\n websocket\r\n\r\n" }),
+        ("white space", { _ in "HTTP/1.1 101 Switching Protocols\r\n Upgrade: websocket\r\n\r\n" }),
+        ("white space", { _ in "HTTP/1.1 101 Switching Protocols\r\nUpgrade : websocket\r\n\r\n" }),
+        ("fields named", { Handshakes.response(to: $0, extra: ["Content-Length: 0", "Content-Length: 0"]) }),
+        (
+            "headLimits.maxLineBytes 8192",
+            { Handshakes.response(to: $0, extra: ["X: " + String(repeating: "y", count: 9000)]) }
+        ),
         (
             "maxHeadBytes 65536",
             { _ in "HTTP/1.1 101 S\r\n" + String(repeating: "X: \(String(repeating: "y", count: 1000))\r\n", count: 70)
@@ -114,6 +120,41 @@ import WSClient
                 #expect(connection.request == nil)
             }
         }
+    }
+
+    @Test func `takes an answer with folded lines (C4, RFC 9112 section 5.2)`() async throws {
+        try await withScriptedServer { socket in
+            let accept = Handshakes.accept(of: try await socket.receiveHead())
+            try await socket.send(
+                "HTTP/1.1 101 S\r\nUpgrade:\r\n websocket\r\nConnection: keep-alive,\r\n\tUpgrade\r\nSec-WebSocket-Accept: \(accept)\r\n\r\n"
+            )
+            try await socket.answerClose()
+        } _: { url in
+            try await WebSocket.withConnection(to: url, options: .patient) {
+                #expect($0.handshakeHeaders[.connection] == "keep-alive, Upgrade")
+            }
+        }
+    }
+
+    @Test func `takes a head as large as it is told to (C2) (C4)`() async throws {
+        let long = String(repeating: "y", count: 20_000)
+        try await withScriptedServer { socket in
+            let request = try await socket.receiveHead()
+            try await socket.send(
+                Handshakes.response(to: request, extra: ["Via: \(long)"] + Array(repeating: "X: z", count: 300)))
+            try await socket.answerClose()
+        } _: { url in
+            var options = ConnectOptions.patient
+            options.headLimits = HeadLimits(maxLineBytes: 32 << 10, maxLines: 400)
+            try await WebSocket.withConnection(to: url, options: options) { #expect($0.handshakeHeaders[.via] == long) }
+        }
+    }
+
+    @Test func `takes no limits that no head could keep (C2)`() async throws {
+        var options = ConnectOptions.patient
+        options.headLimits.maxLines = 0
+        let error = await failure { _ = try await WebSocket.connect(to: "ws://127.0.0.1:9/", options: options) }
+        #expect(error?.code == .invalidConfiguration && error?.message.contains("headLimits.maxLines 0") == true)
     }
 
     @Test func `takes field names and tokens in any case (C4)`() async throws {
@@ -240,7 +281,7 @@ import WSClient
 
     @Test(arguments: [
         "Content-Length: 200000\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n30D40\r\n",
-        "Transfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFFFF\r\n", "\r\n",
+        "Transfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFF\r\n", "\r\n",
     ])
     func `keeps 64 KiB of a refusal's body (C3)`(framing: String) async throws {
         let body = String(repeating: "0123456789", count: 20_000)
@@ -260,6 +301,64 @@ import WSClient
     ])
     func `waits for no body where there is none (C3)`(text: String) async throws {
         #expect(try await refusal(text).body.isEmpty)
+    }
+
+    static let oddHeads: [(String, String)] = [
+        ("X: \(String(repeating: "y", count: 9000))", "headLimits.maxLineBytes"),
+        ((0..<120).map { "X-\($0): y" }.joined(separator: "\r\n"), "headLimits.maxLines"),
+        ("X: y\r\n folded", ""), ("X : y", "colon"), ("X: y\nZ: z", "line feed"), ("X: y\0", "byte 0x00"),
+        ("X", "without a colon"),
+        ("Content-Length: 9\r\nContent-Length: 9", "2 fields named"),
+    ]
+
+    @Test(arguments: 0..<oddHeads.count)
+    func `an odd field takes nothing away of a refusal but itself (C3, C9)`(index: Int) async throws {
+        let (lines, words) = Self.oddHeads[index]
+        let length = lines.contains("Content-Length") ? "" : "Content-Length: 9\r\n"
+        let text = "HTTP/1.1 403 Forbidden\r\nServer: s\r\n\(length)\(lines)\r\n\r\nwho goes?"
+        let error = try await connectError(thenFinish: false) { _ in Array(text.utf8) }
+        #expect(error.code == .http && error.response?.status == 403, "\(error)")
+        #expect(error.response?.body == Array("who goes?".utf8) && error.response?.headers[.server] == "s")
+        #expect(!error.mayPass && error.message.contains("403 Forbidden"))
+        #expect(words.isEmpty ? !error.message.contains("its head") : error.message.contains(words), "\(error)")
+    }
+
+    @Test(arguments: ["HTTP/1.1 403 F\r\nServer: s\r\nX", "HTTP/1.1 403 F\r\n"], [true, false])
+    func `takes what has come of a refusal whose head is not complete (C3)`(text: String, isReset: Bool) async throws {
+        try await withScriptedServer { socket in
+            _ = try await socket.receiveHead()
+            try await socket.send(text)
+            if isReset { return await socket.reset() }
+            await socket.finish()
+            _ = await socket.end()
+        } _: { url in
+            let error = await failure { _ = try await WebSocket.connect(to: url, options: .patient) }
+            #expect(error?.code == .http && error?.response?.status == 403, "\(String(describing: error))")
+            #expect(error?.response?.headers[.server] == (text.contains("Server") ? "s" : nil))
+        }
+    }
+
+    @Test func `takes a refusal's head up to its limit, and reads no body behind that (C3)`() async throws {
+        let head =
+            "HTTP/1.1 403 F\r\nServer: s\r\n"
+            + String(repeating: "X: \(String(repeating: "y", count: 1000))\r\n", count: 70)
+        let error = try await connectError(thenFinish: false) { _ in Array(head.utf8) }
+        #expect(error.response?.status == 403 && error.response?.headers[.server] == "s" && error.response?.body == [])
+        #expect(error.message.contains("headLimits.maxHeadBytes"), "\(error)")
+    }
+
+    // What never ends is not awaited: these servers send on until they are cut.
+    @Test(arguments: ["a", "1\r\na\r\n", "1;a=b\r\na\r\n", "0;"])
+    func `reads no more of a refusal than may be worth it (C3, T40)`(chunks: String) async throws {
+        try await withScriptedServer { socket in
+            _ = try await socket.receiveHead()
+            try await socket.send("HTTP/1.1 503 Busy\r\nTransfer-Encoding: chunked\r\n\r\n")
+            while true { try await socket.send(String(repeating: chunks, count: 10_000)) }
+        } _: { url in
+            let error = await failure { _ = try await WebSocket.connect(to: url, options: .patient) }
+            #expect(error?.code == .http && error?.response?.status == 503, "\(String(describing: error))")
+            #expect((error?.response?.body.count ?? 0) <= 64 << 10)
+        }
     }
 
     @Test func `hands over a redirect as it came where none is to be followed (C3) (C5)`() async throws {

@@ -34,6 +34,7 @@ struct ProxyChoiceTests {
             ("ws://127.1.2.3/", ["ALL_PROXY": "http://p:1"], nil),
             ("ws://[::1]/", ["ALL_PROXY": "http://p:1"], nil),
             ("ws+unix:///run/a.sock:/", ["ALL_PROXY": "http://p:1"], nil), ("wss://a.example/", [:], nil),
+            ("ws://[fe80::1%25lo]/", ["ALL_PROXY": "http://p:1"], nil),
         ] as [(String, [String: String], String?)])
     func `takes the proxy that the environment names (C6)`(
         url: String, variables: [String: String], expected: String?

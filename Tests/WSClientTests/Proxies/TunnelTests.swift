@@ -47,7 +47,9 @@ struct TunnelTests {
 
     @Test(arguments: [
         "HTTP/1.1 200 Connection established\r\n\r\n", "HTTP/1.0 200 OK\r\nProxy-Agent: tinyproxy\r\n\r\n",
-        "HTTP/1.1 204 Odd\r\n\r\n", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n",
+        "HTTP/1.1 204 Odd\r\n\r\n", "HTTP/1.1 200 OK\nX : y\n\n",
+        "HTTP/1.1 200 OK\r\nX: y\r\n folded\r\nno colon\r\n\r\n",
+        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n",
     ])
     func `opens with any 2xx, however it is cut (C6)`(answer: String) {
         let tunnel = HTTPTunnel(to: server, through: Proxy(.http, host: "proxy"))
@@ -74,12 +76,37 @@ struct TunnelTests {
         ("SSH-2.0-OpenSSH_9\r\n", "'S'"), ("HTTP/1.1 200 OK\r\n\r\nhello", "5 bytes behind"),
         ("HTTP/2.0 200 OK\r\n\r\n", "HTTP/2.0"), ("\u{5}\u{0}", "byte 0x05"),
         (String(repeating: "HTTP/1.1 100 C\r\n\r\n", count: 16), "16 interim answers"),
-        ("HTTP/1.1 200 OK\r\nX: " + String(repeating: "x", count: 9000), "maxLineBytes"),
+        (
+            "HTTP/1.1 200 OK\r\n" + String(repeating: "X: \(String(repeating: "x", count: 999))\r\n", count: 70),
+            "headLimits.maxHeadBytes"
+        ),
+        (
+            "HTTP/1.1 502 B\r\nX: " + String(repeating: "x", count: 9000) + "\r\nContent-Length: 0\r\n\r\n",
+            "headLimits.maxLineBytes"
+        ),
+        ("HTTP/1.1 502 B\r\nTransfer-Encoding: chunked\r\n\r\n" + String(repeating: "a", count: 300), "502 B"),
     ])
     func `refuses what is no answer to CONNECT (C6) (T28)`(answer: String, word: String) {
         let tunnel = HTTPTunnel(to: server, through: Proxy(.http, host: "proxy"))
         let whole = Talk(tunnel)
         #expect(reason(whole.receive(Array(answer.utf8))).contains(word))
+    }
+
+    @Test func `takes of a proxy's refusal what is sure, and says what was wrong (C3, C6)`() {
+        let tunnel = HTTPTunnel(to: server, through: Proxy(.http, host: "proxy"), HeadLimits(maxLineBytes: 50))
+        let answer =
+            "HTTP/1.1 407 Who\r\nX: \(String(repeating: "y", count: 60))\r\nProxy-Authenticate:\r\n Basic realm=x\r\nContent-Length: 0\r\n\r\n"
+        for step in outcomes(tunnel, [Array(answer.utf8)]) {
+            guard case .refused(let failure) = step else {
+                Issue.record("\(step)")
+                return
+            }
+            #expect(failure.response?.status == 407 && failure.reason.contains("Basic realm=x"))
+            #expect(failure.reason.contains("headLimits.maxLineBytes 50"), "\(failure.reason)")
+        }
+        let cut = Talk(HTTPTunnel(to: server, through: Proxy(.http, host: "proxy")))
+        #expect(cut.receive(Array("HTTP/1.1 407 Who\r\nProxy-Authenticate: Basic\r\nX".utf8)) == .more)
+        #expect(cut.ended().response?.status == 407 && cut.ended().reason.contains("before its empty line"))
     }
 
     @Test func `says how far a proxy came that ended the connection (C6)`() {

@@ -54,6 +54,29 @@ import Testing
         #expect(closes.values == (moment == .waiting ? [] : moment == .connecting ? [nil] : [.init(1001)]))
     }
 
+    @Test func `giving up is an end by an error, and no crash (C9, P21)`() async throws {
+        let crashes = Probe<CrashReport>()
+        let system = SystemSettings { if case .crash(let report) = $0 { crashes.record(report) } }
+        let schedulers = try SchedulerGroup(options: .init(count: 1, system: system))
+        var options = ReconnectOptions(connect: ConnectOptions(scheduler: schedulers.schedulers[0]), backoff: .init(limit: 0))
+        options.connect.proxy = .none
+        for url in ["ws://127.0.0.1:1/", "no url"] {
+            let end = await ReconnectingWebSocket.start(to: url, options: options).down()
+            #expect(end.kind == .error && end.error is WebSocketError)
+        }
+        options.backoff.first = .seconds(-1)
+        #expect(await ReconnectingWebSocket.start(to: "ws://127.0.0.1:1/", options: options).down().kind == .error)
+        #expect(crashes.values.isEmpty)
+        struct Oops: Error {}
+        options.backoff.first = .seconds(1)
+        try await withScriptedServer { try await $0.accept() } _: { url in
+            let end = await ReconnectingWebSocket.start(to: url, options: options) { _ in throw Oops() }.down()
+            #expect(end.error is Oops)
+        }
+        #expect(crashes.values.count { $0.process.label == "reconnecting client" } == 1, "that was a crash")
+        await schedulers.shutdown()
+    }
+
     @Test func `is a child that its supervisor starts again, and stops (C9, P20)`() async throws {
         let closes = Probe<RawSocket.Close?>()
         try await withScriptedServer { socket in

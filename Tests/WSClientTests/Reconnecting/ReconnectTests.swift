@@ -78,12 +78,16 @@ import WSServer
         }
     }
 
-    @Test(arguments: ["401 Unauthorized", "403 Forbidden", "404 Not Found"])
-    func `what cannot get better is never tried again (C9)`(status: String) async throws {
+    @Test(
+        arguments: ["401 Unauthorized", "403 Forbidden", "404 Not Found"],
+        ["Server: s", "X: \(String(repeating: "y", count: 9000))", "X: y\r\n z", "X : y", "no colon"])
+    func `what cannot get better is never tried again, however odd the answer is else (C3, C9)`(
+        status: String, odd: String
+    ) async throws {
         let count = Probe<Int>()
         try await withScriptedServer { socket in
             count.record(1)
-            try await socket.refuse(status, ["Retry-After: 1"])
+            try await socket.refuse(status, ["Retry-After: 1", odd])
         } _: { url in
             try await ReconnectScene.run { scene in
                 let client = ReconnectingWebSocket.start(to: url, options: scene.options())

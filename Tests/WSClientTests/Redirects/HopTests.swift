@@ -109,4 +109,20 @@ struct HopTests {
         #expect((Hop.location(of: head) != nil) == isRedirect)
         #expect(Hop.location(of: ResponseHead(status: status, fields: [:])) == nil)
     }
+
+    @Test func `says the Host that it was told, until it leaves for another origin (C2, C5)`() throws {
+        let first = Hop(try WebSocketURL("ws://a.example/"), headers: [:], tls: .init(), hostHeader: "b.example")
+        #expect(try first.following("/x", .init()).hostHeader == "b.example")
+        #expect(try first.following("ws://c.example/", .init()).hostHeader == nil)
+    }
+
+    @Test func `finds an address by its zone, and does not send that (C1)`() throws {
+        let hop = Hop(try WebSocketURL("ws://[fe80::1%25eth0]:81/"), headers: [:], tls: .init())
+        #expect("\(hop.place)" == "[fe80::1%eth0]:81")
+        #expect(hop.url.hostHeader == "[fe80::1]:81")
+        #expect(throws: Hop.Refusal.self) { try hop.following("ws://[fe80::1%25eth1]/", .init()) }
+        #expect(throws: WebSocketError.self) {
+            try ProxyChoice.through(Proxy(.http, host: "p.example")).proxy(for: hop.url)
+        }
+    }
 }

@@ -47,6 +47,25 @@ import WSClient
         #expect(keys[0] != keys[1])
     }
 
+    @Test(arguments: [
+        "X: \(String(repeating: "y", count: 9000))", "X: y\r\n folded", "X : y", "Content-Length: 0", "Location: /next",
+        "no colon",
+    ])
+    func `follows a redirect whose head is odd elsewhere (C3, C5)`(line: String) async throws {
+        let heads = Heads()
+        try await withRedirects("/next", extra: [line], heads: heads) { url in
+            try await WebSocket.withConnection(to: url, options: .patient) { #expect($0.state == .open) }
+        }
+        #expect(heads.all.count == 2)
+    }
+
+    @Test func `follows no redirect that names two places (C5)`() async throws {
+        try await withRedirects("/next", extra: ["Location: /other"]) { url in
+            let error = await failure { _ = try await WebSocket.connect(to: url, options: .patient) }
+            #expect(error?.code == .http && error?.response?.status == 302)
+        }
+    }
+
     @Test func `lets neither credentials nor cookies cross an origin (C5) (T22)`() async throws {
         let (heads, others) = (Heads(), Heads())
         let jar = CookieJar()

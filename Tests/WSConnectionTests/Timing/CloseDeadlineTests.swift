@@ -1,6 +1,7 @@
 import HansomTesting
 import Testing
-import WSConnection
+
+@testable import WSConnection
 
 /// The one deadline of a connection that closes, in each phase of closing: at its moment, not before.
 @Suite(.timeLimit(.minutes(5))) struct CloseDeadlineTests {
@@ -56,6 +57,26 @@ import WSConnection
             await bench.pass(.nanoseconds(1))
             #expect(ws.state == .closed)
             await peer.close()
+        }
+    }
+
+    @Test(arguments: [true, false])
+    func `a suspended connection that closes hears its peer's close (W8, P21)`(isServer: Bool) {
+        for hasData in [true, false] {
+            let hand = ByHand(isServer: isServer)
+            hand.run { $0.setSuspended(true) }
+            if hasData {
+                hand.send(Wire.text("while it is suspended", masked: isServer))
+                hand.driven.settle()
+            }
+            hand.run { $0.beginClose(.goingAway) }
+            hand.send(Wire.close(1001, masked: isServer))
+            hand.driven.settle()
+            #expect(hand.ws.closeCode == .goingAway)
+            if !isServer { hand.finish() }
+            hand.driven.settle()
+            #expect(hand.ws.state == .closed)
+            hand.end()
         }
     }
 

@@ -27,7 +27,7 @@ import Testing
     private func time(_ seconds: UInt64) -> UInt64 { seconds * DeadlinesTests.second }
 
     @Test func `what each connection holds for it stays small (W13, W20)`() {
-        #expect(MemoryLayout<Deadlines>.size <= 56)
+        #expect(MemoryLayout<Deadlines>.size <= 64)
         #expect(MemoryLayout<PublishedState>.size <= 16)
     }
 
@@ -49,6 +49,18 @@ import Testing
         expect(deadlines, all, .pong, at: 30)
         deadlines.heard(at: time(20))
         expect(deadlines, all, .ping, at: 40)
+    }
+
+    @Test func `pings go on while a pong is awaited, and its time counts from the first of them (W13)`() {
+        let timing = Timing(pingInterval: .seconds(1), pingTimeout: .seconds(3))
+        var deadlines = begun(timing)
+        for second in 1...3 as ClosedRange<UInt64> {
+            expect(deadlines, timing, .ping, at: second)
+            deadlines.pinged(at: time(second))
+        }
+        expect(deadlines, timing, .pong, at: 4)
+        deadlines.heard(at: time(3))
+        expect(deadlines, timing, .ping, at: 4)
     }
 
     @Test func `without a time for the pong pings go on, unanswered as they are (W13)`() {

@@ -1,6 +1,7 @@
 import HansomTesting
 import Testing
-import WSConnection
+
+@testable import WSConnection
 
 @Suite(.timeLimit(.minutes(5))) struct KeepaliveTests {
     private let keepalive = Timing(pingInterval: .seconds(20), pingTimeout: .seconds(20))
@@ -79,6 +80,71 @@ import WSConnection
             try await peer.send(together: Wire.frame(10, payload), Wire.pong("other"), Wire.text("end"))
             #expect(try await ws.recvFrame() == .pong(Array("other".utf8)))
             #expect(try await ws.recvFrame() == .text("end"))
+        }
+    }
+
+    @Test(arguments: [(1, 6), (1, 3), (2, 3), (3, 3), (6, 1)], [true, false])
+    func `pings go out each interval however long their pong may take (W13)`(
+        times: (interval: Int, timeout: Int), isServer: Bool
+    ) async throws {
+        try await Bench.run { bench in
+            let timing = Timing(pingInterval: .seconds(times.interval), pingTimeout: .seconds(times.timeout))
+            let (ws, peer) = await bench.connect(isServer: isServer, timing)
+            for second in 1...12 {
+                await bench.pass(.seconds(1))
+                guard second % times.interval == 0 else { continue }
+                let payload = try await expectPing(by: peer)
+                try await peer.send(Wire.frame(10, payload, masked: isServer))
+                await bench.settle()
+                #expect(await ws.counters.framesSent == UInt64(second / times.interval))
+            }
+            #expect(ws.state == .open)
+        }
+    }
+
+    @Test func `a pong that comes behind the next ping tells the latency too (W13, W18)`() async throws {
+        try await Bench.run { bench in
+            let (ws, peer) = await bench.connect(Timing(pingInterval: .seconds(1), pingTimeout: .seconds(10)))
+            await bench.pass(.seconds(1))
+            let first = try await expectPing(by: peer)
+            await bench.pass(.milliseconds(1500))
+            try await expectPing(by: peer)
+            try await peer.send(together: Wire.frame(10, first), Wire.text("end"))
+            #expect(try await ws.recvFrame() == .text("end"))
+            #expect(await ws.latency == .milliseconds(1500))
+        }
+    }
+
+    @Test func `its pings carry printable ASCII, each of its own (W13)`() async throws {
+        try await Bench.run { bench in
+            let (ws, peer) = await bench.connect(Timing(pingInterval: .milliseconds(1)))
+            var seen: Set<[UInt8]> = []
+            for _ in 0..<300 {
+                await bench.pass(.milliseconds(1))
+                let payload = try await expectPing(by: peer)
+                #expect(payload.allSatisfy { (0x20...0x7E).contains($0) })
+                #expect(payload.count <= 125)
+                seen.insert(payload)
+            }
+            #expect(seen.count == 300)
+            #expect(ws.state == .open)
+        }
+        for age in [0, 1, 9, 10, 0xFFFF_FFFF, 0xFFFF_FFFF_FFFF] as [UInt64] {
+            #expect(KeepalivePayload.age(in: KeepalivePayload.bytes(age)) == age)
+        }
+        for other in ["", "keepalive ", "keepalive 00000000000g", "keepalive 00000000000A", "Keepalive 000000000000"] {
+            #expect(KeepalivePayload.age(in: Array(other.utf8)) == nil)
+        }
+    }
+
+    @Test func `a ping of the program that carries the same words gets its pong (W6, W13)`() async throws {
+        try await Bench.run { bench in
+            let (ws, peer) = await bench.connect(keepalive)
+            let words = KeepalivePayload.bytes(0)
+            let pinging = bench.task { try await ws.ping(words) }
+            #expect(try await expectPing(by: peer) == words)
+            try await peer.send(Wire.frame(10, words))
+            #expect(try await pinging.value == .zero)
         }
     }
 

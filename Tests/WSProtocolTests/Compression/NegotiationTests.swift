@@ -177,6 +177,61 @@ struct NegotiationTests {
         #expect(throws: HandshakeFailure.extensions(answer)) { try verify(answer, .init()) }
     }
 
+    @Test(
+        arguments: [
+            ("client_max_window_bits", "client_max_window_bits must have a value in an answer"),
+            ("client_max_window_bits=12; client_max_window_bits=12", "client_max_window_bits comes twice"),
+            ("server_max_window_bits=7", "server_max_window_bits=7 is no parameter"), ("unknown", "unknown is no parameter"),
+            ("server_no_context_takeover=1", "server_no_context_takeover=1 is no parameter"),
+        ])
+    func `a client says what is wrong with an answer (W17)`(parameters: String, flaw: String) throws {
+        do {
+            _ = try verify("\(Self.name); \(parameters)", .init())
+            Issue.record("it was taken")
+        } catch {
+            #expect("\(error)".contains(flaw), "\(error)")
+            #expect(!"\(error)".contains("was not offered"))
+        }
+    }
+
+    @Test func `a client offers what it is told to, in that order (W17)`() throws {
+        let list: [CompressionOffer] = [
+            .init(serverNoContextTakeover: true, serverMaxWindowBits: 9, clientMaxWindowBits: .bits(10)),
+            .init(clientNoContextTakeover: true, clientMaxWindowBits: .any), .bare,
+        ]
+        #expect(
+            try handshake(.init(offers: list)).request.fields[.secWebSocketExtensions] == """
+                permessage-deflate; server_no_context_takeover; server_max_window_bits=9; client_max_window_bits=10, \
+                permessage-deflate; client_no_context_takeover; client_max_window_bits, permessage-deflate
+                """)
+        #expect(try handshake(.init(offers: [.bare])).request.fields[.secWebSocketExtensions] == Self.name)
+    }
+
+    @Test func `a bare offer binds the server to nothing and lets it ask for nothing of the client's window (W17)`() throws {
+        let options = CompressionOptions(sendWindowBits: 10, sendContextTakeover: false, offers: [.bare])
+        let bare = try #require(try verify(Self.name, options).compression)
+        #expect(bare.serverWindowBits == 15 && bare.serverContextTakeover)
+        // What is sent follows the options still.
+        #expect(bare.clientWindowBits == 10 && !bare.clientContextTakeover)
+        // A server may promise more than it was asked for (RFC 7692 section 7.1.2.1), but not ask for what was not granted.
+        #expect(try verify(Self.name + "; server_max_window_bits=9", options).compression?.serverWindowBits == 9)
+        #expect(try verify(Self.name + "; client_no_context_takeover", options).compression != nil)
+        let forbidden = Self.name + "; client_max_window_bits=10"
+        #expect(throws: HandshakeFailure.extensions(forbidden)) { try verify(forbidden, options) }
+        #expect(try verify(forbidden, .init(offers: [.bare, .init(clientMaxWindowBits: .any)])).compression != nil)
+    }
+
+    @Test(
+        arguments: [
+            [], [CompressionOffer](repeating: .bare, count: 17), [.init(serverMaxWindowBits: 7)],
+            [.bare, .init(clientMaxWindowBits: .bits(16))],
+        ])
+    func `offers that cannot be are refused before a byte is sent (W17)`(offers: [CompressionOffer]) throws {
+        let options = CompressionOptions(offers: offers)
+        let objection = try #require(options.objection)
+        #expect(throws: HandshakeMisuse.compression(objection)) { try handshake(options) }
+    }
+
     @Test func `a client that insists on no context takeover fails without it (W17)`() throws {
         #expect(throws: HandshakeFailure.self) { try verify(Self.name, .forgetful) }
         #expect(try verify(Self.name + "; server_no_context_takeover", .forgetful).compression != nil)

@@ -35,7 +35,7 @@ struct RequestReaderTests {
         "GET /none HTTP/1.1\r\nHost: a\r\n\r\n"
         + "POST /length HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nGET /"
         + "POST /chunked HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
-        + "5\r\nhello\r\nA;name=\"a value\"\r\n, world\r\n!\r\n0\r\nTrailer: x\r\nOther: y\r\n\r\n"
+        + "5\r\nhello\r\nA; name = \"a \\\"v;alue\" ;b;c=d\r\n, world\r\n!\r\n0\r\nTrailer: x\r\nOther: y\r\n\r\n"
         + "\r\nPUT /empty HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n"
         + "POST /nothing HTTP/1.1\r\nHost: a\r\ntransfer-encoding: Chunked\r\n\r\n000\r\n\r\n"
         + requestText() + "\u{1}\u{2}frames"
@@ -120,6 +120,14 @@ struct RequestReaderTests {
         (400, chunks("FFFFFFFFFFFFFFFF\r\nhello\r\n0\r\n\r\n")),
         (400, chunks(String(repeating: "0", count: 300) + "5\r\nhello\r\n0\r\n\r\n")),
         (400, chunks("5;" + String(repeating: "x", count: 300) + "\r\nhello\r\n0\r\n\r\n")),
+        (400, chunks("5;a=\"b\r\nhello\r\n0\r\n\r\n")),
+        (400, chunks("5;a=\"b\\\"\r\nhello\r\n0\r\n\r\n")),
+        (400, chunks("5;a=\"b\"c\r\nhello\r\n0\r\n\r\n")),
+        (400, chunks("5;\r\nhello\r\n0\r\n\r\n")),
+        (400, chunks("5;a=\r\nhello\r\n0\r\n\r\n")),
+        (400, chunks("5;a=b c\r\nhello\r\n0\r\n\r\n")),
+        (400, chunks("5;=b\r\nhello\r\n0\r\n\r\n")),
+        (400, chunks("0;a=\"\r\n\r\n")),
         (400, chunks("0\r\nNo colon\r\n\r\n")),
         (400, chunks("0\r\nA: b\n\r\n")),
         (400, chunks("0\r\n folded\r\n\r\n")),
@@ -212,5 +220,55 @@ struct RequestReaderTests {
         #expect(String(decoding: first.bytes, as: UTF8.self) == "GET /none HTTP/1.1\r\nHost: a\r\n\r\n")
         #expect(String(decoding: second.bytes, as: UTF8.self).hasPrefix("POST /length"))
         #expect(second.hasBody && !first.hasBody)
+    }
+
+    @Test func `bounds trailers as heads (S4, S7)`() throws {
+        var reader = RequestReader(limits: HeadLimits(maxLines: 3), maxBodyBytes: 10)
+        reader.receive(Array(Self.chunks("0\r\n" + String(repeating: "A: b\r\n", count: 4) + "\r\n").utf8))
+        _ = try reader.nextHead()
+        let error = #expect(throws: HeadError.self) { _ = try reader.nextBody() }
+        #expect(error?.message.contains("headLimits.maxLines 3") == true)
+    }
+
+    // MARK: Chunks of an answer
+
+    @Test(
+        arguments: [
+            ("5\r\nhello\r\n5\r\nworld\r\n0\r\nA: b\r\n\r\n", "hellowor", true),
+            ("8\r\nhellowor\r\n0\r\n", "hellowor", true),
+            ("5\r\nhello\r\n0\r\n", "hello", true), ("FFFFFFFFFFFFFFF\r\nhello world", "hello wo", true),
+            ("5\r\nhel", "hel", false), ("5;a=b\r\nhello\r\n3\r\nwor\r\n1\r\n", "hellowor", true),
+        ])
+    func `leaves out what is beyond the limit, where it is told to (C3)`(
+        text: String, content: String, isComplete: Bool
+    ) throws {
+        let bytes = Array(text.utf8)
+        for size in [bytes.count, 1] {
+            var body = ChunkedBody(limit: 8, excess: .leftOut)
+            for start in stride(from: 0, to: bytes.count, by: size) {
+                var part = bytes[start..<min(start + size, bytes.count)]
+                try body.read(&part)
+            }
+            #expect(body.content == Array(content.utf8) && body.isComplete == isComplete)
+        }
+    }
+
+    @Test func `keeps what came before a chunk that is malformed, and ends a size that never does (C3, T40)`() {
+        for (text, content) in [("5\r\nhello\r\nzz", "hello"), ("5\r\nhelloXX", "hello")] {
+            var body = ChunkedBody(limit: 100, excess: .leftOut)
+            var bytes = Array((text + "\r\n").utf8)[...]
+            #expect(throws: HeadError.self) { try body.read(&bytes) }
+            #expect(body.content == Array(content.utf8))
+        }
+        var body = ChunkedBody(limit: 100, excess: .leftOut)
+        var taken = 0
+        #expect(throws: HeadError.self) {
+            while taken < 1000 {
+                var byte = [UInt8(ascii: "a")][...]
+                try body.read(&byte)
+                taken += 1
+            }
+        }
+        #expect(taken == 256)
     }
 }

@@ -45,6 +45,12 @@ struct ServerHandshakeTests {
         #expect(refusal.fields[.secWebSocketVersion] == (expectsVersion ? "13" : nil))
     }
 
+    @Test(arguments: [("Sec-WebSocket-Version", "8"), ("Sec-WebSocket-Version", nil), ("Sec-WebSocket-Key", nil), ("Sec-WebSocket-Key", "short")])
+    func `a request without a key or of another version is no upgrade, though it wants to be (S7)`(name: String, value: String?) throws {
+        let head = try makeRequest([name: value])
+        #expect(!head.isUpgrade && head.asksForWebSocket)
+    }
+
     @Test func `tells a plain GET that this is a WebSocket (S4)`() throws {
         let head = try makeRequest(["Upgrade": nil, "Connection": nil, "Sec-WebSocket-Key": nil])
         #expect(!head.isUpgrade)

@@ -102,6 +102,6 @@ struct ViolationTests {
             #expect(description.utf8.count <= 123, "\(description)")
             #expect(description.contains("(RFC 6455 section "), "\(description)")
         }
-        #expect(ProtocolFailure(.messageTooBig(count: 9, limit: 8)).description.contains("9 bytes > maxMessageSize 8"))
+        #expect(ProtocolFailure(.messageTooBig(count: 9, limit: 8)).description.contains("9 bytes > limits.messageSize 8"))
     }
 }

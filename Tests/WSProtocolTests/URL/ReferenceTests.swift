@@ -47,7 +47,7 @@ struct ReferenceTests {
         arguments: [
             ("proxy.example", "http", "proxy.example", nil), ("Proxy.example:3128", "http", "proxy.example", 3128),
             ("SOCKS5://[::1]:1080/", "socks5", "::1", 1080), ("http://u:p@h", "http", "h", nil),
-            ("weird+thing://h", "weird+thing", "h", nil),
+            ("weird+thing://h", "weird+thing", "h", nil), ("http://[fe80::1%25lo]:1", "http", "fe80::1%lo", 1),
         ] as [(String, String, String, Int?)])
     func `takes a proxy's URL apart (C6)`(text: String, scheme: String, host: String, port: Int?) throws {
         let url = try ProxyURL(text)

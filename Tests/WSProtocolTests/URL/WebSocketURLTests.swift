@@ -80,7 +80,9 @@ struct WebSocketURLTests {
             ("ws://h:x/", .authority("h:x")), ("ws://h:-1/", .authority("h:-1")),
             ("ws://h:000080/", .authority("h:000080")),
             ("ws://a:b:c/", .authority("a:b:c")), ("ws://:80/", .authority(":80")), ("ws://[::1/", .authority("[::1")),
-            ("ws://[::1]x/", .authority("[::1]x")), ("ws://[fe80::1%25eth0]/", .authority("[fe80::1%25eth0]")),
+            ("ws://[::1]x/", .authority("[::1]x")), ("ws://[fe80::1%eth0]/", .zone("%eth0")), ("ws://[fe80::1%25]/", .zone("%25")),
+            ("ws://[fe80::1%25a%zz]/", .zone("%25a%zz")), ("ws://[fe80::1%25a%00]/", .zone("%25a%00")),
+            ("ws://[1.2.3.4%25eth0]/", .authority("[1.2.3.4]")), ("ws://u:p/w@h/", .userinfo), ("ws://u:p?w@h/", .userinfo),
             ("ws://h%41/", .authority("h%41")), ("ws://h\\x/", .authority("h\\x")), ("ws://h/%", .percentEncoding("%")),
             ("ws://h/%4", .percentEncoding("%4")), ("ws://h/%4g", .percentEncoding("%4g")),
             ("ws://h/?%zz", .percentEncoding("%zz")),
@@ -94,6 +96,28 @@ struct WebSocketURLTests {
     func `refuses what is no URL for a WebSocket (C1, T18)`(text: String, error: WebSocketURL.ParseError) {
         #expect(throws: error) { try WebSocketURL(text) }
         #expect(error.description.utf8.allSatisfy { $0 >= 0x20 && $0 < 0x7F })
+    }
+
+    @Test func `keeps the zone of an address apart, since it is this machine's only (C1)`() throws {
+        let url = try WebSocketURL("ws://[FE80::1%25eth%2D0]:81/a")
+        #expect(url.host == "fe80::1" && url.zone == "eth-0" && url.port == 81)
+        #expect(url.localHost == "fe80::1%eth-0")
+        #expect(url.hostHeader == "[fe80::1]:81")
+        #expect(url.description == "ws://[fe80::1%25eth-0]:81/a")
+        #expect(try WebSocketURL(url.description).zone == "eth-0")
+        #expect(try WebSocketURL("ws://[fe80::1]/").zone == nil)
+    }
+
+    @Test func `a redirect leads through the same interface, and names none (C1, C5)`() throws {
+        let url = try WebSocketURL("ws://[fe80::1%25eth0]/a")
+        #expect(try url.resolving("/b").localHost == "fe80::1%eth0")
+        #expect(try url.resolving("ws://[fe80::1]/b").localHost == "fe80::1%eth0")
+        #expect(try url.resolving("//[fe80::1]/b").localHost == "fe80::1%eth0")
+        #expect(try url.resolving("ws://[fe80::2]/b").zone == nil)
+        #expect(throws: WebSocketURL.ParseError.zone("%eth1")) { try url.resolving("ws://[fe80::1%25eth1]/b") }
+        #expect(throws: WebSocketURL.ParseError.zone("%eth0")) {
+            try WebSocketURL("ws://a.example/").resolving("ws://[fe80::1%25eth0]/")
+        }
     }
 
     @Test func `tells how to write an international host`() {

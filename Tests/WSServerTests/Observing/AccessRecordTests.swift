@@ -42,6 +42,39 @@ struct AccessRecordTests {
             record.json.contains(##""userAgent":"a\"\\\u000a\u001b""##) && record.json.contains(#""client":"unix:""#))
     }
 
+    @Test(arguments: [
+        ("\u{85}", "\\u0085", "\\xC2\\x85"), ("\u{9B}31m", "\\u009b31m", "\\xC2\\x9B31m"), ("\u{7F}", "\\u007f", "\\x7F"),
+        ("\u{2028}", "\\u2028", "\\xE2\\x80\\xA8"), ("\u{2029}", "\\u2029", "\\xE2\\x80\\xA9"),
+        ("\u{202E}", "\\u202e", "\\xE2\\x80\\xAE"), ("\u{2066}", "\\u2066", "\\xE2\\x81\\xA6"),
+        ("\u{E0041}", "\\udb40\\udc41", "\\xF3\\xA0\\x81\\x81"), ("\u{0}\t", "\\u0000\\u0009", "\\x00\\x09"),
+        ("\"\\", "\\\"\\\\", "\\\"\\\\"),
+    ])
+    func `escapes the same in both kinds of lines, so that neither does anything to a terminal (S13) (T36)`(
+        text: String, json: String, combined: String
+    ) {
+        var record = Self.record
+        (record.path, record.referer, record.userAgent) = ("/" + text, text, text)
+        (record.origin, record.subprotocol) = (text, text)
+        #expect(record.json.contains("\"path\":\"/\(json)\""))
+        for name in ["referer", "userAgent", "origin", "subprotocol"] {
+            #expect(record.json.contains("\"\(name)\":\"\(json)\""))
+        }
+        #expect(record.combined.contains("\"GET /\(combined) HTTP/1.1\""))
+        #expect(record.combined.contains("\"\(combined)\" \"\(combined)\""))
+        for line in [record.json, record.combined] {
+            #expect(line.utf8.allSatisfy { (0x20..<0x7F).contains($0) })
+        }
+    }
+
+    @Test func `bounds the fields of both kinds of lines (S13)`() {
+        var record = Self.record
+        let long = String(repeating: "x", count: 60_000)
+        (record.path, record.referer, record.userAgent) = ("/" + long, long, long)
+        (record.origin, record.subprotocol) = (long, String(repeating: "\u{202E}", count: 60_000))
+        #expect(record.json.utf8.count < 8 << 10 && record.combined.utf8.count < 4 << 10)
+        #expect(record.json.contains("xxx...\"") && record.combined.contains("xxx...\""))
+    }
+
     @Test(
         arguments: [
             (0, "1970-01-01T00:00:00Z"), (951_782_400, "2000-02-29T00:00:00Z"), (951_868_800, "2000-03-01T00:00:00Z"),

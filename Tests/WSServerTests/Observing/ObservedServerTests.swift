@@ -84,9 +84,28 @@ struct ObservedServerTests {
             #expect(log.values.count == 2 && !log.values.joined().contains("secret"))
             #expect(log.values[0].hasPrefix("info handshake refused client=127.0.0.1:"))
             #expect(log.values[0].contains(" path=/chat reason=origin's host evil.example differs"))
+            #expect(log.values[0].contains(#"it came from \"http://evil.example\""#))
             #expect(log.values[0].hasSuffix(" status=403") && log.values[1].hasSuffix(" status=400"))
             #expect(access.values.map(\.status) == [403, 400] && access.values.map(\.path) == ["/chat", ""])
             #expect(access.values[0].origin == "http://evil.example" && access.values[0].bytesSent > 0)
+        }
+    }
+
+    @Test func `logs a URL with its host and without its user, and what is no path as it came (S7) (S13)`() async throws
+    {
+        let (log, access) = (Probe<String>(), Probe<AccessRecord>())
+        try await ServerHarness.with(Self.options(log, access)) { harness in
+            for target in ["http://u:secret@a.example/x@y?secret", "*", "foo?secret", "u:secret@a.example:80"] {
+                _ = try await harness.answer(to: Handshakes.request(target))
+            }
+            let socket = try await harness.rawUpgraded("http://a.example:8/chat?token=secret")
+            await socket.close()
+            #expect(await eventually { access.count == 5 })
+            #expect(
+                access.values.map(\.path) == [
+                    "http://a.example/x@y", "*", "foo", "a.example:80", "http://a.example:8/chat",
+                ])
+            #expect(!log.values.joined().contains("secret") && log.values[0].contains(" path=http://a.example/x@y "))
         }
     }
 

@@ -45,6 +45,34 @@ import WSServer
         return name == "none" ? .accept : .accept(User(name: name))
     }
 
+    @Test func `each route asks the server's hook unless it says otherwise, health and readiness by default (S7)`() async throws {
+        try await ServerHarness.with(
+            Self.options(Self.byName),
+            routes: { routes in
+                routes.health("/health")
+                routes.readiness("/ready")
+                routes.metrics("/metrics")
+                routes.get("/get") { _ in ServerResponse(text: "ok") }
+                routes.health("/own/health", authorize: .asServer)
+                routes.readiness("/own/ready", authorize: .own { _ in .refuse(ServerResponse(status: .forbidden)) })
+                routes.metrics("/own/metrics", authorize: .own(nil))
+                routes.get("/own/get", authorize: .own(nil)) { _ in ServerResponse(text: "ok") }
+                routes.file("/file", at: "/dev/null")
+            }
+        ) { harness in
+            for (path, status) in [
+                ("/health", 200), ("/ready", 200), ("/metrics", 401), ("/get", 401), ("/file", 401), ("/own/health", 401),
+                ("/own/ready", 403), ("/own/metrics", 200), ("/own/get", 200),
+            ] {
+                let socket = try await harness.raw()
+                try await socket.send(RoutesTests.request("GET \(path)"))
+                let head = try await socket.receiveHead()
+                #expect(head.hasPrefix("HTTP/1.1 \(status) "), "\(path): \(head)")
+                await socket.close()
+            }
+        }
+    }
+
     @Test func `hands a value from the hook to the handler (S7) (W18)`() async throws {
         try await ServerHarness.with(Self.options(Self.byName), routes: Self.routes) { harness in
             for (name, text) in [("ada", "ada in x"), ("none", "nobody in x")] {

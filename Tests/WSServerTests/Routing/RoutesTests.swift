@@ -2,7 +2,8 @@ import Foundation
 import HansomTesting
 import SocketTesting
 import Testing
-import WSServer
+
+@testable import WSServer
 
 /// Ordinary requests on the port of a WebSocket server, over real sockets (S7).
 @Suite(.serialized, .timeLimit(.minutes(1))) struct RoutesTests {
@@ -30,7 +31,12 @@ import WSServer
     static let answered: [(String, Int, String)] = [
         (request("GET /hello/a%20b?c=d"), 200, "hello a b c=d"),
         (request("GET http://127.0.0.1/hello/x"), 200, "hello x "),
-        (request("GET http://other/hello/x"), 400, "Host"),
+        (request("GET HTTP://Other:8/hello/x?y"), 200, "hello x y"),
+        (request("GET http://[::1/hello/x"), 400, "path"), (request("GET http://u:p@other/hello/x"), 400, "path"),
+        (request("GET https://other/hello/x"), 421, "TLS"), (request("GET ftp://other/hello/x"), 400, "path"),
+        (request("GET *"), 400, "OPTIONS"), (request("GET foo"), 400, "path"), (request("GET ?x"), 400, "path"),
+        (request("GET a.example:80"), 400, "CONNECT"), (request("CONNECT a.example:80"), 501, "no proxy"),
+        (request("CONNECT /hello/x"), 400, "host and port"),
         (request("POST /echo", ["Content-Length: 4"], body: "abcd"), 201, "abcd"),
         (request("POST /echo", ["Transfer-Encoding: chunked"], body: "4\r\nabcd\r\n0\r\n\r\n"), 201, "abcd"),
         (request("POST /echo"), 201, ""),
@@ -40,7 +46,7 @@ import WSServer
         (request("GET /ws/a"), 426, "websocket"),
         (request("GET /both"), 200, "isUpgrade false"),
         (request("GET /hello/../x"), 400, "dots"), (request("GET /hello/%2e%2e"), 400, "dots"),
-        (request("GET /hello/%zz"), 400, ""), (request("OPTIONS *"), 400, ""),
+        (request("GET /hello/%zz"), 400, ""), (request("OPTIONS *"), 204, ""), (request("OPTIONS /hello/x"), 405, ""),
         (Handshakes.request("/hello/x"), 200, "hello x "),
     ]
 
@@ -147,8 +153,7 @@ import WSServer
 
     @Test func `a route upgrades by itself, with its own options (S7)`() async throws {
         var own = RouteOptions(subprotocols: .preferring(["chat"]))
-        own.limits = WebSocket.Limits()
-        own.limits?.messageSize = 4
+        own.limits.messageSize = 4
         let options = own
         try await ServerHarness.with(routes: { routes in
             routes.get("/maybe") { request in
@@ -167,6 +172,48 @@ import WSServer
             try await socket.send(Frames.maskedText("fives"))
             #expect(try await socket.receiveClose()?.code == 1009)
         }
+    }
+
+    @Test func `a route that sets one limit has the server's others (S7)`() async throws {
+        var server = ServerOptions()
+        server.limits.messageSize = 4
+        try await ServerHarness.with(
+            server,
+            routes: { routes in
+                var own = RouteOptions()
+                own.limits.fragments = 2
+                routes.webSocket("/few", options: own) { ws in for try await message in ws { try await ws.send(message) } }
+                own = RouteOptions()
+                own.limits.messageSize = 6
+                own.limits.fragments = 1
+                own.limits.fragments = nil
+                routes.webSocket("/long", options: own) { ws in for try await message in ws { try await ws.send(message) } }
+            }
+        ) { harness in
+            let few = try await harness.rawUpgraded("/few")
+            try await few.send(Frames.maskedText("four"))
+            #expect(try await few.receiveFrame()?.payload == Array("four".utf8))
+            try await few.send(Frames.maskedText("fives"))
+            #expect(try await few.receiveClose()?.code == 1009)
+            let long = try await harness.rawUpgraded("/long")
+            try await long.send(Frames.maskedText("sixsix"))
+            #expect(try await long.receiveFrame()?.payload == Array("sixsix".utf8))
+            try await long.send(Frames.maskedText("sevenseven"))
+            #expect(try await long.receiveClose()?.code == 1009)
+        }
+    }
+
+    @Test func `a limit of a route can be read back, also one that may be none (S7)`() {
+        var options = RouteOptions()
+        #expect(options.limits.messageSize == nil && options.limits.frameSize == nil)
+        options.limits.frameSize = 5
+        #expect(options.limits.frameSize == 5)
+        options.limits.frameSize = .some(nil)
+        #expect(options.limits.frameSize == .some(nil))
+        var server = WebSocket.Limits()
+        (server.frameSize, server.fragments) = (7, 8)
+        let limits = options.limits.applied(to: server)
+        #expect(limits.frameSize == nil && limits.fragments == 8)
     }
 
     @Test func `a route that upgrades what asks for none answers 426 (S7)`() async throws {

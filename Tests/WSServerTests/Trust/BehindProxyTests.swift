@@ -1,4 +1,6 @@
+import HansomTesting
 import HansomTransport
+import Logging
 import SocketTesting
 import Testing
 import WSClient
@@ -87,6 +89,45 @@ struct BehindProxyTests {
             }
             #expect(await harness.isIdleAgain())
             #expect(harness.server.connectionCount == 0)
+        }
+    }
+
+    @Test func `a word in the log says who may not send a PROXY header (S11) (S13)`() async throws {
+        let log = Probe<String>()
+        var options = ServerOptions()
+        options.logger = Logger(label: "test") { _ in CapturingLogHandler(log, showsMetadata: true) }
+        options.logger?.logLevel = .notice
+        options.proxyProtocol = [try IPRange("192.0.2.0/24")]
+        try await ServerHarness.with(options, handler: Self.whoAmI) { harness in
+            let socket = try await harness.raw()
+            _ = await socket.end()
+            #expect(await eventually { log.count == 1 })
+            #expect(log.values[0].hasPrefix("notice handshake failed client=127.0.0.1:"))
+            #expect(log.values[0].contains("may not speak it here"))
+        }
+    }
+
+    @Test func `counts the client that a PROXY header names, and not the proxy (S3) (S11)`() async throws {
+        var options = ServerOptions()
+        options.proxyProtocol = try Self.loopback()
+        options.maxConnectionsPerPeer = 2
+        try await ServerHarness.with(options, handler: Self.whoAmI) { harness in
+            func open(_ client: String) async throws -> (RawSocket, isIn: Bool) {
+                let socket = try await harness.raw()
+                try await socket.send("PROXY TCP4 \(client) 198.51.100.7 4711 80\r\n" + Handshakes.request())
+                return (socket, ((try? await socket.receiveHead()) ?? "").hasPrefix("HTTP/1.1 101 "))
+            }
+            let first = try await open("192.0.2.1")
+            let second = try await open("192.0.2.1")
+            #expect(first.isIn && second.isIn)
+            #expect(try await open("192.0.2.1").isIn == false)
+            // Four of one proxy, and nobody has too many.
+            let (other, another) = (try await open("192.0.2.2"), try await open("192.0.2.3"))
+            #expect(other.isIn && another.isIn)
+            #expect(await harness.server.statistics().turnedAway == 1)
+            await first.0.close()
+            #expect(await eventually { harness.server.connectionCount < 4 })
+            #expect(try await open("192.0.2.1").isIn)
         }
     }
 

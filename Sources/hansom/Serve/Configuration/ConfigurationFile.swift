@@ -9,7 +9,7 @@ struct ConfigurationFile: Sendable {
     private let folder: String
 
     private static let names = [
-        "listen", "schedulers", "workers", "limits", "timeouts", "deflate", "origins", "subprotocols", "proxyProtocol",
+        "listen", "schedulers", "workers", "limits", "timeouts", "deflate", "origins", "allowedHosts", "subprotocols", "proxyProtocol",
         "trustedProxies", "accessLog", "metrics", "inspect", "routes",
     ]
 
@@ -95,6 +95,7 @@ struct ConfigurationFile: Sendable {
         } else if let origins = try file.texts("origins") {
             settings.options.origins = .list(origins)
         }
+        settings.options.allowedHosts = try file.texts("allowedHosts")
         settings.options.proxyProtocol = try ConfigurationFile.ranges("proxyProtocol", file)
         settings.options.trustedProxies = try ConfigurationFile.ranges("trustedProxies", file)
     }
@@ -135,6 +136,10 @@ struct ConfigurationFile: Sendable {
     /// Says what is wrong with the file's parts together.
     func check() throws(CommandFailure) {
         try settings.checkWorkers()
+        try settings.checkFolders()
+        for case (let path, .file(let file, _)) in routes {
+            try ServeCheck.look(for: .file, file, "routes[\"\(path)\"].file")
+        }
         guard settings.workers != nil else { return }
         for (path, setting) in routes {
             switch setting {

@@ -4,10 +4,10 @@ internal import Glibc
 /// Reading whole files.
 enum FileContent {
     /// A configuration is smaller than this.
-    private static let longest = 1 << 20
+    static let longest = 1 << 20
 
-    /// Reads a file. Blocks.
-    static func read(_ path: String) throws(SystemError) -> [UInt8] {
+    /// Reads a file of at most so many bytes. Blocks.
+    static func read(_ path: String, atMost longest: Int = longest) throws(SystemError) -> [UInt8] {
         let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw SystemError(call: "open", errno: errno) }
         defer { close(descriptor) }

@@ -4,13 +4,17 @@ internal import WSServer
 enum LimitSettings {
     static let names = [
         "messageSize", "frameSize", "fragments", "inboundMessages", "inboundBytes", "outboundBytes", "bodySize",
-        "requestsPerConnection", "connections", "connectionsPerPeer", "handshakes", "backlog",
+        "requestsPerConnection", "connections", "connectionsPerPeer", "handshakes", "backlog", "headLine", "headLines",
+        "headSize",
     ]
 
     private static let count = 1...Int(Int32.max)
 
     static func read(_ section: ConfigurationSection, into options: inout ServerOptions) throws(CommandFailure) {
         try readConnection(section, into: &options.limits)
+        if let size = try section.integer("headLine", count) { options.headLimits.maxLineBytes = size }
+        if let most = try section.integer("headLines", count) { options.headLimits.maxLines = most }
+        if let size = try section.integer("headSize", count) { options.headLimits.maxHeadBytes = size }
         if let size = try section.integer("bodySize", 0...Int(Int32.max)) { options.maxBodySize = size }
         if let most = try section.integer("requestsPerConnection", count) { options.maxRequestsPerConnection = most }
         if let most = try section.integer("connections", count) { options.maxConnections = most }

@@ -2,14 +2,14 @@ internal import WSServer
 
 /// The setting `tls` of a place in a configuration file.
 enum TLSSettings {
-    static let names = ["certificate", "key", "names", "minimumVersion", "cipherSuites", "clientAuthority"]
+    static let names = ["certificate", "key", "ocspResponse", "names", "minimumVersion", "cipherSuites", "clientAuthority"]
 
     /// - Parameter folder: what the files' paths are relative to.
     static func read(_ section: ConfigurationSection, in folder: String) throws(CommandFailure) -> TLSServerOptions {
         var options = TLSServerOptions(identity: try identity(section, in: folder))
         for (name, value) in try section.entries("names") {
             let own = try ConfigurationSection(
-                value, at: section.place("names[\"\(name)\"]"), allowing: ["certificate", "key"])
+                value, at: section.place("names[\"\(name)\"]"), allowing: ["certificate", "key", "ocspResponse"])
             options.identitiesByServerName[name] = try identity(own, in: folder)
         }
         switch try section.text("minimumVersion") {
@@ -27,8 +27,10 @@ enum TLSSettings {
     private static func identity(_ section: ConfigurationSection, in folder: String) throws(CommandFailure)
         -> TLSIdentity
     {
-        .files(
+        var identity = TLSIdentity.files(
             certificateChain: FilePath.absolute(try section.needed("certificate"), in: folder),
             privateKey: FilePath.absolute(try section.needed("key"), in: folder))
+        identity.ocspResponse = try section.text("ocspResponse").map { .file(FilePath.absolute($0, in: folder)) }
+        return identity
     }
 }

@@ -13,6 +13,9 @@ enum TimeoutSettings {
         if let time = try section.time("route") { options.routeTimeout = time }
         if let time = try section.timeOrNever("pingInterval") { options.pingInterval = time }
         if let time = try section.timeOrNever("ping") { options.pingTimeout = time }
+        if case .some(.some(_)) = try section.timeOrNever("ping"), options.pingInterval == nil {
+            throw section.flaw("ping", "pingInterval is null: there is no ping to wait for")
+        }
         if let time = try section.timeOrNever("idle") { options.idleTimeout = time }
         if let time = try section.timeOrNever("write") { options.writeTimeout = time }
         if let time = try section.timeOrNever("message") { options.messageTimeout = time }

@@ -40,6 +40,13 @@ final class AccessLogFile: @unchecked Sendable {
 
     deinit { if descriptor > STDERR_FILENO { close(descriptor) } }
 
+    /// Lines for standard error instead.
+    init(standardErrorOn schedulers: SchedulerGroup) {
+        settings = Settings(path: "standard error", format: .combined)
+        self.schedulers = schedulers
+        descriptor = STDERR_FILENO
+    }
+
     /// What a server is to be told.
     var log: AccessLog {
         switch settings.format {
@@ -54,7 +61,8 @@ final class AccessLogFile: @unchecked Sendable {
     /// Returns when all lines so far are written.
     func flush() async { await schedulers.blockingPool.run { [self] in writeAll() } }
 
-    private func add(_ line: String) {
+    /// Has a line written, in its turn.
+    func add(_ line: String) {
         let isFirst = lock.withLock {
             guard waitingBytes + line.utf8.count < AccessLogFile.capacity else {
                 dropped += 1

@@ -27,6 +27,11 @@ struct ObservingArguments: ParsableArguments {
         help: ArgumentHelp("combined, as web servers write, or json. (default: combined)", valueName: "format"))
     var format: AccessLogFile.Format?
 
+    @Flag(
+        name: .shortAndLong,
+        help: "Say on standard error what becomes of each handshake and connection, and why it ended; at most 100 lines a second.")
+    var verbose = false
+
     @Option(help: "Let `hansom top PATH` look at the server's processes, by a Unix-domain socket there.")
     var inspect: String?
 
@@ -38,6 +43,7 @@ struct ObservingArguments: ParsableArguments {
     }
 
     func apply(to settings: inout ServeSettings) {
+        if verbose { settings.isVerbose = true }
         if let metrics { settings.metrics = ServePlace(word: metrics) }
         if let inspect { settings.inspect = inspect }
         if let accessLog { settings.accessLog = .init(path: accessLog, format: format ?? .combined) }

@@ -15,7 +15,7 @@ final class ReservedPort: Sendable {
         guard let number = UInt16(exactly: port) else { throw CommandFailure("port \(port); 0 to 65535 are allowed") }
         let found: [SocketAddress]
         do {
-            found = try await Resolver.resolve(host, port: number, on: schedulers.blockingPool)
+            found = try await Resolver.resolve(host, port: number, on: schedulers.resolverPool)
         } catch {
             throw CommandFailure("cannot resolve \(host): \(error.reason)")
         }

@@ -1,18 +1,20 @@
 internal import Actors
+internal import HansomTransport
 
-/// What encrypts the TLS session tickets of all workers: made by their keeper and told to them, and written nowhere.
+/// What the TLS session tickets of all workers are made with: made by their keeper and told to them, and written nowhere.
+///
+/// It changes each day, here as in the workers, and what it was before is forgotten: a worker that begins later is told what
+/// its siblings have come to by then.
 final class TicketKey: @unchecked Sendable {
-    // Safety: `key` is touched with `lock` held.
+    // Safety: `secret` is touched with `lock` held.
     private let lock = Lock()
-    private var key = TicketKey.random()
+    private var secret = TLSTicketSecret.random()
 
-    var bytes: [UInt8] { lock.withLock { key } }
-
-    /// Makes a new one: whoever learns it can read recorded TLS 1.2 traffic, so it should not last.
-    func renew() { lock.withLock { key = TicketKey.random() } }
-
-    private static func random() -> [UInt8] {
-        var random = SystemRandomNumberGenerator()
-        return (0..<80).map { _ in .random(in: 0...255, using: &random) }
+    /// Yesterday's: whoever begins with it takes yesterday's tickets too, and makes new ones with today's key.
+    var forWorkers: TLSTicketSecret {
+        lock.withLock {
+            secret.advance(to: TLSTicketSecret.today - 1)
+            return secret
+        }
     }
 }

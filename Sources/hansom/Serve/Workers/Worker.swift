@@ -1,5 +1,6 @@
 internal import Actors
 internal import Glibc
+internal import HansomTransport
 internal import WSServer
 
 /// The life of one worker of several.
@@ -21,8 +22,7 @@ struct Worker {
         else { throw CommandFailure("a worker's first order is where to serve") }
         var options = options
         options.reusesPort = true
-        let endpoints = endpoints(addresses, ticketKey)
-        let server = try await service.listen(on: endpoints, options)
+        let server = try await service.listen(on: endpoints(addresses, ticketKey), options)
         let watching = watch.start(server, on: options.schedulers.next())
         // Every one: a service manager may send its own to all processes, beside the keeper's.
         let signals = Signals.catchAll([SIGTERM, SIGINT])
@@ -34,18 +34,20 @@ struct Worker {
                     .init(
                         process: getpid(), names: Serving.names(of: server, settings.places.count),
                         maxConnections: options.maxConnections))))
-        let obeying = Task { await obey(channel, server, endpoints) }
+        // Without the secret that it began with: that is forgotten from tomorrow on.
+        let bare = endpoints(addresses, nil)
+        let obeying = Task { await obey(channel, server, bare) }
         let ending = await Worker.firstOf(signals, obeying)
         Worker.bound(ending, obeying)
         watching.exit(.shutdown)
         await server.shutdown(within: Serving.grace)
     }
 
-    private func endpoints(_ addresses: [[WorkerOrder.Address]], _ ticketKey: [UInt8]) -> [Endpoint] {
+    private func endpoints(_ addresses: [[WorkerOrder.Address]], _ ticketKey: TLSTicketSecret?) -> [Endpoint] {
         zip(settings.places, addresses).flatMap { place, addresses in
             addresses.map { address in
                 var tls = place.tls
-                tls?.sessionTicketKey = ticketKey
+                tls?.ticketSecret = ticketKey
                 return .tcp(host: address.host, port: address.port, tls: tls)
             }
         }

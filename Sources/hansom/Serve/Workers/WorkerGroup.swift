@@ -84,7 +84,6 @@ struct WorkerGroup {
         let signals = Signals.catchAll([SIGHUP])
         Task {
             for await _ in signals {
-                setup.ticketKey.renew()
                 var flaws: Set<String> = []
                 for worker in setup.group.members {
                     // One that ends meanwhile starts with what is new.

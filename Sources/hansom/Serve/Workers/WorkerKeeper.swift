@@ -106,14 +106,14 @@ struct WorkerKeeper {
         switch input {
         case .connected(let channel):
             self.channel = channel
-            _ = await order(.serve(addresses: setup.addresses, ticketKey: setup.ticketKey.bytes))
+            _ = await order(.serve(addresses: setup.addresses, ticketKey: setup.ticketKey.forWorkers))
         case .report(let report): take(report)
         case .whenServing(let reply): if let serving { reply(serving) } else { waiting.append(reply) }
         // A reply that is not kept fails its call at once; one to which no answer can come would take the next one's.
         case .numbers(let reply): if await order(.numbers) { asked.append(reply) }
         // One that is starting reads certificates and key anyway.
         case .reload(let reply):
-            if await order(.reload(ticketKey: setup.ticketKey.bytes)) { reloading.append(reply) } else { reply(nil) }
+            if await order(.reload(ticketKey: setup.ticketKey.forWorkers)) { reloading.append(reply) } else { reply(nil) }
         case .drain: drain(me)
         case .exit(let signal):
             // Without its channel a worker cannot be kept: it drains by itself, if it is not ending already.

@@ -1,4 +1,5 @@
 internal import FoundationEssentials
+internal import HansomTransport
 internal import WSServer
 
 /// What a worker is told.
@@ -7,13 +8,13 @@ enum WorkerOrder: Codable, Sendable {
     ///
     /// - Parameters:
     ///   - addresses: of each place in the settings.
-    ///   - ticketKey: encrypts TLS session tickets, so that a client can take up at one worker the session that it had with
+    ///   - ticketKey: what TLS session tickets are made with, so that a client can take up at one worker the session that it had with
     ///     another.
-    case serve(addresses: [[Address]], ticketKey: [UInt8])
+    case serve(addresses: [[Address]], ticketKey: TLSTicketSecret)
     /// Say your numbers.
     case numbers
     /// Read certificates again, and open the access log again.
-    case reload(ticketKey: [UInt8])
+    case reload(ticketKey: TLSTicketSecret)
 
     /// An address in numbers.
     struct Address: Codable, Sendable, Equatable {
