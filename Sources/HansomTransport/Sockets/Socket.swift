@@ -99,6 +99,12 @@ package enum Socket {
         return value
     }
 
+    /// Takes no more while about so many bytes have not been sent yet (TCP_NOTSENT_LOWAT): the kernel's send buffer alone would
+    /// take megabytes for a peer that reads nothing. A Unix-domain socket does not heed it.
+    package static func boundUnsent(_ descriptor: Int32, to count: Int) {
+        setOption(TCP_NOTSENT_LOWAT, level: Int32(IPPROTO_TCP), of: descriptor, to: Int32(clamping: count))
+    }
+
     /// Sends small writes at once (TCP_NODELAY); a Unix-domain socket does so anyway.
     package static func setNoDelay(_ descriptor: Int32) {
         setOption(TCP_NODELAY, level: Int32(IPPROTO_TCP), of: descriptor, to: 1)

@@ -139,10 +139,9 @@ package final class SocketStream: LentStream, DescriptorObserver {
         if isOpen, lentFlags == nil { _ = Glibc.shutdown(descriptor, Int32(SHUT_WR)) }
     }
 
-    /// By `TCP_NOTSENT_LOWAT` (tcp(7)): the kernel's send buffer alone would take megabytes for a peer that reads nothing.
     package func boundUnsent(to count: Int) {
         guard isOpen else { return }
-        Socket.setOption(TCP_NOTSENT_LOWAT, level: Int32(IPPROTO_TCP), of: descriptor, to: Int32(clamping: count))
+        Socket.boundUnsent(descriptor, to: count)
     }
 
     package func close() {
