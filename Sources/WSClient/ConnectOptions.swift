@@ -68,6 +68,12 @@ public struct ConnectOptions: Sendable {
     public var compression: CompressionOptions?
     /// What bounds the connection; see `WebSocket.Limits`.
     public var limits: WebSocket.Limits
+    /// Whether all messages are received in pieces, from the first one on; default: no, they are received whole.
+    ///
+    /// Then no more than `limits.inboundBytes` of a message is held at a time, however early or large it comes, and
+    /// `limits.streamedMessageSize` bounds the whole. Messages are taken with `recvStream`; `recv`, iteration, active modes
+    /// and message handlers, which would hold a whole one, are refused.
+    public var receivesInPieces = false
     /// Is told of each opening handshake as it goes, on the connection's scheduler: redirects' and refused ones too.
     package var onHandshake: (@Sendable (HandshakeStep) -> Void)?
     /// The process that is to own the connection; default: the one that connects, if a process does.

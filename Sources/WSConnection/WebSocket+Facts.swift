@@ -63,6 +63,14 @@ extension WebSocket {
     /// Messages that have arrived and were not taken yet.
     package var waitingMessages: Int { Int(inbound.messageCount) }
 
+    /// Payload that has arrived and is held: in queues, in the backlog, and of a message that is not complete.
+    package var heldBytes: Int {
+        inbound.byteCount + (streamed?.byteCount ?? 0) + backlog.count + machine.bytesBuffered
+    }
+
+    /// Pings whose pong is still to come, those included for which nobody waits any more.
+    package var pendingPings: Int { pings.count }
+
     /// Bytes that wait to be written.
     public var bufferedBytes: Int { machine.output.count }
 

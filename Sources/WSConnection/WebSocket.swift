@@ -85,6 +85,10 @@ public import WSProtocol
         self.stream = stream
         self.options = options
         self.description = description
+        if options.receivesInPieces {
+            machine.delivery = .fragments
+            streamed = IncomingPieces()
+        }
     }
 
     isolated deinit { abandon() }

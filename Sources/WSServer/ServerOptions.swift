@@ -82,6 +82,12 @@ public struct ServerOptions: Sendable {
     public var messageTimeout: Duration?
     /// How long `recv()` waits in a handler; default: without end.
     public var recvTimeout: Duration?
+    /// Whether all messages are received in pieces, from the first one on; default: no, they are received whole.
+    ///
+    /// Then no more than `limits.inboundBytes` of a message is held at a time, however early or large it comes, and
+    /// `limits.streamedMessageSize` bounds the whole. Messages are taken with `recvStream`; `recv`, iteration, active modes
+    /// and message handlers, which would hold a whole one, are refused.
+    public var receivesInPieces = false
     /// Connections at once; at the limit the server stops accepting and the backlog absorbs. Default 100,000.
     public var maxConnections = 100_000
     /// Handshakes at once; more wait in the backlog. Default 1,024.

@@ -3,32 +3,6 @@ import HansomTesting
 import Testing
 import WSConnection
 
-/// Short words for events.
-private enum Told: Hashable {
-    case frame(WebSocket.Frame)
-    case closed(UInt16)
-    case failed(String)
-
-    init(_ event: WebSocket.Event) {
-        switch event {
-        case .frame(_, let frame): self = .frame(frame)
-        case .closed(_, let close): self = .closed(close.code.rawValue)
-        case .failed(_, let error): self = .failed(error.code.description)
-        }
-    }
-
-    static func text(_ text: String) -> Told { .frame(.text(text)) }
-    static func ping(_ text: String) -> Told { .frame(.ping(Array(text.utf8))) }
-}
-
-extension AsyncSequence where Element == WebSocket.Event, Self: Sendable {
-    /// Writes down all events in a task of its own.
-    fileprivate func noted(_ bench: Bench) -> (Notes<Told>, Task<Void, Never>) {
-        let notes = Notes<Told>()
-        return (notes, bench.task { do { for try await event in self { await notes.add(Told(event)) } } catch {} })
-    }
-}
-
 @Suite(.timeLimit(.minutes(5))) struct ActiveTests {
     // MARK: Modes
 
@@ -151,6 +125,77 @@ extension AsyncSequence where Element == WebSocket.Event, Self: Sendable {
             await bench.settle()
             #expect(await notes.all == [.text("waits")])
             reading.cancel()
+        }
+    }
+
+    // MARK: Pings of our own
+
+    /// Lets `ws` ping, and answers it.
+    private func pingAndAnswer(_ ws: WebSocket, _ peer: RawPeer, _ bench: Bench) async throws {
+        let pinging = bench.task { try await ws.ping() }
+        let payload = try await expectPing(by: peer)
+        try await peer.send(Wire.frame(10, payload))
+        _ = try await pinging.value
+        await bench.settle()
+    }
+
+    @Test func `the pong to a ping belongs to that call, and any other to who is told (W2, W5, W6)`() async throws {
+        try await Bench.run { bench in
+            let (ws, peer) = await bench.connect()
+            let (notes, reading) = try await ws.events(active: .once).noted(bench)
+            try await pingAndAnswer(ws, peer, bench)
+            #expect(await notes.all == [])
+            #expect(await ws.activeMode == .once)
+            try await peer.send(Wire.pong("nobody asked"))
+            await bench.settle()
+            #expect(await notes.all == [.frame(.pong(Array("nobody asked".utf8)))])
+            #expect(await ws.activeMode == .off)
+            try await ws.setActive(.once)
+            try await ws.sendPing([7])
+            #expect(try await expectPing(by: peer) == [7])
+            try await peer.send(Wire.frame(10, [7]))
+            await bench.settle()
+            #expect(await notes.all.last == .frame(.pong([7])))
+            reading.cancel()
+        }
+    }
+
+    @Test func `recvFrame does not see the pong to a ping, be it waiting or called later (W5, W6)`() async throws {
+        try await Bench.run { bench in
+            for waits in [true, false] {
+                let (ws, peer) = await bench.connect()
+                var receiving: Task<WebSocket.Frame, any Error>?
+                if waits { receiving = bench.task { try await ws.recvFrame() } }
+                await bench.settle()
+                try await pingAndAnswer(ws, peer, bench)
+                try await peer.send(Wire.text("first"))
+                await bench.settle()
+                let frame = if let receiving { try await receiving.value } else { try await ws.recvFrame() }
+                #expect(frame == .text("first"))
+            }
+        }
+    }
+
+    @Test func `the pong to a ping that was cancelled, or answered by a later pong, is nobody's (W5, W6)`() async throws {
+        try await Bench.run { bench in
+            let (ws, peer) = await bench.connect()
+            let cancelled = bench.task { await failure { try await ws.ping() } }
+            let early = try await expectPing(by: peer)
+            cancelled.cancel()
+            #expect(await cancelled.value?.code == .cancelled)
+            try await peer.send(Wire.frame(10, early))
+            try await peer.send(Wire.text("first"))
+            #expect(try await ws.recvFrame() == .text("first"))
+            // Many that are never answered cost no more than a few.
+            for _ in 0..<100 {
+                let pinging = bench.task { await failure { try await ws.ping() } }
+                _ = try await expectPing(by: peer)
+                pinging.cancel()
+                _ = await pinging.value
+            }
+            #expect(await ws.pendingPings <= 16)
+            try await pingAndAnswer(ws, peer, bench)
+            #expect(await ws.pendingPings == 0)
         }
     }
 
@@ -406,11 +451,6 @@ extension AsyncSequence where Element == WebSocket.Event, Self: Sendable {
     }
 
     // MARK: A process
-
-    private enum Input: Sendable {
-        case socket(WebSocket.Event)
-        case own(Int)
-    }
 
     @Test func `events become messages of a process, in order with its own (W2)`() async throws {
         try await Bench.run(schedulers: 2) { bench in

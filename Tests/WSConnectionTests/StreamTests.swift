@@ -61,7 +61,7 @@ import WSConnection
         }
     }
 
-    @Test func `a message that has arrived already comes as one piece (W7)`() async throws {
+    @Test func `a message that has arrived already comes as one piece (W7, W24)`() async throws {
         try await Bench.run { bench in
             let (ws, peer) = await bench.connect()
             try await peer.send(Wire.binary([1, 2, 3]) + Wire.binary([4]))
@@ -117,6 +117,86 @@ import WSConnection
             #expect(await reading.value == .cancelled)
             try await peer.send(Wire.binary([7]))
             #expect(try await joined(stream) == [7])
+            await peer.close()
+        }
+    }
+
+    // MARK: One stream after the other
+
+    /// Receives `count` messages, each as a stream of its own, with nothing between one and the next.
+    private static func readAll(_ ws: WebSocket, _ count: Int) async throws -> [[UInt8]] {
+        var messages: [[UInt8]] = []
+        for _ in 0..<count {
+            var all: [UInt8] = []
+            for try await piece in try await ws.recvStream() {
+                guard case .binary(let bytes) = piece else { throw NotBinary() }
+                all += bytes
+            }
+            messages.append(all)
+        }
+        return messages
+    }
+
+    /// Sends `count` messages, each when the one before has been taken.
+    private func sendAll(_ count: Int, _ peer: RawPeer, masked: Bool = true, _ bench: Bench) async throws {
+        await bench.settle()
+        for index in 0..<count {
+            try await peer.send(Wire.binary([UInt8(index)], masked: masked))
+            await bench.settle()
+        }
+    }
+
+    @Test(arguments: [true, false])
+    func `stream after stream reaches a handler, however soon the next is asked for (W7)`(isServer: Bool) async throws {
+        try await Bench.run { bench in
+            let (ws, peer) = await bench.connect(isServer: isServer)
+            let notes = Notes<[[UInt8]]>()
+            await ws.start { ws in await notes.add(try await StreamTests.readAll(ws, 20)) }
+            try await sendAll(20, peer, masked: isServer, bench)
+            await bench.until("a stream hangs") { await !notes.all.isEmpty }
+            #expect(await notes.all.first == (0..<20).map { [UInt8($0)] })
+            await peer.close()
+        }
+    }
+
+    @Test(arguments: [1, 2])
+    func `stream after stream reaches a process, on the connection's scheduler or another (W7)`(schedulers: Int) async throws {
+        try await Bench.run(schedulers: schedulers) { bench in
+            let (ws, peer) = await bench.connect()
+            let notes = Notes<[[UInt8]]>()
+            let process = Process<Int>.spawn(on: bench.group.schedulers[schedulers - 1]) { _ in
+                await notes.add(try await StreamTests.readAll(ws, 20))
+            }
+            try await sendAll(20, peer, bench)
+            await bench.until("a stream hangs") { await !notes.all.isEmpty }
+            #expect(await notes.all.first == (0..<20).map { [UInt8($0)] })
+            process.exit(.kill)
+            await peer.close()
+        }
+    }
+
+    @Test func `who breaks off in the middle of a message can ask for the next at once (W7)`() async throws {
+        try await Bench.run { bench in
+            let (ws, peer) = await bench.connect()
+            let notes = Notes<[UInt8?]>()
+            await ws.start { ws in
+                var firsts: [UInt8?] = []
+                for _ in 0..<5 {
+                    var pieces = try ws.recvStream().makeAsyncIterator()
+                    guard case .binary(let bytes)? = try await pieces.next(isolation: ws) else { throw NotBinary() }
+                    firsts.append(bytes.first)
+                }
+                await notes.add(firsts)
+            }
+            await bench.settle()
+            for index in 0..<5 {
+                try await peer.send(Wire.frame(2, [UInt8(index)], isFinal: false))
+                await bench.settle()
+                try await peer.send(Wire.frame(0, [99], isFinal: true))
+                await bench.settle()
+            }
+            await bench.until("a stream hangs") { await !notes.all.isEmpty }
+            #expect(await notes.all.first == (0..<5).map { UInt8($0) })
             await peer.close()
         }
     }

@@ -52,23 +52,37 @@ final class MailboxBound<Message: Sendable>: MailboxPlaces, @unchecked Sendable 
     // Safety: `waiters` belongs to the process's scheduler.
     private var waiters = Deque<Waiter>()
 
-    /// A sender that waits for room. The flag may be raised from any thread.
+    /// A sender that waits for room.
     final class Waiter: Sendable {
-        let message: Message
-        let continuation: CheckedContinuation<Bool, any Error>
+        enum Wish {
+            /// A suspended call that wants its message sent.
+            case message(Message, CheckedContinuation<Bool, any Error>)
+            /// Somebody who wants a place kept, and is told when it is, or with `false` that there will be none.
+            case place(@Sendable (Bool) -> Void)
+        }
+
+        let wish: Wish
         let ticket: Ticket
 
-        init(_ message: Message, _ ticket: Ticket, _ continuation: CheckedContinuation<Bool, any Error>) {
-            self.message = message
+        init(_ wish: Wish, _ ticket: Ticket) {
+            self.wish = wish
             self.ticket = ticket
-            self.continuation = continuation
+        }
+
+        func resume(returning isServed: Bool) {
+            switch wish {
+            case .message(_, let continuation): continuation.resume(returning: isServed)
+            case .place(let tell): tell(isServed)
+            }
+        }
+
+        /// The sender no longer waits. Who wants a place does not ask about that.
+        func cancel() {
+            if case .message(_, let continuation) = wish { continuation.resume(throwing: CancellationError()) }
         }
     }
 
-    /// By which a waiting sender is found when its task is cancelled, maybe before it has begun to wait.
-    final class Ticket: Sendable {
-        let isCancelled = Atomic<Bool>(false)
-    }
+    typealias Ticket = PlaceTicket
 
     // MARK: On the process's scheduler
 
@@ -88,6 +102,14 @@ final class MailboxBound<Message: Sendable>: MailboxPlaces, @unchecked Sendable 
 
     /// The mailbox takes no more: whoever waits is told.
     func close() {
-        while let waiter = waiters.popFirst() { waiter.continuation.resume(returning: false) }
+        while let waiter = waiters.popFirst() { waiter.resume(returning: false) }
     }
+}
+
+/// By which a waiting sender is found when it is to wait no more, maybe before it has begun to. The flag may be raised from
+/// any thread.
+package final class PlaceTicket: Sendable {
+    let isCancelled = Atomic<Bool>(false)
+
+    package init() {}
 }

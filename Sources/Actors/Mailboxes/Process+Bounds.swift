@@ -37,7 +37,7 @@ extension Process {
             _ = isolation
             return try await withCheckedThrowingContinuation { continuation in
                 core.scheduler.run { [self] in
-                    onOwnThread { $0.wait(.init(message, ticket, continuation)) }
+                    onOwnThread { $0.wait(.init(.message(message, continuation), ticket)) }
                 }
             }
         } onCancel: {
@@ -47,19 +47,20 @@ extension Process {
         if !wasSent { throw CallError(.noProcess, pid) }
     }
 
-    private func wait(_ waiter: MailboxBound<Message>.Waiter) {
-        guard isOpen, let bound else { return waiter.continuation.resume(returning: false) }
-        if waiter.ticket.isCancelled.load(ordering: .sequentiallyConsistent) {
-            return waiter.continuation.resume(throwing: CancellationError())
-        }
+    func wait(_ waiter: MailboxBound<Message>.Waiter) {
+        guard isOpen, let bound else { return waiter.resume(returning: false) }
+        if waiter.ticket.isCancelled.load(ordering: .sequentiallyConsistent) { return waiter.cancel() }
         guard !bound.isAwaited, bound.reserve() else { return bound.wait(waiter) }
-        enqueue(waiter.message)
-        waiter.continuation.resume(returning: true)
+        serve(waiter)
     }
 
-    private func cancelWait(_ ticket: MailboxBound<Message>.Ticket) {
-        bound?.removeWaiter(ticket)?.continuation.resume(throwing: CancellationError())
+    /// Gives a waiting sender the place that was taken for it.
+    private func serve(_ waiter: MailboxBound<Message>.Waiter) {
+        if case .message(let message, _) = waiter.wish { enqueue(message) }
+        waiter.resume(returning: true)
     }
+
+    func cancelWait(_ ticket: MailboxBound<Message>.Ticket) { bound?.removeWaiter(ticket)?.cancel() }
 
     /// Whether a message that comes without a place finds one, and what happens if not.
     func admit(_ bound: MailboxBound<Message>) -> Bool { bound.reserve() || makePlace(bound) }
@@ -96,7 +97,6 @@ extension Process {
     /// A message was taken: its place goes to who waits longest for one.
     func makeRoom(_ bound: MailboxBound<Message>) {
         guard let waiter = bound.popWaiter() else { return bound.release() }
-        enqueue(waiter.message)
-        waiter.continuation.resume(returning: true)
+        serve(waiter)
     }
 }

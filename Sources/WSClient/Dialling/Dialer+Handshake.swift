@@ -102,7 +102,7 @@ extension Dialer {
             role: .client(maskKeys: TransportResources.of(scheduler).maskKeys),
             options: ConnectionOptions(
                 limits: options.limits, recvTimeout: options.recvTimeout, closeTimeout: options.closeTimeout,
-                active: options.active, timing: options.timing),
+                active: options.active, timing: options.timing, receivesInPieces: options.receivesInPieces),
             compression: negotiated.compression, description: description)
         connection.onOwnThread { $0.begin(leftover: answer.rest) }
         return connection

@@ -9,7 +9,8 @@ internal import DequeModule
 ///     for await event in mailbox { ... }
 ///
 /// When it is full, connections keep what they have and, once they can hold no more, stop reading their sockets. It
-/// never ends by itself. It holds its connections; when it is dropped they turn passive, and get back what was not read.
+/// never ends by itself. It holds its connections; when it is dropped they turn passive, and get back what was not read. So
+/// does one connection that is unsubscribed or transferred.
 public final class EventMailbox: AsyncSequence, Sendable {
     let storage: Storage
 
@@ -50,7 +51,6 @@ public final class EventMailbox: AsyncSequence, Sendable {
         /// of a connection on its way out would outlive it.
         private struct Member {
             let connection: WebSocket
-            let sink: MailboxSink
             var waitsForRoom = false
         }
 
@@ -89,8 +89,8 @@ public final class EventMailbox: AsyncSequence, Sendable {
 
         var waitingConnectionCount: Int { lock.withLock { waitingForRoom.count } }
 
-        func join(_ connection: WebSocket, _ sink: MailboxSink) {
-            lock.withLock { members[ObjectIdentifier(connection)] = Member(connection: connection, sink: sink) }
+        func join(_ connection: WebSocket) {
+            lock.withLock { members[ObjectIdentifier(connection)] = Member(connection: connection) }
         }
 
         func leave(_ id: ObjectIdentifier) {
@@ -134,6 +134,19 @@ public final class EventMailbox: AsyncSequence, Sendable {
             pump(waiting)
         }
 
+        /// Takes out what nobody has read of one connection.
+        func takeBack(_ connection: WebSocket) -> [WebSocket.Frame] {
+            let (unread, waiting) = lock.withLock { () -> ([WebSocket.Event], [WebSocket]) in
+                if !events.contains(where: { $0.connection === connection }) { return ([], []) }
+                let all = events
+                events = Deque(all.lazy.filter { $0.connection !== connection })
+                let waiting = events.count <= capacity / 2 && !isClosed ? takeWaiting() : []
+                return (all.filter { $0.connection === connection }, waiting)
+            }
+            pump(waiting)
+            return unread.compactMap { if case .frame(_, let frame) = $0 { frame } else { nil } }
+        }
+
         private func pump(_ connections: [WebSocket]) {
             for connection in connections {
                 connection.scheduler.runLater { connection.onOwnThread { $0.pumpEvents() } }
@@ -149,21 +162,19 @@ public final class EventMailbox: AsyncSequence, Sendable {
 
         private func cancel(_ id: UInt64) { removeReader(id)?.resume(returning: nil) }
 
-        /// The mailbox is dropped: nobody reads, so frames go back to their connections.
+        /// The mailbox is dropped: nobody reads, so connections take their frames back, those that have ended too. Each
+        /// does so where it lives, or it might have told a later frame to somebody else by the time these come.
         func close() {
-            let (members, events, readers) = lock.withLock {
+            let (connections, readers) = lock.withLock {
                 isClosed = true
-                defer { (self.events, self.readers) = ([], []) }
-                return (self.members, self.events, self.readers)
+                defer { self.readers = [] }
+                var all = members.mapValues { $0.connection }
+                for event in events { all[ObjectIdentifier(event.connection)] = event.connection }
+                return (all, self.readers)
             }
             for reader in readers { reader.continuation.resume(returning: nil) }
-            var unread: [ObjectIdentifier: [WebSocket.Frame]] = [:]
-            for case .frame(let connection, let frame) in events {
-                unread[ObjectIdentifier(connection), default: []].append(frame)
-            }
-            for (id, member) in members {
-                let (connection, sink, frames) = (member.connection, member.sink, unread[id] ?? [])
-                connection.scheduler.runLater { connection.onOwnThread { $0.takeBack(frames, from: sink) } }
+            for connection in connections.values {
+                connection.scheduler.runLater { [self] in connection.onOwnThread { $0.mailboxIsGone(self) } }
             }
         }
     }
@@ -171,7 +182,7 @@ public final class EventMailbox: AsyncSequence, Sendable {
 
 /// Hands the events of one connection to a shared mailbox.
 final class MailboxSink: EventSink, Sendable {
-    private let storage: EventMailbox.Storage
+    let storage: EventMailbox.Storage
     private let id: ObjectIdentifier
 
     init(_ storage: EventMailbox.Storage, _ connection: WebSocket) {
@@ -179,9 +190,13 @@ final class MailboxSink: EventSink, Sendable {
         id = ObjectIdentifier(connection)
     }
 
-    func begin(_ connection: WebSocket) { storage.join(connection, self) }
+    func begin(_ connection: WebSocket) { storage.join(connection) }
 
     func offer(_ event: WebSocket.Event) -> EventReception { storage.offer(event) }
 
     func end() { storage.leave(id) }
+
+    func takeBackUnread(of connection: WebSocket) -> [WebSocket.Frame] { storage.takeBack(connection) }
+
+    var keepsUnread: Bool { true }
 }

@@ -44,7 +44,7 @@ extension WebSocket {
     fileprivate func nextEvent(for puller: EventPuller) async -> Event? {
         guard let current = subscriber?.sink, current === puller else { return nil }
         if Task.isCancelled {
-            unsubscribe(puller)
+            endSubscription(puller)
             return nil
         }
         if let event = nextEvent {
@@ -56,7 +56,7 @@ extension WebSocket {
                 // An event, the end of the subscription or a cancellation may have come on the way here, as told at
                 // `resultAtOnce`.
                 guard let current = subscriber?.sink, current === puller, !Task.isCancelled else {
-                    unsubscribe(puller)
+                    endSubscription(puller)
                     return unsafe continuation.resume(returning: nil)
                 }
                 if let event = nextEvent {
@@ -66,13 +66,13 @@ extension WebSocket {
                 unsafe puller.wait(continuation)
             }
         } onCancel: {
-            scheduler.runLater { [self] in onOwnThread { $0.unsubscribe(puller) } }
+            scheduler.runLater { [self] in onOwnThread { $0.endSubscription(puller) } }
         }
     }
 
     fileprivate func pullerIsGone() {
         guard case .puller(let weak) = subscriber, weak.puller == nil else { return }
-        unsubscribe()
+        endSubscription()
     }
 }
 

@@ -5,6 +5,18 @@ package protocol EventSink: AnyObject {
 
     /// Nobody will take events any more: the connection ended the subscription.
     func end()
+
+    /// Gives back, in order, the frames that were taken and that nobody has read. Forgets an end that nobody has read too.
+    func takeBackUnread(of connection: WebSocket) -> [WebSocket.Frame]
+
+    /// Whether it takes events before anybody reads them, and can give them back.
+    var keepsUnread: Bool { get }
+}
+
+extension EventSink {
+    package func takeBackUnread(of connection: WebSocket) -> [WebSocket.Frame] { [] }
+
+    package var keepsUnread: Bool { false }
 }
 
 /// What became of an event that was offered.
@@ -22,13 +34,31 @@ enum Subscriber {
     case puller(WeakPuller)
     /// Someone to whom events are handed.
     case sink(any EventSink)
+    /// Nobody any more: the end was told. But it, and frames before it, may still wait there to be read.
+    case told(any EventSink)
 
     var sink: (any EventSink)? {
         switch self {
         case .puller(let weak): weak.puller
         case .sink(let sink): sink
+        case .told: nil
         }
     }
+
+    /// Who may still keep what nobody has read.
+    var keeper: (any EventSink)? {
+        switch self {
+        case .puller: nil
+        case .sink(let sink), .told(let sink): sink.keepsUnread ? sink : nil
+        }
+    }
+}
+
+/// Stands in for a subscriber while delivery is being moved: frames wait.
+final class NoReception: EventSink {
+    func offer(_ event: WebSocket.Event) -> EventReception { .notNow }
+
+    func end() {}
 }
 
 struct WeakPuller {

@@ -23,7 +23,10 @@ extension WebSocket {
 
     /// Subscribes a process: each event becomes one of its messages, in order with all others.
     ///
-    /// The process's mailbox is not bounded by this; with `.once` or `.count` it asks for what it can take.
+    /// The process's mailbox is not bounded by this; with `.once` or `.count` it asks for what it can take. A mailbox that
+    /// is bounded, by `.suspend`, `.fail` or `.dropNewest`, takes a frame when there is room for it; until then the
+    /// connection keeps it, and in the end reads no more. By `.dropOldest` it makes room, and by `.kill` the process ends,
+    /// as with any message. The end is told however full it is.
     ///
     /// - Parameters:
     ///   - process: whose mailbox the events enter.
@@ -60,6 +63,7 @@ extension WebSocket {
     public func setActive(_ mode: ActiveMode) throws(WebSocketError) {
         // Who asks for more just then cannot know it yet, and has missed nothing.
         if isEndTold { return }
+        try checkMayBeActive(mode)
         if mode != .off && subscriber?.sink == nil {
             throw WebSocketError(.noSubscriber, "an active mode needs a subscriber; subscribe first")
         }
@@ -77,7 +81,76 @@ extension WebSocket {
         }
     }
 
+    /// Ends the subscription: the connection turns passive and stays open, and somebody else can subscribe.
+    ///
+    /// Nothing is lost, and the order is kept: what waits in an `EventMailbox` comes back, in front of what arrives from now
+    /// on; a stream of events ends. What has become a message of a process stays there, unless it is taken back with
+    /// `unsubscribe(_:_:)`. Without a subscriber it does nothing.
+    public func unsubscribe() {
+        let keeper = subscriber?.keeper
+        endSubscription()
+        if let keeper { takeBack(from: keeper) }
+    }
+
+    /// Ends the subscription of a process, and takes back what waits in its mailbox unread: the connection is then as if
+    /// that had never been told, and another can subscribe and miss nothing.
+    ///
+    /// Does nothing while somebody else is subscribed. While it goes on, nobody is told anything.
+    ///
+    ///     await ws.unsubscribe(me) { if case .socket(let event) = $0 { event } else { nil } }
+    ///     try await ws.transfer(to: heir, active: .on) { .socket($0) }
+    ///
+    /// (OTP: what `gen_tcp:controlling_process/2` does with the messages of its caller.)
+    ///
+    /// - Parameters:
+    ///   - process: who is subscribed, or was until it was told of the end.
+    ///   - event: what `subscribe` made a message of. It looks at each waiting message once, on the process's thread.
+    public func unsubscribe<Message>(
+        _ process: Process<Message>, _ event: @escaping @Sendable (Message) -> Event?
+    ) async {
+        if let sink = subscriber?.sink, (sink as? ProcessSink<Message>)?.process !== process { return }
+        let credits = credits
+        endSubscription()
+        let noReception = NoReception()
+        // Nobody may come between: the frames that come back stand in front of all others.
+        subscriber = .sink(noReception)
+        self.credits = Swift.max(credits, 1)
+        let unread = await process.withdraw { [self] message -> Event? in
+            guard let event = event(message), event.connection === self else { return nil }
+            return event
+        }
+        isEndTold = false
+        endSubscription(noReception)
+        putBack(unread.compactMap { if case .frame(_, let frame) = $0 { frame } else { nil } })
+    }
+
+    /// Gives the connection to a process that is told what arrives: who was subscribed before is not any more. Nothing is
+    /// lost, and the order is kept, as `unsubscribe` says.
+    ///
+    /// - Parameters:
+    ///   - process: who owns the connection from now on: the end of the process ends it. If the process has ended already,
+    ///     the connection is closed with 1001.
+    ///   - active: how many frames become events; default: the mode as it is.
+    ///   - adapter: makes a message of the process's kind out of an event.
+    /// - Throws: `.misuse` for an active mode on a connection that receives in pieces.
+    public func transfer<Message>(
+        to process: Process<Message>, active: ActiveMode? = nil, _ adapter: @escaping @Sendable (Event) -> Message
+    ) throws(WebSocketError) {
+        let mode = active ?? activeMode
+        try checkMayBeActive(mode)
+        unsubscribe()
+        setOwner(process.core)
+        try subscribe(process, active: mode, adapter)
+    }
+
     // MARK: Subscribing
+
+    /// - Throws: `.misuse` if this connection cannot be active.
+    private func checkMayBeActive(_ mode: ActiveMode) throws(WebSocketError) {
+        guard options.receivesInPieces, mode != .off else { return }
+        throw WebSocketError(
+            .misuse, "the connection receives in pieces, which are no events; take messages with recvStream")
+    }
 
     private func makePuller(_ active: ActiveMode?) throws(WebSocketError) -> EventPuller {
         let puller = EventPuller(self)
@@ -88,6 +161,7 @@ extension WebSocket {
     private func subscribe(
         _ new: Subscriber, _ active: ActiveMode?, begin: () -> Void = {}
     ) throws(WebSocketError) {
+        try checkMayBeActive(active ?? options.active)
         guard subscriber?.sink == nil else {
             throw WebSocketError(.alreadySubscribed, "the connection has a subscriber already")
         }
@@ -106,22 +180,46 @@ extension WebSocket {
     }
 
     /// Ends the subscription, if it is still the one meant.
-    func unsubscribe(_ sink: any EventSink) {
+    func endSubscription(_ sink: any EventSink) {
         guard let current = subscriber?.sink, current === sink else { return }
-        unsubscribe()
+        endSubscription()
     }
 
-    func unsubscribe() {
+    func endSubscription() {
         let sink = subscriber?.sink
         subscriber = nil
         credits = 0
         sink?.end()
     }
 
-    /// A subscriber goes away with frames that nobody saw: they come before those that wait.
-    func takeBack(_ frames: [Frame], from sink: any EventSink) {
+    /// What nobody has read comes before what waits. An end among it is to be told again.
+    private func takeBack(from keeper: any EventSink) {
+        isEndTold = false
+        putBack(keeper.takeBackUnread(of: self))
+    }
+
+    /// Puts frames that had been taken in front of all others; who waits gets the first of them.
+    private func putBack(_ frames: [Frame]) {
         inbound.prepend(frames)
-        unsubscribe(sink)
+        while let frame = inbound.first {
+            if let message = frame.message, deliverToStream(message) {
+                _ = inbound.popFirst()
+            } else if let receiver = receivers.popFirst(wanting: frame) {
+                _ = inbound.popFirst()
+                resume(receiver, with: .success(frame))
+            } else if receivers.isEmpty {
+                return
+            } else {
+                // A `recv` that waits passes it over.
+                _ = inbound.popFirst()
+            }
+        }
+    }
+
+    /// A mailbox is dropped that may have been told of frames which nobody saw.
+    func mailboxIsGone(_ storage: EventMailbox.Storage) {
+        guard let sink = subscriber?.keeper as? MailboxSink, sink.storage === storage else { return }
+        unsubscribe()
     }
 
     // MARK: Telling
@@ -135,7 +233,7 @@ extension WebSocket {
             switch sink.offer(event) {
             case .taken: eventTaken(event)
             case .notNow: return
-            case .gone: return unsubscribe()
+            case .gone: return endSubscription()
             }
         }
     }
@@ -156,7 +254,10 @@ extension WebSocket {
     func eventTaken(_ event: Event) {
         guard case .frame = event else {
             isEndTold = true
-            return unsubscribe()
+            let keeper = subscriber?.keeper
+            endSubscription()
+            if let keeper { subscriber = .told(keeper) }
+            return
         }
         _ = inbound.popFirst()
         if credits != .max { credits -= 1 }

@@ -44,5 +44,7 @@ extension WebSocket {
 
     /// Gives the connection to another process, whose end then ends it. To one that has ended already, the connection
     /// is closed with 1001. Does nothing once the connection has ended.
+    ///
+    /// Who is told what arrives stays the same; `transfer(to:active:_:)` moves that too.
     public func transfer(to process: PID) { setOwner(process.core) }
 }

@@ -4,6 +4,7 @@ struct Backlog {
     private var head = 0
 
     var isEmpty: Bool { head == bytes.count }
+    var count: Int { bytes.count - head }
 
     /// Keeps `rest` for later.
     mutating func keep(_ rest: UnsafeMutableRawBufferPointer) {

@@ -102,7 +102,7 @@ extension WebSocket: StreamObserver {
     private var canTake: Bool {
         if isDiscarding { return true }
         if isSuspended && phase == .open { return false }
-        if let streamed, streamed.byteCount >= options.limits.inboundBytes { return false }
+        if let streamed, !streamed.hasRoom(options.limits) { return false }
         return inbound.hasRoom(options.limits)
     }
 
@@ -158,8 +158,7 @@ extension WebSocket: StreamObserver {
             markDirty()
             if phase == .open { deliverControl(.ping(payload)) }
         case .pong(let payload):
-            if resolveKeepalive(payload) { return }
-            resolvePings(payload)
+            if resolveKeepalive(payload) || resolvePings(payload) { return }
             if phase == .open { deliverControl(.pong(payload)) }
         case .close(let frame): peerClosed(Close(code: frame.code, reason: frame.reason))
         case .failure(let failure): violated(failure)
@@ -171,14 +170,13 @@ extension WebSocket: StreamObserver {
         if let messageHandler, let message = frame.message { return call(messageHandler, with: message) }
         // Whoever gets it runs later in this turn; what it answers is to go out before an end that has come with it.
         machine.holdsEnd = true
-        if streamed != nil, let message = frame.message, deliverToStream(message) { return }
         if let receiver = receivers.popFirst() { return resume(receiver, with: .success(frame)) }
         inbound.append(frame)
         if subscriber != nil { pumpEvents() }
     }
 
     private func deliverControl(_ frame: Frame) {
-        if messageHandler != nil { return }
+        if messageHandler != nil || options.receivesInPieces { return }
         if let receiver = receivers.popFirst(wanting: frame) { return resume(receiver, with: .success(frame)) }
         // A `recv` that waits passes it over: or the peer's keepalive would fill the memory of an idle connection.
         if !receivers.isEmpty { return }

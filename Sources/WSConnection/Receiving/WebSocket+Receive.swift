@@ -8,7 +8,7 @@ extension WebSocket {
     ///
     /// - Returns: the message.
     /// - Throws: `.timeout` when none came in time, `.cancelled` when the task was cancelled (both lose nothing),
-    ///   `.activeMode` while a subscriber is told, and once all that arrived is read: `.closed` with code and reason,
+    ///   `.activeMode` while a subscriber is told, `.misuse` on a connection that receives in pieces, and once all that arrived is read: `.closed` with code and reason,
     ///   `.connectionLost`, or `.protocolViolation`, each time one asks.
     public nonisolated(nonsending) func recv() async throws(WebSocketError) -> Message {
         if let message = messageAtOnce() { return message }
@@ -107,6 +107,9 @@ extension WebSocket {
     private func mayWaitAtGate() throws(WebSocketError) -> Bool {
         if credits > 0 {
             throw WebSocketError(.activeMode, "frames go to the subscriber; setActive(.off) first")
+        }
+        if options.receivesInPieces {
+            throw WebSocketError(.misuse, "the connection receives in pieces; take messages with recvStream")
         }
         if let endReached { throw endReached.error }
         // While our close is on its way nothing more comes, but how it ends is still to be told.

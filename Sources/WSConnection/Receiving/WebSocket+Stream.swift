@@ -4,9 +4,11 @@ internal import WSProtocol
 /// Receiving a message without holding the whole of it.
 extension WebSocket {
     /// Takes the next message as a stream of its pieces. Memory stays within the limit `inboundBytes`, however large
-    /// the limit `messageSize` lets the message be; while the reader is slow, the socket is not read.
+    /// the limit `streamedMessageSize` lets the message be; while the reader is slow, the socket is not read.
     ///
-    /// A message that has arrived already, or is arriving, comes as one piece. Messages after it wait for `recv`.
+    /// A message that is arriving is streamed from where it is; one that has arrived already comes as one piece, unless the
+    /// connection receives in pieces (the option `receivesInPieces`): then none was ever held as a whole. Messages behind it
+    /// wait for the next call, or for `recv`.
     ///
     /// - Throws: `.misuse` while another message is streamed or a `recv` waits; `.activeMode` while a subscriber is
     ///   told; the connection's end when nothing more is to come. The stream then throws as `recv` does.
@@ -14,87 +16,93 @@ extension WebSocket {
         guard credits == 0 else {
             throw WebSocketError(.activeMode, "frames go to the subscriber; setActive(.off) first")
         }
-        guard streamed == nil, receivers.isEmpty, messageHandler == nil else {
+        // Who has broken off and asks for the next may be here before what its going away has posted.
+        if let claim = streamed?.claim, claim.isGivenUp { abandonStream(of: claim) }
+        guard streamed?.claim == nil, receivers.isEmpty, messageHandler == nil else {
             throw WebSocketError(.misuse, "somebody else receives the next message; let that end first")
         }
-        if let outcome, inbound.messageCount == 0, backlog.isEmpty { throw outcome.error }
+        if let outcome, inbound.messageCount == 0, backlog.isEmpty, streamed?.isEmpty != false { throw outcome.error }
         let reader = MessageStream.Reader(self)
-        let pieces = IncomingPieces(for: ObjectIdentifier(reader))
+        let pieces = streamed ?? IncomingPieces()
         streamed = pieces
-        if let message = inbound.popMessage() {
-            pieces.append(message, isFinal: true)
-        } else {
-            machine.delivery = .fragments
-        }
+        pieces.begin(reader.claim)
+        if !options.receivesInPieces { streamNextMessage(to: pieces) }
         return MessageStream(reader: reader)
     }
 
+    /// One message is received in pieces, on a connection that else receives them whole.
+    private func streamNextMessage(to pieces: IncomingPieces) {
+        if let message = inbound.popMessage() { return pieces.append(message, isFirst: true, isFinal: true) }
+        machine.delivery = .fragments
+        if let fragment = machine.streamMessageInProgress() { deliver(fragment) }
+    }
+
     func nextPiece(for reader: MessageStream.Reader) async throws(WebSocketError) -> Message? {
-        guard let pieces = streamed, pieces.reader == ObjectIdentifier(reader) else { return nil }
+        guard let pieces = streamed, pieces.claim === reader.claim else { return nil }
         while true {
             if let piece = pieces.popFirst() {
+                if pieces.claim == nil && !options.receivesInPieces { streamed = nil }
                 if pieces.isEmpty { refillIfNeeded() }
                 return piece
-            }
-            if pieces.hasEnded {
-                streamed = nil
-                refillIfNeeded()
-                return nil
             }
             refillIfNeeded()
             guard pieces.isEmpty else { continue }
             if let endReached { throw endReached.error }
             if Task.isCancelled { throw .cancelled }
-            await untilMore(of: pieces)
+            await untilMore(of: pieces, reader.claim)
+            // Meanwhile the connection may have let the stream go.
+            guard pieces.claim === reader.claim else { return nil }
         }
     }
 
-    private func untilMore(of pieces: IncomingPieces) async {
-        let reader = pieces.reader
+    private func untilMore(of pieces: IncomingPieces, _ claim: StreamClaim) async {
         await withTaskCancellationHandler {
             await unsafe withUnsafeContinuation { continuation in
                 // More, or the end, may have come on the way here (see `resultAtOnce`).
-                guard pieces.isEmpty, !pieces.hasEnded, endReached == nil, !Task.isCancelled else {
+                guard pieces.isEmpty, pieces.claim === claim, endReached == nil, !Task.isCancelled else {
                     return unsafe continuation.resume()
                 }
                 unsafe pieces.wait(continuation)
             }
         } onCancel: {
-            scheduler.runLater { [self] in onOwnThread { $0.wakeStream(of: reader) } }
+            scheduler.runLater { [self] in onOwnThread { $0.wakeStream(of: claim) } }
         }
     }
 
-    private func wakeStream(of reader: ObjectIdentifier) {
-        if streamed?.reader == reader { streamed?.wake() }
+    private func wakeStream(of claim: StreamClaim) {
+        if streamed?.claim === claim { streamed?.wake() }
     }
 
-    /// A piece of the message that is streamed arrived; without a reader it is thrown away.
+    /// A piece of a message that is received in pieces arrived; what nobody wants is thrown away.
     func deliver(_ fragment: MessageFragment) {
-        // Only this message is streamed. What is left of one that nobody reads any more is not the next reader's.
-        if fragment.isFirst { machine.delivery = .messages } else if streamed?.hasBegun != true { return }
+        if fragment.isFirst && !options.receivesInPieces { machine.delivery = .messages }
         let piece: Message =
             switch fragment.payload {
             case .text(let text): .text(text)
             case .binary(let bytes): .binary(bytes)
             }
-        streamed?.append(piece, isFinal: fragment.isFinal)
+        streamed?.append(piece, isFirst: fragment.isFirst, isFinal: fragment.isFinal)
         if fragment.isFinal { machine.holdsEnd = true }
     }
 
-    /// Gives a whole message to the stream that waits for its first piece, if one does.
+    /// Gives a message that comes back from a subscriber to the stream that waits for its first piece, if one does.
     func deliverToStream(_ message: Message) -> Bool {
-        guard let pieces = streamed, !pieces.hasBegun else { return false }
+        guard let pieces = streamed, pieces.claim != nil, !pieces.hasBegun, !options.receivesInPieces else { return false }
         machine.delivery = .messages
-        pieces.append(message, isFinal: true)
+        pieces.append(message, isFirst: true, isFinal: true)
         return true
     }
 
     /// Nobody reads the stream any more.
-    func abandonStream(of reader: ObjectIdentifier) {
-        guard let pieces = streamed, pieces.reader == reader else { return }
-        // Pieces still to come of a message that has begun find no reader, and are thrown away.
-        if !pieces.hasBegun { machine.delivery = .messages }
-        streamed = nil
+    func abandonStream(of claim: StreamClaim) {
+        guard let pieces = streamed, pieces.claim === claim else { return }
+        let hadBegun = pieces.hasBegun
+        pieces.abandon()
+        if !options.receivesInPieces {
+            // Pieces still to come of a message that has begun find no reader, and are thrown away.
+            if !hadBegun { machine.delivery = .messages }
+            streamed = nil
+        }
         refillIfNeeded()
     }
 }

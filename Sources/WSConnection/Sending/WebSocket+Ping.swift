@@ -7,10 +7,14 @@ extension WebSocket {
         let id: UInt64
         let payload: [UInt8]
         let sentAt: UInt64
-        let continuation: UnsafeContinuation<Result<Duration, WebSocketError>, Never>
+        /// Who waits for the pong; `nil` once that call was cancelled. The pong is then nobody's, but it is still not news.
+        var continuation: UnsafeContinuation<Result<Duration, WebSocketError>, Never>?
     }
 
-    /// Sends a ping and waits for its pong.
+    /// Of pings that nobody waits for any more, the newest so many are remembered.
+    private static var cancelledPingsKept: Int { 16 }
+
+    /// Sends a ping and waits for its pong. The pong belongs to this call: it is no frame for `recvFrame` or a subscriber.
     ///
     /// - Parameter payload: at most 125 bytes; by default something that no other ping of this connection carries.
     /// - Returns: the time from the ping to its pong.
@@ -23,7 +27,7 @@ extension WebSocket {
             if Task.isCancelled { return Result<Duration, WebSocketError>.failure(.cancelled) }
             return await pong(to: id, payload)
         } onCancel: {
-            scheduler.runLater { [self] in onOwnThread { $0.endPing(id, .failure(.cancelled)) } }
+            scheduler.runLater { [self] in onOwnThread { $0.cancelPing(id) } }
         }.get()
     }
 
@@ -62,27 +66,33 @@ extension WebSocket {
     }
 
     /// A pong answers the ping with its payload, and every ping before that (a peer may answer only the newest).
-    func resolvePings(_ payload: [UInt8]) {
-        guard let index = pings.firstIndex(where: { $0.payload == payload }) else { return }
+    ///
+    /// - Returns: whether it answers one. Then it is not told to the application, which has its answer.
+    func resolvePings(_ payload: [UInt8]) -> Bool {
+        guard let index = pings.firstIndex(where: { $0.payload == payload }) else { return false }
         let answered = pings[...index]
         pings.removeSubrange(...index)
         let now = scheduler.time.nanoseconds
         for ping in answered {
             let latency = Duration.nanoseconds(Int64(clamping: now &- ping.sentAt))
             lastLatency = latency
-            unsafe ping.continuation.resume(returning: .success(latency))
+            unsafe ping.continuation?.resume(returning: .success(latency))
         }
+        return true
     }
 
     func failPings(_ error: WebSocketError) {
         let waiting = pings
         pings = []
-        for ping in waiting { unsafe ping.continuation.resume(returning: .failure(error)) }
+        for ping in waiting { unsafe ping.continuation?.resume(returning: .failure(error)) }
     }
 
-    private func endPing(_ id: UInt64, _ result: Result<Duration, WebSocketError>) {
-        guard let index = pings.firstIndex(where: { $0.id == id }) else { return }
-        let ping = pings.remove(at: index)
-        unsafe ping.continuation.resume(returning: result)
+    private func cancelPing(_ id: UInt64) {
+        guard let index = pings.firstIndex(where: { $0.id == id }), let continuation = unsafe pings[index].continuation
+        else { return }
+        unsafe pings[index].continuation = nil
+        let cancelled = pings.indices.filter { unsafe pings[$0].continuation == nil }
+        if cancelled.count > WebSocket.cancelledPingsKept { pings.remove(at: cancelled[0]) }
+        unsafe continuation.resume(returning: .failure(.cancelled))
     }
 }

@@ -5,7 +5,11 @@ extension WebSocket {
     public struct Limits: Sendable, Hashable {
         /// Bytes of one message; default 1 MiB. More is answered with 1009.
         public var messageSize = 1 << 20
-        /// Bytes of one frame; default: as `messageSize`.
+        /// Bytes of one message that is received in pieces (`recvStream`); default 64 MiB, `nil`: without end, since no more
+        /// than `inboundBytes` of it is held at a time. Neither `messageSize` nor `fragments` bounds such a one. More is
+        /// answered with 1009.
+        public var streamedMessageSize: Int? = 64 << 20
+        /// Bytes of one frame; default: as its message.
         public var frameSize: Int?
         /// Frames of one message, empty ones too; default 1,024.
         public var fragments = 1024
@@ -34,7 +38,7 @@ extension WebSocket {
         var ofProtocol: WSProtocol.Limits {
             WSProtocol.Limits(
                 maxMessageSize: messageSize, maxFrameSize: frameSize, maxFragments: fragments,
-                maxInflationRatio: inflationRatio)
+                maxInflationRatio: inflationRatio, maxStreamedSize: streamedMessageSize ?? .max)
         }
     }
 }
@@ -50,15 +54,18 @@ package final class ConnectionOptions: Sendable {
     package let active: WebSocket.ActiveMode
     /// Signs of life, and how long it does without.
     let timing: Timing
+    /// Whether all messages are received in pieces, so that none is ever held as a whole.
+    package let receivesInPieces: Bool
 
     package init(
         limits: WebSocket.Limits = .init(), recvTimeout: Duration? = nil, closeTimeout: Duration = .seconds(10),
-        active: WebSocket.ActiveMode = .off, timing: Timing = Timing()
+        active: WebSocket.ActiveMode = .off, timing: Timing = Timing(), receivesInPieces: Bool = false
     ) {
         self.limits = limits.withWaterMarksInOrder
         recvPatience = Patience(recvTimeout)
         self.closeTimeout = closeTimeout
         self.active = active
         self.timing = timing
+        self.receivesInPieces = receivesInPieces
     }
 }

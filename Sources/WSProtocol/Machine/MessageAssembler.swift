@@ -166,6 +166,13 @@ struct MessageAssembler: Sendable {
         return count
     }
 
+    /// From here on the message is handed out as it comes; what was kept of it is the first part.
+    mutating func beginStreaming() {
+        bytes = wholeBytes()
+        segments = []
+        mode = .streamed
+    }
+
     /// What can be handed out before the message is complete.
     mutating func takeFragment() -> ProtocolEvent? {
         guard mode == .streamed, bytes.count > validator.pendingCount else { return nil }

@@ -36,6 +36,8 @@ public struct ProtocolFailure: Error, Hashable, Sendable {
         case messageTooBig(count: Int, limit: Int)
         /// A message of more frames than the limit.
         case tooManyFragments(limit: Int)
+        /// A message that is handed out in parts, and is longer than its limit, inflated or not.
+        case streamedTooBig(limit: Int)
         /// A message that is longer than the limit once it is inflated.
         case inflatedTooBig(limit: Int)
         /// A message that becomes more times longer when it is inflated than the limit allows.
@@ -56,7 +58,8 @@ public struct ProtocolFailure: Error, Hashable, Sendable {
     public var code: CloseCode {
         switch kind {
         case .reasonNotUTF8, .textNotUTF8, .malformedCompression: .invalidPayload
-        case .frameTooBig, .messageTooBig, .tooManyFragments, .inflatedTooBig, .inflatedTooFar: .messageTooBig
+        case .frameTooBig, .messageTooBig, .tooManyFragments, .inflatedTooBig, .inflatedTooFar, .streamedTooBig:
+            .messageTooBig
         case .cannotInflate: .internalError
         default: .protocolError
         }
@@ -73,6 +76,8 @@ extension ProtocolFailure: CustomStringConvertible {
             "message of \(count) bytes > limits.messageSize \(limit) (RFC 6455 section 10.4)"
         case .tooManyFragments(let limit):
             "more frames in a message than limits.fragments \(limit) (RFC 6455 section 10.4)"
+        case .streamedTooBig(let limit):
+            "message in pieces of more than limits.streamedMessageSize \(limit) bytes (RFC 6455 section 10.4)"
         case .inflatedTooBig(let limit):
             "message inflates to more than limits.messageSize \(limit) (RFC 6455 section 10.4)"
         case .inflatedTooFar(let ratio):

@@ -81,10 +81,20 @@ extension ProtocolMachine {
         let isContinuation = opcode == .continuation
         let (total, overflow) = count.addingReportingOverflow(isContinuation ? assembler.announcedCount : 0)
         let mayBeLonger = isCompressed || assembler.isCompressed
-        if overflow || total > (mayBeLonger ? limits.maxCompressedSize : limits.maxMessageSize) {
+        if delivery == .fragments || assembler.mode == .streamed, let limit = streamedLimit(isContinuation) {
+            let isTooBig = overflow || total > (mayBeLonger ? Limits.compressed(limit) : limit)
+            return isTooBig ? .streamedTooBig(limit: limit) : nil
+        }
+        if overflow || total > (mayBeLonger ? Limits.compressed(limits.maxMessageSize) : limits.maxMessageSize) {
             return .messageTooBig(count: overflow ? .max : total, limit: limits.maxMessageSize)
         }
         let frames = isContinuation ? assembler.frameCount : 0
         return frames >= limits.maxFragments ? .tooManyFragments(limit: limits.maxFragments) : nil
+    }
+
+    /// The limit of a message that is handed out in parts, if a frame belongs to such a one and there is a limit of its own.
+    @inline(never)
+    private func streamedLimit(_ isContinuation: Bool) -> Int? {
+        (isContinuation ? assembler.mode == .streamed : delivery == .fragments) ? limits.maxStreamedSize : nil
     }
 }

@@ -19,10 +19,10 @@ extension ProtocolMachine {
             let key = header.mask ?? 0
             unsafe Mask.apply(key, to: part)
             switch unsafe assembler.inflate(
-                UnsafeRawBufferPointer(part), with: inflater, within: limits,
+                UnsafeRawBufferPointer(part), with: inflater, within: inflatedLimits,
                 allowance: &compression.inflationAllowance)
             {
-            case .failed(let kind): return fail(kind)
+            case .failed(let kind): return fail(named(kind))
             case .consumed(let count): taken = count
             }
             if taken < part.count {
@@ -39,10 +39,26 @@ extension ProtocolMachine {
         return header.isFinal ? endCompressedMessage(header) : endDataFrame(header)
     }
 
+    /// The limits of the message that arrives.
+    private var inflatedLimits: Limits {
+        guard assembler.mode == .streamed, let limit = limits.maxStreamedSize else { return limits }
+        var streamed = limits
+        streamed.maxMessageSize = limit
+        return streamed
+    }
+
+    /// The failure by the name of the limit that was broken.
+    private func named(_ kind: ProtocolFailure.Kind) -> ProtocolFailure.Kind {
+        guard case .inflatedTooBig(let limit) = kind, assembler.mode == .streamed, limits.maxStreamedSize != nil else {
+            return kind
+        }
+        return .streamedTooBig(limit: limit)
+    }
+
     private mutating func endCompressedMessage(_ header: FrameHeader) -> ProtocolEvent? {
         if assembler.mode != .discarded, let compression {
             guard let inflater = compression.decompressor() else { return fail(.cannotInflate) }
-            if let kind = assembler.finishInflating(with: inflater, within: limits) { return fail(kind) }
+            if let kind = assembler.finishInflating(with: inflater, within: inflatedLimits) { return fail(named(kind)) }
             compression.endReceivedMessage()
         }
         return endDataFrame(header)

@@ -88,6 +88,16 @@ extension ProtocolMachine {
         return nil
     }
 
+    /// Hands out in parts, from here on, the message that has begun to arrive as a whole, if one has.
+    ///
+    /// - Returns: what has come of it, if any of that can be handed out.
+    package mutating func streamMessageInProgress() -> MessageFragment? {
+        guard assembler.isActive, assembler.mode == .whole else { return nil }
+        assembler.beginStreaming()
+        guard case .fragment(let fragment)? = assembler.takeFragment() else { return nil }
+        return fragment
+    }
+
     private var assemblyMode: MessageAssembler.Mode {
         guard state == .open else { return .discarded }
         return delivery == .fragments ? .streamed : .whole

@@ -31,6 +31,7 @@ public struct RouteOptions: Sendable {
     public var writeTimeout: Setting<Duration?> = .asServer
     public var messageTimeout: Setting<Duration?> = .asServer
     public var recvTimeout: Setting<Duration?> = .asServer
+    public var receivesInPieces: Bool?
 
     /// Some of `WebSocket.Limits`: those that were set.
     @dynamicMemberLookup public struct Limits: Sendable {
@@ -83,6 +84,7 @@ public struct RouteOptions: Sendable {
         options.writeTimeout = writeTimeout.or(server.writeTimeout)
         options.messageTimeout = messageTimeout.or(server.messageTimeout)
         options.recvTimeout = recvTimeout.or(server.recvTimeout)
+        options.receivesInPieces = receivesInPieces ?? server.receivesInPieces
         return options
     }
 }

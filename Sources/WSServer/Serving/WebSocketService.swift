@@ -11,11 +11,16 @@ struct WebSocketService: Sendable {
     /// - Throws: `.invalidConfiguration` for options that nobody could be served with.
     init(_ handling: ServerSettings.Handling, _ options: ServerOptions) throws(WebSocketError) {
         try options.check()
+        if options.receivesInPieces, case .perMessage = handling {
+            throw WebSocketError(
+                .invalidConfiguration,
+                "receivesInPieces with a handler of whole messages (onMessage); give one that takes recvStream")
+        }
         self.handling = handling
         authorize = options.authorize
         connection = ConnectionOptions(
             limits: options.limits, recvTimeout: options.recvTimeout, closeTimeout: options.closeTimeout,
-            timing: options.timing)
+            timing: options.timing, receivesInPieces: options.receivesInPieces)
         rules = ServerHandshake.Rules(
             origin: options.origins, subprotocols: options.subprotocols, compression: options.compression)
     }

@@ -156,3 +156,20 @@ func accept(_ pipe: BytePipe, _ request: RequestHead) async throws {
     }
     // end
 }
+
+func receiveUploads(_ routes: inout Routes) {
+    // guide: receiving in pieces
+    var options = RouteOptions()
+    options.receivesInPieces = true
+    options.limits.inboundBytes = 256 << 10
+    options.limits.streamedMessageSize = 10 << 30
+
+    routes.webSocket("/upload", options: options) { ws in
+        while true {
+            var total = 0
+            for try await piece in try ws.recvStream() { total += piece.byteCount }
+            try await ws.send(.text("\(total) bytes"))
+        }
+    }
+    // end
+}
