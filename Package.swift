@@ -75,7 +75,7 @@ let package = Package(
         library("HansomTesting", ["Actors", "HansomTransport", "WSProtocol", "WSConnection", logging]),
 
         .executableTarget(
-            name: "hansom", dependencies: ["WSClient", "WSServer", "WSConnection", "WSProtocol", "HansomTransport", "Actors", httpTypes, argumentParser],
+            name: "hansom", dependencies: ["WSClient", "WSServer", "WSConnection", "WSProtocol", "HansomTransport", "Actors", httpTypes, logging, argumentParser],
             swiftSettings: strict),
 
         tests("ActorsTests", ["Actors", "HansomTesting", logging]),
@@ -111,6 +111,6 @@ let package = Package(
         // What a hostile peer makes us do, for a test that counts instructions.
         .executableTarget(
             name: "hostile-cost", dependencies: ["WSProtocol", httpTypes], path: "Tests/HostileCost", swiftSettings: strict),
-        tests("CommandTests", ["hostile-cost", "hansom", "WSClient", "WSServer", "WSProtocol", argumentParser, "HansomTransport", "SocketTesting"]),
+        tests("CommandTests", ["hostile-cost", "hansom", "WSClient", "WSServer", "WSProtocol", argumentParser, logging, "HansomTransport", "SocketTesting"]),
     ]
 )

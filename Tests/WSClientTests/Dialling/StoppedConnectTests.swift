@@ -18,7 +18,7 @@ import WSClient
             let occupant = stop.hasPeer ? nil : try await RawSocket.connect(to: scene.listener.address)
             let given = stop == .givenSocket ? try Self.socket(to: scene.listener.address) : -1
             let gate = DispatchSemaphore(value: 0)
-            if stop == .resolution { for _ in 0..<8 { schedulers.blockingPool.submit { gate.wait() } } }
+            if stop == .resolution { for _ in 0..<16 { schedulers.resolverPool.submit { gate.wait() } } }
 
             let owner = Process<Int>.spawn(on: schedulers.schedulers[0]) { me in _ = await me.receive() }
             var options = scene.options(ending, on: schedulers.schedulers[0])
