@@ -271,7 +271,8 @@ import WSConnection
             await bench.settle()
             let parts = try await pieces(ws.recvStream())
             #expect(Array(parts.joined()) == (0..<count).map { UInt8(truncatingIfNeeded: $0) })
-            #expect(parts.count < 20, "\(parts.count)")
+            // Once somebody reads, what a turn has brought comes at once: 256 frames at most (W28).
+            #expect(parts.count <= count / 100, "\(parts.count)")
             _ = try await sending.value
 
             let many = bench.task { try await peer.send((0..<5000).flatMap { Wire.binary([UInt8(truncatingIfNeeded: $0)]) }) }
