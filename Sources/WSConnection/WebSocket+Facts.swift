@@ -23,6 +23,9 @@ extension WebSocket {
     /// What its end is to who waits for something, once it has ended.
     package nonisolated var outcomeError: WebSocketError? { published.outcome?.error }
 
+    /// The same, also while our last frame is still to be written, until when nobody is told.
+    package var knownEnd: WebSocketError? { (endToTell?.value.told(by: core.id) ?? outcome)?.error }
+
     /// The other end's address: of the socket, or as a PROXY header says.
     public nonisolated var peerAddress: SocketAddress? { description.peerAddress }
 

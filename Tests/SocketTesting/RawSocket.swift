@@ -9,7 +9,8 @@ package actor RawSocket {
     package enum End: Sendable, Equatable { case endOfStream, reset }
 
     private nonisolated let scheduler: Scheduler
-    private let stream: SocketStream
+    private let socket: SocketStream
+    private var stream: any ByteStream
     private let waiters = Waiters()
     private var held: [UInt8] = []
 
@@ -18,7 +19,8 @@ package actor RawSocket {
     /// Takes over a connected descriptor.
     package init(descriptor: Int32, on scheduler: Scheduler) {
         self.scheduler = scheduler
-        stream = SocketStream(descriptor: descriptor, scheduler: scheduler)
+        socket = SocketStream(descriptor: descriptor, scheduler: scheduler)
+        stream = socket
         stream.observer = waiters
     }
 
@@ -43,7 +45,17 @@ package actor RawSocket {
 
     private func waitUntilConnected() async throws {
         await waitUntilWritable()
-        try stream.checkConnected()
+        try socket.checkConnected()
+    }
+
+    /// Speaks TLS from now on, as its server.
+    package func secure(_ options: TLSServerOptions) async throws {
+        let scheduler = scheduler
+        let tls = TLSStream(server: try TLSContext(server: options), over: socket) { scheduler.deferAction($0) }
+        let result = await withCheckedContinuation { continuation in tls.handshake { continuation.resume(returning: $0) } }
+        stream = tls
+        stream.observer = waiters
+        _ = try result.get()
     }
 
     package nonisolated func send(_ text: String) async throws { try await send(Array(text.utf8)) }
@@ -205,12 +217,12 @@ package actor RawSocket {
 
     /// Goes away with a reset.
     package func reset() {
-        stream.reset()
+        socket.reset()
         waiters.wakeAll()
     }
 
     /// The own end's address.
-    package var localAddress: SocketAddress? { stream.localAddress }
+    package var localAddress: SocketAddress? { socket.localAddress }
 }
 
 /// Who waits until the socket can be read, and who until it can be written. On the socket's scheduler.

@@ -1,7 +1,8 @@
 import Actors
 import HansomTesting
 import Testing
-import WSConnection
+
+@testable import WSConnection
 
 /// Delivery is moved from one subscriber to another: nothing is lost, and the order is kept.
 @Suite(.timeLimit(.minutes(5))) struct DeliveryTests {
@@ -225,5 +226,19 @@ import WSConnection
             #expect(try await ws.recv() == .text("1"))
             withExtendedLifetime(mailbox) {}
         }
+    }
+
+    @Test func `a subscription of a mailbox that ends late does not end the next of the same connection (W2)`() {
+        let hand = ByHand()
+        let mailbox = EventMailbox(capacity: 1)
+        let (old, new) = (MailboxSink(mailbox.storage, hand.ws), MailboxSink(mailbox.storage, hand.ws))
+        old.begin(hand.ws)
+        new.begin(hand.ws)
+        old.end()
+        for _ in 0..<3 { _ = new.offer(.frame(hand.ws, .text("a"))) }
+        #expect(mailbox.waitingConnectionCount == 1)
+        new.end()
+        #expect(mailbox.waitingConnectionCount == 0)
+        hand.end()
     }
 }

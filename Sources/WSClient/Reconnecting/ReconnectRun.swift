@@ -108,7 +108,7 @@ struct ReconnectRun: Sendable {
         } catch let error as WebSocketError {
             return error
         }
-        if connection.isClosed { return connection.outcomeError ?? .closedHere }
+        if connection.isClosed { return await connection.knownEnd ?? .closedHere }
         try? await connection.close(code: Task.isCancelled ? .goingAway : .normal)
         throw ExitReason.normal
     }

@@ -51,6 +51,8 @@ public final class EventMailbox: AsyncSequence, Sendable {
         /// of a connection on its way out would outlive it.
         private struct Member {
             let connection: WebSocket
+            /// By which of its subscriptions.
+            let subscription: UInt64
             var waitsForRoom = false
         }
 
@@ -89,13 +91,19 @@ public final class EventMailbox: AsyncSequence, Sendable {
 
         var waitingConnectionCount: Int { lock.withLock { waitingForRoom.count } }
 
-        func join(_ connection: WebSocket) {
-            lock.withLock { members[ObjectIdentifier(connection)] = Member(connection: connection) }
+        func join(_ connection: WebSocket, by subscription: UInt64) {
+            let id = ObjectIdentifier(connection)
+            lock.withLock {
+                let waits = members[id]?.waitsForRoom ?? false
+                members[id] = Member(connection: connection, subscription: subscription, waitsForRoom: waits)
+            }
         }
 
-        func leave(_ id: ObjectIdentifier) {
+        /// A subscription ends; another one of the same connection, which has begun meanwhile, does not.
+        func leave(_ id: ObjectIdentifier, by subscription: UInt64) {
             // Let go of outside the lock: it may be the last reference.
             let left = lock.withLock { () -> Member? in
+                guard members[id]?.subscription == subscription else { return nil }
                 waitingForRoom.removeAll { $0 == id }
                 return members.removeValue(forKey: id)
             }
@@ -184,17 +192,18 @@ public final class EventMailbox: AsyncSequence, Sendable {
 final class MailboxSink: EventSink, Sendable {
     let storage: EventMailbox.Storage
     private let id: ObjectIdentifier
+    private let subscription = ProcessCore.nextID()
 
     init(_ storage: EventMailbox.Storage, _ connection: WebSocket) {
         self.storage = storage
         id = ObjectIdentifier(connection)
     }
 
-    func begin(_ connection: WebSocket) { storage.join(connection) }
+    func begin(_ connection: WebSocket) { storage.join(connection, by: subscription) }
 
     func offer(_ event: WebSocket.Event) -> EventReception { storage.offer(event) }
 
-    func end() { storage.leave(id) }
+    func end() { storage.leave(id, by: subscription) }
 
     func takeBackUnread(of connection: WebSocket) -> [WebSocket.Frame] { storage.takeBack(connection) }
 

@@ -9,6 +9,8 @@ extension WebSocket {
         guard outcome == nil else { return }
         let end = (endToTell?.value ?? end).told(by: core.id)
         endToTell = nil
+        // What waited until its answer had room: there is nobody to answer, and the end is not to wait for it.
+        if messageHandler != nil && !share.isUsedUp { backlog = Backlog() }
         published.publish(end)
         published.publish(.closing)
         failSenders()

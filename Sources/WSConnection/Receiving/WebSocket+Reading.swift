@@ -103,7 +103,17 @@ extension WebSocket: StreamObserver {
         if isDiscarding { return true }
         if isSuspended && phase == .open { return false }
         if let streamed, !streamed.hasRoom(options.limits) { return false }
+        // Its messages wait for nobody, but there must be room for what it answers.
+        if messageHandler != nil { return machine.outputWeight <= options.limits.outboundHighWater }
         return inbound.hasRoom(options.limits)
+    }
+
+    /// A synchronous handler cannot wait for room, so its messages did: goes on when the peer has taken enough.
+    func handlerMayGoOn() {
+        guard messageHandler != nil, phase == .open, !share.isUsedUp, isReadPaused || !backlog.isEmpty,
+            machine.outputWeight <= options.limits.outboundLowWater
+        else { return }
+        refill()
     }
 
     /// Goes on decoding when there is room again, and with reading when all is decoded.

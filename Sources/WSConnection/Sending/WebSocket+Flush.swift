@@ -70,6 +70,7 @@ extension WebSocket: EndOfTurnFlush {
             keepDeadlines()
         }
         serveSenders()
+        handlerMayGoOn()
     }
 
     private func allWritten(_ stream: any ByteStream) {
@@ -82,7 +83,8 @@ extension WebSocket: EndOfTurnFlush {
         }
         if let storage = unsafe machine.output.reclaim() { unsafe resources.take(back: storage) }
         serveSenders()
-        if phase == .finishing { finishWriting() }
+        if phase == .finishing { return finishWriting() }
+        handlerMayGoOn()
     }
 
     /// What could not be written never will be; what can still be read is read to its end.
@@ -95,6 +97,9 @@ extension WebSocket: EndOfTurnFlush {
         }
         published.publish(.closing)
         failSenders()
-        if phase == .open || phase == .closeSent { armCloseDeadline() } else { release() }
+        guard phase == .open || phase == .closeSent else { return release() }
+        armCloseDeadline()
+        // What waited for room has none to wait for.
+        handlerMayGoOn()
     }
 }

@@ -182,7 +182,6 @@ extension WebSocket {
 
     /// What a call that needs an open connection throws when there is none.
     var endError: WebSocketError {
-        (endToTell?.value.told(by: core.id) ?? outcome)?.error
-            ?? WebSocketError(.closed, "the connection is being closed", endOf: core.id)
+        knownEnd ?? WebSocketError(.closed, "the connection is being closed", endOf: core.id)
     }
 }

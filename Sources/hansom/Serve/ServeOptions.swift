@@ -61,6 +61,12 @@ struct ServeOptions: ParsableArguments {
     var deflate = false
 
     @Option(
+        name: .customLong("max-inflation-ratio"),
+        help: ArgumentHelp(
+            "Take no compressed message that becomes more times longer, and longer than 64 KiB. (default: any)", valueName: "times"))
+    var inflationRatio: Int?
+
+    @Option(
         name: [.customShort("s"), .customLong("subprotocol")],
         help: ArgumentHelp(
             "Speak this subprotocol with clients that offer it. Repeatable, most wanted first.", valueName: "name"))
@@ -83,6 +89,7 @@ struct ServeOptions: ParsableArguments {
         try check("--schedulers", schedulers, 1...1024)
         try check("--max-message-size", messageSize, 1...Int(Int32.max))
         try check("--max-fragments", fragments, 1...Int(Int32.max))
+        try check("--max-inflation-ratio", inflationRatio, LimitSettings.inflationRatios)
         try check("--max-connections", connections, 1...Int(Int32.max))
         try check("--max-handshakes", handshakes, 1...Int(Int32.max))
         try check("--max-connections-per-peer", connectionsPerPeer, 1...Int(Int32.max))
@@ -115,6 +122,10 @@ struct ServeOptions: ParsableArguments {
         if let handshakeTimeout { settings.options.handshakeTimeout = handshakeTimeout.duration }
         if !allowedHosts.isEmpty { settings.options.allowedHosts = allowedHosts }
         if deflate { settings.options.compression = CompressionOptions() }
+        if let inflationRatio { settings.options.limits.inflationRatio = inflationRatio }
+        if settings.options.limits.inflationRatio != nil && settings.options.compression == nil {
+            throw ValidationError("a ratio of inflation bounds compressed messages, and none is taken without --deflate")
+        }
         if !subprotocols.isEmpty { settings.options.subprotocols = .preferring(subprotocols) }
         observing.apply(to: &settings)
     }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Testing
 import WSClient
+import WSServer
 
 @testable import hansom
 
@@ -92,5 +93,18 @@ struct ArgumentTests {
         let form = MessageForm(isBinary: true, hasEscapes: true)
         #expect(try form.message(#"\xFFa"#) == .binary([0xFF, 0x61]))
         #expect(try form.message(line: [0xFE] + Array(#"\0"#.utf8)) == .binary([0xFE, 0]))
+    }
+
+    @Test func `bounds how far a message inflates, where messages are compressed (W15)`() throws {
+        #expect(try options("--deflate", "--max-inflation-ratio", "50").limits.inflationRatio == 50)
+        #expect(throws: (any Error).self) { try options("--max-inflation-ratio", "50") }
+        for wrong in ["0", "1033"] {
+            #expect(throws: (any Error).self) { try options("--deflate", "--max-inflation-ratio", wrong) }
+        }
+        let settings = { (arguments: [String]) in try ServeOptions.parse(arguments).settings() }
+        #expect(try settings(["--deflate", "--max-inflation-ratio", "50"]).options.limits.inflationRatio == 50)
+        #expect(try settings(["--deflate"]).options.limits.inflationRatio == nil)
+        #expect(throws: (any Error).self) { try settings(["--max-inflation-ratio", "50"]) }
+        #expect(throws: (any Error).self) { try settings(["--deflate", "--max-inflation-ratio", "1033"]) }
     }
 }

@@ -121,4 +121,33 @@ import Testing
         }
         await listener.close()
     }
+
+    @Test func `a body that returns before an end that is known is told is followed by that end (C9, W27)`() async throws {
+        let (filled, judged) = (Probe<Int>(), Probe<WebSocketError>())
+        try await withScriptedServer { socket in
+            guard judged.count == 0 else { return await socket.reset() }
+            try await socket.accept()
+            while filled.count == 0 { await Task.yield() }
+            // The answer waits behind what this peer does not read.
+            try await socket.send(Frames.close(4001, "bye"))
+            while judged.count == 0 { await Task.yield() }
+            await socket.reset()
+        } _: { url in
+            try await ReconnectScene.run { scene in
+                var options = scene.options()
+                options.retries = {
+                    judged.record($0)
+                    return false
+                }
+                let client = ReconnectingWebSocket.start(to: url, options: options) { ws in
+                    _ = ws.trySend(.binary([UInt8](repeating: 0, count: 64 << 20)))
+                    filled.record(1)
+                    while !ws.isClosed { await Task.yield() }
+                }
+                #expect(await client.down().kind == .error)
+            }
+        }
+        #expect(judged.values.first?.close?.code.rawValue == 4001)
+        #expect(judged.values.first?.close?.reason == "bye")
+    }
 }

@@ -216,6 +216,24 @@ import Testing
         #expect(limits.frameSize == nil && limits.fragments == 8)
     }
 
+    @Test func `a route has its own bound of inflation and of pieces, or the server's, one by one (S7, W15, W24)`() {
+        var server = WebSocket.Limits()
+        (server.inflationRatio, server.streamedMessageSize) = (50, 1 << 30)
+        var options = RouteOptions()
+        #expect(options.limits.applied(to: server) == server)
+        options.limits.inflationRatio = 20
+        var limits = options.limits.applied(to: server)
+        #expect(limits.inflationRatio == 20 && limits.streamedMessageSize == 1 << 30)
+        options.limits.streamedMessageSize = .some(nil)
+        limits = options.limits.applied(to: server)
+        #expect(limits.inflationRatio == 20 && limits.streamedMessageSize == nil)
+        options.limits.inflationRatio = .some(nil)
+        #expect(options.limits.applied(to: server).inflationRatio == nil)
+        options.limits.inflationRatio = nil
+        options.limits.streamedMessageSize = nil
+        #expect(options.limits.applied(to: server) == server)
+    }
+
     @Test func `a route that upgrades what asks for none answers 426 (S7)`() async throws {
         try await ServerHarness.with(routes: { $0.get("/ws") { _ in .upgrade { _ in } } }) { harness in
             expectRefusal(try await harness.answer(to: Self.request("GET /ws")), 426, "websocket")

@@ -5,8 +5,11 @@ enum LimitSettings {
     static let names = [
         "messageSize", "frameSize", "fragments", "inboundMessages", "inboundBytes", "outboundBytes", "bodySize",
         "requestsPerConnection", "connections", "connectionsPerPeer", "handshakes", "backlog", "headLine", "headLines",
-        "headSize",
+        "headSize", "inflationRatio",
     ]
+
+    /// Deflate makes nothing shorter than by the last of these.
+    static let inflationRatios = 1...1032
 
     private static let count = 1...Int(Int32.max)
 
@@ -29,6 +32,7 @@ enum LimitSettings {
         if let size = try section.integer("messageSize", count) { limits.messageSize = size }
         if let size = try section.integer("frameSize", count) { limits.frameSize = size }
         if let most = try section.integer("fragments", count) { limits.fragments = most }
+        if let most = try section.integer("inflationRatio", inflationRatios) { limits.inflationRatio = most }
         if let most = try section.integer("inboundMessages", count) { limits.inboundMessages = most }
         if let most = try section.integer("inboundBytes", count) { limits.inboundBytes = most }
         if let most = try section.integer("outboundBytes", count) {

@@ -40,10 +40,10 @@ struct ConfigurationFileTests {
         let options = try read(
             #"""
             {"limits": {"messageSize": 10, "fragments": 2, "connections": 3, "connectionsPerPeer": 4, "outboundBytes": 100,
-             "bodySize": 0, "headLine": 5, "headLines": 6, "headSize": 7}, "timeouts": {"handshake": 1.5, "idle": null, "message": 2}, "routes": {"/": "echo"}}
+             "inflationRatio": 100, "bodySize": 0, "headLine": 5, "headLines": 6, "headSize": 7}, "timeouts": {"handshake": 1.5, "idle": null, "message": 2}, "routes": {"/": "echo"}}
             """#
         ).settings.options
-        #expect(options.limits.messageSize == 10 && options.limits.fragments == 2)
+        #expect(options.limits.messageSize == 10 && options.limits.fragments == 2 && options.limits.inflationRatio == 100)
         #expect(options.limits.outboundHighWater == 100 && options.limits.outboundLowWater == 50)
         #expect(options.maxConnections == 3 && options.maxConnectionsPerPeer == 4 && options.maxBodySize == 0)
         #expect(options.headLimits == HeadLimits(maxLineBytes: 5, maxLines: 6, maxHeadBytes: 7))
@@ -96,6 +96,7 @@ struct ConfigurationFileTests {
         (#"{"limits": {"messageSize": 0}}"#, "limits.messageSize is 0"),
         (#"{"limits": {"messageSize": 1.5}}"#, "limits.messageSize is 1.5"),
         (#"{"limits": {"messageSize": 1e300}}"#, "limits.messageSize"),
+        (#"{"limits": {"inflationRatio": 1033}}"#, "limits.inflationRatio is 1033; 1 to 1032 are allowed"),
         (#"{"timeouts": {"handshake": null}}"#, "timeouts.handshake is null"),
         (#"{"timeouts": {"idle": -1}}"#, "timeouts.idle is -1"),
         (#"{"deflate": 1}"#, "true or false"), (#"{"workers": 0}"#, "1 to 1024"),
