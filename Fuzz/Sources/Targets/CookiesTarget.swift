@@ -1,6 +1,5 @@
-import WSProtocol
-
 @testable import WSClient
+@testable import WSProtocol
 
 /// `Set-Cookie`, dates, `Retry-After` and `NO_PROXY`: what others write in text, and what a client makes of it.
 func fuzzCookies(_ input: [UInt8]) {

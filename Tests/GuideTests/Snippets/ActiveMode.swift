@@ -76,7 +76,7 @@ func session(with url: String, watching worker: PID) async -> ExitReason.Kind {
 }
 
 func hand(_ ws: WebSocket, from me: Process<SocketInput>, to heir: Process<SocketInput>) async throws {
-    // guide: moving delivery
+    // guide: moving-delivery
     // In the process that is told now:
     await ws.unsubscribe(me) { if case .socket(let event) = $0 { event } else { nil } }
     try await ws.transfer(to: heir, active: .once) { .socket($0) }

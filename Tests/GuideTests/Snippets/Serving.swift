@@ -158,7 +158,7 @@ func accept(_ pipe: BytePipe, _ request: RequestHead) async throws {
 }
 
 func receiveUploads(_ routes: inout Routes) {
-    // guide: receiving in pieces
+    // guide: receiving-in-pieces
     var options = RouteOptions()
     options.receivesInPieces = true
     options.limits.inboundBytes = 256 << 10
