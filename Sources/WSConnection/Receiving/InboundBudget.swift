@@ -26,6 +26,7 @@ package final class InboundBudget: @unchecked Sendable {
     private var hadRoom = false
     private var peak = 0
     private var isTrimDue = false
+    private let largePeak: Int
     private let trim: @Sendable (Scheduler) -> Void
 
     /// A connection that holds at least a step.
@@ -38,9 +39,14 @@ package final class InboundBudget: @unchecked Sendable {
 
     /// - Parameters:
     ///   - limit: bytes.
+    ///   - largePeak: from how many bytes on a peak is given back.
     ///   - trim: gives back to the kernel what is free.
-    package init(limit: Int, trim: @escaping @Sendable (Scheduler) -> Void = { FreedMemory.giveBack(on: $0) }) {
+    package init(
+        limit: Int, largePeak: Int = InboundBudget.largePeak,
+        trim: @escaping @Sendable (Scheduler) -> Void = { FreedMemory.giveBack(on: $0) }
+    ) {
         self.limit = limit
+        self.largePeak = largePeak
         self.trim = trim
     }
 
@@ -148,7 +154,7 @@ package final class InboundBudget: @unchecked Sendable {
     // MARK: After a peak
 
     /// With `lock` held.
-    private var isPeakOver: Bool { peak >= InboundBudget.largePeak && heldBytes <= peak / 2 }
+    private var isPeakOver: Bool { peak >= largePeak && heldBytes <= peak / 2 }
 
     private func trimIfOver(_ scheduler: Scheduler) {
         let isOver = lock.withLock {
