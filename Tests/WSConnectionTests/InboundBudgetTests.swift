@@ -126,6 +126,26 @@ import Testing
         #expect(budget.heldBytes == 0)
     }
 
+    @Test func `it is the large and silent that are given up, not whoever came last and waits for them (S24) (T50)`() {
+        let driven = HandDriven()
+        let budget = InboundBudget(limit: 2 << 20)
+        let silent = (0..<2).map { _ in connect(driven, budget) }
+        for peer in silent { peer.send(part(900_000)) }
+        driven.settle()
+        #expect(!budget.isFull)
+        let last = connect(driven, budget)
+        last.send(part(500_000))
+        driven.settle()
+        #expect(budget.isFull && budget.heldUpCount == 1)
+        for _ in 0..<2 { driven.advance(by: .seconds(1)) }
+        #expect(silent.count { $0.run { $0.outcome != nil } } == 1)
+        last.send(rest(500_000))
+        driven.settle()
+        #expect(taken(last) == 1_000_000)
+        for peer in silent + [last] { peer.end() }
+        #expect(budget.heldBytes == 0)
+    }
+
     @Test func `a large peak is given back, once, five seconds after it (S24)`() {
         let driven = HandDriven()
         let count = Mutex(0)

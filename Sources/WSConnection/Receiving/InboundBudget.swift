@@ -139,11 +139,12 @@ package final class InboundBudget: @unchecked Sendable {
         if goesOn { watch(on: scheduler) }
     }
 
-    /// With `lock` held: whose unfinished messages would have to go for a quarter to be free, the largest first.
+    /// With `lock` held: whose unfinished messages would have to go for a quarter to be free, the largest first, be it that
+    /// they wait for room or that their peers have fallen silent.
     private func largestUnfinished() -> [ProcessCore] {
         var excess = heldBytes - (limit - limit / 4) + 1
         var chosen: [ProcessCore] = []
-        for holder in holders.values.filter({ $0.isHeldUp && $0.unfinished > 0 }).sorted(by: { $0.unfinished > $1.unfinished }) {
+        for holder in holders.values.filter({ $0.unfinished > 0 }).sorted(by: { $0.unfinished > $1.unfinished }) {
             if excess <= 0 { break }
             chosen.append(holder.core)
             excess -= holder.unfinished * InboundBudget.step
@@ -222,7 +223,7 @@ extension WebSocket {
 
     /// Ends it, for the message that is not complete and keeps others out.
     func giveUpForRoom() {
-        guard isHeldUp, phase == .open else { return }
+        guard phase == .open, machine.bytesBuffered >= InboundBudget.step else { return }
         isHeldUp = false
         share.isUsedUp = false
         backlog = Backlog()
