@@ -36,6 +36,10 @@ public import WSProtocol
     var isInputOver = false
     /// Whether introspection has asked it to read no more for now.
     var isSuspended = false
+    /// What all connections of the server may hold, if that is bounded; what this one has told it; and whether it waits for room.
+    let budget: InboundBudget?
+    var counted = InboundCount()
+    var isHeldUp = false
     var receivers = Receivers()
     /// Where the first `recv` that has to wait does so.
     nonisolated var receiveGate: Gate { core }
@@ -77,8 +81,9 @@ public import WSProtocol
     /// Takes over a stream on which the opening handshake has succeeded. Call it on `scheduler`; then `begin`.
     package init(
         stream: any ByteStream, scheduler: Scheduler, role: ProtocolMachine.Role, options: ConnectionOptions,
-        compression: CompressionAgreement? = nil, description: ConnectionDescription
+        compression: CompressionAgreement? = nil, budget: InboundBudget? = nil, description: ConnectionDescription
     ) {
+        self.budget = budget
         core = ProcessCore(on: scheduler)
         resources = TransportResources.of(scheduler)
         machine = ProtocolMachine(role: role, limits: options.limits.ofProtocol, compression: compression)

@@ -8,6 +8,14 @@ public import WSProtocol
 public struct ServerOptions: Sendable {
     /// What bounds each connection; see `WebSocket.Limits`.
     public var limits = WebSocket.Limits()
+    /// Bytes that all connections of the server together may hold of what has come in: unfinished messages, and what waits to be
+    /// received. At least twice `limits.messageSize`; default `nil`: 256 MiB, or four times `limits.messageSize` if that is more.
+    ///
+    /// A connection counts with what it holds in whole steps of 64 KiB, so that those with less never do. At the bound those
+    /// that count stop reading until a quarter is free. When there was no room for a second, the largest unfinished messages are
+    /// given up, and their connections closed with 1013, until a quarter is free. A connection that is taken over from another
+    /// server counts by itself.
+    public var totalBytes: Int?
     /// TLS with this certificate; `nil`: plain.
     public var tls: TLSServerOptions?
     /// Which origins may connect; default: none given, or the server's own (RFC 6455 section 10.2).
@@ -138,6 +146,10 @@ public struct ServerOptions: Sendable {
         for (name, count) in counts where count < 1 {
             throw WebSocketError(.invalidConfiguration, "\(name) \(count); at least 1 is needed")
         }
+        if let totalBytes, totalBytes / 2 < limits.messageSize {
+            throw WebSocketError(
+                .invalidConfiguration, "totalBytes \(totalBytes); at least twice messageSize is needed, which is \(limits.messageSize)")
+        }
         guard maxBodySize >= 0 else {
             throw WebSocketError(.invalidConfiguration, "maxBodySize \(maxBodySize); at least 0 is needed")
         }
@@ -155,6 +167,9 @@ public struct ServerOptions: Sendable {
         _ = try hosts()
         try timing.check()
     }
+
+    /// `totalBytes`, or what it is by default.
+    var totalBound: Int { totalBytes ?? max(256 << 20, limits.messageSize > .max / 4 ? .max : limits.messageSize * 4) }
 
     /// `allowedHosts`, read.
     func hosts() throws(WebSocketError) -> AllowedHosts? {

@@ -29,6 +29,7 @@ struct BadInputTests {
         (["serve", "echo", "--access-log-format", "json"], "--access-log"),
         (["serve", "echo", "--access-log-format", "xml", "--access-log", "a"], "xml"),
         (["serve", "echo", "--max-connections", "0"], "--max-connections 0"),
+        (["serve", "echo", "--max-total-bytes", "0"], "--max-total-bytes 0"),
         (["serve", "chat", "--workers", "2"], "--workers"),
         (["serve", "echo", "--workers", "0"], "--workers 0"),
         (["serve", "echo", "--workers", "2", "--unix", "/tmp/a"], "Unix-domain"),

@@ -41,6 +41,29 @@ struct SettingsTests {
         #expect(throws: WebSocketError.self) { try options.check() }
     }
 
+    @Test func `totalBytes that hold no two messages are refused, of a route too (S16) (S24)`() async throws {
+        var options = ServerOptions()
+        #expect(options.totalBound == 256 << 20)
+        options.limits.messageSize = 100 << 20
+        #expect(options.totalBound == 400 << 20)
+        try options.check()
+        options.totalBytes = (200 << 20) - 1
+        #expect(throws: WebSocketError.self) { try options.check() }
+        options.totalBytes = 200 << 20
+        try options.check()
+        options.limits.messageSize = .max
+        options.totalBytes = nil
+        #expect(options.totalBound == .max)
+        try options.check()
+        var route = RouteOptions()
+        route.limits.messageSize = 200 << 20
+        var routes = Routes()
+        routes.webSocket("/", options: route) { _ in }
+        let all = routes
+        let error = await failure { _ = try await WebSocketServer.listen(port: 0, routes: all) }
+        #expect(error?.code == .invalidConfiguration && error?.message.contains("totalBytes") == true)
+    }
+
     @Test func `one of no subprotocols cannot be required (S6) (S16)`() {
         var options = ServerOptions()
         options.subprotocols = .preferring([], isRequired: true)

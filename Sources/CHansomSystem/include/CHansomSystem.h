@@ -75,4 +75,11 @@ static inline int hansom_retain_heap(int trim_threshold, int mmap_threshold) {
 #endif
 }
 
+// Gives free memory of all arenas back to the kernel; holds the lock of each arena meanwhile.
+static inline void hansom_trim_heap(void) {
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
+}
+
 #endif

@@ -201,6 +201,7 @@ extension WebSocket {
     /// Puts frames that had been taken in front of all others; who waits gets the first of them.
     private func putBack(_ frames: [Frame]) {
         inbound.prepend(frames)
+        defer { account() }
         while let frame = inbound.first {
             if let message = frame.message, deliverToStream(message) {
                 _ = inbound.popFirst()
@@ -260,6 +261,7 @@ extension WebSocket {
             return
         }
         _ = inbound.popFirst()
+        accountTaken()
         if credits != .max { credits -= 1 }
         if inbound.isEmpty { refillIfNeeded() }
     }

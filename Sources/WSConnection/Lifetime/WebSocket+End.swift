@@ -40,6 +40,7 @@ extension WebSocket {
         isReadPaused = false
         disarmDeadlines()
         releaseOutput()
+        accountTaken()
         published.publish(.closed)
         let waiters = unsafe endWaiters
         unsafe endWaiters = []
@@ -85,6 +86,7 @@ extension WebSocket {
     func abandon() {
         if isFlushPending { scheduler.cancelFlush(self) }
         disarmDeadlines()
+        leaveBudget()
         // No suspended call, which would hold the connection, but a broadcast may still wait for room.
         failSenders()
         if let stream {

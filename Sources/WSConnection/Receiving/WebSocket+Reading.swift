@@ -26,12 +26,13 @@ extension WebSocket: StreamObserver {
     /// One read a turn: what one connection may take of its scheduler before the others have theirs.
     func read() {
         guard let stream else { return }
-        if share.isUsedUp && phase == .open && !isSuspended {
+        if counted.steps != 0 && !isHeldUp { waitForRoomIfFull() }
+        if share.isUsedUp && phase == .open && !isStopped {
             // What has come already and had to wait for this turn goes first; the rest is there for the next.
             deadlines.heard(at: scheduler.now)
             return refill()
         }
-        if (!backlog.isEmpty || isSuspended) && phase == .open {
+        if (!backlog.isEmpty || isStopped) && phase == .open {
             isReadPaused = true
             return stream.setWantsRead(false)
         }
@@ -53,6 +54,7 @@ extension WebSocket: StreamObserver {
         var window = unsafe InputWindow(bytes)
         decode(&window)
         if !window.isEmpty { unsafe backlog.keep(window.remaining) }
+        account()
         if machine.isEndHeld { markDirty() }
         if options.timing.messageTimeout != Timing.never { followMessage() }
     }
@@ -101,7 +103,7 @@ extension WebSocket: StreamObserver {
 
     private var canTake: Bool {
         if isDiscarding { return true }
-        if isSuspended && phase == .open { return false }
+        if isStopped && phase == .open { return false }
         if let streamed, !streamed.hasRoom(options.limits) { return false }
         // Its messages wait for nobody, but there must be room for what it answers.
         if messageHandler != nil { return machine.outputWeight <= options.limits.outboundHighWater }
@@ -128,6 +130,7 @@ extension WebSocket: StreamObserver {
                 return window.count
             }
             swap(&taken, &backlog)
+            account()
             if machine.isEndHeld { markDirty() }
             if wasHeldUp {
                 if backlog.isEmpty || share.isUsedUp { readsAgain() }
@@ -135,7 +138,7 @@ extension WebSocket: StreamObserver {
                 turnsWaitedFor()
             }
         }
-        if backlog.isEmpty && isReadPaused && (!isSuspended || phase != .open) {
+        if backlog.isEmpty && isReadPaused && (!isStopped || phase != .open) {
             isReadPaused = false
             stream?.setWantsRead(true)
         }
@@ -147,13 +150,13 @@ extension WebSocket: StreamObserver {
         if options.timing.messageTimeout != Timing.never { followMessage() } else { keepDeadlines() }
     }
 
-    /// It is suspended no more.
+    /// It is stopped no more.
     func resumeReading() {
         refill()
         readsAgain()
     }
 
-    /// While there was a backlog, or it was suspended, the socket was not read: the peer's silence was ours.
+    /// While there was a backlog, or it was stopped, the socket was not read: the peer's silence was ours.
     private func readsAgain() {
         deadlines.readsAgain(at: scheduler.time.nanoseconds)
         if options.timing.messageTimeout != Timing.never { followMessage() }

@@ -48,6 +48,7 @@ extension WebSocket {
         guard credits == 0 else { return nil }
         while true {
             if let message = inbound.popMessage() {
+                accountTaken()
                 if inbound.isEmpty { inboundDrained() }
                 return message
             }
@@ -59,6 +60,7 @@ extension WebSocket {
     private func nextFrame() -> Frame? {
         if inbound.isEmpty { refillIfNeeded() }
         guard let frame = inbound.popFirst() else { return nil }
+        accountTaken()
         if inbound.isEmpty { inboundDrained() }
         return frame
     }

@@ -41,6 +41,7 @@ extension WebSocket {
         guard let pieces = streamed, pieces.claim === reader.claim else { return nil }
         while true {
             if let piece = pieces.popFirst() {
+                accountTaken()
                 if pieces.claim == nil && !options.receivesInPieces { streamed = nil }
                 if pieces.isEmpty { refillIfNeeded() }
                 return piece
@@ -103,6 +104,7 @@ extension WebSocket {
             if !hadBegun { machine.delivery = .messages }
             streamed = nil
         }
+        accountTaken()
         refillIfNeeded()
     }
 }

@@ -43,7 +43,7 @@ extension WebSocket {
     }
 
     private var nextDeadline: (due: Deadlines.Due, at: UInt64)? {
-        deadlines.next(options.timing, isReading: (backlog.isEmpty || share.isUsedUp) && !isSuspended)
+        deadlines.next(options.timing, isReading: (backlog.isEmpty || share.isUsedUp) && !isStopped)
     }
 
     private func deadlineRang() {
@@ -106,7 +106,7 @@ extension WebSocket {
     }
 
     /// Ends the connection for `error`, and tells the peer the close that it carries.
-    private func fail(_ error: WebSocketError) {
+    func fail(_ error: WebSocketError) {
         if !isWriteBroken, let close = error.close {
             prepareOutput()
             try? machine.close(code: close.code, reason: close.reason)

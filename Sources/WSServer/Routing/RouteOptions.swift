@@ -73,6 +73,8 @@ public struct RouteOptions: Sendable {
     func applied(to server: ServerOptions) -> ServerOptions {
         var options = server
         options.limits = limits.applied(to: server.limits)
+        // Its connections count with all others.
+        options.totalBytes = server.totalBound
         options.origins = origins ?? server.origins
         options.subprotocols = subprotocols ?? server.subprotocols
         options.compression = compression.or(server.compression)

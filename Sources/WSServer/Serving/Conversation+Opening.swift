@@ -49,7 +49,7 @@ extension Conversation {
             routing: seen.routing.isEmpty ? nil : seen.routing, head: request.bytes)
         let connection = WebSocket(
             stream: driver.release(), scheduler: scheduler, role: .server, options: service.connection,
-            compression: acceptance.compression, description: description)
+            compression: acceptance.compression, budget: settings.load.inbound, description: description)
         let rest = reader.takeRest()
         books.opened(connection, &visit) {
             connection.onOwnThread { connection in

@@ -1,4 +1,5 @@
 internal import Actors
+internal import WSConnection
 
 /// `Admission` and `Exhaustion` shared by the acceptors and connections of a server, whatever their threads.
 final class ServerLoad: @unchecked Sendable {
@@ -12,9 +13,12 @@ final class ServerLoad: @unchecked Sendable {
     let countsPeers: Bool
     /// Where is written what becomes of whom is let in.
     let reports: ServerReports
+    /// What all connections together may hold of what has come in.
+    let inbound: InboundBudget
 
     init(_ options: ServerOptions) {
         reports = ServerReports(options)
+        inbound = InboundBudget(limit: options.totalBound)
         admission = Admission(
             maxConnections: options.maxConnections, maxHandshakes: options.maxHandshakes,
             maxPerPeer: options.maxConnectionsPerPeer)

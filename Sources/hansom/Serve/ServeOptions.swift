@@ -30,6 +30,11 @@ struct ServeOptions: ParsableArguments {
     var fragments: Int?
 
     @Option(
+        name: .customLong("max-total-bytes"),
+        help: "Hold so many bytes of what has come in, over all connections. (default: 268435456)")
+    var totalBytes: Int?
+
+    @Option(
         name: .customLong("max-connections"),
         help: "Accept so many connections; more wait. (default: as many as there may be descriptors, at most 100000)")
     var connections: Int?
@@ -90,6 +95,7 @@ struct ServeOptions: ParsableArguments {
         try check("--max-message-size", messageSize, 1...Int(Int32.max))
         try check("--max-fragments", fragments, 1...Int(Int32.max))
         try check("--max-inflation-ratio", inflationRatio, LimitSettings.inflationRatios)
+        try check("--max-total-bytes", totalBytes, 1...Int.max)
         try check("--max-connections", connections, 1...Int(Int32.max))
         try check("--max-handshakes", handshakes, 1...Int(Int32.max))
         try check("--max-connections-per-peer", connectionsPerPeer, 1...Int(Int32.max))
@@ -114,6 +120,7 @@ struct ServeOptions: ParsableArguments {
         try applyPlace(to: &settings)
         if let schedulers { settings.schedulers = schedulers }
         if let messageSize { settings.options.limits.messageSize = messageSize }
+        if let totalBytes { settings.options.totalBytes = totalBytes }
         if let fragments { settings.options.limits.fragments = fragments }
         head.apply(to: &settings.options.headLimits)
         if let connections { settings.options.maxConnections = connections }

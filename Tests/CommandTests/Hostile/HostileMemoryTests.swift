@@ -166,6 +166,45 @@ struct HostileMemoryTests {
         }
     }
 
+    /// Connects `count` peers, each of which sends 900 KB of a message of 1 MB, as far as the server reads.
+    private func unfinished(
+        _ count: Int, _ server: WatchedServer, _ body: ([RawSocket]) async throws -> Void
+    ) async throws {
+        var peers: [RawSocket] = []
+        for _ in 0..<count { peers.append(try await server.peer()) }
+        let bytes = Array(Frames.frame(2, [UInt8](repeating: 1, count: 1_000_000), mask: Self.mask).prefix(900_000))
+        let sending = peers.map { peer in Task { try? await peer.send(bytes) } }
+        let result: Result<Void, any Error>
+        do { result = .success(try await body(peers)) } catch { result = .failure(error) }
+        for peer in peers { await peer.reset() }
+        for task in sending { _ = await task.value }
+        try result.get()
+    }
+
+    @Test func `all unfinished messages together hold no more than totalBytes, and the largest end with 1013 (S24) (T50)`() async throws {
+        let (total, count) = (8 << 20, 60)
+        try await WatchedServer.run("--max-total-bytes", "\(total)") { server in
+            let growth = try await server.growth {
+                try await unfinished(count, server) { peers in
+                    let (codes, told) = AsyncStream<Int?>.makeStream()
+                    for peer in peers { Task { told.yield((try? await peer.receiveClose())?.code) } }
+                    #expect(await codes.first { _ in true } == 1013)
+                }
+            }
+            #expect(growth <= total + count * (128 << 10) + (1 << 20), "\(growth) bytes")
+        }
+    }
+
+    @Test func `what unfinished messages took at a peak is given back some seconds after it (S24)`() async throws {
+        try await WatchedServer.run { server in
+            let before = try server.memory("VmRSS")
+            try await unfinished(60, server) { _ in
+                #expect(await eventually { (try? server.memory("VmRSS")).map { $0 - before > 48 << 20 } ?? false })
+            }
+            #expect(await eventually { (try? server.memory("VmRSS")).map { $0 - before < 12 << 20 } ?? false })
+        }
+    }
+
     private func expectClose(_ code: Int, _ peer: RawSocket) async throws {
         let close = try await peer.receiveClose()
         #expect(close?.code == code)

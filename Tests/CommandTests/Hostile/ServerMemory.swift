@@ -66,7 +66,7 @@ struct WatchedServer: Sendable {
     }
 
     /// A figure of /proc/PID/status, in bytes.
-    private func memory(_ name: String) throws -> Int {
+    func memory(_ name: String) throws -> Int {
         let status = try String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)
         let line = try #require(status.split(separator: "\n").first { $0.hasPrefix(name) })
         return try #require(

@@ -173,3 +173,12 @@ func receiveUploads(_ routes: inout Routes) {
     }
     // end
 }
+
+func boundMemory() -> ServerOptions {
+    // guide: memory
+    var options = ServerOptions()
+    options.limits.messageSize = 4 << 20
+    options.totalBytes = 128 << 20
+    // end
+    return options
+}

@@ -19,7 +19,7 @@ final class ByHand {
     ///   - handler: a synchronous handler, if the connection is to have one.
     init(
         on driven: HandDriven = HandDriven(), isServer: Bool = true, _ options: ConnectionOptions = ConnectionOptions(),
-        compression: CompressionAgreement? = nil, capacity: Int = 64 << 10, handler: WebSocket.MessageHandler? = nil
+        compression: CompressionAgreement? = nil, budget: InboundBudget? = nil, capacity: Int = 64 << 10, handler: WebSocket.MessageHandler? = nil
     ) {
         self.driven = driven
         let scheduler = driven.scheduler
@@ -30,7 +30,7 @@ final class ByHand {
                 isServer ? .server : .client(maskKeys: TransportResources.of(scheduler).maskKeys)
             let ws = WebSocket(
                 stream: near, scheduler: scheduler, role: role, options: options, compression: compression,
-                description: ConnectionDescription())
+                budget: budget, description: ConnectionDescription())
             ws.onOwnThread {
                 if let handler { $0.setMessageHandler(handler) }
                 $0.begin()

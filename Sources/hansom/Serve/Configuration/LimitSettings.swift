@@ -5,7 +5,7 @@ enum LimitSettings {
     static let names = [
         "messageSize", "frameSize", "fragments", "inboundMessages", "inboundBytes", "outboundBytes", "bodySize",
         "requestsPerConnection", "connections", "connectionsPerPeer", "handshakes", "backlog", "headLine", "headLines",
-        "headSize", "inflationRatio",
+        "headSize", "inflationRatio", "totalBytes",
     ]
 
     /// Deflate makes nothing shorter than by the last of these.
@@ -20,6 +20,7 @@ enum LimitSettings {
         if let size = try section.integer("headSize", count) { options.headLimits.maxHeadBytes = size }
         if let size = try section.integer("bodySize", 0...Int(Int32.max)) { options.maxBodySize = size }
         if let most = try section.integer("requestsPerConnection", count) { options.maxRequestsPerConnection = most }
+        if let most = try section.integer("totalBytes", 1...Int.max) { options.totalBytes = most }
         if let most = try section.integer("connections", count) { options.maxConnections = most }
         if let most = try section.integer("connectionsPerPeer", count) { options.maxConnectionsPerPeer = most }
         if let most = try section.integer("handshakes", count) { options.maxHandshakes = most }

@@ -36,16 +36,17 @@ struct ConfigurationFileTests {
         #expect(settings.canReload)
     }
 
-    @Test func `reads limits and times (W13, W15, S3)`() throws {
+    @Test func `reads limits and times (W13, W15, S3, S24)`() throws {
         let options = try read(
             #"""
             {"limits": {"messageSize": 10, "fragments": 2, "connections": 3, "connectionsPerPeer": 4, "outboundBytes": 100,
-             "inflationRatio": 100, "bodySize": 0, "headLine": 5, "headLines": 6, "headSize": 7}, "timeouts": {"handshake": 1.5, "idle": null, "message": 2}, "routes": {"/": "echo"}}
+             "inflationRatio": 100, "bodySize": 0, "headLine": 5, "headLines": 6, "headSize": 7, "totalBytes": 5000000}, "timeouts": {"handshake": 1.5, "idle": null, "message": 2}, "routes": {"/": "echo"}}
             """#
         ).settings.options
         #expect(options.limits.messageSize == 10 && options.limits.fragments == 2 && options.limits.inflationRatio == 100)
         #expect(options.limits.outboundHighWater == 100 && options.limits.outboundLowWater == 50)
         #expect(options.maxConnections == 3 && options.maxConnectionsPerPeer == 4 && options.maxBodySize == 0)
+        #expect(options.totalBytes == 5_000_000)
         #expect(options.headLimits == HeadLimits(maxLineBytes: 5, maxLines: 6, maxHeadBytes: 7))
         #expect(options.handshakeTimeout == .seconds(1.5) && options.messageTimeout == .seconds(2))
         #expect(options.idleTimeout == nil)
