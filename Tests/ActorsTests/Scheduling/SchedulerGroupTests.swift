@@ -301,16 +301,29 @@ final class DrivenLatch: Sendable {
     private let driven: HandDriven
     private let gate = Gate()
     private let isOpen = Probe<Void>()
+    /// Who waits on Swift's pool, where the compiler may have put a closure: a gate is the scheduler's own.
+    private let elsewhere = Probe<CheckedContinuation<Void, Never>>()
 
     init(_ driven: HandDriven) { self.driven = driven }
 
     func wait() async {
+        guard Scheduler.current === driven.scheduler else {
+            return await withCheckedContinuation { continuation in
+                driven.scheduler.run { [self] in
+                    if isOpen.count == 0 { elsewhere.record(continuation) } else { continuation.resume() }
+                }
+            }
+        }
         if isOpen.count == 0 { await gate.pass(on: driven.scheduler) }
     }
 
     func open() {
         isOpen.record(())
-        driven.run { gate.open(on: driven.scheduler) }
+        driven.run {
+            gate.open(on: driven.scheduler)
+            for continuation in elsewhere.values { continuation.resume() }
+            elsewhere.removeAll()
+        }
     }
 }
 

@@ -62,6 +62,11 @@ import Testing
 
     private func tries(_ count: Int) { world.wait { log.values.count { $0.hasPrefix("?") } >= count } }
 
+    /// The same, and the last try sleeps.
+    private func sleeps(_ count: Int) {
+        world.wait { log.values.count { $0.hasPrefix("?") } >= count && world.scheduler.alarmCount > 0 }
+    }
+
     // MARK: Between the tries
 
     @Test func `between the tries of a restart that fails slowly a supervisor answers, and can be stopped (P16, P18, P19)`() throws {
@@ -80,12 +85,12 @@ import Testing
             })
         kill(1)
         for round in 1...3 {
-            tries(round)
+            sleeps(round)
             let answer = Probe<[ChildInfo.State]>()
             world.tell(world.puppet()) { _ in answer.record(try await running.children().map(\.state)) }
             #expect(answer.count == 0, "a supervisor that starts a child does nothing else")
             world.advance(by: .seconds(8))
-            tries(round + 1)
+            sleeps(round + 1)
             #expect(answer.values == [[.running(started.values[0]), .restarting]], "round \(round)")
         }
         world.tell(world.puppet()) { [log] _ in
@@ -114,11 +119,11 @@ import Testing
             }
         }
         kill(0)
-        tries(1)
+        sleeps(1)
         let counts = Probe<Int>()
         world.tell(world.puppet()) { _ in counts.record(try await pool.count()) }
         world.advance(by: .seconds(8))
-        tries(2)
+        sleeps(2)
         #expect(counts.values == [1])
         let former = started.values[0]
         world.tell(world.puppet()) { [log] _ in
@@ -180,7 +185,7 @@ import Testing
                 Child("b", shutdown: .after(.seconds(3))) { try await again() }
             })
         kill(1)
-        tries(1)
+        sleeps(1)
         world.play { running.pid.exit(.shutdown) }
         world.advance(by: .milliseconds(2_999))
         #expect(running.pid.isAlive)
