@@ -381,31 +381,4 @@ import Testing
     private func cancelledClose(of ws: WebSocket) {
         Task { try? await ws.close() }.cancel()
     }
-
-    @Test(arguments: [true, false])
-    func `the end of the schedulers waits for what lingers to be written, within its grace (W12, P27)`(
-        takesIt: Bool
-    ) async throws {
-        let time = ManualTime()
-        let group = try SchedulerGroup(options: .init(count: 1, time: time))
-        let bench = Bench(time: time, group: group)
-        let peer = try await dropped(bench, sending: 500_000)
-        await bench.until("it is held by somebody") { await group.processCount() == 0 }
-        let ended = Probe<Int>()
-        let end = Task {
-            await group.shutdown(grace: .seconds(1))
-            ended.record(1)
-        }
-        // The one of what lingers, and that of the grace.
-        await bench.until("the end does not wait") { await bench.alarmCount() == 2 }
-        #expect(ended.count == 0)
-        if takesIt {
-            #expect(try await peer.frame()?.payload.count == 500_000)
-            try await expectReceived(.close(1001), by: peer)
-        } else {
-            time.advance(by: .seconds(1))
-        }
-        await end.value
-        await peer.close()
-    }
 }

@@ -7,38 +7,21 @@ extension Scheduler {
 
     func removeProcess(_ core: ProcessCore) {
         processes.remove(core)
-        tellIfEmpty()
-    }
-
-    /// Something has still to be written that belongs to no process any more: the end of the schedulers waits for it, until
-    /// `lastBytesAreWritten`, as it does for processes.
-    package func lastBytesWait() { unwritten += 1 }
-
-    /// What `lastBytesWait` told of is written, or never will be.
-    package func lastBytesAreWritten() {
-        unwritten -= 1
-        tellIfEmpty()
-    }
-
-    private var isEmpty: Bool { processes.isEmpty && unwritten == 0 }
-
-    private func tellIfEmpty() {
-        guard isEmpty else { return }
+        guard processes.isEmpty else { return }
         let waiting = whenEmpty
         whenEmpty = []
         for resume in waiting { resume() }
     }
 
-    /// Sends every process `.shutdown`, those that come later too, and waits until all have ended and what those that are gone
-    /// had to say is written, at most `grace`.
+    /// Sends every process `.shutdown`, those that come later too, and waits until all have ended, at most `grace`.
     ///
-    /// - Returns: whether that is so.
+    /// - Returns: whether they have.
     func endProcesses(grace: Duration) async -> Bool {
         await withCheckedContinuation { continuation in
             run { [self] in
                 isEnding = true
                 for core in processes.cores { core.receiveExit(.shutdown) }
-                if isEmpty { return continuation.resume(returning: true) }
+                if processes.isEmpty { return continuation.resume(returning: true) }
                 let once = Once { continuation.resume(returning: $0) }
                 let alarm = Alarm { once(false) }
                 whenEmpty.append { [self] in

@@ -72,8 +72,6 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
     /// The processes that live here and have not ended.
     package internal(set) var processes = ProcessTable()
     var whenEmpty: [() -> Void] = []
-    /// How many streams that nobody holds any more have bytes left to write.
-    var unwritten = 0
     /// Processes that come now are asked to end at once.
     var isEnding = false
 

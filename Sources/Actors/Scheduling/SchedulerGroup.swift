@@ -123,8 +123,6 @@ public final class SchedulerGroup: Sendable {
 
     /// Ends every process with `.shutdown`, waits for them, and joins the threads.
     ///
-    /// It also waits until the last bytes of connections are written that nobody holds any more, within the same `grace`.
-    ///
     /// Processes that have not ended after `grace` are left behind with their tasks cancelled. Call it from outside
     /// the group's own schedulers. A second call waits for the same end, with the first one's `grace`.
     ///

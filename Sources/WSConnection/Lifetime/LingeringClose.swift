@@ -7,8 +7,6 @@ package final class LingeringClose: StreamObserver {
     private let stream: any ByteStream
     private let scheduler: Scheduler
     private var rest: ArraySlice<UInt8>
-    /// Whether the end of the schedulers waits for `rest` to be written.
-    private var isAwaited = false
     private var alarm: Alarm?
     private var isPeerDone = false
     private var whenDone: (() -> Void)?
@@ -28,8 +26,6 @@ package final class LingeringClose: StreamObserver {
         scheduler.arm(alarm, after: time)
         stream.observer = close
         stream.setWantsRead(true)
-        close.isAwaited = true
-        scheduler.lastBytesWait()
         close.streamIsWritable()
         return close
     }
@@ -68,13 +64,6 @@ package final class LingeringClose: StreamObserver {
         if isPeerDone { return end() }
         stream.setWantsWrite(false)
         stream.closeWrite()
-        awaitsNothing()
-    }
-
-    private func awaitsNothing() {
-        guard isAwaited else { return }
-        isAwaited = false
-        scheduler.lastBytesAreWritten()
     }
 
     /// Ends it now.
@@ -85,6 +74,5 @@ package final class LingeringClose: StreamObserver {
         alarm = nil
         whenDone?()
         whenDone = nil
-        awaitsNothing()
     }
 }
