@@ -105,7 +105,14 @@ extension WebSocketServer {
         host: String = "127.0.0.1", port: Int = 8080, options: ServerOptions = .init(),
         handler: @escaping WebSocket.Handler
     ) async throws(WebSocketError) {
-        let server = try await listen(host: host, port: port, options: options, handler: handler)
+        let server: WebSocketServer
+        do {
+            server = try await listen(host: host, port: port, options: options, handler: handler)
+        } catch {
+            // Nothing is left of what was cancelled while it started: that is the end which was asked for.
+            if error.code == .cancelled { return }
+            throw error
+        }
         await withTaskCancellationHandler {
             await server.wait()
         } onCancel: {

@@ -38,6 +38,7 @@ public final class WebSocketServer: Sendable, Supervisable {
             tree = try await ServerTree.start(endpoints, load, options)
         } catch {
             for endpoint in endpoints { endpoint.listener.close() }
+            if Task.isCancelled { throw WebSocketError(.cancelled, "the task that started the server was cancelled") }
             throw WebSocketError(.system, "cannot start the server's processes: \(error)")
         }
         let server = WebSocketServer(endpoints, load, tree, options.schedulers)
