@@ -27,7 +27,10 @@ package final class BlockingPool: TaskExecutor, Sendable {
     /// Runs a part of a task.
     package func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
+        // Held, since only the task holds the pool, and the task may end before `submit` returns.
+        let held = unsafe Unmanaged.passRetained(self)
         submit { [self] in unsafe job.runSynchronously(on: asUnownedTaskExecutor()) }
+        unsafe held.release()
     }
 
     /// Runs `work` on a thread of the pool, some time.

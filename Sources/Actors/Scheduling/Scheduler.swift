@@ -128,7 +128,11 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
         } else if let held = unsafe hansom_held_job() {
             unsafe held.assumingMemoryBound(to: UnownedJob?.self).pointee = job
         } else {
+            // The runtime names the scheduler without holding it, and what the job holds may end with the job: on another
+            // thread, or on this one after the scheduler's end.
+            let held = unsafe Unmanaged.passRetained(self)
             post(.job(job))
+            unsafe held.release()
         }
     }
 

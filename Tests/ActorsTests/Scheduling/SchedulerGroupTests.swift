@@ -79,6 +79,20 @@ import Testing
         #expect(probe.values == [true])
     }
 
+    @Test func `the last job of an ended scheduler may release it while it runs there`() async throws {
+        let ended = Probe<Bool>()
+        for _ in 0..<20 {
+            let group = try SchedulerGroup(options: .init(count: 1))
+            let actor = Confined(group.schedulers[0], ended)
+            await group.shutdown()
+            // The task is the last to hold the actor, the actor the last to hold the scheduler. Memory that is touched
+            // too late is found by the address sanitizer.
+            Task.detached { await actor.visit() }
+        }
+        #expect(await eventually { ended.count == 20 })
+        #expect(ended.values.allSatisfy { $0 })
+    }
+
     private actor Confined {
         nonisolated let scheduler: Scheduler
         let probe: Probe<Bool>
@@ -88,6 +102,8 @@ import Testing
             self.scheduler = scheduler
             self.probe = probe
         }
+
+        func visit() {}
 
         isolated deinit { probe.record(scheduler.isCurrent) }
     }
