@@ -4,7 +4,7 @@
 //     swift run --package-path Examples Supervised [PORT]
 
 import Actors
-import ActorsLifecycle
+import HansomLifecycle
 import Logging
 import ServiceLifecycle
 import UnixSignals

@@ -1,7 +1,8 @@
 public import Actors
-public import HTTPTypes
 public import HansomTransport
+public import HTTPTypes
 public import WSConnection
+public import HansomHTTP
 public import WSProtocol
 
 /// How a client connects, and what it grants the connection.
@@ -107,4 +108,24 @@ extension ConnectOptions {
             pingInterval: pingInterval, pingTimeout: pingTimeout, idleTimeout: idleTimeout ?? readIdleTimeout,
             writeTimeout: writeTimeout, messageTimeout: messageTimeout)
     }
+}
+
+/// How long each step of connecting may take, beside `connectTimeout` for all of them together.
+///
+/// A redirect begins every step anew.
+public struct ConnectTimeouts: Sendable, Hashable {
+    /// Finding the addresses of a name. Default: no limit of its own, as for all of these.
+    public var resolution: Duration? = nil
+    /// Until one of the addresses, the server's or the proxy's, has taken the TCP connection.
+    public var tcp: Duration? = nil
+    /// Until the proxy has made the way to the server; TLS with the proxy included.
+    public var proxy: Duration? = nil
+    /// The TLS handshake with the server.
+    public var tls: Duration? = nil
+    /// The WebSocket handshake, from the request's first byte to the end of the answer.
+    public var handshake: Duration? = nil
+    /// From the request's last byte to the end of the answer's head.
+    public var responseHead: Duration? = nil
+
+    public init() {}
 }

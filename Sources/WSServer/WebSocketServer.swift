@@ -1,6 +1,6 @@
 public import Actors
 public import HansomTransport
-internal import WSConnection
+public import WSConnection
 
 /// A WebSocket server: a listener, and on each scheduler an acceptor and a supervisor of connections, under one supervisor
 /// above them.
@@ -96,4 +96,97 @@ public final class WebSocketServer: Sendable, Supervisable {
 
     /// Returns when the server has ended.
     public func wait() async { await end.wait() }
+}
+
+/// What can be changed while a server runs.
+extension WebSocketServer {
+    /// Accepts no more for now. Connections and handshakes that are there go on; who comes waits in the kernel's backlog.
+    ///
+    /// Nobody is let in any more when it returns.
+    public func suspend() async {
+        load.setSuspended(true)
+        // An acceptor that had begun before may be about to accept one more.
+        for scheduler in schedulers.schedulers { await scheduler.ask { _ in } }
+    }
+
+    /// Accepts again, those first who have waited.
+    public func resume() { load.setSuspended(false) }
+
+    /// Changes how many connections there may be at once: more are taken in at once if some wait, and if there are more
+    /// already they stay.
+    ///
+    /// - Parameter count: 0 or less lets nobody in.
+    public func setMaxConnections(_ count: Int) { load.setMaxConnections(count) }
+
+    /// Answers handshakes that begin from now on with another certificate. Connections go on with what they have.
+    ///
+    /// The certificate is read first, on a thread of its own: one that cannot be used changes nothing.
+    ///
+    /// - Parameters:
+    ///   - options: the new certificate, and all else about TLS. Session tickets stay good only with the same
+    ///     `sessionTicketKey`.
+    ///   - address: at which of `addresses`; default: at all that speak TLS.
+    /// - Throws: `.tls` when certificate or key cannot be used, and then the old one stays; `.invalidConfiguration` when
+    ///   nobody speaks TLS there.
+    public func reload(tls options: TLSServerOptions, at address: SocketAddress? = nil) async throws(WebSocketError) {
+        let secure = endpoints.filter { $0.isSecure && (address == nil || $0.address == address) }
+        guard !secure.isEmpty else {
+            let place = address.map { "at \($0)" } ?? "at any of its addresses"
+            throw WebSocketError(.invalidConfiguration, "the server does not speak TLS \(place)")
+        }
+        let context: TLSContext
+        do {
+            context = try await schedulers.blockingPool.run { () throws(TLSConfigurationError) in
+                try TLSContext(server: options)
+            }
+        } catch {
+            throw WebSocketError(.tls, error.message, phase: .tls)
+        }
+        ServerSettings.tell(context.warnings, secure[0].settings.options)
+        for endpoint in secure { endpoint.settings.use(context) }
+    }
+
+    /// The listening sockets, in the order of `addresses`, for a process that is to go on with them: it gets copies, by
+    /// inheritance or over a Unix-domain socket, and serves them with `Endpoint.descriptor`.
+    ///
+    /// A socket lives as long as one process has it: whoever connects in between waits in its backlog, and is not
+    /// refused. They are closed on `exec` and stay this server's, which closes them when it shuts down.
+    public var listeningDescriptors: [Int32] { endpoints.map(\.descriptor) }
+}
+
+extension WebSocketServer {
+    /// Lets people look into this program: listens on a Unix-domain socket and answers each text message with a snapshot
+    /// of a scheduler group, one line of JSON. `hansom top` shows it.
+    ///
+    /// A message that is a number bounds how many processes are listed. Whoever may write to the socket's file may look:
+    /// its owner, whatever the umask says (mode 0600).
+    ///
+    /// - Parameters:
+    ///   - unixPath: at most 107 bytes; a socket file that nobody listens on any more is replaced.
+    ///   - group: whose processes; default: the shared group's. The server itself lives there too.
+    /// - Returns: the server, to be shut down with the rest of the program.
+    /// - Throws: as `listen(unixPath:)`.
+    public static func serveSnapshots(
+        unixPath: String, of group: SchedulerGroup = .shared
+    ) async throws(WebSocketError) -> WebSocketServer {
+        var options = ServerOptions()
+        options.schedulers = group
+        options.maxConnections = 16
+        options.unixSocketMode = 0o600
+        return try await listen(unixPath: unixPath, options: options) { ws in
+            for try await message in ws {
+                guard case .text(let wish) = message else { continue }
+                let snapshot = await SystemSnapshot.take(of: group).limited(to: Int(wish) ?? .max)
+                try await ws.send(.text(snapshot.json))
+            }
+        }
+    }
+}
+
+extension WebSocketServer {
+    /// How the server fares. It may be asked as often as one likes: nothing is counted for it meanwhile.
+    ///
+    /// The connections are looked at in slices, each in a turn of its own; so with a hundred thousand of them it takes a while,
+    /// but holds nobody up.
+    public func statistics() async -> ServerStatistics { await load.reports.statistics(load) }
 }

@@ -40,3 +40,49 @@ enum Main {
         exit(code)
     }
 }
+
+/// The `hansom` command.
+struct HansomCommand: AsyncParsableCommand {
+    /// There has been no release yet.
+    static let version = "0.1.0-dev"
+
+    static let configuration = CommandConfiguration(
+        commandName: "hansom", abstract: "WebSocket servers, a client and a load generator for the terminal.",
+        version: "hansom \(version)",
+        subcommands: [Serve.self, Connect.self, Top.self, Bench.self, Autobahn.self])
+
+    /// Does what the arguments say; `nil`: those that the program was started with.
+    static func run(arguments: [String]?) async throws {
+        var command = try parseAsRoot(arguments)
+        if var command = command as? any AsyncParsableCommand {
+            try await command.run()
+        } else {
+            try command.run()
+        }
+    }
+}
+
+/// Why a command could not do what it was asked to, for a person.
+struct CommandFailure: Error {
+    let message: String
+    let exitCode: Int32
+
+    init(_ message: String, exitCode: Int32 = 1) {
+        self.message = message
+        self.exitCode = exitCode
+    }
+}
+
+/// A time in seconds on the command line: `3`, `0.5`.
+struct Seconds: ExpressibleByArgument {
+    let duration: Duration
+
+    init(_ seconds: Double) { duration = .seconds(seconds) }
+
+    var defaultValueDescription: String { "\(duration.components.seconds)" }
+
+    init?(argument: String) {
+        guard let seconds = Double(argument), seconds > 0, seconds <= 1_000_000 else { return nil }
+        duration = .seconds(seconds)
+    }
+}

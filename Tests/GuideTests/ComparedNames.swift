@@ -1,5 +1,6 @@
 import Actors
 import WSClient
+import HansomHTTP
 import WSProtocol
 import WSServer
 

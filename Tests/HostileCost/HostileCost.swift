@@ -1,4 +1,5 @@
 import HTTPTypes
+import HansomHTTP
 import WSProtocol
 
 /// Does what a hostile peer makes us do, so often: `hostile-cost fragments|protocols|extensions|head|utf8 COUNT`.

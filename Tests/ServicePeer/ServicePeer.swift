@@ -3,7 +3,7 @@ import Logging
 import ServiceLifecycle
 import UnixSignals
 import WSServer
-import WSServerLifecycle
+import HansomLifecycle
 
 /// A program that serves, for tests of what only a process of the system can show: signals, and handing over a socket.
 ///

@@ -1,4 +1,5 @@
 internal import Foundation
+internal import HansomHTTP
 internal import WSProtocol
 
 /// Frames made by hand (RFC 6455 section 5.2), so that a test does not believe the code it tests.

@@ -1,4 +1,5 @@
 import WSServer
+import WSTopics
 
 /// How many got a message, and how many did not.
 struct Heard {

@@ -1,3 +1,4 @@
+import HansomHTTP
 import WSProtocol
 
 /// One choice of window, memory level and context takeover, and what comes of it.

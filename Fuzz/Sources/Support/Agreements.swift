@@ -1,5 +1,6 @@
 import HTTPTypes
 
+@testable import HansomHTTP
 @testable import WSProtocol
 
 /// Agreements on compression, as a handshake comes to them.

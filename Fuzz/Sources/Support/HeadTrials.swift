@@ -1,3 +1,4 @@
+@testable import HansomHTTP
 @testable import WSProtocol
 
 /// A parser of heads, of requests or responses.

@@ -1,5 +1,6 @@
 import HTTPTypes
 
+@testable import HansomHTTP
 @testable import WSProtocol
 
 /// Requests with bodies, several on one connection: in one piece, in pieces and byte by byte the same; no body longer than its

@@ -1,5 +1,6 @@
 import HTTPTypes
 
+@testable import HansomHTTP
 @testable import WSProtocol
 
 /// The list fields of the handshake: what is accepted is written and read again; compression is agreed on within what was offered.

@@ -1,6 +1,7 @@
 import HTTPTypes
 
 @testable import HansomTransport
+@testable import HansomHTTP
 @testable import WSProtocol
 @testable import WSServer
 

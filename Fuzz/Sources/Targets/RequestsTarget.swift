@@ -1,5 +1,6 @@
 import HTTPTypes
 
+@testable import HansomHTTP
 @testable import WSProtocol
 
 /// Request heads, cut anywhere against whole; what is accepted is written and read again; what the server's half of the handshake

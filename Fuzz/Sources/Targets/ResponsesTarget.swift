@@ -1,5 +1,6 @@
 import HTTPTypes
 
+@testable import HansomHTTP
 @testable import WSProtocol
 
 /// Response heads, as `fuzzRequests` has requests, strict and forgiving; and the client's half of the handshake.

@@ -1,5 +1,6 @@
 import HTTPTypes
 
+@testable import HansomHTTP
 @testable import WSProtocol
 
 /// URLs: nothing that is accepted can break a request, no password is shown, and what is shown leads to the same place.

@@ -96,3 +96,69 @@ public struct ExhaustionReport: Sendable {
         self.pause = pause
     }
 }
+
+/// What the runtime watches for, and whom it tells.
+public struct SystemSettings: Sendable {
+    /// From how many waiting messages on a mailbox is reported as long, once each time it grows past that; default
+    /// 10,000. It is looked at when the mailbox doubles its storage, so it may be reported from half of that on.
+    public var mailboxWarning: Int
+    /// How long a job may hold its scheduler before it is reported; default 100 ms. It is measured in steps of about
+    /// 4 ms. (OTP: `long_schedule`.)
+    public var longJob: Duration
+    /// Takes what is reported, on the thread where it happens: it must not block for long. Default: `SystemLog`, which
+    /// hands it to swift-log.
+    public var report: @Sendable (SystemEvent) -> Void
+
+    public init(
+        mailboxWarning: Int = 10_000, longJob: Duration = .milliseconds(100),
+        report: @escaping @Sendable (SystemEvent) -> Void = SystemLog.report
+    ) {
+        self.mailboxWarning = mailboxWarning
+        self.longJob = longJob
+        self.report = report
+    }
+}
+
+extension Scheduler {
+    package func report(_ event: SystemEvent) { settings.report(event) }
+
+    func reportLongMailbox(_ core: ProcessCore, length: Int) {
+        report(.longMailbox(LongMailboxReport(process: core.identity, length: length)))
+    }
+
+    /// A job took `duration`. Who ran is found by the job's task, which stays the same from one suspension to the next.
+    func reportLongJob(_ job: UInt, _ duration: UInt64) {
+        longestJob = max(longestJob, duration)
+        guard duration >= longJobLimit else { return }
+        let core =
+            processes.cores.first { $0.id == runningProcess }
+            ?? processes.cores.first { $0.taskIdentity == job && job != 0 }
+        report(
+            .longJob(
+                LongJobReport(
+                    scheduler: index, process: core?.identity, duration: .nanoseconds(Int64(clamping: duration)))))
+    }
+}
+
+extension ProcessCore {
+    /// What reports say of it.
+    package var identity: ProcessIdentity {
+        ProcessIdentity(pid: pid, names: Registry.names(of: pid), label: label)
+    }
+
+    /// For a process that is about to end.
+    func crashReport(_ reason: ExitReason) -> SystemEvent {
+        .crash(
+            CrashReport(
+                process: identity, reason: reason, parent: parent,
+                mailboxLength: unsafe host?.activity.waiting ?? 0, links: links.peers,
+                age: scheduler.age(since: startedAt)))
+    }
+}
+
+extension Scheduler {
+    func age(since start: UInt64) -> Duration {
+        let now = time.nanoseconds
+        return .nanoseconds(Int64(clamping: now > start ? now - start : 0))
+    }
+}

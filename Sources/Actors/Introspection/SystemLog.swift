@@ -1,4 +1,4 @@
-internal import Logging
+package import Logging
 
 /// Writes what the runtime reports to swift-log, with the label `hansom.actors`.
 ///
@@ -67,5 +67,140 @@ public enum SystemLog {
         if let parent = crash.parent { metadata["parent"] = "\(parent)" }
         if !crash.links.isEmpty { metadata["links"] = "\(crash.links)" }
         return metadata
+    }
+}
+
+/// What others have written, fit to stand between quotation marks on one line of a log or a terminal.
+///
+/// Only visible ASCII and spaces are left as they are. All else is escaped: control characters of both sets move cursors and end
+/// lines, so do U+0085, U+2028 and U+2029, bidirectional overrides and tags show what is not there or hide what is, and
+/// nobody knows what the next version of Unicode adds. No log of ours escapes in any other place.
+package enum LogText {
+    /// How it is escaped.
+    package enum Notation: Sendable {
+        /// `\xHH` for each byte, as web servers write.
+        case bytes
+        /// `\uHHHH` for each unit of UTF-16 (RFC 8259 section 7): whoever reads the JSON has the text as it was.
+        case json
+    }
+
+    /// Bytes of one field of a log: whoever writes into it shall not fill a disk.
+    package static let longestField = 1024
+
+    /// - Parameter limit: how many bytes are kept; dots stand for the rest.
+    package static func escaped(_ text: String, _ notation: Notation, atMost limit: Int = .max) -> String {
+        var line = ""
+        var count = 0
+        for scalar in text.unicodeScalars {
+            count += UTF8.width(scalar)
+            guard count <= limit else { return line + "..." }
+            switch scalar {
+            case "\"", "\\":
+                line += "\\"
+                line.unicodeScalars.append(scalar)
+            case " "..."~": line.unicodeScalars.append(scalar)
+            default: line += escape(scalar, notation)
+            }
+        }
+        return line
+    }
+
+    private static func escape(_ scalar: Unicode.Scalar, _ notation: Notation) -> String {
+        switch notation {
+        case .bytes: String(scalar).utf8.map { "\\x" + digits(UInt32($0), 2).uppercased() }.joined()
+        case .json: String(scalar).utf16.map { "\\u" + digits(UInt32($0), 4) }.joined()
+        }
+    }
+
+    private static func digits(_ value: UInt32, _ count: Int) -> String {
+        let digits = String(value, radix: 16)
+        return String(repeating: "0", count: max(0, count - digits.utf8.count)) + digits
+    }
+}
+
+/// A logger that writes a bounded number of lines a second, and says how many it left out.
+///
+/// It is written to on the threads of schedulers, so it must not let a flood there wait for its lines.
+package final class RateLimitedLog: @unchecked Sendable {
+    // Safety: `window` is touched with `lock` held; the rest does not change. Lines are written outside the lock.
+    private let lock = Lock()
+    private var window: RateWindow
+    private let logger: Logger
+    private let time: any TimeSource
+    private let what: String
+
+    /// - Parameters:
+    ///   - limit: how many lines a second.
+    ///   - what: what a line is, in the plural: "reports".
+    package init(_ logger: Logger, limit: Int, what: String, time: any TimeSource = SystemTime.shared) {
+        self.logger = logger
+        self.time = time
+        self.what = what
+        window = RateWindow(limit: limit)
+    }
+
+    /// Whether a line of this level would be written at all.
+    package func isEnabled(_ level: Logger.Level) -> Bool { level >= logger.logLevel }
+
+    /// Writes a line, unless there were too many in this second.
+    package func write(
+        _ level: Logger.Level, _ message: @autoclosure () -> Logger.Message,
+        metadata: @autoclosure () -> Logger.Metadata
+    ) {
+        guard isEnabled(level) else { return }
+        switch lock.withLock({ window.judge(at: time.coarseNanoseconds) }) {
+        case .admit(let leftOut):
+            if leftOut > 0 { logger.warning("\(leftOut) \(what) were left out", metadata: ["leftOut": "\(leftOut)"]) }
+            logger.log(level: level, message(), metadata: metadata())
+        case .leaveOut(isFirst: true):
+            logger.warning("more than \(window.limit) \(what) in a second; the rest is left out and counted")
+        case .leaveOut:
+            break
+        }
+    }
+}
+
+/// How many lines a second may be logged, however many things happen: a pure count, told the time.
+///
+/// A flood of crashes or of refused peers then costs a bounded number of lines, and says how many it left out.
+package struct RateWindow: Sendable {
+    /// What becomes of one line.
+    package enum Verdict: Sendable, Hashable {
+        /// It is written. So many were left out before it, since the last that was.
+        case admit(leftOut: Int)
+        /// It is left out: the first in its window, which is worth saying, or one more.
+        case leaveOut(isFirst: Bool)
+    }
+
+    /// How many lines a period has room for.
+    package let limit: Int
+    /// In nanoseconds.
+    package let period: UInt64
+    private var start: UInt64 = 0
+    private var admitted = 0
+    private var leftOut = 0
+
+    /// - Parameters:
+    ///   - limit: at least 1.
+    ///   - period: how long a window is; it begins with the first line in it.
+    package init(limit: Int, period: Duration = .seconds(1)) {
+        self.limit = max(limit, 1)
+        self.period = period.clampedNanoseconds
+    }
+
+    /// Judges a line that is to be written at `now`, in nanoseconds of a clock that does not go back.
+    package mutating func judge(at now: UInt64) -> Verdict {
+        if admitted == 0 || now < start || now - start >= period {
+            start = now
+            admitted = 1
+            defer { leftOut = 0 }
+            return .admit(leftOut: leftOut)
+        }
+        if admitted < limit {
+            admitted += 1
+            return .admit(leftOut: 0)
+        }
+        leftOut += 1
+        return .leaveOut(isFirst: leftOut == 1)
     }
 }

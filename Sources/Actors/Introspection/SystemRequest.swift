@@ -29,3 +29,58 @@ public struct TraceEvent: Sendable {
     /// The message, as text.
     public let message: String
 }
+
+/// What debugging asks of a process. (OTP: `sys`.)
+extension Process {
+    package nonisolated var activity: ProcessActivity {
+        onOwnThread { me in
+            let state: ProcessState =
+                !me.isOpen ? .exiting : me.special?.isSuspended == true ? .suspended : me.isWaiting ? .waiting : .running
+            return ProcessActivity(
+                state: state, waiting: me.queue.count, handled: me.handled, monitors: me.special?.monitors.count ?? 0)
+        }
+    }
+
+    /// Shows every message that arrives and that the body takes, from now on; `nil` ends it. (OTP: `sys:trace/2`.)
+    ///
+    /// - Parameter tracer: called on the process's thread; it must not block.
+    public nonisolated func trace(_ tracer: (@Sendable (TraceEvent) -> Void)?) {
+        core.scheduler.run { [self] in
+            onOwnThread { me in
+                guard me.isOpen else { return }
+                let special = me.makeSpecial()
+                let before = special.tracer
+                special.tracer = tracer
+                me.updatePlainness()
+                withExtendedLifetime(before) {}
+            }
+        }
+    }
+
+    func trace(_ kind: TraceEvent.Kind, _ message: Message) {
+        if let tracer = special?.tracer { tracer(TraceEvent(process: pid, kind: kind, message: "\(message)")) }
+    }
+
+    func answerSystemRequests(_ special: Special) {
+        let requests = special.systemRequests
+        special.systemRequests = []
+        for (_, request) in requests { request.answerNothing() }
+    }
+}
+
+extension PID {
+    /// The process takes no more messages until it is resumed; what arrives waits. (OTP: `sys:suspend/1`.)
+    ///
+    /// A body that is busy with a message finishes it first. Exit signals reach it all the same. A connection is
+    /// suspended like a reader that has stopped: it delivers no frames.
+    public func suspend() {
+        let core = core
+        core.scheduler.run { unsafe core.host?.setSuspended(true) }
+    }
+
+    /// The process takes messages again. (OTP: `sys:resume/1`.)
+    public func resume() {
+        let core = core
+        core.scheduler.run { unsafe core.host?.setSuspended(false) }
+    }
+}

@@ -14,3 +14,208 @@ public struct Mailbox<Message: Sendable>: AsyncSequence, Sendable {
         }
     }
 }
+
+/// How many messages may wait in a mailbox, and what happens to more.
+public struct MailboxOptions: Sendable, Hashable {
+    /// What a full mailbox does.
+    public enum Overflow: Sendable, Hashable, CaseIterable {
+        /// `send(waiting:)` waits for room; what plain `send` brings is dropped and counted.
+        case suspend
+        /// What comes is dropped and counted.
+        case dropNewest
+        /// The message that waits longest is dropped and counted.
+        case dropOldest
+        /// What comes is dropped and counted; for those who look at what `trySend` says.
+        case fail
+        /// The process ends, with a `MailboxOverflow` for its error, also if it traps exits.
+        case kill
+    }
+
+    struct Bound: Hashable {
+        let limit: Int
+        let whenFull: Overflow
+    }
+
+    let bound: Bound?
+
+    /// As many as come, as in Erlang. A warning is reported when a mailbox grows long.
+    public static let unbounded = MailboxOptions(bound: nil)
+
+    /// At most `limit` messages, at least 1. What signals become (downs, trapped exits) comes in all the same.
+    public static func bounded(_ limit: Int, whenFull: Overflow) -> MailboxOptions {
+        MailboxOptions(bound: Bound(limit: max(limit, 1), whenFull: whenFull))
+    }
+}
+
+/// Why a process ended whose bounded mailbox was full: its policy was `.kill`.
+public struct MailboxOverflow: Error, Hashable, CustomStringConvertible {
+    /// How many messages might wait.
+    public let limit: Int
+
+    public var description: String { "message \(limit + 1) came while \(limit) waited, the mailbox's bound" }
+}
+
+/// What became of a message that `trySend` brought.
+public enum SendResult: Sendable, Hashable {
+    /// It is in the mailbox, or on its way there.
+    case sent
+    /// The mailbox is full: it was not taken.
+    case full
+    /// The process has ended, or is ending as far as the sender's scheduler knows: it was not taken.
+    case dead
+}
+
+/// Where to send messages of one kind to a process, without keeping it: what a registry or a group hands out.
+public struct Address<Message: Sendable>: Sendable, Hashable, CustomStringConvertible {
+    let core: ProcessCore
+
+    /// `core` is a process that takes such messages.
+    init(_ core: ProcessCore) { self.core = core }
+
+    public static func == (a: Address, b: Address) -> Bool { a.core === b.core }
+
+    public func hash(into hasher: inout Hasher) { hasher.combine(core.id) }
+
+    public var pid: PID { core.pid }
+
+    public var description: String { pid.description }
+
+    /// Sends a message, as `Process.send(_:)` does.
+    public func send(_ message: Message) {
+        if core.scheduler.isCurrent { return deliver(message) }
+        let claim = core.claimPlace()
+        core.scheduler.post(.action { [self] in deliver(message, claim) })
+    }
+
+    /// Brings the process a message. On its scheduler's thread.
+    ///
+    /// - Parameter claim: what became of its wish for a place, if it was sent from elsewhere.
+    func deliver(_ message: Message, _ claim: PlaceClaim = .notAsked) {
+        guard let process = process(of: core) else { return core.scheduler.deadLetters += 1 }
+        process.deliver(message, claim)
+    }
+
+    /// Asks the process to end, as `PID.exit(_:)` does.
+    public func exit(_ reason: ExitReason) { core.sendExit(reason) }
+
+    /// The process, if it has not ended. On its scheduler's thread.
+    func process(of core: ProcessCore) -> Process<Message>? {
+        // Safety: whoever makes an address has compared the type of the messages.
+        guard let host = unsafe core.host else { return nil }
+        return unsafe unsafeDowncast(host, to: Process<Message>.self)
+    }
+}
+
+/// The messages that wait in one mailbox: a ring that takes no memory until the first comes and gives up much of it when
+/// it is empty again.
+///
+/// Places are counted from the first message there ever was, so that a place means the same message while others come
+/// and go at the ends.
+@usableFromInline
+@safe struct MessageQueue<Element>: ~Copyable {
+    // Safety: `ring` holds `capacity` slots, a power of two; the places from `head` on, `count` of them, are initialised
+    // at their remainder.
+    @usableFromInline var ring: UnsafeMutablePointer<Element>?
+    @usableFromInline var capacity: Int
+    /// The place of the first message that waits.
+    @usableFromInline var head: Int
+    @usableFromInline var count: Int
+
+    @usableFromInline static var firstCapacity: Int { 2 }
+    /// An empty ring of more slots is given back.
+    @usableFromInline static var keptCapacity: Int { 64 }
+
+    @inlinable
+    init() {
+        unsafe ring = nil
+        capacity = 0
+        head = 0
+        count = 0
+    }
+
+    @inlinable
+    deinit {
+        for place in head..<end { unsafe slot(place).deinitialize(count: 1) }
+        unsafe ring?.deallocate()
+    }
+
+    @inlinable var isEmpty: Bool { count == 0 }
+    @inlinable var isFull: Bool { count == capacity }
+    /// The place that the next message will have.
+    @inlinable var end: Int { head &+ count }
+
+    @inlinable
+    func slot(_ place: Int) -> UnsafeMutablePointer<Element> {
+        // Safety: only called for places of a ring that exists.
+        unsafe ring.unsafelyUnwrapped + (place & (capacity &- 1))
+    }
+
+    /// Appends, and makes room for it if there is none. Who looks for room before may have let others in meanwhile.
+    @inlinable
+    mutating func append(_ element: consuming Element) {
+        if isFull { grow() }
+        unsafe slot(end).initialize(to: element)
+        count &+= 1
+    }
+
+    @inlinable
+    mutating func popFirst() -> Element? {
+        guard count > 0 else { return nil }
+        let element = unsafe slot(head).move()
+        head &+= 1
+        count &-= 1
+        if count == 0 && capacity > Self.keptCapacity { releaseStorage() }
+        return element
+    }
+
+    /// The message at a place that is in the queue.
+    @inlinable
+    subscript(place: Int) -> Element {
+        precondition(place >= head && place < end)
+        return unsafe slot(place).pointee
+    }
+
+    /// Takes out the message at a place that is in the queue. The places of those before it grow by one.
+    @inlinable
+    mutating func remove(at place: Int) -> Element {
+        precondition(place >= head && place < end)
+        let element = unsafe slot(place).move()
+        var hole = place
+        while hole > head {
+            unsafe slot(hole).initialize(to: slot(hole &- 1).move())
+            hole &-= 1
+        }
+        head &+= 1
+        count &-= 1
+        return element
+    }
+
+    @inlinable
+    mutating func grow() {
+        let wider = max(capacity &* 2, Self.firstCapacity)
+        let bigger = UnsafeMutablePointer<Element>.allocate(capacity: wider)
+        for place in head..<end {
+            unsafe (bigger + (place & (wider &- 1))).initialize(to: slot(place).move())
+        }
+        unsafe ring?.deallocate()
+        unsafe ring = bigger
+        capacity = wider
+    }
+
+    /// Hands over all that waits, in a queue of its own: what goes with the messages may do anything, and this queue is whole
+    /// and empty by then.
+    mutating func takeAll() -> MessageQueue {
+        var taken = MessageQueue()
+        swap(&taken, &self)
+        head = taken.end
+        return taken
+    }
+
+    /// Gives the ring of an empty queue back.
+    @inlinable
+    mutating func releaseStorage() {
+        unsafe ring?.deallocate()
+        unsafe ring = nil
+        capacity = 0
+    }
+}

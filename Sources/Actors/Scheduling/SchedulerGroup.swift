@@ -208,3 +208,67 @@ extension Scheduler {
         }
     }
 }
+
+/// The operating system's thread under a scheduler.
+struct SchedulerThread: @unchecked Sendable {
+    // Safety: a `pthread_t` is a value that any thread may join once; `SchedulerGroup` does so once.
+    private let thread: pthread_t
+
+    /// Starts a thread that runs `scheduler` until it is stopped.
+    static func start(_ scheduler: Scheduler, name: String) throws(SystemError) -> SchedulerThread {
+        var thread = pthread_t()
+        let start = unsafe Unmanaged.passRetained(ThreadStart(scheduler, name)).toOpaque()
+        let status = unsafe pthread_create(&thread, nil, schedulerThreadMain, start)
+        guard status == 0 else {
+            unsafe Unmanaged<ThreadStart>.fromOpaque(start).release()
+            throw SystemError(call: "pthread_create", errno: status)
+        }
+        return SchedulerThread(thread: thread)
+    }
+
+    /// Blocks until the thread has ended.
+    func join() { pthread_join(thread, nil) }
+}
+
+private final class ThreadStart {
+    let scheduler: Scheduler
+    let name: String
+
+    init(_ scheduler: Scheduler, _ name: String) {
+        self.scheduler = scheduler
+        self.name = name
+    }
+}
+
+/// A free function: a closure literal would inherit the caller's isolation and trap on the new thread.
+private func schedulerThreadMain(_ raw: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
+    guard let raw = unsafe raw else { return nil }
+    let start = unsafe Unmanaged<ThreadStart>.fromOpaque(raw).takeRetainedValue()
+    _ = unsafe start.name.withCString { unsafe hansom_name_thread($0) }
+    start.scheduler.runLoop()
+    return nil
+}
+
+/// What glibc keeps of freed memory where `retainsFreedMemory` is on, and how it is given back after a peak.
+package enum FreedMemory {
+    private static let isRetained = Atomic<Bool>(false)
+    private static let isGoingBack = Atomic<Bool>(false)
+
+    /// Keeps freed memory from now on.
+    static func retain() {
+        _ = hansom_retain_heap(64 << 20, 8 << 20)
+        isRetained.store(true, ordering: .relaxed)
+    }
+
+    /// Gives back to the kernel, once, what is free now; nothing where freed memory is not retained.
+    ///
+    /// It takes some 0.1 ms for each MiB and holds the lock of an arena meanwhile, so ask seldom. It runs on a thread that may
+    /// block, and one at a time.
+    package static func giveBack(on scheduler: Scheduler) {
+        guard isRetained.load(ordering: .relaxed), !isGoingBack.exchange(true, ordering: .relaxed) else { return }
+        scheduler.blockingPool.submit {
+            hansom_trim_heap()
+            isGoingBack.store(false, ordering: .relaxed)
+        }
+    }
+}

@@ -91,3 +91,273 @@ extension Server where Cast == Never {
 extension Server where Info == Never {
     public mutating func handle(info: Never, _ me: isolated Me) async throws -> Next {}
 }
+
+extension Server {
+    /// What the process of a server does, from `start` to `terminate`.
+    @inlinable
+    mutating func serve(_ me: isolated Me, _ ready: Reply<Void>) async throws {
+        me.servesRequests = true
+        var next: Next
+        do {
+            next = try await start(me)
+        } catch {
+            ready.failAtEnd(error)
+            me.core.failsToStart(error)
+            throw error
+        }
+        // One that was asked to end meanwhile has not started: who waits hears of its end.
+        if me.core.exitReason == nil { ready() }
+        let reason: ExitReason
+        do {
+            while !next.isStop { next = try await step(me, next) }
+            reason = next.stopReason
+        } catch {
+            reason = ExitReason(thrown: error)
+        }
+        try await finish(me, me.core.exitReason ?? reason)
+    }
+
+    /// One message, or what was to be done before it.
+    @inlinable
+    mutating func step(_ me: isolated Me, _ next: Next) async throws -> Next {
+        switch next {
+        case .receive: try await handle(await me.receiveInput(timeout: nil), me, next)
+        case .receiveWithin(let timeout): try await handle(await me.receiveInput(timeout: timeout), me, next)
+        case .continue: me.isOpen ? try await handleContinue(me) : .stop(me.core.exitReason ?? .normal)
+        case .stop: next
+        }
+    }
+
+    @inlinable
+    mutating func handle(_ input: Me.Input, _ me: isolated Me, _ current: Next) async throws -> Next {
+        switch input {
+        case .message(.call(let call)): return try await handle(call: call, me)
+        case .message(.cast(let cast)): return try await handle(cast: cast, me)
+        case .message(.info(let info)): return try await handle(info: info, me)
+        case .timeout: return try await handleTimeout(me)
+        case .end: return .stop(me.core.exitReason ?? .normal)
+        case .request(.stop(let reason, let grace)):
+            me.core.limitGrace(to: grace)
+            return .stop(reason)
+        case .request(.state(let answer)):
+            answer("\(self)")
+            return current
+        }
+    }
+
+    @usableFromInline
+    mutating func finish(_ me: isolated Me, _ reason: ExitReason) async throws {
+        guard !me.core.machine.isDead else { return }
+        // An exit signal, or who asked for the end, has set a limit already.
+        if !me.core.isGraceSet { me.core.limitGrace(to: ProcessCore.defaultGrace) }
+        me.core.machine.beginEnd(reason)
+        await terminate(reason, me)
+        throw reason
+    }
+}
+
+extension ServerNext {
+    @inlinable var isStop: Bool { if case .stop = self { true } else { false } }
+    @inlinable var stopReason: ExitReason { if case .stop(let reason) = self { reason } else { .normal } }
+}
+
+extension Process {
+    /// What a server waits for.
+    @usableFromInline
+    enum Input {
+        case message(Message)
+        case request(SystemRequest)
+        case timeout
+        case end
+    }
+
+    /// Takes the next message or request, waiting at most `timeout`.
+    @inlinable
+    func receiveInput(timeout: Duration?) async -> Input {
+        if let message = takeNext() { return .message(message) }
+        return await receiveInputLater(timeout: timeout)
+    }
+
+    /// Waits for a message, if none is there and nothing else is to be done.
+    @inlinable
+    func receiveInputLater(timeout: Duration?) async -> Input {
+        if timeout == nil && isPlain {
+            beginWaiting()
+            await core.pass(on: core.scheduler)
+            if let message = takeNext() { return .message(message) }
+        }
+        return await receiveInputSpecially(timeout: timeout)
+    }
+
+    @usableFromInline
+    func receiveInputSpecially(timeout: Duration?) async -> Input {
+        defer { endPatience() }
+        while true {
+            if let request = takeRequest() { return .request(request) }
+            switch takeSpecially() {
+            case .message(let message): return .message(message)
+            case .end: return .end
+            case .nothing: break
+            }
+            if let timeout {
+                let isOver = special?.isPatienceOver == true || timeout == .zero
+                if isOver && special?.isSuspended != true { return .timeout }
+                if !isOver { bePatient(timeout) }
+            }
+            beginWaiting()
+            await core.pass(on: core.scheduler)
+        }
+    }
+
+    /// Puts a question to the process, which it answers between two messages; one that cannot, or has ended, says `nil`.
+    nonisolated func ask(_ request: SystemRequest) {
+        core.scheduler.run { [self] in
+            onOwnThread { me in
+                guard me.isOpen, me.servesRequests else { return request.answerNothing() }
+                me.take(request)
+            }
+        }
+    }
+
+    /// A question has come, or the wish that it ends.
+    func take(_ request: SystemRequest) {
+        // The end keeps its place among the messages; a question is answered as soon as may be.
+        let place = if case .stop = request { queue.end } else { queue.head }
+        makeSpecial().systemRequests.append((place, request))
+        updatePlainness()
+        resumeReceiver()
+    }
+
+    /// The first request whose turn has come.
+    private func takeRequest() -> SystemRequest? {
+        guard let special, let index = special.systemRequests.firstIndex(where: { $0.place <= queue.head }) else {
+            return nil
+        }
+        defer { updatePlainness() }
+        return special.systemRequests.remove(at: index).request
+    }
+
+    /// Starts the process, linked to `parent` if there is one, which ends it at once if it has ended. From any thread.
+    nonisolated func begin(linkedTo parent: ProcessCore?, _ label: String?, _ body: @escaping Body) {
+        prepare(label, body)
+        let number = parent.flatMap { $0.scheduler.isCurrent ? $0.linkBegun(to: core) : nil }
+        let link = { @Sendable [core] in
+            guard let parent else { return }
+            if let number { core.linkArrived(from: parent, number) } else { core.link(to: parent) }
+        }
+        guard core.scheduler.isCurrent else { return launchElsewhere(link) }
+        link()
+        onOwnThread { $0.start() }
+    }
+}
+
+/// A server that runs: what others call and send to.
+public struct ServerProcess<S: Server>: Supervisable, Hashable {
+    /// The process that serves.
+    public let process: Process<ServerMessage<S>>
+
+    @usableFromInline
+    init(process: Process<ServerMessage<S>>) { self.process = process }
+
+    public static func == (a: ServerProcess, b: ServerProcess) -> Bool { a.process === b.process }
+
+    public func hash(into hasher: inout Hasher) { hasher.combine(pid) }
+
+    public var pid: PID { process.pid }
+
+    /// Where to send to it without keeping it.
+    public var address: Address<ServerMessage<S>> { process.address }
+
+    /// Sends a request and waits for the reply, as `Process.call(timeout:_:)` does. (OTP: `gen_server:call/3`.)
+    @inlinable
+    public func call<Value: Sendable>(
+        timeout: Duration? = .seconds(5), _ request: (Reply<Value>) -> S.Call
+    ) async throws -> Value {
+        try await process.call(timeout: timeout) { .call(request($0)) }
+    }
+
+    /// Sends a request that is not answered. (OTP: `gen_server:cast/2`.)
+    @inlinable
+    public func cast(_ request: S.Cast) { process.send(.cast(request)) }
+
+    /// Sends any other message.
+    @inlinable
+    public func send(_ message: S.Info) { process.send(.info(message)) }
+
+    /// Asks it to end and waits until it has. (OTP: `gen_server:stop/3`.)
+    ///
+    /// - Returns: why it has ended: `reason`, unless something else was first.
+    @discardableResult
+    public func stop(_ reason: ExitReason = .shutdown) async -> ExitReason {
+        process.ask(.stop(reason, grace: ProcessCore.defaultGrace))
+        return await process.down()
+    }
+
+    /// Its state as text, taken between two messages; `nil` if it has ended. (OTP: `sys:get_state/1`.)
+    public func state() async -> String? {
+        await withCheckedContinuation { continuation in
+            process.ask(.state { continuation.resume(returning: $0) })
+        }
+    }
+}
+
+extension Server {
+    /// Starts a server with this value for its state, and returns when its `start` has returned.
+    ///
+    /// - Parameters:
+    ///   - parent: a process to link it to from its first moment, usually `me.pid`; default: none.
+    ///   - name: a name for the registry; default: none.
+    ///   - scheduler: where it lives; default: the caller's scheduler, or from outside one of the shared group's in turn.
+    ///   - label: what introspection and reports call it; default: the name of its type.
+    ///   - mailbox: how many messages may wait; default: without bound.
+    /// - Throws: what its `start` threw; `RegistryError` if the name is taken; `CallError` with `.exited` if it was ended
+    ///   before its `start` returned, or `.cancelled` if the calling task was cancelled: then the server is ended too.
+    @inlinable
+    public func started(
+        linkedTo parent: PID? = nil, name: String? = nil, on scheduler: Scheduler? = nil, label: String? = nil,
+        mailbox: MailboxOptions = .unbounded
+    ) async throws -> ServerProcess<Self> {
+        let process = Process<ServerMessage<Self>>(on: scheduler, mailbox)
+        try await process.startServing(linkedTo: parent, name, label ?? "\(Self.self)") { me, ready in
+            var server = self
+            try await server.serve(me, ready)
+        }
+        return ServerProcess(process: process)
+    }
+}
+
+extension Process {
+    /// Starts the process with `serve` for its body, and returns when that says that it is ready.
+    @usableFromInline
+    nonisolated func startServing(
+        linkedTo parent: PID?, _ name: String?, _ label: String,
+        _ serve: @escaping @Sendable (isolated Process<Message>, Reply<Void>) async throws -> Void
+    ) async throws {
+        let pending = try beginServing(linkedTo: parent, name, label, serve)
+        do {
+            try await pending.reply()
+        } catch let error as CallError where error.code == .cancelled {
+            exit(.shutdown)
+            throw error
+        }
+    }
+
+    /// Starts it and asks it to say when it is ready. It does not suspend, so that nothing of the caller's holds the token
+    /// meanwhile.
+    private nonisolated func beginServing(
+        linkedTo parent: PID?, _ name: String?, _ label: String,
+        _ serve: @escaping @Sendable (isolated Process<Message>, Reply<Void>) async throws -> Void
+    ) throws(CallError) -> ReplyCall<Void> {
+        let pending = try ReplyCall<Void>(core, timeout: nil)
+        let ready = Reply(pending)
+        core.scheduler.run { pending.begin() }
+        begin(linkedTo: parent?.core, label) { me in
+            // Known by its name only once it can take messages.
+            if let name {
+                do { try me.register(as: name) } catch { return ready.fail(error) }
+            }
+            try await serve(me, ready)
+        }
+        return pending
+    }
+}

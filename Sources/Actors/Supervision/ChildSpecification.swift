@@ -91,3 +91,212 @@ public struct Child: Sendable {
         }
     }
 }
+
+/// What a supervisor can watch: something that is a process, or stands for one.
+///
+/// A bare actor is none: it never ends, and nobody hears of its faults.
+public protocol Supervisable: Sendable {
+    /// Which process.
+    var pid: PID { get }
+}
+
+extension PID: Supervisable {
+    public var pid: PID { self }
+}
+
+extension Address: Supervisable {}
+
+/// How a child is started, and for how long that may go on.
+struct ChildStarter: Sendable {
+    let start: @Sendable () async throws -> any Supervisable
+    /// `nil`: as long as it takes.
+    let limit: Duration?
+    /// How long a start that is cancelled may take to end, and a child that comes of it nevertheless.
+    let shutdown: Child.Shutdown
+
+    init(
+        _ start: @escaping @Sendable () async throws -> any Supervisable, within limit: Duration?, shutdown: Child.Shutdown
+    ) {
+        self.start = start
+        self.limit = limit
+        self.shutdown = shutdown
+    }
+
+    static func check(_ limit: Duration?, of id: String) throws(SupervisorError) {
+        guard let limit, limit <= .zero else { return }
+        throw SupervisorError(
+            .badSpecification, child: id, advice: "startWithin is \(limit): it must be more than 0, or nil for no limit")
+    }
+}
+
+/// Whether a supervisor was asked to end by code outside any process. It stands for a message that waits in the mailbox, which
+/// a supervisor that starts a child has not read yet.
+final class EndWish: @unchecked Sendable {
+    // Safety: touched by the thread of the supervisor's scheduler only.
+    private(set) var isThere = false
+
+    /// A trapped signal goes into the mailbox.
+    func note(_ signal: ExitSignal) -> ExitSignal {
+        if signal.from == nil { isThere = true }
+        return signal
+    }
+}
+
+/// How a supervisor starts a child: in a task of its own, since the supervisor's would stay cancelled. So a start that hangs
+/// does not hold up the end: Swift can cancel it, which Erlang cannot.
+extension Process {
+    /// A start under way.
+    private final class Attempt {
+        // The supervisor's thread alone touches it.
+        var outcome: Result<PID, any Error>?
+        /// Nobody waits for the outcome any more.
+        var isLeft = false
+    }
+
+    /// Starts a child and waits for it, unless this supervisor is to end.
+    ///
+    /// A start that takes too long is cancelled and then has as long as the child has to stop. One that goes on after that is left
+    /// to itself: should a process come of it, that is stopped.
+    func start<S: Server>(
+        _ id: String, _ starter: ChildStarter, unless wish: EndWish
+    ) async -> Result<PID, any Error> where Message == ServerMessage<S> {
+        if isToEnd(wish) { return .failure(SupervisorError(.startCancelled, child: id)) }
+        let attempt = Attempt()
+        let task = Task {
+            do {
+                ended(attempt, .success(try await starter.start().pid), starter.shutdown)
+            } catch {
+                ended(attempt, .failure(error), starter.shutdown)
+            }
+        }
+        await wait(for: attempt, starter.limit, unless: wish)
+        if let outcome = attempt.outcome { return outcome }
+        let error =
+            if let limit = starter.limit, !isToEnd(wish) {
+                SupervisorError.startTimeout(id, limit)
+            } else {
+                SupervisorError(.startCancelled, child: id)
+            }
+        task.cancel()
+        await wait(for: attempt, starter.shutdown.patience, unless: nil)
+        attempt.isLeft = true
+        if case .success(let pid) = attempt.outcome { return .success(pid) }
+        return .failure(error)
+    }
+
+    /// Waits for the outcome so long; for a supervisor that is to end, or has, no longer.
+    private func wait(for attempt: Attempt, _ limit: Duration?, unless wish: EndWish?) async {
+        defer { endPatience() }
+        while attempt.outcome == nil, isOpen, limit != .zero, special?.isPatienceOver != true {
+            if let wish, isToEnd(wish) { return }
+            makeSpecial().filter = { _ in wish?.isThere ?? false }
+            if let limit { bePatient(limit) }
+            updatePlainness()
+            beginWaiting()
+            await core.pass(on: core.scheduler)
+        }
+    }
+
+    /// Whether this supervisor was asked to end, by whomever, or has ended.
+    private func isToEnd(_ wish: EndWish) -> Bool {
+        if wish.isThere || !isOpen { return true }
+        return special?.systemRequests.contains { if case .stop = $0.request { true } else { false } } ?? false
+    }
+
+    private func ended(_ attempt: Attempt, _ outcome: Result<PID, any Error>, _ shutdown: Child.Shutdown) {
+        if !attempt.isLeft {
+            attempt.outcome = outcome
+            resumeReceiver()
+        } else if case .success(let child) = outcome {
+            letGo(child, shutdown)
+        }
+    }
+
+    /// Stops a child that nobody waits for.
+    private func letGo(_ child: PID, _ shutdown: Child.Shutdown) {
+        let patience = shutdown.patience
+        if patience != .zero { core.sendExit(.shutdown, to: child.core, grace: patience) }
+        if let patience { core.scheduler.arm(Alarm { child.exit(.kill) }, after: patience) }
+    }
+}
+
+/// How a supervisor stops children. It monitors those that it stops: a child may have undone its link.
+extension Process {
+    /// Links a child that has started. One that has ended meanwhile is heard of like any other, with its true reason.
+    func adopt(_ child: PID) {
+        guard !core.machine.isDead else { return child.exit(.killed) }
+        core.link(to: child.core, truth: true)
+    }
+
+    /// Stops one child and waits until it has ended.
+    func stop<S: Server>(_ child: PID, _ shutdown: Child.Shutdown) async
+    where Message == ServerMessage<S>, S.Info: SupervisorInfo {
+        let monitor = monitor(child) { .info(.down($0)) }
+        defer { demonitor(monitor, flush: true) }
+        let patience = shutdown.patience
+        if patience != .zero {
+            core.sendExit(.shutdown, to: child.core, grace: patience)
+            if await waitForEnd(of: child, patience) { return }
+        }
+        child.exit(.kill)
+        _ = await waitForEnd(of: child, nil)
+    }
+
+    private func waitForEnd<S: Server>(of child: PID, _ patience: Duration?) async -> Bool
+    where Message == ServerMessage<S>, S.Info: SupervisorInfo {
+        await receive(timeout: patience) { $0.end?.pid == child } != nil
+    }
+
+    /// Stops all children at once and waits until they have ended. Whatever else comes meanwhile is dropped: the
+    /// supervisor ends, and takes no calls any more.
+    func stopAll<S: Server>(_ children: some Sequence<PID>, _ shutdown: Child.Shutdown) async
+    where Message == ServerMessage<S>, S.Info: SupervisorInfo {
+        var left = Set(children)
+        for child in left { monitor(child) { .info(.down($0)) } }
+        let patience = shutdown.patience
+        if patience != .zero {
+            for child in left { core.sendExit(.shutdown, to: child.core, grace: patience) }
+            let deadline = patience.map { core.scheduler.time.nanoseconds &+ $0.clampedNanoseconds }
+            while !left.isEmpty, let ended = await nextEnd(until: deadline) { left.remove(ended) }
+        }
+        for child in left { child.exit(.kill) }
+        while !left.isEmpty, let ended = await nextEnd(until: nil) { left.remove(ended) }
+    }
+
+    private func nextEnd<S: Server>(until deadline: UInt64?) async -> PID?
+    where Message == ServerMessage<S>, S.Info: SupervisorInfo {
+        // Not by choice: to step over what has gathered would cost more with every child.
+        while let message = await receive(until: deadline) {
+            if let ended = message.end { return ended.pid }
+        }
+        return nil
+    }
+
+    private func receive(until deadline: UInt64?) async -> Message? {
+        guard let deadline else { return await receive() }
+        let now = core.scheduler.time.nanoseconds
+        return await receive(timeout: .nanoseconds(Int64(clamping: deadline > now ? deadline - now : 0)))
+    }
+}
+
+/// What arrives at a supervisor, as far as stopping children needs to know.
+protocol SupervisorInfo: Sendable {
+    static func down(_ down: Down) -> Self
+    /// The down that it is, if it is one.
+    var end: Down? { get }
+}
+
+extension ServerMessage where S.Info: SupervisorInfo {
+    fileprivate var end: Down? { if case .info(let info) = self { info.end } else { nil } }
+}
+
+extension Child.Shutdown {
+    /// How long a child may take after `.shutdown` before it is killed; `nil`: as long as it takes.
+    var patience: Duration? {
+        switch self {
+        case .immediate: .zero
+        case .infinity: nil
+        case .after(let time): time
+        }
+    }
+}

@@ -1,4 +1,6 @@
+import Actors
 import CTLS
+import Glibc
 
 /// Options made ready for use: certificates read, keys checked. One serves any number of sessions, on any thread.
 // Safety: nothing changes after `init`, and OpenSSL locks inside `SSL_CTX` what sessions share.
@@ -152,5 +154,128 @@ package final class TLSContext: @unchecked Sendable {
             .badServerName,
             "server name '\(Printable.text(Array(serverName.utf8)))' is neither a host name nor an address "
                 + "(letters, digits, '-', '_' and '.'; at most 253 bytes; an international name in its 'xn--' form)")
+    }
+}
+
+extension TLSContext {
+    /// Notes a key for packet analysers, where that was asked for.
+    func logKey(_ line: UnsafePointer<CChar>) {
+        // Safety: the line lives during the call.
+        unsafe keyLog?.append(line)
+    }
+}
+
+/// The file that session keys are appended to, for packet analysers.
+final class TLSKeyLog: Sendable {
+    private let descriptor: Int32
+
+    /// The file that `SSLKEYLOGFILE` names; `nil` where the variable is not set.
+    static var pathInEnvironment: String? {
+        // Safety: the text is copied before anything can change the environment.
+        unsafe getenv("SSLKEYLOGFILE").map { unsafe String(cString: $0) }
+    }
+
+    /// Opens a file; makes it, for this user alone, where there is none.
+    init(path: String) throws(TLSConfigurationError) {
+        // Safety: the path is a C string for the duration of the call.
+        descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else {
+            throw TLSConfigurationError(
+                .unreadableFile, "cannot append to '\(path)', which SSLKEYLOGFILE names: \(SystemError.text(of: errno))")
+        }
+    }
+
+    deinit { Glibc.close(descriptor) }
+
+    /// Appends a line. One system call, so lines of several threads do not mix.
+    func append(_ line: UnsafePointer<CChar>) {
+        // Safety: OpenSSL gives a C string that lives during the call.
+        let bytes: [CChar] = unsafe Array(UnsafeBufferPointer(start: line, count: strlen(line))) + [10]
+        _ = unsafe Glibc.write(descriptor, bytes, bytes.count)
+    }
+}
+
+/// A version of the TLS protocol that this library speaks.
+///
+/// SSL 3.0, TLS 1.0 and TLS 1.1 are not among them: RFC 8996 forbids them.
+public enum TLSVersion: String, Sendable, Hashable, Comparable, CaseIterable, CustomStringConvertible {
+    /// TLS 1.2 (RFC 5246).
+    case tls12 = "TLS 1.2"
+    /// TLS 1.3 (RFC 8446).
+    case tls13 = "TLS 1.3"
+
+    public var description: String { rawValue }
+
+    public static func < (a: Self, b: Self) -> Bool { a == .tls12 && b == .tls13 }
+
+    /// The number that stands for it on the wire.
+    var wireNumber: Int32 {
+        switch self {
+        case .tls12: TLS1_2_VERSION
+        case .tls13: TLS1_3_VERSION
+        }
+    }
+
+    /// The version behind a number from the wire.
+    init?(wireNumber: Int32) {
+        guard let version = Self.allCases.first(where: { $0.wireNumber == wireNumber }) else { return nil }
+        self = version
+    }
+}
+
+/// The application protocols of a context, and their form on the wire (RFC 7301 section 3.1).
+struct TLSProtocolNames: Sendable {
+    let names: [String]
+
+    /// Each name behind a byte with its length.
+    let wire: [UInt8]
+
+    init(_ names: [String]) throws(TLSConfigurationError) {
+        var wire: [UInt8] = []
+        for name in names {
+            let bytes = Array(name.utf8)
+            guard let count = UInt8(exactly: bytes.count), count > 0 else {
+                throw TLSConfigurationError(
+                    .badProtocolName,
+                    "ALPN protocol name '\(Printable.text(bytes))' has \(bytes.count) bytes; expected 1 to 255 (RFC 7301)"
+                )
+            }
+            wire.append(count)
+            wire += bytes
+        }
+        self.names = names
+        self.wire = wire
+    }
+
+    /// Where in a client's list the best common protocol stands; the server's order decides.
+    func choose(from offered: UnsafeBufferPointer<UInt8>) -> Range<Int>? {
+        for name in names {
+            // Safety: each range lies in the buffer.
+            let match = unsafe Self.ranges(in: offered).first { range in
+                unsafe offered[range].elementsEqual(name.utf8)
+            }
+            if let match { return match }
+        }
+        return nil
+    }
+
+    /// A client's list in words.
+    static func text(_ offered: UnsafeBufferPointer<UInt8>) -> String {
+        // Safety: each range lies in the buffer.
+        unsafe ranges(in: offered).prefix(16).map { range in unsafe Printable.text(offered[range], limit: 32) }
+            .joined(separator: ", ")
+    }
+
+    private static func ranges(in offered: UnsafeBufferPointer<UInt8>) -> [Range<Int>] {
+        var ranges: [Range<Int>] = []
+        var start = 0
+        // Safety: `start` and the end of each range are checked against the size before they are used.
+        while start < offered.count {
+            let end = unsafe start + 1 + Int(offered[start])
+            guard end <= offered.count else { break }
+            ranges.append(start + 1..<end)
+            start = end
+        }
+        return ranges
     }
 }

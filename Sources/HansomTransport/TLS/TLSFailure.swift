@@ -56,3 +56,124 @@ struct TLSFailure {
         bytes.count >= 2 && (20...24).contains(bytes[0]) && bytes[1] == 3
     }
 }
+
+/// An alert of the TLS protocol (RFC 8446 section 6), by its number.
+struct TLSAlert: RawRepresentable, Sendable, Hashable, CustomStringConvertible {
+    let rawValue: UInt8
+
+    /// The name that the standard gives it, in words.
+    var name: String {
+        switch rawValue {
+        case 0: "close notify"
+        case 10: "unexpected message"
+        case 20: "bad record mac"
+        case 22: "record overflow"
+        case 40: "handshake failure"
+        case 42: "bad certificate"
+        case 43: "unsupported certificate"
+        case 44: "certificate revoked"
+        case 45: "certificate expired"
+        case 46: "certificate unknown"
+        case 47: "illegal parameter"
+        case 48: "unknown ca"
+        case 49: "access denied"
+        case 50: "decode error"
+        case 51: "decrypt error"
+        case 70: "protocol version"
+        case 71: "insufficient security"
+        case 80: "internal error"
+        case 86: "inappropriate fallback"
+        case 90: "user canceled"
+        case 100: "no renegotiation"
+        case 109: "missing extension"
+        case 110: "unsupported extension"
+        case 112: "unrecognized name"
+        case 113: "bad certificate status response"
+        case 115: "unknown psk identity"
+        case 116: "certificate required"
+        case 120: "no application protocol"
+        default: "unknown"
+        }
+    }
+
+    /// What it most likely means for whoever receives it, where the name alone does not say.
+    var advice: String? {
+        switch rawValue {
+        case 40: "it found no cipher suite, group or signature in common; `cipherSuites` says more than the default ones"
+        case 42, 43, 44, 45, 46: "it refuses the certificate that this side showed"
+        case 48: "it does not know the authority behind the certificate that this side showed"
+        case 49: "it knows who this side is, and does not want it"
+        case 70: "it speaks none of the TLS versions that this side allows"
+        case 71: "it wants stronger keys or ciphers than this side offers"
+        case 112: "it serves no host of that name"
+        case 116: "it wants a client certificate, and none was shown"
+        case 120: "it speaks none of the application protocols (ALPN) that this side offered"
+        default: nil
+        }
+    }
+
+    var description: String {
+        let base = "alert '\(name)' (\(rawValue))"
+        return advice.map { "\(base): \($0)" } ?? base
+    }
+}
+
+/// OpenSSL's error queue, which belongs to the thread.
+enum TLSErrorQueue {
+    /// One entry of the queue.
+    struct Entry {
+        let code: UInt
+
+        /// The part of OpenSSL that it comes from (`ERR_LIB_SSL` and so on).
+        var library: Int32 { CTLS_error_library(code) }
+
+        /// What went wrong, a number of that part's own (`SSL_R_...`).
+        var reason: Int32 { CTLS_error_reason(code) }
+
+        /// The alert that the peer sent, if that is what it tells of.
+        var alert: TLSAlert? {
+            guard library == ERR_LIB_SSL, reason >= SSL_AD_REASON_OFFSET else { return nil }
+            return UInt8(exactly: reason - SSL_AD_REASON_OFFSET).map(TLSAlert.init(rawValue:))
+        }
+
+        /// OpenSSL's words for it.
+        var text: String {
+            // Safety: the result is a constant of the library, or `nil`.
+            guard let words = unsafe ERR_reason_error_string(code) else { return "TLS library error \(code)" }
+            return unsafe String(cString: words)
+        }
+    }
+
+    /// Forgets what earlier calls left behind: OpenSSL's verdict on a call looks at the queue.
+    static func clear() { ERR_clear_error() }
+
+    /// Takes everything out, oldest first: the oldest is usually the cause.
+    static func drain() -> [Entry] {
+        var entries: [Entry] = []
+        while case let code = ERR_get_error(), code != 0 { entries.append(Entry(code: code)) }
+        return entries
+    }
+
+    /// Everything in the queue in one line.
+    static func drainText() -> String {
+        let entries = drain()
+        return entries.isEmpty ? "no reason given" : entries.map(\.text).joined(separator: "; ")
+    }
+}
+
+/// Text from a peer, made safe for logs and terminals.
+enum Printable {
+    /// Printable ASCII as it is, all else as `\xHH`; what is longer than `limit` bytes ends in dots.
+    static func text(_ bytes: some Collection<UInt8>, limit: Int = 256) -> String {
+        var text = ""
+        for byte in bytes.prefix(limit) {
+            if (0x20..<0x7F).contains(byte) && byte != UInt8(ascii: "\\") {
+                text.unicodeScalars.append(Unicode.Scalar(byte))
+            } else {
+                let digits = String(byte, radix: 16, uppercase: true)
+                text += "\\x" + (digits.utf8.count == 1 ? "0" : "") + digits
+            }
+        }
+        return bytes.count > limit ? text + "..." : text
+    }
+}

@@ -1,6 +1,7 @@
 internal import Actors
-internal import HansomTransport
+package import HansomTransport
 internal import WSConnection
+internal import HansomHTTP
 internal import WSProtocol
 
 /// One attempt to connect, from the name to the 101, over as many redirects as are allowed, within one deadline.
@@ -179,4 +180,42 @@ extension Dialer {
         default: return fault(.connectionLost, "\(counterpart): \(error.message)")
         }
     }
+}
+
+/// The alarms of one attempt to connect, one of a kind. Confined to the scheduler.
+struct DialDeadlines {
+    enum Kind: Hashable {
+        case attempt, phase, responseHead, readIdle, writeIdle
+    }
+
+    private let scheduler: Scheduler
+    private var alarms: [Kind: Alarm] = [:]
+
+    init(on scheduler: Scheduler) { self.scheduler = scheduler }
+
+    /// Has `ring` called after `timeout`, if there is one, unless it is armed anew or disarmed before.
+    mutating func arm(_ kind: Kind, after timeout: Duration?, _ ring: @escaping (Duration) -> Void) {
+        disarm(kind)
+        guard let timeout else { return }
+        let alarm = Alarm { ring(timeout) }
+        alarms[kind] = alarm
+        scheduler.arm(alarm, after: timeout)
+    }
+
+    mutating func disarm(_ kind: Kind) {
+        if let alarm = alarms.removeValue(forKey: kind) { scheduler.disarm(alarm) }
+    }
+
+    mutating func disarmAll() {
+        for alarm in alarms.values { scheduler.disarm(alarm) }
+        alarms = [:]
+    }
+}
+
+/// What went over the wire in an opening handshake, for whoever wants to show it.
+package enum HandshakeStep: Sendable {
+    /// The request, as it is about to be sent: to whom, and over which TLS.
+    case request([UInt8], to: SocketAddress?, TLSDetails?)
+    /// The head of the answer, as it came.
+    case answer([UInt8])
 }

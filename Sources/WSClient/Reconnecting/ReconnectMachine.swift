@@ -1,4 +1,8 @@
 internal import Actors
+internal import HTTPTypes
+public import WSConnection
+internal import HansomHTTP
+internal import WSProtocol
 
 /// When a client tries again, and when no more, as a value: times and random numbers are passed in.
 struct ReconnectMachine: Sendable {
@@ -79,5 +83,58 @@ extension ReconnectOptions.Backoff {
         }
         // `jitter` of 2^64 equal parts: both ends belong to it.
         return .nanoseconds(Int64(clamping: (bound + 1).multipliedFullWidth(by: jitter).high))
+    }
+}
+
+/// The value of `Retry-After` (RFC 9110 section 10.2.3).
+enum RetryAfter {
+    /// More digits than any wait that would be honoured.
+    private static let mostDigits = 9
+
+    /// How long to wait; `nil` for what is neither seconds nor a date.
+    ///
+    /// - Parameter now: seconds since 1970, for a date.
+    static func delay(_ value: String, now: Int64) -> Duration? {
+        let digits = value.utf8
+        if !digits.isEmpty, digits.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) {
+            let seconds = digits.count > mostDigits ? 999_999_999 : Int64(value) ?? 0
+            return .seconds(seconds)
+        }
+        // The three forms of an HTTP date are among those that cookies come with.
+        return HTTPDate.seconds(value).map { .seconds(max($0 - now, 0)) }
+    }
+}
+
+extension WebSocketError {
+    /// Whether the same attempt, made again later, may succeed: whether a reconnecting client tries again.
+    ///
+    /// No: what must be put right first, here or there. The URL or the options, certificates and the rest of TLS, a
+    /// redirect that is not followed, the wrong use of a connection, and every answer of a server or proxy but 408, 425,
+    /// 429 and those from 500 on that are not 501 or 505 (so not 401, 403, 404).
+    /// Yes: everything else. Names that are not found, refused and lost connections, timeouts, any close.
+    public var mayPass: Bool {
+        switch code {
+        case .invalidConfiguration, .tls, .accessDenied, .badRedirect, .tooManyRedirects: false
+        case .misuse, .activeMode, .alreadySubscribed, .noSubscriber, .cancelled, .ownerEnded: false
+        case .http, .proxy: response.map { WebSocketError.mayPass(status: $0.status) } ?? true
+        default: true
+        }
+    }
+
+    /// RFC 9110 section 15.5 and 15.6; 425: RFC 8470; 429: RFC 6585.
+    private static func mayPass(status: Int) -> Bool {
+        switch status {
+        case 408, 425, 429: true
+        case 501, 505: false
+        default: status >= 500
+        }
+    }
+
+    /// How long the server wants to be left alone, if it says so (RFC 9110 section 10.2.3; RFC 6585 section 4).
+    ///
+    /// - Parameter now: seconds since 1970.
+    func retryAfter(now: Int64) -> Duration? {
+        guard let response, response.status == 429 || response.status == 503 else { return nil }
+        return response.headers[.retryAfter].flatMap { RetryAfter.delay($0, now: now) }
     }
 }

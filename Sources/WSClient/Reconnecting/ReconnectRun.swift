@@ -167,3 +167,29 @@ extension WebSocketError {
     /// What a body did that closed its connection and returned.
     fileprivate static let closedHere = WebSocketError(.closed, "this side closed the connection")
 }
+
+/// The process that a reconnecting client tells its events, of whatever kind its messages are.
+struct ReconnectListener: Sendable {
+    let pid: PID
+    let tell: @Sendable (ReconnectingWebSocket.Event) -> Void
+
+    init<Message>(
+        _ process: Process<Message>, _ adapter: @escaping @Sendable (ReconnectingWebSocket.Event) -> Message
+    ) {
+        pid = process.pid
+        tell = { process.send(adapter($0)) }
+    }
+}
+
+/// What the process of a reconnecting client is sent. Each carries the number of what it is about, so that one that comes
+/// late means nothing.
+enum ReconnectSignal: Sendable, Hashable {
+    /// The wait before an attempt is over.
+    case timeIsUp(attempt: UInt64)
+    /// Everything that a connection had to tell has been taken, its end included.
+    case drained(PID)
+    /// A connection is gone.
+    case ended(PID)
+    /// Nobody reads the events any more.
+    case readerLeft
+}

@@ -127,3 +127,171 @@ public struct ReconnectingWebSocket: Supervisable, Hashable {
         return ReconnectingWebSocket(process: process, feed: feed)
     }
 }
+
+extension ReconnectingWebSocket {
+    /// What a reconnecting client tells its subscriber.
+    public enum Event: Sendable {
+        /// There is a connection. Its frames follow, then its `down` or `stopped`.
+        case up(WebSocket)
+        /// A message, ping or pong arrived.
+        case frame(WebSocket, WebSocket.Frame)
+        /// The connection is over, or an attempt has failed: why, and how long the client waits before the next attempt.
+        case down(WebSocketError, retryIn: Duration)
+        /// The client has ended, by its own decision or another's. The last event, once.
+        case stopped(ExitReason)
+    }
+
+    /// Where a reconnecting client stands.
+    public enum State: Sendable, CustomStringConvertible {
+        /// It tries to connect: which attempt it is since there was a connection that held, from 1.
+        case connecting(attempt: Int)
+        /// It has a connection.
+        case up(WebSocket)
+        /// It waits before it tries again: why the last attempt failed, or the connection ended, and how long.
+        case waiting(WebSocketError, retryIn: Duration)
+        /// It has ended.
+        case stopped(ExitReason)
+
+        public var description: String {
+            switch self {
+            case .connecting(let attempt): "connecting, attempt \(attempt)"
+            case .up: "up"
+            case .waiting(let error, let delay): "waiting for at most \(delay) after \(error)"
+            case .stopped(let reason): "stopped, \(reason)"
+            }
+        }
+    }
+}
+
+extension ReconnectingWebSocket {
+    /// The events of a client over all its connections, for one reader. Ends after `stopped`.
+    ///
+    /// Cancelling the task that reads, or letting go of the iterator, ends no connection: who reads again goes on where
+    /// that reader was.
+    public struct Events: AsyncSequence, Sendable {
+        let client: ReconnectingWebSocket
+
+        public func makeAsyncIterator() -> Iterator { Iterator(reader: Reader(client)) }
+
+        public struct Iterator: AsyncIteratorProtocol {
+            let reader: Reader
+
+            public mutating func next() async -> Event? { await reader.next() }
+
+            public mutating func next(isolation actor: isolated (any Actor)?) async -> Event? { await reader.next() }
+        }
+    }
+
+    /// Reads events from the client and frames from its connections.
+    @safe final class Reader: @unchecked Sendable {
+        // Safety: the iterator that holds it is used by one task at a time.
+        private let client: ReconnectingWebSocket
+        private var source: Source?
+
+        /// The connection whose frames are read. While there is one, nothing else is due.
+        private struct Source {
+            let connection: WebSocket
+            var events: WebSocket.Events.Iterator
+        }
+
+        init(_ client: ReconnectingWebSocket) {
+            self.client = client
+            client.feed.readerCame()
+        }
+
+        deinit {
+            client.feed.readerLeft()
+            tell(.readerLeft)
+        }
+
+        func next() async -> Event? {
+            while true {
+                if var current = source {
+                    let event = await current.events.next()
+                    if case .frame(let connection, let frame) = event { return .frame(connection, frame) }
+                    source = nil
+                    if event == nil, Task.isCancelled { return nil }
+                    finish(current.connection)
+                }
+                switch await client.feed.next() {
+                case .event(let event): return event
+                case .frames(let connection): await begin(connection)
+                case nil: return nil
+                }
+            }
+        }
+
+        private func begin(_ connection: WebSocket) async {
+            // Somebody else may have subscribed: then its frames are theirs.
+            guard let events = try? await connection.events(active: client.feed.active) else {
+                return finish(connection)
+            }
+            source = Source(connection: connection, events: events.makeAsyncIterator())
+        }
+
+        private func finish(_ connection: WebSocket) {
+            client.feed.drained(connection)
+            tell(.drained(connection.pid))
+        }
+
+        private func tell(_ signal: ReconnectSignal) {
+            if client.pid.isAlive { client.process.send(signal) }
+        }
+    }
+}
+
+/// How a client reconnects.
+public struct ReconnectOptions: Sendable {
+    /// Waiting before each further attempt: a random time (full jitter) below a bound that doubles with each failure in a
+    /// row, so that many clients that lost one server do not return together.
+    public struct Backoff: Sendable, Hashable {
+        /// The most that the first wait can be; default 500 ms.
+        public var first: Duration
+        /// The most that any wait can be, one that a server asks for by `Retry-After` too; default 30 s.
+        public var most: Duration
+        /// How many further attempts may follow one another without a connection that held; default `nil`: any number.
+        /// 0: none.
+        public var limit: Int?
+
+        public init(first: Duration = .milliseconds(500), most: Duration = .seconds(30), limit: Int? = nil) {
+            self.first = first
+            self.most = most
+            self.limit = limit
+        }
+    }
+
+    /// How each connection is made; its `connectTimeout` is the deadline of one attempt. The client itself is the owner of
+    /// each connection, whatever `owner` says, and lives on `scheduler` with them.
+    public var connect: ConnectOptions
+    /// How long it waits between attempts, and how often it tries.
+    public var backoff: Backoff
+    /// How long all attempts together may take, waits included, from the start or from the loss of a connection that held;
+    /// default: as long as it takes.
+    public var totalTimeout: Duration?
+    /// How long a connection must last to count as one that held: the next failure is then the first again. Default 10 s.
+    public var steadyAfter: Duration
+    /// Whether to try again after an error; default: `WebSocketError.mayPass`. Asked for failed attempts and lost
+    /// connections, on the client's thread; not when the client itself is to end.
+    public var retries: @Sendable (WebSocketError) -> Bool = { $0.mayPass }
+    /// Numbers for the jitter, each as likely as any other.
+    var randomness: @Sendable () -> UInt64 = { .random(in: 0 ... .max) }
+
+    public init(
+        connect: ConnectOptions = .init(), backoff: Backoff = .init(), totalTimeout: Duration? = nil,
+        steadyAfter: Duration = .seconds(10)
+    ) {
+        self.connect = connect
+        self.backoff = backoff
+        self.totalTimeout = totalTimeout
+        self.steadyAfter = steadyAfter
+    }
+}
+
+extension ReconnectOptions {
+    /// What can be found wrong before anything is tried.
+    func check() throws(WebSocketError) {
+        guard backoff.first >= .zero, backoff.most >= .zero, backoff.limit ?? 0 >= 0 else {
+            throw WebSocketError(.invalidConfiguration, "a backoff cannot be negative: \(backoff)")
+        }
+    }
+}

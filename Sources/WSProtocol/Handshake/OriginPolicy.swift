@@ -1,3 +1,4 @@
+public import HansomHTTP
 import HTTPTypes
 
 /// Which web pages may open a connection (RFC 6455 section 10.2).
@@ -69,5 +70,70 @@ public enum OriginPolicy: Sendable {
         }
         if origin.host != expected.host { return "origin's host \(origin.host) differs from \(expected.host)" }
         return origin.port == expected.port ? nil : "origin's port \(origin.port) differs from \(expected.port)"
+    }
+}
+
+/// How a server picks one of the subprotocols that the client offers (RFC 6455 section 4.2.2).
+public enum SubprotocolPolicy: Sendable {
+    /// None is ever picked.
+    case none
+    /// The first of these that the client offers; `isRequired` refuses a client that offers none of them.
+    case preferring([String], isRequired: Bool = false)
+    /// What the closure picks from the client's offers, in their order; `nil` picks none.
+    case choosing(@Sendable ([String], RequestHead) -> String?)
+
+    /// What is wrong with it: a name that no client can offer, or that is never reached. `nil` when nothing is.
+    package var objection: String? {
+        guard case .preferring(let names, let isRequired) = self else { return nil }
+        if names.isEmpty && isRequired { return "subprotocols: one is required, and none is named" }
+        var seen: Set<String> = []
+        for name in names {
+            guard name.isToken else {
+                return "subprotocols: \(name.debugDescription) is no token, so no client offers it (RFC 6455 section 4.1)"
+            }
+            guard seen.insert(name).inserted else { return "subprotocols: \(name) is there twice" }
+        }
+        return nil
+    }
+}
+
+/// Scheme, host and port: what browsers call an origin (RFC 6454 section 4).
+public struct WebOrigin: Hashable, Sendable {
+    /// `http` or `https`, or whatever scheme came, in lower case.
+    public let scheme: String
+    /// In lower case; an IPv6 literal without its brackets.
+    public let host: String
+    /// The scheme's own port when none was given: 443 for `https` and `wss`, else 80.
+    public let port: Int
+
+    public init(scheme: String, host: String, port: Int) {
+        self.scheme = scheme.asciiLowercased
+        self.host = host.asciiLowercased
+        self.port = port
+    }
+
+    /// Reads `scheme://host[:port]` (RFC 6454 section 6.2).
+    ///
+    /// - Returns: `nil` for anything else, such as `null` or an origin with a path.
+    public init?(_ text: String) {
+        guard let colon = text.utf8.firstIndex(of: UInt8(ascii: ":")), text[colon...].hasPrefix("://") else {
+            return nil
+        }
+        let scheme = String(text[..<colon])
+        guard let authority = Authority(String(text[colon...].dropFirst(3))), scheme.isToken else { return nil }
+        self.init(
+            scheme: scheme, host: authority.host,
+            port: authority.port ?? Self.defaultPort(isSecure: ["https", "wss"].contains(scheme.asciiLowercased)))
+    }
+
+    static func defaultPort(isSecure: Bool) -> Int { isSecure ? 443 : 80 }
+}
+
+extension WebOrigin: CustomStringConvertible {
+    /// As a browser writes it: without the port when it is the scheme's own.
+    public var description: String {
+        let host = Authority.bracketed(host)
+        let isDefault = port == Self.defaultPort(isSecure: ["https", "wss"].contains(scheme))
+        return "\(scheme)://\(host)\(isDefault ? "" : ":\(port)")"
     }
 }

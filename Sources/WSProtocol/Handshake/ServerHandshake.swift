@@ -1,3 +1,4 @@
+public import HansomHTTP
 public import HTTPTypes
 
 /// The server's half of the opening handshake (RFC 6455 section 4.2).
@@ -151,5 +152,133 @@ extension ServerHandshake {
             throw Refusal(
                 status: 500, reason: "the server chose a subprotocol that was not offered (RFC 6455 section 4.2.2)")
         }
+    }
+}
+
+/// A granted upgrade (RFC 6455 section 4.2.2).
+public struct Acceptance: Hashable, Sendable {
+    /// The value of `Sec-WebSocket-Accept`.
+    public let acceptKey: String
+    /// The subprotocol picked, if any.
+    public let subprotocol: String?
+    /// The extensions that the client offered, in its order of preference.
+    public let offers: [ExtensionOffer]
+    /// What was agreed on about compression; `nil`: there is none.
+    public let compression: CompressionAgreement?
+    /// All fields of the 101.
+    public let fields: HTTPFields
+
+    init(
+        acceptKey: String, subprotocol: String?, offers: [ExtensionOffer], compression: CompressionAgreement?,
+        fields extra: HTTPFields
+    ) {
+        self.acceptKey = acceptKey
+        self.subprotocol = subprotocol
+        self.offers = offers
+        self.compression = compression
+        var fields: HTTPFields = [.upgrade: "websocket", .connection: "Upgrade", .secWebSocketAccept: acceptKey]
+        fields[.secWebSocketProtocol] = subprotocol
+        fields[.secWebSocketExtensions] = compression?.answer.description
+        fields.append(contentsOf: extra.filter { !Self.ownNames.contains($0.name) })
+        self.fields = fields
+    }
+
+    /// The extensions agreed on, as the answer has them.
+    public var extensions: [ExtensionOffer] { compression.map { [$0.answer] } ?? [] }
+
+    /// The bytes of the 101. Frames may follow at once.
+    public var responseBytes: [UInt8] {
+        ResponseHead(status: 101, reasonPhrase: "Switching Protocols", fields: fields).bytes
+    }
+
+    /// What the handshake sets itself, and what a 101 must not have (RFC 9110 section 8.6).
+    private static let ownNames: Set<HTTPField.Name> = [
+        .upgrade, .connection, .secWebSocketAccept, .secWebSocketProtocol, .secWebSocketExtensions, .contentLength,
+        .transferEncoding,
+    ]
+}
+
+/// A refused request: a whole HTTP answer, after which the connection is closed (RFC 9110 section 15).
+public struct Refusal: Error, Hashable, Sendable {
+    public let status: Int
+    /// Why, in words. It is the body, too.
+    public let reason: String
+    /// All fields of the answer.
+    public let fields: HTTPFields
+
+    /// - Parameter fields: further fields, such as `WWW-Authenticate`. `Content-Length` and `Connection` are set here.
+    public init(status: Int, reason: String, fields: HTTPFields = [:]) {
+        self.status = status
+        self.reason = reason
+        var all = fields
+        all[.contentType] = fields[.contentType] ?? "text/plain; charset=utf-8"
+        all[.contentLength] = String(reason.utf8.count)
+        // "A sender of Upgrade MUST also send an 'Upgrade' connection option" (RFC 9110 section 7.8).
+        all[.connection] = fields[.upgrade] == nil ? "close" : "close, Upgrade"
+        all[.transferEncoding] = nil
+        self.fields = all
+    }
+
+    /// The answer to a head that could not be read.
+    public init(_ error: HeadError) {
+        self.init(status: error.status, reason: error.message)
+    }
+
+    /// The bytes of the whole answer.
+    public var bytes: [UInt8] {
+        ResponseHead(status: status, fields: fields).bytes + reason.utf8
+    }
+}
+
+/// What is wrong with a server's answer to the handshake (RFC 6455 section 4.1).
+public enum HandshakeFailure: Error, Hashable, Sendable {
+    /// Not a 101. The head tells more; content may follow.
+    case status(ResponseHead)
+    /// `Upgrade` does not list `websocket`.
+    case upgrade(String?)
+    /// `Connection` does not list `Upgrade`.
+    case connection(String?)
+    /// `Sec-WebSocket-Accept` is not the answer to our key.
+    case accept(String?)
+    /// A subprotocol that was not offered, or several.
+    case subprotocol(String)
+    /// An extension that was not offered or not so, or what is no list of extensions.
+    case extensions(String)
+}
+
+extension HandshakeFailure: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .status(let head):
+            "status \(head.status) \(head.reasonPhrase.debugDescription); wanted 101 (RFC 6455 section 4.1)"
+        case .upgrade(let value):
+            "Upgrade \(Self.shown(value)); wanted websocket (RFC 6455 section 4.1)"
+        case .connection(let value):
+            "Connection \(Self.shown(value)); wanted Upgrade among it (RFC 6455 section 4.1)"
+        case .accept(let value):
+            "Sec-WebSocket-Accept \(Self.shown(value)) does not answer the key (RFC 6455 section 4.1)"
+        case .subprotocol(let value):
+            "Sec-WebSocket-Protocol \(value.debugDescription) was not offered (RFC 6455 section 4.1)"
+        case .extensions(let value):
+            "Sec-WebSocket-Extensions \(value.debugDescription): \(Self.flaw(inExtensions: value))"
+        }
+    }
+
+    /// What is wrong with a list of extensions that was refused.
+    private static func flaw(inExtensions text: String) -> String {
+        var parser = FieldListParser(text.utf8.makeIterator())
+        guard let extensions = parser.extensions() else { return "it is no list of extensions that were offered (RFC 6455 section 4.1)" }
+        guard extensions.count == 1, let answer = extensions.first, answer.name == CompressionParameters.extensionName
+        else { return "it was not offered (RFC 6455 section 4.1)" }
+        if let flaw = CompressionParameters.flaw(inAnswer: answer) { return flaw }
+        return "it was not offered, or not with these parameters (RFC 7692 section 7.1)"
+    }
+
+    private static func shown(_ value: String?) -> String { value?.debugDescription ?? "missing" }
+}
+
+extension Answer {
+    package init(_ refusal: Refusal) {
+        self.init(status: refusal.status, fields: refusal.fields, body: Array(refusal.reason.utf8))
     }
 }

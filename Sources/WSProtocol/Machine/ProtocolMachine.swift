@@ -82,3 +82,115 @@ public struct ProtocolMachine: ~Copyable, Sendable {
     /// Whether a data message has begun to arrive and is not complete.
     package var isMidMessage: Bool { assembler.isActive }
 }
+
+/// What the peer's bytes came to.
+public enum ProtocolEvent: Hashable, Sendable {
+    /// A whole text message (RFC 6455 section 5.6).
+    case text(String)
+    /// A whole binary message (RFC 6455 section 5.6).
+    case binary([UInt8])
+    /// A part of a message, while `delivery` is `.fragments`.
+    case fragment(MessageFragment)
+    /// A ping. Its pong is queued already, while the connection is open (RFC 6455 section 5.5.2).
+    case ping([UInt8])
+    /// A pong, asked for or not (RFC 6455 section 5.5.3).
+    case pong([UInt8])
+    /// The peer's close frame. The reply with the same code is queued already, unless we had sent ours
+    /// (RFC 6455 section 5.5.1).
+    case close(CloseFrame)
+    /// The peer broke a rule or a limit. The close frame is queued already, unless we had sent one; nothing of the bad frame
+    /// is delivered, and what follows is swallowed (RFC 6455 section 7.1.7).
+    case failure(ProtocolFailure)
+}
+
+/// How received messages are handed out.
+public enum Delivery: Hashable, Sendable {
+    /// Whole: fragments are joined.
+    case messages
+    /// Part by part, without holding the whole.
+    case fragments
+}
+
+/// Frames and payload bytes that went each way, data and control alike.
+public struct Counters: Hashable, Sendable {
+    /// Frames received whole. A data frame with which its message fails is not among them.
+    public var framesReceived = 0
+    /// Payload bytes of the frames received whole.
+    public var bytesReceived = 0
+    /// Frames queued for sending.
+    public var framesSent = 0
+    /// Payload bytes of the frames queued for sending.
+    public var bytesSent = 0
+
+    public init() {}
+}
+
+/// What one message may cost the receiver (RFC 6455 section 10.4).
+///
+/// Everything is checked at the frame header, before anything of the claimed size is allocated.
+public struct Limits: Hashable, Sendable {
+    /// The payload bytes of a whole message. 1 MiB unless told otherwise.
+    public var maxMessageSize: Int
+    /// The payload bytes of one data frame; `nil`, the default, means `maxMessageSize`.
+    public var maxFrameSize: Int?
+    /// The frames of one message, empty ones included. 1,024 unless told otherwise.
+    public var maxFragments: Int
+    /// The payload bytes of a message that is handed out part by part, and so never held as a whole. It is then its only
+    /// limit beside `maxFrameSize` and `maxInflationRatio`. `nil`, the default: such a message has the limits of any other.
+    public var maxStreamedSize: Int?
+    /// How many times as long as it came a compressed message may become; `nil`, the default, for any. It is judged while the
+    /// message is inflated, from 64 KiB on.
+    public var maxInflationRatio: Int?
+
+    public init(
+        maxMessageSize: Int = 1 << 20, maxFrameSize: Int? = nil, maxFragments: Int = 1024, maxInflationRatio: Int? = nil,
+        maxStreamedSize: Int? = nil
+    ) {
+        self.maxMessageSize = maxMessageSize
+        self.maxFrameSize = maxFrameSize
+        self.maxFragments = maxFragments
+        self.maxStreamedSize = maxStreamedSize
+        self.maxInflationRatio = maxInflationRatio
+    }
+
+    /// What any message may inflate to, be it ever so short: little of what is short and repeats itself is a bomb.
+    static let inflatedFreely = 1 << 16
+
+    /// How long a message of at most `size` bytes may be while it is compressed. What does not compress becomes a little
+    /// longer; and bytes that inflate to nothing have to end somewhere.
+    static func compressed(_ size: Int) -> Int {
+        let (sum, overflow) = size.addingReportingOverflow(size / 8 + 64)
+        return overflow ? .max : sum
+    }
+}
+
+/// What is left to parse of one read: a view of the caller's memory, which is unmasked in place.
+@safe
+package struct InputWindow {
+    /// The bytes not parsed yet.
+    package var remaining: UnsafeMutableRawBufferPointer
+
+    /// - Parameter bytes: memory that stays valid, and that nobody else touches, while the window is in use.
+    package init(_ bytes: UnsafeMutableRawBufferPointer) {
+        unsafe remaining = bytes
+    }
+
+    package var isEmpty: Bool { unsafe remaining.isEmpty }
+
+    package var count: Int { unsafe remaining.count }
+
+    /// Takes `count` bytes from the front; the caller has checked that they are there.
+    mutating func take(_ count: Int) -> UnsafeMutableRawBufferPointer {
+        // Safety: `count` is at most `remaining.count`, which every caller has just compared.
+        let taken = unsafe UnsafeMutableRawBufferPointer(rebasing: remaining[..<count])
+        unsafe remaining = UnsafeMutableRawBufferPointer(rebasing: remaining[count...])
+        return unsafe taken
+    }
+
+    /// Puts back what `take` has just given, or the end of it.
+    mutating func putBack(_ bytes: UnsafeMutableRawBufferPointer) {
+        // Safety: both lie in the caller's memory, `bytes` straight before what remains.
+        unsafe remaining = UnsafeMutableRawBufferPointer(
+            start: bytes.baseAddress, count: bytes.count &+ remaining.count)
+    }
+}

@@ -1,6 +1,6 @@
 internal import Actors
 internal import Glibc
-internal import HansomTransport
+public import HansomTransport
 internal import WSConnection
 
 /// Opens the sockets that a server is to listen on: all of them, or none.
@@ -143,4 +143,20 @@ extension SocketAddress {
         case .unix: self
         }
     }
+}
+
+/// A place where a server listens now.
+public struct BoundEndpoint: Sendable {
+    /// The bound address, with the real port.
+    public var address: SocketAddress { listener.address }
+    /// Whether peers are to speak TLS.
+    public var isSecure: Bool { settings.tls != nil }
+    /// The listening socket, to be handed to the next process: see `WebSocketServer.listeningDescriptors`.
+    public var descriptor: Int32 { listener.descriptor }
+
+    /// Which of the endpoints that the server was given it belongs to.
+    package let number: Int
+
+    let listener: ListeningSocket
+    let settings: ServerSettings
 }

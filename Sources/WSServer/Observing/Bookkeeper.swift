@@ -2,6 +2,7 @@ internal import Actors
 internal import HansomTransport
 internal import Logging
 internal import WSConnection
+internal import HansomHTTP
 internal import WSProtocol
 
 /// Keeps the books of one scheduler of a server: what came of handshakes, requests and connections is counted, logged and
@@ -153,4 +154,154 @@ extension HandshakeResult {
         default: self = .gone
         }
     }
+}
+
+/// What has happened on one scheduler of a server: counted when a handshake or a connection ends, never for a message.
+struct ServerTally: Sendable, Hashable {
+    private(set) var handshakes: [HandshakeResult: UInt64] = [:]
+    private(set) var answers: [Int: UInt64] = [:]
+    private(set) var closes: [WebSocket.CloseCode: UInt64] = [:]
+    /// Of connections that have ended.
+    private(set) var traffic = WebSocket.Counters()
+    private(set) var handshakeDurations = DurationHistogram.ofHandshakes
+    private(set) var connectionDurations = DurationHistogram.ofConnections
+
+    mutating func handshakeEnded(_ result: HandshakeResult, after time: Duration) {
+        handshakes[result, default: 0] += 1
+        handshakeDurations.record(time)
+    }
+
+    /// A request that was answered and asked for no upgrade.
+    mutating func answered(_ status: Int) { answers[status, default: 0] += 1 }
+
+    mutating func connectionEnded(_ code: WebSocket.CloseCode, _ counters: WebSocket.Counters, after time: Duration) {
+        closes[code, default: 0] += 1
+        traffic.add(counters)
+        connectionDurations.record(time)
+    }
+
+    /// Adds what connections have carried that are open.
+    mutating func addTraffic(_ counters: WebSocket.Counters) { traffic.add(counters) }
+
+    mutating func add(_ other: ServerTally) {
+        handshakes.merge(other.handshakes, uniquingKeysWith: +)
+        answers.merge(other.answers, uniquingKeysWith: +)
+        closes.merge(other.closes, uniquingKeysWith: +)
+        traffic.add(other.traffic)
+        handshakeDurations.add(other.handshakeDurations)
+        connectionDurations.add(other.connectionDurations)
+    }
+}
+
+extension WebSocket.Counters {
+    mutating func add(_ other: WebSocket.Counters) {
+        framesReceived &+= other.framesReceived
+        framesSent &+= other.framesSent
+        bytesReceived &+= other.bytesReceived
+        bytesSent &+= other.bytesSent
+    }
+}
+
+/// What waits in the connections that are open.
+public struct QueueDepths: Sendable, Hashable {
+    /// Messages that have arrived and were not taken yet, in all connections together.
+    public private(set) var inboundMessages = 0
+    /// The most of them in one connection.
+    public private(set) var mostInboundMessages = 0
+    /// Bytes that wait to be written, in all connections together.
+    public private(set) var bufferedBytes = 0
+    /// The most of them in one connection.
+    public private(set) var mostBufferedBytes = 0
+
+    mutating func add(inbound: Int, buffered: Int) {
+        inboundMessages += inbound
+        mostInboundMessages = max(mostInboundMessages, inbound)
+        bufferedBytes += buffered
+        mostBufferedBytes = max(mostBufferedBytes, buffered)
+    }
+
+    mutating func add(_ other: QueueDepths) {
+        inboundMessages += other.inboundMessages
+        mostInboundMessages = max(mostInboundMessages, other.mostInboundMessages)
+        bufferedBytes += other.bufferedBytes
+        mostBufferedBytes = max(mostBufferedBytes, other.mostBufferedBytes)
+    }
+}
+
+extension ConnectionSupervisor {
+    /// How many connections are looked at in one go, so that others have their turn.
+    private static let slice = 256
+
+    /// What has ended on this scheduler, and what those carry that are open.
+    func survey() async -> (ServerTally, QueueDepths) {
+        let (ended, open) = await census()
+        var (tally, queues) = (ended, QueueDepths())
+        for start in stride(from: 0, to: open.count, by: Self.slice) {
+            let part = open[start..<min(start + Self.slice, open.count)]
+            let (traffic, waiting) = await scheduler.ask { _ in ConnectionSupervisor.sum(of: part) }
+            tally.addTraffic(traffic)
+            queues.add(waiting)
+        }
+        return (tally, queues)
+    }
+
+    /// What was counted by now, and those that were not: each connection is in one of both, so that no sum goes back.
+    ///
+    /// At the end of a turn everybody has heard of who has ended.
+    private func census() async -> (ServerTally, [WebSocket]) {
+        await withCheckedContinuation { continuation in
+            scheduler.deferAction { [self] in
+                continuation.resume(returning: onOwnThread { ($0.books.tally, $0.connections) })
+            }
+        }
+    }
+
+    /// On the connections' scheduler.
+    private static func sum(of connections: ArraySlice<WebSocket>) -> (WebSocket.Counters, QueueDepths) {
+        var (traffic, queues) = (WebSocket.Counters(), QueueDepths())
+        for connection in connections {
+            let (counters, inbound, buffered) = connection.onOwnThread {
+                ($0.counters, $0.waitingMessages, $0.bufferedBytes)
+            }
+            traffic.add(counters)
+            queues.add(inbound: inbound, buffered: buffered)
+        }
+        return (traffic, queues)
+    }
+}
+
+/// How often something took how long, in buckets.
+public struct DurationHistogram: Sendable, Hashable {
+    /// The buckets' upper ends, each included, in ascending order. What took longer is counted in one more bucket.
+    public let bounds: [Duration]
+    /// How many there are in each bucket alone; one more than `bounds`.
+    public private(set) var counts: [UInt64]
+    /// All of them added up.
+    public private(set) var sum = Duration.zero
+
+    init(bounds: [Duration]) {
+        self.bounds = bounds
+        counts = Array(repeating: 0, count: bounds.count + 1)
+    }
+
+    /// How many there were.
+    public var count: UInt64 { counts.reduce(0, &+) }
+
+    mutating func record(_ duration: Duration) {
+        counts[bounds.firstIndex { duration <= $0 } ?? bounds.count] &+= 1
+        sum += duration
+    }
+
+    /// - Parameter other: with the same bounds.
+    mutating func add(_ other: DurationHistogram) {
+        for (index, count) in other.counts.enumerated() where index < counts.count { counts[index] &+= count }
+        sum += other.sum
+    }
+
+    /// From a good network's handshake to one that ends at the deadline: 1 ms to 10 s.
+    static let ofHandshakes = DurationHistogram(
+        bounds: [1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000].map { .milliseconds($0) })
+    /// From a page that was left at once to one that stays open: 1 s to a day.
+    static let ofConnections = DurationHistogram(
+        bounds: [1, 5, 15, 60, 300, 900, 3_600, 14_400, 43_200, 86_400].map { .seconds($0) })
 }

@@ -1,5 +1,6 @@
 public import HTTPTypes
 public import WSConnection
+public import WSProtocol
 
 /// What stands where on a server: WebSockets and plain answers, by method and path.
 ///
@@ -112,5 +113,161 @@ public struct Routes: Sendable {
                 }
             }
         }
+    }
+}
+
+/// What most servers have beside their own routes.
+///
+/// Each asks the server's authorisation hook or not, as its parameter `authorize` says. By default `health` and `readiness`, which
+/// say one word to whoever asks, do not, and `metrics` and `file` do, as all other routes.
+extension Routes {
+    /// Answers 200 as long as the server runs: for whoever restarts it otherwise.
+    ///
+    /// - Parameter authorize: who is asked before; default: nobody. `.asServer`: the server's hook.
+    public mutating func health(_ path: String, authorize: RouteOptions.Setting<Authorization.Hook?> = .own(nil)) {
+        let maker = Resource.Maker.server { _ in ServerResponse(headers: [.cacheControl: "no-store"], text: "ok\n") }
+        add(.get, path, Resource.Responder(make: maker, authorize: authorize, isProbe: true))
+    }
+
+    /// Answers 200 while the server takes new connections, and 503 when it does not: for whoever sends it new clients.
+    ///
+    /// - Parameter authorize: as for `health`.
+    public mutating func readiness(_ path: String, authorize: RouteOptions.Setting<Authorization.Hook?> = .own(nil)) {
+        let maker = Resource.Maker.server { settings in
+            let isReady = settings.load.isReady
+            return ServerResponse(
+                status: isReady ? .ok : .serviceUnavailable, headers: [.cacheControl: "no-store"],
+                text: isReady ? "ready\n" : "not ready\n")
+        }
+        add(.get, path, Resource.Responder(make: maker, authorize: authorize, isProbe: true))
+    }
+
+    /// Answers with the server's numbers, `ServerStatistics.prometheusText`.
+    ///
+    /// - Parameter authorize: who is asked before; default: the server's hook. `.own(nil)`: nobody, where only Prometheus can reach
+    ///   the server; another hook where it has credentials of its own.
+    public mutating func metrics(_ path: String, authorize: RouteOptions.Setting<Authorization.Hook?> = .asServer) {
+        let maker = Resource.Maker.server { settings in
+            let statistics = await settings.load.reports.statistics(settings.load)
+            return ServerResponse(
+                headers: [.contentType: ServerStatistics.prometheusContentType, .cacheControl: "no-store"],
+                text: statistics.prometheusText)
+        }
+        add(.get, path, Resource.Responder(make: maker, authorize: authorize))
+    }
+
+    /// Answers GET and HEAD with a file, as it is at each request.
+    ///
+    /// It is read off the schedulers, 64 KiB at a time, as the peer takes it; a peer that takes nothing for `writeTimeout` is cut.
+    /// The answer has `ETag` and `Last-Modified`, conditions get 304 or 412, and one range of bytes is answered with 206 (RFC
+    /// 9110 sections 13 and 14).
+    ///
+    /// - Parameters:
+    ///   - path: where it stands on the server.
+    ///   - file: its path on this machine. A file that is not there is answered with 404, what is no ordinary file with 500.
+    ///   - contentType: default: by the ending of its name.
+    ///   - maxSize: a longer file, in bytes, is not sent, but answered with 500; default `nil`: any is sent.
+    ///   - authorize: who is asked before; default: the server's hook.
+    public mutating func file(
+        _ path: String, at file: String, contentType: String? = nil, maxSize: Int? = nil,
+        authorize: RouteOptions.Setting<Authorization.Hook?> = .asServer
+    ) {
+        let type = contentType ?? ContentTypes.type(ofFile: file)
+        get(path, authorize: authorize) { request in
+            guard let opened = try await ServedFile.open(file, atMost: maxSize) else {
+                return ServerResponse(status: .notFound, text: "not found\n")
+            }
+            return opened.response(to: request, contentType: type)
+        }
+    }
+}
+
+/// What a WebSocket route grants its connections otherwise than the server does; what is `nil` or `.asServer` is as in
+/// `ServerOptions`, where each is described.
+public struct RouteOptions: Sendable {
+    /// A setting that may itself be "none".
+    public enum Setting<Value: Sendable>: Sendable {
+        case asServer
+        case own(Value)
+
+        func or(_ server: Value) -> Value {
+            switch self {
+            case .asServer: server
+            case .own(let value): value
+            }
+        }
+    }
+
+    /// The limits that differ, one by one: `options.limits.messageSize = 64 << 10`. `nil` is as the server's.
+    public var limits = Limits()
+    public var origins: OriginPolicy?
+    public var subprotocols: SubprotocolPolicy?
+    public var compression: Setting<CompressionOptions?> = .asServer
+    /// Another authorisation hook than the server's, or none.
+    public var authorize: Setting<Authorization.Hook?> = .asServer
+    public var closeTimeout: Duration?
+    public var pingInterval: Setting<Duration?> = .asServer
+    public var pingTimeout: Setting<Duration?> = .asServer
+    public var idleTimeout: Setting<Duration?> = .asServer
+    public var writeTimeout: Setting<Duration?> = .asServer
+    public var messageTimeout: Setting<Duration?> = .asServer
+    public var recvTimeout: Setting<Duration?> = .asServer
+    public var receivesInPieces: Bool?
+
+    /// Some of `WebSocket.Limits`: those that were set.
+    @dynamicMemberLookup public struct Limits: Sendable {
+        // By key path, so that there is none that a route could not have.
+        private var changes: [Change] = []
+
+        private struct Change: Sendable {
+            let path: any PartialKeyPath<WebSocket.Limits> & Sendable
+            let value: any Sendable
+            let apply: @Sendable (inout WebSocket.Limits) -> Void
+        }
+
+        public init() {}
+
+        /// A limit of the route's own; `nil`: as the server's.
+        public subscript<Value: Sendable>(
+            dynamicMember path: any WritableKeyPath<WebSocket.Limits, Value> & Sendable
+        ) -> Value? {
+            get { changes.first { $0.path == path }.flatMap { $0.value as? Value } }
+            set {
+                changes.removeAll { $0.path == path }
+                guard let newValue else { return }
+                changes.append(Change(path: path, value: newValue) { $0[keyPath: path] = newValue })
+            }
+        }
+
+        /// The server's limits with these in their place.
+        func applied(to server: WebSocket.Limits) -> WebSocket.Limits {
+            changes.reduce(into: server) { $1.apply(&$0) }
+        }
+    }
+
+    public init(origins: OriginPolicy? = nil, subprotocols: SubprotocolPolicy? = nil) {
+        self.origins = origins
+        self.subprotocols = subprotocols
+    }
+
+    /// The server's options with these in their place.
+    func applied(to server: ServerOptions) -> ServerOptions {
+        var options = server
+        options.limits = limits.applied(to: server.limits)
+        // Its connections count with all others.
+        options.totalBytes = server.totalBound
+        options.origins = origins ?? server.origins
+        options.subprotocols = subprotocols ?? server.subprotocols
+        options.compression = compression.or(server.compression)
+        options.authorize = authorize.or(server.authorize)
+        options.closeTimeout = closeTimeout ?? server.closeTimeout
+        options.pingInterval = pingInterval.or(server.pingInterval)
+        options.pingTimeout = pingTimeout.or(server.pingTimeout)
+        options.idleTimeout = idleTimeout.or(server.idleTimeout)
+        options.writeTimeout = writeTimeout.or(server.writeTimeout)
+        options.messageTimeout = messageTimeout.or(server.messageTimeout)
+        options.recvTimeout = recvTimeout.or(server.recvTimeout)
+        options.receivesInPieces = receivesInPieces ?? server.receivesInPieces
+        return options
     }
 }

@@ -177,3 +177,138 @@ actor ConnectionSupervisor {
         whenEmpty = []
     }
 }
+
+/// The end of all connections of one scheduler.
+extension ConnectionSupervisor {
+    var mayShakeHands: Bool { end == .none }
+
+    /// Tells every peer 1001, drops handshakes that are under way and peers that might ask again, and waits for the rest,
+    /// answers among it, at most until `deadline`.
+    func shutdown(within deadline: Duration) async {
+        if end == .none { end = .draining }
+        let forcing = Alarm { [unowned self] in onOwnThread { $0.force() } }
+        scheduler.arm(forcing, after: deadline)
+        let dropping = Alarm { [unowned self] in onOwnThread { $0.stopConversations() } }
+        if drain.handshakeGrace == .zero {
+            stopConversations()
+        } else {
+            scheduler.arm(dropping, after: drain.handshakeGrace)
+        }
+        let farewell = Farewell(connections, within: deadline, drain, on: scheduler)
+        farewell.step()
+        await untilEmpty()
+        farewell.cancel()
+        scheduler.disarm(dropping)
+        scheduler.disarm(forcing)
+    }
+
+    private func stopConversations() { for conversation in conversations.values { conversation.stop() } }
+
+    /// Kills what is left: connections are dropped, and handlers cancelled but not waited for. Nor are
+    /// conversations, in which the application may be asked and not answer.
+    private func force() {
+        end = .forced
+        for conversation in conversations.values { conversation.abort() }
+        conversations = [:]
+        for connection in connections { connection.core.receiveExit(.kill) }
+        checkEmpty()
+    }
+}
+
+/// Tells connections goodbye as a `DrainPlan` says.
+private final class Farewell {
+    private var connections: [WebSocket?]
+    private var plan: DrainPlan
+    private let scheduler: Scheduler
+    private var alarm: Alarm?
+
+    init(_ connections: [WebSocket], within deadline: Duration, _ options: DrainOptions, on scheduler: Scheduler) {
+        self.connections = connections
+        plan = DrainPlan(telling: connections.count, within: deadline, options)
+        self.scheduler = scheduler
+    }
+
+    func step() {
+        guard let step = plan.next(chance: .random(in: 0..<1)) else { return }
+        for index in step.told {
+            connections[index]?.onOwnThread { $0.beginClose(.goingAway) }
+            connections[index] = nil
+        }
+        guard let pause = step.pause else { return }
+        let next = alarm ?? Alarm { [unowned self] in self.step() }
+        alarm = next
+        scheduler.arm(next, after: pause)
+    }
+
+    func cancel() {
+        if let alarm { scheduler.disarm(alarm) }
+        connections = []
+    }
+}
+
+/// Which connections are told goodbye when, as a value: it knows no clock and draws no random numbers.
+struct DrainPlan: Sendable {
+    /// One step: these are told now, and after the pause comes the next step, if there is one.
+    struct Step: Equatable {
+        let told: Range<Int>
+        let pause: Duration?
+    }
+
+    private let count: Int
+    private let batch: Int
+    private let pause: Duration
+    private var told = 0
+
+    /// - Parameters:
+    ///   - count: how many connections there are.
+    ///   - deadline: when what is left is forced. The last step comes before half of that time has passed.
+    init(telling count: Int, within deadline: Duration, _ options: DrainOptions) {
+        self.count = count
+        // Any number may be asked for, the largest there is too.
+        let most = min(options.batch, max(count, 1))
+        let batches = (count + most - 1) / most
+        let pauses = batches - 1
+        // A pause is at most one and a half times its mean.
+        let longest = pauses > 0 ? deadline / 2 / pauses * 2 / 3 : .zero
+        pause = max(.zero, min(options.pause, longest))
+        // Where there is no time for pauses there is one step.
+        batch = pause == .zero ? max(count, 1) : most
+    }
+
+    /// - Parameter chance: evenly distributed from 0 to 1.
+    /// - Returns: `nil` when all have been told.
+    mutating func next(chance: Double) -> Step? {
+        guard told < count else { return nil }
+        let end = min(told + batch, count)
+        defer { told = end }
+        return Step(told: told..<end, pause: end < count ? pause * (0.5 + chance) : nil)
+    }
+}
+
+/// Something that happens once, and that any number of tasks can wait for.
+final class EndSignal: @unchecked Sendable {
+    // Safety: both vars are touched with `lock` held; continuations are resumed outside it.
+    private let lock = Lock()
+    private var hasHappened = false
+    private var waiters: [CheckedContinuation<Void, Never>] = []
+
+    func signal() {
+        let waiters = lock.withLock {
+            hasHappened = true
+            defer { self.waiters = [] }
+            return self.waiters
+        }
+        for waiter in waiters { waiter.resume() }
+    }
+
+    /// Returns when it has happened.
+    func wait() async {
+        await withCheckedContinuation { continuation in
+            let isOver = lock.withLock {
+                if !hasHappened { waiters.append(continuation) }
+                return hasHappened
+            }
+            if isOver { continuation.resume() }
+        }
+    }
+}

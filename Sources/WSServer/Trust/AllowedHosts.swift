@@ -1,3 +1,4 @@
+internal import HansomHTTP
 internal import WSProtocol
 
 /// The hosts as which a server may be asked, where not any will do.

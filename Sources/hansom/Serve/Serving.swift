@@ -1,5 +1,6 @@
 internal import Actors
 internal import Glibc
+internal import HansomTransport
 internal import WSServer
 
 /// A server's life, from listening to the signal that ends it: in this process, or in several that it keeps.
@@ -96,5 +97,89 @@ struct Serving {
             if case .unix(let path) = endpoint.address { return "unix:\(Printable(path))" }
             return "\(endpoint.isSecure ? "wss" : "ws")://\(endpoint.address)"
         }
+    }
+}
+
+/// What is done for those who connect.
+enum Service: Sendable {
+    /// The handler runs as each connection.
+    case perConnection(WebSocket.Handler)
+    /// The handler is called for each message, and does not suspend.
+    case perMessage(WebSocket.MessageHandler)
+    case routes(Routes)
+
+    /// Starts a server that does it.
+    func listen(on endpoints: [Endpoint], _ options: ServerOptions) async throws(WebSocketError) -> WebSocketServer {
+        switch self {
+        case .perConnection(let handler):
+            try await WebSocketServer.listen(on: endpoints, options: options, handler: handler)
+        case .perMessage(let handler):
+            try await WebSocketServer.listen(on: endpoints, options: options, onMessage: handler)
+        case .routes(let routes):
+            try await WebSocketServer.listen(on: endpoints, options: options, routes: routes)
+        }
+    }
+}
+
+/// What SIGHUP does: certificates are read again, and the access log is opened again.
+struct Reloading {
+    /// What the server was told to listen on.
+    let endpoints: [Endpoint]
+    /// What session tickets are made with, if this is one of several workers.
+    let ticketKey: TLSTicketSecret?
+
+    /// What is said when it is done.
+    static let done = "reloaded"
+
+    /// What went wrong, if anything has; then the server goes on with what it had.
+    func carryOut(_ server: WebSocketServer, _ log: AccessLogFile?) async -> String? {
+        log?.reopen()
+        for endpoint in server.endpoints where endpoint.isSecure {
+            guard var tls = endpoints[endpoint.number].tls else { continue }
+            tls.ticketSecret = ticketKey
+            do {
+                try await server.reload(tls: tls, at: endpoint.address)
+            } catch {
+                return error.message
+            }
+        }
+        return nil
+    }
+}
+
+/// How many descriptors this process may have open, and so how many connections.
+enum DescriptorLimit {
+    /// What is kept for everything that is no connection: standard streams, files, listening sockets, the control channel.
+    private static let reserve = 64
+
+    /// Raises the limit as far as it may be raised without privileges, and returns it.
+    static func raise() -> Int {
+        var limit = rlimit()
+        let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+        // Safety: here and below, `limit` lives as long as the call.
+        guard unsafe getrlimit(resource, &limit) == 0 else { return 1024 }
+        if limit.rlim_cur < limit.rlim_max {
+            var raised = limit
+            raised.rlim_cur = limit.rlim_max
+            if unsafe setrlimit(resource, &raised) == 0 { limit = raised }
+        }
+        return Int(clamping: limit.rlim_cur)
+    }
+
+    /// How many connections a server of this process can have.
+    ///
+    /// - Parameter schedulers: each has two descriptors of its own.
+    static func connections(within limit: Int, schedulers: Int) -> Int {
+        max(1, limit - reserve - 2 * schedulers)
+    }
+}
+
+/// A peer that does not read what is sent to it.
+enum SlowReader {
+    /// Closes the connection, without waiting for it, instead of keeping ever more for it.
+    ///
+    /// 1008 and not 1013: to come back later would help only a peer that then reads faster.
+    static func drop(_ connection: isolated WebSocket) {
+        connection.beginClose(.policyViolation, "reads more slowly than it is sent to")
     }
 }

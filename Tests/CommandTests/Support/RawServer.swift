@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import HansomHTTP
 import WSProtocol
 
 /// A server that takes one connection and says to it whatever a test wants.

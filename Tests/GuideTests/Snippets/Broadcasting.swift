@@ -1,4 +1,5 @@
 import WSServer
+import WSTopics
 
 func chatByTopics() async throws -> WebSocketServer {
     // guide: topics

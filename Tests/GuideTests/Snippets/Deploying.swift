@@ -3,7 +3,7 @@ import Logging
 import ServiceLifecycle
 import UnixSignals
 import WSServer
-import WSServerLifecycle
+import HansomLifecycle
 
 func listenInSeveralPlaces(_ tls: TLSServerOptions, _ echo: @escaping WebSocket.Handler) async throws -> WebSocketServer {
     // guide: endpoints

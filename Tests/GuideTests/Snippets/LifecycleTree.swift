@@ -1,5 +1,5 @@
 import Actors
-import ActorsLifecycle
+import HansomLifecycle
 import Logging
 import ServiceLifecycle
 import UnixSignals

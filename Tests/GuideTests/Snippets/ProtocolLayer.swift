@@ -1,3 +1,4 @@
+import HansomHTTP
 import WSProtocol
 
 func answer(_ bytes: [UInt8]) throws -> [UInt8] {

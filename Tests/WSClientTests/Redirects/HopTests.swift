@@ -1,5 +1,6 @@
 import HTTPTypes
 import Testing
+import HansomHTTP
 import WSProtocol
 
 @testable import WSClient

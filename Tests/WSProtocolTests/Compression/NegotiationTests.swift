@@ -1,5 +1,7 @@
 import HTTPTypes
+import ProtocolTesting
 import Testing
+import HansomHTTP
 import WSProtocol
 
 /// Who agrees to what (RFC 7692 section 7.1).

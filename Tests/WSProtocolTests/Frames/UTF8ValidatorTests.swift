@@ -1,3 +1,4 @@
+import ProtocolTesting
 import Testing
 
 @testable import WSProtocol

@@ -1,5 +1,7 @@
 import HTTPTypes
+import ProtocolTesting
 import Testing
+import HansomHTTP
 import WSProtocol
 
 struct ClientHandshakeTests {

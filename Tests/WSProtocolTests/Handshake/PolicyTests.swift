@@ -1,4 +1,5 @@
 import HTTPTypes
+import ProtocolTesting
 import Testing
 import WSProtocol
 

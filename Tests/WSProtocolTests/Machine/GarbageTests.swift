@@ -1,4 +1,6 @@
+import ProtocolTesting
 import Testing
+import HansomHTTP
 import WSProtocol
 
 struct GarbageTests {

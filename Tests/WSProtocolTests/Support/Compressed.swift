@@ -1,5 +1,6 @@
 import HTTPTypes
 import Testing
+import HansomHTTP
 import WSProtocol
 
 /// What both ends make of a handshake that they carry out with these options.

@@ -57,15 +57,3 @@ func expectServer(
         receiving: bytes, limits: limits, yields: before + [.failure(failure)],
         sends: [.close(code.rawValue, failure.description)], sourceLocation: sourceLocation)
 }
-
-/// A repeatable stream of numbers (a linear congruential generator), for generated input.
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed &* 2 &+ 1 }
-
-    mutating func next() -> UInt64 {
-        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-        return state ^ state >> 33
-    }
-}

@@ -1,6 +1,7 @@
 import HTTPTypes
 import HansomTransport
 import Testing
+import HansomHTTP
 import WSProtocol
 
 @testable import WSServer

@@ -3,6 +3,7 @@ import HansomTesting
 import HansomTransport
 import Testing
 
+@testable import HansomHTTP
 @testable import WSProtocol
 @testable import WSServer
 

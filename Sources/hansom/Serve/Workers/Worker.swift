@@ -1,6 +1,10 @@
 internal import Actors
+internal import ArgumentParser
+internal import CHansomSystem
+internal import FoundationEssentials
 internal import Glibc
 internal import HansomTransport
+internal import WSClient
 internal import WSServer
 
 /// The life of one worker of several.
@@ -96,5 +100,129 @@ struct Worker {
                 exit(128 + SIGTERM)
             }
         }
+    }
+}
+
+/// Whether a server is several processes, and whether this is one of them.
+struct WorkerArguments: ParsableArguments {
+    @Option(
+        name: .customLong("workers"),
+        help: ArgumentHelp(
+            """
+            Serve with so many processes on one port: more connections than one process may have descriptors. One \
+            that ends is started again. (default: one process, this one)
+            """, valueName: "count"))
+    var count: Int?
+
+    /// What a worker is started with: the descriptor by which it hears from the process that keeps it.
+    @Option(name: .customLong("worker-channel"), help: .hidden)
+    var channel: Int32?
+
+    func validate() throws {
+        guard let count, !(1...1024).contains(count) else { return }
+        throw ValidationError("--workers \(count); 1 to 1024 are allowed")
+    }
+
+    func apply(to settings: inout ServeSettings) {
+        if let count { settings.workers = count }
+        settings.workerChannel = channel
+    }
+}
+
+/// What a worker is told.
+enum WorkerOrder: Codable, Sendable {
+    /// Listen there. The first order, and given once.
+    ///
+    /// - Parameters:
+    ///   - addresses: of each place in the settings.
+    ///   - ticketKey: what TLS session tickets are made with, so that a client can take up at one worker the session that it had with
+    ///     another.
+    case serve(addresses: [[Address]], ticketKey: TLSTicketSecret)
+    /// Say your numbers.
+    case numbers
+    /// Read certificates again, and open the access log again.
+    case reload(ticketKey: TLSTicketSecret)
+
+    /// An address in numbers.
+    struct Address: Codable, Sendable, Equatable {
+        let host: String
+        let port: Int
+    }
+}
+
+/// What a worker tells. Orders are answered in their order.
+enum WorkerReport: Codable, Sendable {
+    /// It listens.
+    case serving(Serving)
+    /// Its numbers, in Prometheus's format.
+    case numbers(String)
+    /// It has reloaded, or could not.
+    case reloaded(flaw: String?)
+
+    struct Serving: Codable, Sendable {
+        /// Its number in the system.
+        let process: Int32
+        /// Where it listens, as one connects to it.
+        let names: [String]
+        let maxConnections: Int
+    }
+}
+
+/// Orders and reports are messages of JSON.
+enum WorkerMessage {
+    static func encode(_ value: some Encodable) throws -> WebSocket.Message {
+        .text(String(decoding: try JSONEncoder().encode(value), as: UTF8.self))
+    }
+
+    static func decode<Value: Decodable>(_ message: WebSocket.Message, as type: Value.Type) throws -> Value {
+        guard case .text(let text) = message else { throw CommandFailure("a worker's channel carries text only") }
+        return try JSONDecoder().decode(type, from: Data(text.utf8))
+    }
+}
+
+/// How a worker and the process that keeps it talk: a WebSocket over a pair of sockets, which ends for the one when the
+/// other has ended, in whatever way.
+struct WorkerChannel: Sendable {
+    /// The keeper's end and the worker's.
+    let ends: (keeper: Int32, worker: Int32)
+
+    /// How long a worker may take from its start until it listens.
+    static let patience = Duration.seconds(60)
+
+    init() throws(SystemError) {
+        var pair: [Int32] = [-1, -1]
+        let type = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
+        guard unsafe socketpair(AF_UNIX, type, 0, &pair) == 0 else {
+            throw SystemError(call: "socketpair", errno: errno)
+        }
+        ends = (pair[0], pair[1])
+    }
+
+    /// Talks to the worker until one of them has ended. The keeper's part.
+    ///
+    /// A worker whose schedulers stand still answers no pings, and this throws.
+    static func keep(_ descriptor: Int32, on schedulers: SchedulerGroup, for keeper: Address<WorkerKeeper.Input>)
+        async throws
+    {
+        var options = ServerOptions()
+        options.schedulers = schedulers
+        options.handshakeTimeout = patience
+        options.idleTimeout = nil
+        options.limits.messageSize = 64 << 20
+        try await WebSocketServer.upgrade(over: descriptor, received: [], options: options) { ws in
+            keeper.send(.connected(ws))
+            for try await message in ws {
+                keeper.send(.report(try WorkerMessage.decode(message, as: WorkerReport.self)))
+            }
+        }
+    }
+
+    /// Opens the channel. The worker's part.
+    static func open(_ descriptor: Int32) async throws -> WebSocket {
+        var options = ConnectOptions()
+        options.connectTimeout = patience
+        // That the other end is there the kernel tells; whether it is well is not for the worker to judge.
+        options.pingInterval = nil
+        return try await WebSocket.connect(over: descriptor, to: "ws://keeper/", options: options)
     }
 }

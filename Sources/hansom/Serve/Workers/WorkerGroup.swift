@@ -1,6 +1,7 @@
 internal import Actors
 internal import ArgumentParser
 internal import Glibc
+internal import HansomTransport
 internal import WSServer
 
 /// Several processes that serve on one port (SO_REUSEPORT, socket(7)), and the one that keeps them: it holds no
@@ -161,5 +162,62 @@ struct WorkerGroup {
         if let end = reason.error as? ChildProcess.End { return "\(end)" }
         if let error = reason.error as? SupervisorError { return "could not be started: \(error)" }
         return "ended: \(reason)"
+    }
+}
+
+/// Writes lines one after another, and keeps nobody waiting: a reader that does not read holds up no scheduler.
+///
+/// What is said before `begin` comes behind the lines that it begins with.
+struct Announcer: Sendable {
+    private struct Line: Sendable {
+        let stream: StandardStream
+        let text: String
+    }
+
+    private let lines: AsyncStream<Line>
+    private let writing: AsyncStream<Line>.Continuation
+
+    /// Lines that wait; more are dropped.
+    private static let capacity = 1024
+
+    init() {
+        (lines, writing) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(Announcer.capacity))
+    }
+
+    /// Says something on standard output, some time.
+    func say(_ text: String) { writing.yield(Line(stream: .output, text: text)) }
+
+    /// Says something on standard error, some time.
+    func warn(_ text: String) { writing.yield(Line(stream: .error, text: "hansom: \(text)")) }
+
+    /// Writes `first` at once, and then what is said. Call it once.
+    ///
+    /// - Returns: a task that ends when everything has been written that was said before `end`.
+    func begin(_ first: [String]) throws -> Task<Void, Never> {
+        for line in first { try StandardStream.output.write(line: line) }
+        return Task.detached { [lines] in
+            for await line in lines { try? line.stream.write(line: "\(Printable(line.text))") }
+        }
+    }
+
+    /// Says no more.
+    func end() { writing.finish() }
+}
+
+/// What the TLS session tickets of all workers are made with: made by their keeper and told to them, and written nowhere.
+///
+/// It changes each day, here as in the workers, and what it was before is forgotten: a worker that begins later is told what
+/// its siblings have come to by then.
+final class TicketKey: @unchecked Sendable {
+    // Safety: `secret` is touched with `lock` held.
+    private let lock = Lock()
+    private var secret = TLSTicketSecret.random()
+
+    /// Yesterday's: whoever begins with it takes yesterday's tickets too, and makes new ones with today's key.
+    var forWorkers: TLSTicketSecret {
+        lock.withLock {
+            secret.advance(to: TLSTicketSecret.today - 1)
+            return secret
+        }
     }
 }

@@ -1,0 +1,253 @@
+/// How the body takes messages out of the mailbox.
+extension Process {
+    /// Takes the next message, waiting for one if there is none; `nil` once the process is asked to end.
+    @inlinable
+    @inline(__always)
+    public func receive() async -> Message? {
+        if let message = takeNext() { return message }
+        return await receiveLater()
+    }
+
+    /// Waits for a message that is not there yet.
+    @inlinable
+    func receiveLater() async -> Message? {
+        while true {
+            if isPlain {
+                if let message = takeNext() { return message }
+            } else {
+                switch takeSpecially() {
+                case .message(let message): return message
+                case .end: return nil
+                case .nothing: break
+                }
+            }
+            beginWaiting()
+            await core.pass(on: core.scheduler)
+        }
+    }
+
+    /// The next message of a plain mailbox, if there is one.
+    @inlinable
+    func takeNext() -> Message? {
+        guard isPlain, let message = queue.popFirst() else { return nil }
+        handled &+= 1
+        return message
+    }
+
+    /// Takes the next message, waiting at most `timeout` for one; `nil` after that, or once it is asked to end.
+    ///
+    /// - Parameter timeout: zero takes only what is there already.
+    public func receive(timeout: Duration) async -> Message? {
+        await receive(timeout: timeout, matching: nil) { $0 }
+    }
+
+    /// Takes the first message that `isWanted` says yes to, and leaves the others where they are, in their order.
+    ///
+    /// What waits is looked at once, and what arrives later twice at most. (OTP: selective receive.)
+    ///
+    /// - Parameters:
+    ///   - timeout: how long to wait for it; default: as long as it takes.
+    ///   - isWanted: looks at a message.
+    /// - Returns: the message, or `nil` when the time is over or the process is asked to end.
+    public func receive(timeout: Duration? = nil, where isWanted: @escaping (Message) -> Bool) async -> Message? {
+        await receive(timeout: timeout, matching: isWanted) { $0 }
+    }
+
+    /// Takes the first message that `match` makes something of, and returns that; the others stay in their order.
+    ///
+    ///     let answer = await me.receive { if case .answer(let n) = $0 { n } else { nil } }
+    ///
+    /// - Parameters:
+    ///   - timeout: how long to wait for it; default: as long as it takes.
+    ///   - match: what to make of a message; `nil` leaves it where it is. It may be asked twice about one message.
+    public func receive<T>(timeout: Duration? = nil, matching match: @escaping (Message) -> T?) async -> T? {
+        await receive(timeout: timeout, matching: { match($0) != nil }, match)
+    }
+
+    private func receive<T>(
+        timeout: Duration?, matching isWanted: ((Message) -> Bool)?, _ make: (Message) -> T?
+    ) async -> T? {
+        var seen = queue.head
+        defer { endPatience() }
+        while true {
+            if let found = takeFirst(from: &seen, isWanted) { return make(found) }
+            guard isOpen, special?.isPatienceOver != true, timeout != .zero else { return nil }
+            makeSpecial().filter = isWanted
+            if let timeout { bePatient(timeout) }
+            updatePlainness()
+            beginWaiting()
+            await core.pass(on: core.scheduler)
+        }
+    }
+
+    // MARK: Taking
+
+    /// What a look into a mailbox that is not plain found.
+    @usableFromInline
+    enum Taken {
+        case message(Message)
+        case nothing
+        case end
+    }
+
+    @usableFromInline
+    func takeSpecially() -> Taken {
+        guard isOpen else { return .end }
+        let place = queue.head
+        guard special?.isSuspended != true, let message = queue.popFirst() else { return .nothing }
+        countTaken(message, from: place)
+        return .message(message)
+    }
+
+    /// Takes the first message from the place `seen` on that is wanted, and remembers how far it has looked.
+    private func takeFirst(from seen: inout Int, _ isWanted: ((Message) -> Bool)?) -> Message? {
+        if special?.isSuspended == true { return nil }
+        seen = max(seen, queue.head)
+        while seen < queue.end {
+            guard let isWanted else { return take(at: seen) }
+            let (wanted, place) = judge(seen, isWanted)
+            if wanted, let place { return take(at: place) }
+            seen += 1
+        }
+        return nil
+    }
+
+    /// Whether the message at a place is wanted, and where it stands now: the one who judges is code of the user's, which may
+    /// have moved it or taken it away.
+    private func judge(_ place: Int, _ isWanted: (Message) -> Bool) -> (isWanted: Bool, place: Int?) {
+        let special = makeSpecial()
+        special.judged = place
+        let verdict = isWanted(queue[place])
+        defer { special.judged = nil }
+        return (verdict, isOpen ? special.judged : nil)
+    }
+
+    /// Takes the message out that stands at `place`.
+    func take(at place: Int) -> Message {
+        let message = queue.remove(at: place)
+        countTaken(message, from: place)
+        return message
+    }
+
+    private func countTaken(_ message: Message, from place: Int) {
+        handled &+= 1
+        let isSignal = special?.forgetPlace(place) ?? false
+        trace(.taken, message)
+        if let bound, !isSignal { makeRoom(bound) }
+    }
+
+    // MARK: Waiting
+
+    /// From here to the gate nothing may suspend: see "Ask again at the last moment" in ARCHITECTURE.md.
+    @inlinable
+    func beginWaiting() {
+        if isWaiting { refuseToWait() }
+        isWaiting = true
+    }
+
+    @usableFromInline
+    func refuseToWait() -> Never {
+        preconditionFailure("process \(pid) receives in two tasks at a time: its body alone may")
+    }
+
+    /// Begins to count the time, unless that was done.
+    func bePatient(_ timeout: Duration) {
+        let special = makeSpecial()
+        guard special.patience == nil else { return }
+        // Safety: the suspended call holds the process until the alarm has rung or is disarmed.
+        let alarm = Alarm { [unowned(unsafe) self] in
+            unsafe onOwnThread { me in
+                me.special?.isPatienceOver = true
+                me.resumeReceiver()
+            }
+        }
+        special.patience = alarm
+        core.scheduler.arm(alarm, after: timeout)
+        updatePlainness()
+    }
+
+    func endPatience() {
+        guard let special else { return }
+        if let patience = special.patience { core.scheduler.disarm(patience) }
+        special.patience = nil
+        special.isPatienceOver = false
+        special.filter = nil
+        updatePlainness()
+    }
+}
+
+extension Process.Special {
+    /// The message at `place` was taken out: those before it have moved up by one. Whether it came of a signal.
+    func forgetPlace(_ place: Int) -> Bool {
+        if let at = judged, at <= place { judged = at == place ? nil : at + 1 }
+        if signalPlaces.isEmpty { return false }
+        var wasSignal = false
+        for (id, at) in signalPlaces where at <= place {
+            if at == place { wasSignal = true }
+            signalPlaces[id] = at == place ? nil : at + 1
+        }
+        return wasSignal
+    }
+}
+
+/// Taking messages out of a mailbox again that the body has not taken.
+extension Process {
+    /// Takes out all waiting messages that `match` makes something of. The others stay in their order.
+    ///
+    /// - Returns: what was made of them, in order.
+    package nonisolated func withdraw<T: Sendable>(
+        _ match: @escaping @Sendable (Message) -> T?
+    ) async -> [T] {
+        await withCheckedContinuation { continuation in
+            core.scheduler.run { [self] in continuation.resume(returning: onOwnThread { $0.takeOut(match) }) }
+        }
+    }
+
+    private func takeOut<T>(_ match: (Message) -> T?) -> [T] {
+        // All of the user's code runs first; what it sends here comes behind what is looked at.
+        let (head, end) = (queue.head, queue.end)
+        var made: [T] = []
+        var isWanted: [Bool] = []
+        for place in head..<end {
+            let found = match(queue[place])
+            isWanted.append(found != nil)
+            if let found { made.append(found) }
+        }
+        if made.isEmpty || queue.head != head { return [] }
+        let taken = rearrange(isWanted)
+        // Released only now: that too may run anybody's code.
+        withExtendedLifetime(taken.messages) {}
+        if let bound { for _ in 0..<taken.placesFreed { makeRoom(bound) } }
+        return made
+    }
+
+    /// Takes out of the front of the queue the messages that are marked. Each of the others moves once, to its end.
+    private func rearrange(_ isWanted: [Bool]) -> (messages: [Message], placesFreed: Int) {
+        let (head, count, end) = (queue.head, queue.count, queue.end)
+        var taken: [Message] = []
+        // How many of those before each place are taken.
+        var takenBefore = [0]
+        for index in 0..<count {
+            guard let message = queue.popFirst() else { break }
+            if index < isWanted.count && isWanted[index] {
+                taken.append(message)
+            } else {
+                queue.append(message)
+            }
+            takenBefore.append(taken.count)
+        }
+        var signals = 0
+        guard let special else { return (taken, taken.count) }
+        func moved(_ place: Int) -> Int { place + count - takenBefore[place - head] }
+        for (id, place) in special.signalPlaces where place >= head {
+            let isTaken = place - head < isWanted.count && isWanted[place - head]
+            if isTaken { signals += 1 }
+            special.signalPlaces[id] = isTaken ? nil : moved(place)
+        }
+        for index in special.systemRequests.indices {
+            let place = special.systemRequests[index].place
+            special.systemRequests[index].place = place >= end ? queue.end : moved(max(place, head))
+        }
+        return (taken, taken.count - signals)
+    }
+}

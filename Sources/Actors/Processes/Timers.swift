@@ -1,0 +1,158 @@
+/// An alarm that belongs to a process and goes with it.
+@usableFromInline
+class ProcessTimer: Alarm, @unchecked Sendable {
+    // Safety: all but the lets is touched on the scheduler of the process that set it only.
+    let owner: ProcessCore
+    // Safety: a timer in the list of its process is armed, and so is retained; both ends of a link are unset together.
+    fileprivate final unowned(unsafe) var next: ProcessTimer?
+    fileprivate final unowned(unsafe) var previous: ProcessTimer?
+
+    @usableFromInline
+    init(owner: ProcessCore, _ action: @escaping () -> Void = {}) {
+        self.owner = owner
+        super.init(action)
+    }
+
+    /// Not for use: without it the compiler makes one that calls itself.
+    private override init(_ action: @escaping () -> Void) { preconditionFailure("a timer has an owner") }
+
+    override func ring() {
+        owner.forget(self)
+        action()
+    }
+}
+
+/// A timer that sends its own process a message, once or again and again.
+@usableFromInline
+final class MessageTimer<Message: Sendable>: ProcessTimer, @unchecked Sendable {
+    // Safety: for a timer that rings only, and a process cancels its timers before it goes.
+    private unowned(unsafe) let process: Process<Message>
+    private let message: Message
+    /// After how many nanoseconds it rings again; 0: it does not.
+    private let interval: UInt64
+
+    @usableFromInline
+    init(_ process: Process<Message>, _ message: Message, interval: UInt64 = 0) {
+        unsafe self.process = process
+        self.message = message
+        self.interval = interval
+        super.init(owner: process.core)
+    }
+
+    override func ring() {
+        owner.forget(self)
+        if interval > 0 { repeatLater() }
+        unsafe process.deliver(message)
+    }
+
+    private func repeatLater() {
+        let scheduler = owner.scheduler
+        let missed = scheduler.now > deadline ? (scheduler.now - deadline) / interval : 0
+        owner.start(self, at: deadline &+ (missed &+ 1) &* interval)
+    }
+}
+
+/// The armed timers of one process, linked to each other, so that adding and removing one costs the same however many there
+/// are.
+@safe struct TimerList {
+    // Safety: as the links of `ProcessTimer`.
+    private unowned(unsafe) var first: ProcessTimer?
+
+    mutating func insert(_ timer: ProcessTimer) {
+        unsafe first?.previous = timer
+        unsafe timer.next = first
+        unsafe first = timer
+    }
+
+    mutating func remove(_ timer: ProcessTimer) {
+        let (previous, next) = unsafe (timer.previous, timer.next)
+        if let previous { unsafe previous.next = next } else { unsafe first = next }
+        unsafe next?.previous = previous
+        unsafe timer.next = nil
+        unsafe timer.previous = nil
+    }
+
+    /// Takes one out, if there is one.
+    mutating func popFirst() -> ProcessTimer? {
+        guard let timer = unsafe first else { return nil }
+        remove(timer)
+        return timer
+    }
+}
+
+extension ProcessCore {
+    /// Sets a timer of this process.
+    @usableFromInline
+    func start(_ timer: ProcessTimer, after delay: Duration) {
+        start(timer, at: scheduler.time.nanoseconds &+ delay.clampedNanoseconds)
+    }
+
+    func start(_ timer: ProcessTimer, at deadline: UInt64) {
+        scheduler.arm(timer, at: deadline)
+        makeExtras().timers.insert(timer)
+    }
+
+    /// A timer has rung, or was disarmed.
+    func forget(_ timer: ProcessTimer) { extras?.timers.remove(timer) }
+
+    /// What goes with a timer, its message, may do anything: between any two the list and the alarms are whole.
+    func cancelTimers() { while let timer = extras?.timers.popFirst() { scheduler.disarm(timer) } }
+}
+
+/// A message that is to be sent later, as `sendAfter` and `sendEvery` return it.
+public struct TimerReference: Sendable, Hashable {
+    let timer: ProcessTimer
+
+    @usableFromInline
+    init(timer: ProcessTimer) { self.timer = timer }
+
+    public static func == (a: TimerReference, b: TimerReference) -> Bool { a.timer === b.timer }
+
+    public func hash(into hasher: inout Hasher) { hasher.combine(ObjectIdentifier(timer)) }
+}
+
+/// Messages to be sent later. They live on the scheduler of the process that sets them and go with it; no task waits.
+extension Process {
+    /// Sends this process a message after `delay`, unless it is cancelled. (OTP: `erlang:send_after/3`.)
+    @inlinable
+    @discardableResult
+    public func sendAfter(_ delay: Duration, _ message: Message) -> TimerReference {
+        start(MessageTimer(self, message), after: delay)
+    }
+
+    /// Sends another process a message after `delay`, unless it is cancelled or this process ends first.
+    @discardableResult
+    public func sendAfter<M: Sendable>(_ delay: Duration, _ message: M, to other: Process<M>) -> TimerReference {
+        start(ProcessTimer(owner: core) { other.send(message) }, after: delay)
+    }
+
+    /// Sends this process a message every `interval` until it is cancelled. (OTP: `timer:send_interval/2`.)
+    ///
+    /// The times are counted from the first, so that they do not drift; those that a late scheduler has missed are left
+    /// out.
+    ///
+    /// - Parameter interval: at least a microsecond.
+    @discardableResult
+    public func sendEvery(_ interval: Duration, _ message: Message) -> TimerReference {
+        start(MessageTimer(self, message, interval: max(interval.clampedNanoseconds, 1_000)), after: interval)
+    }
+
+    /// Cancels a timer of this process. A message that has arrived stays in the mailbox. (OTP: `erlang:cancel_timer/1`.)
+    ///
+    /// - Returns: how much time remained; `nil` if it had rung, or was cancelled before, or is another process's.
+    @discardableResult
+    public func cancel(_ reference: TimerReference) -> Duration? {
+        let timer = reference.timer
+        guard timer.owner === core, timer.isArmed else { return nil }
+        core.forget(timer)
+        core.scheduler.disarm(timer)
+        let now = core.scheduler.time.nanoseconds
+        return .nanoseconds(Int64(clamping: timer.deadline > now ? timer.deadline - now : 0))
+    }
+
+    @usableFromInline
+    func start(_ timer: ProcessTimer, after delay: Duration) -> TimerReference {
+        if isOpen { core.start(timer, after: delay) }
+        return TimerReference(timer: timer)
+    }
+}

@@ -1,0 +1,228 @@
+internal import CHansomSystem
+internal import Glibc
+internal import Synchronization
+
+extension Scheduler {
+    /// How many jobs run before the loop looks at descriptors and alarms again.
+    private static let jobsPerRound = 256
+    /// How many posts of other threads are taken before the loop looks at descriptors and alarms again.
+    static let postsPerDrain = 256
+    /// How many alarms ring before others have their turn.
+    static let alarmsPerTurn = 1024
+    /// How many rounds of jobs run after the end was asked for.
+    private static let lastRounds = 1_000
+
+    /// Runs the loop on the calling thread until `stop`.
+    func runLoop() {
+        onThisThread {
+            phase.store(.running, ordering: .sequentiallyConsistent)
+            while phase.load(ordering: .relaxed) == .running {
+                turn(maySleep: true)
+            }
+            runOut()
+        }
+        phase.store(.stopped, ordering: .sequentiallyConsistent)
+        // What was posted between the last turn and `stopped` is run here; later posts run where they are posted.
+        runAfterlife()
+    }
+
+    /// Asks the loop to end. Work that is ready still runs. Once it has ended this does nothing.
+    func stop() {
+        post(
+            .action { [self] in
+                _ = phase.compareExchange(
+                    expected: .running, desired: .stopping, ordering: .sequentiallyConsistent)
+            })
+    }
+
+    /// Does what is ready and what that makes ready, until nothing is left.
+    ///
+    /// Not for ever: a task that never rests must not hold up the end. What it leaves runs when somebody posts again.
+    func runOut() {
+        for _ in 0..<Scheduler.lastRounds {
+            var worked = drainInbox(atMost: .max)
+            if runJobs() { worked = true }
+            if flush() { worked = true }
+            if !worked { return }
+        }
+    }
+
+    /// One turn: posts, alarms, descriptors, jobs, flushes. Says whether there was anything to do.
+    @discardableResult
+    package func turn(maySleep: Bool) -> Bool {
+        turns &+= 1
+        var worked = drainInbox()
+        let found = poll(maySleep: maySleep && !worked && isIdle)
+        if found > 0 { worked = true }
+        if ringAlarms() { worked = true }
+        tellObservers(found)
+        if drainInbox() { worked = true }
+        if runJobs() { worked = true }
+        if flush() { worked = true }
+        return worked
+    }
+
+    /// Whether this thread has left itself nothing to do.
+    private var isIdle: Bool { ready.isEmpty && laterHere.isEmpty && flushes.isEmpty && posts.isEmpty }
+
+    /// Moves what other threads posted to where it runs: in order, and so much at most. The rest has its turn when
+    /// descriptors and alarms have had theirs, so that no flood of posts holds them up.
+    func drainInbox(atMost most: Int = Scheduler.postsPerDrain) -> Bool {
+        if posts.isEmpty {
+            if inbox.isEmpty { return false }
+            inbox.swap(with: &posts)
+        }
+        let end = postsDone + min(most, posts.count - postsDone)
+        while postsDone < end {
+            // Taken out of its place: what it holds is let go of as soon as it is done.
+            var item = Inbox.Item.done
+            swap(&item, &posts[postsDone])
+            postsDone += 1
+            switch item {
+            case .job(let job):
+                ready.append(job)
+                jobsPosted &+= 1
+            case .action(let action): action()
+            case .done: break
+            }
+        }
+        if postsDone == posts.count {
+            posts.removeAll(keepingCapacity: posts.count <= 4096)
+            postsDone = 0
+        }
+        return true
+    }
+
+    private func poll(maySleep: Bool) -> Int {
+        guard maySleep else {
+            let found = poller.wait(timeout: 0)
+            let before = now
+            now = time.nanoseconds
+            busyTime &+= now &- before
+            return found
+        }
+        busyTime &+= time.nanoseconds &- now
+        if spin() { return look() }
+        isParked.store(true, ordering: .sequentiallyConsistent)
+        guard inbox.isEmpty else {
+            isParked.store(false, ordering: .sequentiallyConsistent)
+            return look()
+        }
+        let found = poller.wait(timeout: sleepTime())
+        if !isParked.exchange(false, ordering: .sequentiallyConsistent) { spins.wasWokenByPost() }
+        now = time.nanoseconds
+        return found
+    }
+
+    /// Asks what is ready after idle time.
+    private func look() -> Int {
+        let found = poller.wait(timeout: 0)
+        now = time.nanoseconds
+        return found
+    }
+
+    /// How long there is nothing to do, as far as alarms tell.
+    private func sleepTime() -> UInt64? {
+        guard let soonest = alarms.soonest else { return nil }
+        let now = time.nanoseconds
+        if soonest <= now { return 0 }
+        return time.flows ? soonest - now : nil
+    }
+
+    /// Looks for posts for a moment. Whether there were any.
+    private func spin() -> Bool {
+        guard spins.rounds > 0 else { return false }
+        for round in 1...spins.rounds {
+            if !inbox.isEmpty {
+                spins.wasWokenByPost()
+                return true
+            }
+            // The one that is to post may be waiting for this very core.
+            if round % SpinBudget.roundsPerYield == 0 { sched_yield() } else { hansom_spin_hint() }
+        }
+        spins.wasVain()
+        return false
+    }
+
+    private func ringAlarms() -> Bool {
+        var rang = false
+        // Those that the ringing ones arm have their turn in the next round, and so have those beyond the bound: none can
+        // hold up the loop.
+        let last = alarms.lastTicket
+        var left = Scheduler.alarmsPerTurn
+        while left > 0, let alarm = alarms.popDue(at: now, armedUpTo: last) {
+            rang = true
+            left -= 1
+            alarm.ring()
+        }
+        return rang
+    }
+
+    private func tellObservers(_ found: Int) {
+        for index in 0..<found {
+            let (token, readiness) = poller.event(index)
+            watches.observer(of: token)?.descriptorIsReady(readiness)
+        }
+    }
+
+    /// Runs ready jobs, those they make ready too, up to the round's bound.
+    func runJobs() -> Bool {
+        let worked = runDeferred() || !ready.isEmpty
+        var left = Scheduler.jobsPerRound
+        var before = time.coarseNanoseconds
+        while left > 0, let job = ready.popFirst() {
+            // Safety: a job is one pointer; it is only compared.
+            runningJob = unsafe unsafeBitCast(job, to: UInt.self)
+            unsafe job.runSynchronously(on: asUnownedSerialExecutor())
+            let after = time.coarseNanoseconds
+            if after != before {
+                reportLongJob(runningJob, after &- before)
+                before = after
+            }
+            left &-= 1
+        }
+        jobsRun &+= UInt64(Scheduler.jobsPerRound &- left)
+        return worked
+    }
+
+    private func runDeferred() -> Bool {
+        if laterHere.isEmpty { return false }
+        let actions = laterHere
+        laterHere = []
+        for action in actions { action() }
+        return true
+    }
+
+    /// Hands to the kernel what this turn gathered.
+    func flush() -> Bool {
+        if flushes.isEmpty { return false }
+        swap(&flushes, &flushing)
+        // A flush may cancel any of them, and ask for more.
+        for index in flushing.indices { flushing[index]?.flushAtEndOfTurn() }
+        // The last reference to one may be here, and what goes with it may cancel another flush.
+        var done: [(any EndOfTurnFlush)?] = []
+        swap(&done, &flushing)
+        done.removeAll(keepingCapacity: true)
+        if flushing.isEmpty { swap(&done, &flushing) }
+        return true
+    }
+}
+
+/// How long a scheduler looks for work before it sleeps.
+///
+/// Two schedulers that pass single messages back and forth would pay two system calls a hop if each slept at once.
+/// So a scheduler whose last sleep was ended by another thread spins briefly first; one whose work comes from
+/// sockets does not spin at all, and a spin that found nothing halves the next.
+struct SpinBudget {
+    static let most = 2_000
+    static let least = 50
+    /// After so many it offers its core to whoever waits for it.
+    static let roundsPerYield = 128
+    private(set) var rounds = 0
+
+    /// Another thread's post ended a wait, or a spin found one.
+    mutating func wasWokenByPost() { rounds = SpinBudget.most }
+
+    /// A spin found nothing.
+    mutating func wasVain() { rounds = rounds / 2 < SpinBudget.least ? 0 : rounds / 2 }
+}

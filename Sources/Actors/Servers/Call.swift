@@ -1,0 +1,154 @@
+extension Process {
+    /// Sends a request and waits for the reply. (OTP: `gen_server:call/3`.)
+    ///
+    ///     let total = try await counter.call { .total($0) }
+    ///
+    /// Nothing that the process holds up holds up the caller's scheduler: only the calling task waits. A process that
+    /// calls handles no other message meanwhile.
+    ///
+    /// - Parameters:
+    ///   - timeout: how long to wait; default 5 s; `nil`: until the reply comes or the process ends.
+    ///   - request: makes the message out of the token by which the process replies.
+    /// - Returns: what it replied.
+    /// - Throws: `CallError`: `.timeout`, `.noProcess`, `.exited`, `.calledSelf`, `.replyDropped` or `.cancelled`; or the
+    ///   error that the process gave to `Reply.fail(_:)`.
+    @inlinable
+    public nonisolated func call<Value: Sendable>(
+        timeout: Duration? = .seconds(5), _ request: (Reply<Value>) -> Message
+    ) async throws -> Value {
+        try await begin(timeout, request).reply()
+    }
+
+    /// Makes the call. It does not suspend, so that nothing of the caller's holds the token meanwhile.
+    @inlinable
+    @inline(never)
+    nonisolated func begin<Value: Sendable>(
+        _ timeout: Duration?, _ request: (Reply<Value>) -> Message
+    ) throws(CallError) -> ReplyCall<Value> {
+        let pending = try ReplyCall<Value>(core, timeout: timeout)
+        deliver(request(Reply(pending)), of: pending)
+        return pending
+    }
+
+    /// Brings the process the request of a call.
+    @inlinable
+    nonisolated func deliver(_ request: Message, of pending: PendingCall) {
+        guard core.scheduler.isCurrent else { return deliverFromElsewhere(request, of: pending) }
+        pending.begin()
+        deliver(request)
+    }
+
+    @usableFromInline
+    nonisolated func deliverFromElsewhere(_ request: Message, of pending: PendingCall) {
+        let claim = core.claimPlace()
+        core.scheduler.post(
+            .action { [self] in
+                pending.begin()
+                deliver(request, claim)
+            })
+    }
+}
+
+extension Address {
+    /// Sends a request and waits for the reply, as `Process.call(timeout:_:)` does.
+    public func call<Value: Sendable>(
+        timeout: Duration? = .seconds(5), _ request: (Reply<Value>) -> Message
+    ) async throws -> Value {
+        try await begin(timeout, request).reply()
+    }
+
+    private func begin<Value: Sendable>(
+        _ timeout: Duration?, _ request: (Reply<Value>) -> Message
+    ) throws(CallError) -> ReplyCall<Value> {
+        let pending = try ReplyCall<Value>(core, timeout: timeout)
+        let message = request(Reply(pending))
+        let claim = core.scheduler.isCurrent ? .notAsked : core.claimPlace()
+        core.scheduler.run { [core] in
+            pending.begin()
+            process(of: core)?.deliver(message, claim)
+        }
+        return pending
+    }
+}
+
+extension Process {
+    /// Where to send messages to the process whose body the calling task runs; `nil` outside any process, and in one
+    /// that takes messages of another type. (OTP: `self/0`.)
+    public static var current: Address<Message>? { PID.current?.address(as: Message.self) }
+}
+
+/// Why a call had no reply, or a message could not be sent.
+public struct CallError: Error, Sendable, CustomStringConvertible {
+    /// What went wrong. More may be added.
+    public enum Code: Sendable, Hashable {
+        /// No reply came in time. One that comes later is dropped.
+        case timeout
+        /// The process had ended before.
+        case noProcess
+        /// The process ended before it replied: see `reason`.
+        case exited
+        /// A process called itself, which it could never answer.
+        case calledSelf
+        /// The reply token was dropped without a reply.
+        case replyDropped
+        /// The calling task was cancelled.
+        case cancelled
+    }
+
+    public let code: Code
+    /// Who was called.
+    public let pid: PID
+    /// Why the called process ended, for `.exited`.
+    public let reason: ExitReason?
+    /// How long the caller waited, for `.timeout`.
+    public let timeout: Duration?
+
+    init(_ code: Code, _ pid: PID, reason: ExitReason? = nil, timeout: Duration? = nil) {
+        self.code = code
+        self.pid = pid
+        self.reason = reason
+        self.timeout = timeout
+    }
+
+    public var description: String {
+        switch code {
+        case .timeout: "\(pid) did not reply within \(timeout.map { "\($0)" } ?? "its time")"
+        case .noProcess: "\(pid) has ended: nobody is there to reply"
+        case .exited: "\(pid) ended before it replied: \(reason?.description ?? "unknown reason")"
+        case .calledSelf: "\(pid) called itself and could never reply: do what the call asks for directly"
+        case .replyDropped: "\(pid) dropped the reply token without a reply"
+        case .cancelled: "the task that called \(pid) was cancelled"
+        }
+    }
+}
+
+/// With which a call is answered, now or later: the reply token of one call. (OTP: `From` of `handle_call/3`.)
+///
+///     case .count(let reply): reply(total)
+///
+/// The first reply counts, later ones do nothing. A token that is dropped without one fails the call at once.
+public final class Reply<Value: Sendable>: Sendable {
+    @usableFromInline let call: ReplyCall<Value>
+
+    @inlinable
+    init(_ call: ReplyCall<Value>) { self.call = call }
+
+    @inlinable
+    deinit { call.replyDropped() }
+
+    /// Answers the call. From any thread.
+    @inlinable
+    public func callAsFunction(_ value: Value) { call.succeed(value) }
+
+    /// Answers the call by an error, which it throws.
+    public func fail(_ error: any Error) { call.fail(.refused(error)) }
+
+    /// Answers the call by an error once the called process, which holds the only token, has ended.
+    @usableFromInline
+    func failAtEnd(_ error: any Error) { call.errorAtEnd = error }
+}
+
+extension Reply where Value == Void {
+    /// Says that it is done.
+    public func callAsFunction() { self(()) }
+}

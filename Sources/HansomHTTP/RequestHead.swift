@@ -1,0 +1,229 @@
+public import HTTPTypes
+
+/// A request without its content (RFC 9112 section 3).
+public struct RequestHead: Hashable, Sendable {
+    public var method: HTTPRequest.Method
+    /// The request target as it came: path and query, as a rule.
+    public var target: String
+    public var fields: HTTPFields
+    /// Whether it came as HTTP/1.0, whose senders know neither `Upgrade` nor chunks, and need not say `Host`.
+    public var isHTTP10: Bool
+
+    public init(method: HTTPRequest.Method = .get, target: String, fields: HTTPFields, isHTTP10: Bool = false) {
+        self.method = method
+        self.target = target
+        self.fields = fields
+        self.isHTTP10 = isHTTP10
+    }
+}
+
+/// The version in a start line (RFC 9112 section 2.3).
+enum HTTPVersion {
+    /// Whether the version is HTTP/1.1, the one that can be upgraded from (RFC 6455 section 4.1).
+    ///
+    /// - Throws: 400 when it is no HTTP version at all.
+    static func isOneDotOne(_ bytes: ArraySlice<UInt8>) throws(HeadError) -> Bool {
+        let bytes = Array(bytes)
+        guard bytes.count == 8, bytes.starts(with: "HTTP/".utf8), bytes[5].isDigit, bytes[6] == UInt8(ascii: "."),
+            bytes[7].isDigit
+        else {
+            throw .badRequest("start line without an HTTP version, such as HTTP/1.1 (RFC 9112 section 2.3)")
+        }
+        return bytes[5] == UInt8(ascii: "1") && bytes[7] == UInt8(ascii: "1")
+    }
+
+    static func unsupported(_ bytes: ArraySlice<UInt8>) -> HeadError {
+        HeadError(
+            status: 505,
+            message: "\(String(decoding: bytes, as: UTF8.self)); only HTTP/1.1 is spoken (RFC 9110 section 15.6.6)")
+    }
+}
+
+/// Reads request heads, in pieces of any size, by the strict grammar of HTTP/1.1 (RFC 9112 sections 2 to 5).
+///
+/// What is lenient in others is refused here, for each such leniency has let a request be smuggled past a proxy. Where the target
+/// is a URL, its host is what `Host` of the head says, whatever came (RFC 9112 section 3.2.2).
+public struct RequestHeadParser: Sendable {
+    private var reader: HeadReader
+    private let acceptsHTTP10: Bool
+    private var head = RequestHead(target: "", fields: [:])
+
+    /// - Parameter acceptsHTTP10: for a server of ordinary requests too; no WebSocket begins with one.
+    public init(limits: HeadLimits = .init(), acceptsHTTP10: Bool = false) {
+        reader = Self.reader(limits)
+        self.acceptsHTTP10 = acceptsHTTP10
+    }
+
+    private static func reader(_ limits: HeadLimits) -> HeadReader {
+        HeadReader(limits: limits, longStartLineStatus: 414, mayBeginWithEmptyLine: true)
+    }
+
+    /// Takes the next bytes. Those behind the head are left alone: they belong to what follows.
+    ///
+    /// - Returns: how many bytes were taken, all of them unless the head is complete; and the head once it is. The parser is
+    ///   then ready for the next one.
+    /// - Throws: `HeadError` with the status to answer; the parser is of no further use.
+    public mutating func parse(_ bytes: UnsafeRawBufferPointer) throws(HeadError) -> (consumed: Int, head: RequestHead?)
+    {
+        if reader.isAtStart, let first = unsafe bytes.first { try Self.checkFirst(first) }
+        var head = head
+        let acceptsHTTP10 = acceptsHTTP10
+        let (consumed, isComplete) = unsafe try reader.read(bytes) { line throws(HeadError) in
+            head = try Self.requestLine(line, acceptsHTTP10: acceptsHTTP10)
+        }
+        self.head = head
+        guard isComplete else { return (consumed, nil) }
+        head.fields = reader.fields
+        try head.fields.checkFraming()
+        try head.checkHost()
+        if let host = RequestTarget(head.target).host { head.fields[.hostField] = host }
+        self = RequestHeadParser(limits: reader.limits, acceptsHTTP10: acceptsHTTP10)
+        return (consumed, head)
+    }
+
+    /// Takes the next bytes; see the other form.
+    public mutating func parse(_ bytes: [UInt8]) throws(HeadError) -> (consumed: Int, head: RequestHead?) {
+        try unsafe bytes.withUnsafeBufferPointer { memory throws(HeadError) in
+            try unsafe parse(UnsafeRawBufferPointer(memory))
+        }
+    }
+
+    /// Refuses at the first byte what cannot become a request, so that a client that speaks something else is not left
+    /// waiting for a deadline.
+    private static func checkFirst(_ byte: UInt8) throws(HeadError) {
+        guard byte.isToken || byte == UInt8(ascii: "\r") || byte == UInt8(ascii: "\n") else {
+            let hint = byte == 0x16 ? ", which begins a TLS handshake; this port speaks plain HTTP" : ""
+            throw .badRequest("\(byte.shown) where a method begins\(hint) (RFC 9112 section 3)")
+        }
+    }
+
+    /// `method SP target SP HTTP/1.1` (RFC 9112 section 3).
+    private static func requestLine(_ line: [UInt8], acceptsHTTP10: Bool) throws(HeadError) -> RequestHead {
+        let parts = line.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
+        guard parts.count == 3 else {
+            throw .badRequest(
+                "request line of \(parts.count) parts; allowed are method, target, version, one space between (RFC 9112 section 3)"
+            )
+        }
+        guard let method = HTTPRequest.Method(String(decoding: parts[0], as: UTF8.self)) else {
+            throw .badRequest("method that is not a token (RFC 9110 section 9.1)")
+        }
+        guard !parts[1].isEmpty else { throw .badRequest("empty request target (RFC 9112 section 3.2)") }
+        if let bad = parts[1].first(where: { !$0.isVisible || $0 == UInt8(ascii: "#") }) {
+            throw .badRequest("\(bad.shown) in the request target (RFC 9112 section 3.2)")
+        }
+        let isHTTP10 = parts[2].elementsEqual("HTTP/1.0".utf8)
+        guard try HTTPVersion.isOneDotOne(parts[2]) || acceptsHTTP10 && isHTTP10 else {
+            throw HTTPVersion.unsupported(parts[2])
+        }
+        return RequestHead(
+            method: method, target: String(decoding: parts[1], as: UTF8.self), fields: [:], isHTTP10: isHTTP10)
+    }
+}
+
+/// Reads the requests of one connection, one after the other, by the strict grammar of HTTP/1.1: heads, then bodies.
+///
+/// It holds what came too early: the next requests of a client that does not wait for answers, or what follows a request
+/// for a WebSocket. Whoever reads stops giving it bytes while it has some left, so that is one read's worth.
+package struct RequestReader: Sendable {
+    private let maxBodyBytes: Int
+    private let limits: HeadLimits
+    private var parser: RequestHeadParser
+    private var held: ArraySlice<UInt8> = []
+    private var headBytes: [UInt8] = []
+    private var body: BodyReader?
+
+    /// - Parameters:
+    ///   - limits: of each head, and of the trailers behind a body in chunks.
+    ///   - maxBodyBytes: a longer body is 413.
+    package init(limits: HeadLimits = .init(), maxBodyBytes: Int) {
+        self.maxBodyBytes = maxBodyBytes
+        self.limits = limits
+        parser = RequestHeadParser(limits: limits, acceptsHTTP10: true)
+    }
+
+    /// Whether a byte of the next request has come.
+    package var hasBegun: Bool { !headBytes.isEmpty || !held.isEmpty }
+
+    /// How many bytes wait that came too early.
+    package var heldCount: Int { held.count }
+
+    /// Takes what was read.
+    package mutating func receive(_ bytes: [UInt8]) {
+        if held.isEmpty { held = bytes[...] } else { held += bytes }
+    }
+
+    /// The next request's head; `nil`: it takes more bytes.
+    ///
+    /// - Throws: with the status to answer before the connection ends; the reader is of no further use.
+    package mutating func nextHead() throws(HeadError) -> IncomingRequest? {
+        let (consumed, head) = try unsafe held.withUnsafeBufferPointer { memory throws(HeadError) in
+            try unsafe parser.parse(UnsafeRawBufferPointer(memory))
+        }
+        headBytes += held.prefix(consumed)
+        drop(consumed)
+        guard let head else { return nil }
+        let request = try IncomingRequest(head, headBytes)
+        headBytes = []
+        body = try BodyReader(request.framing, limit: maxBodyBytes, trailerLimits: limits)
+        return request
+    }
+
+    /// The body of the request whose head came last; `nil`: it takes more bytes.
+    ///
+    /// - Throws: as `nextHead`.
+    package mutating func nextBody() throws(HeadError) -> [UInt8]? {
+        guard var reader = body else { return [] }
+        body = nil
+        try reader.read(&held)
+        drop(0)
+        if let whole = reader.whole { return whole }
+        body = reader
+        return nil
+    }
+
+    /// An empty slice would keep what it is a slice of.
+    private mutating func drop(_ count: Int) {
+        held = held.count == count ? [] : held.dropFirst(count)
+    }
+
+    /// What came behind the last request: it belongs to the WebSocket.
+    package mutating func takeRest() -> [UInt8] {
+        defer { held = [] }
+        return Array(held)
+    }
+}
+
+/// A request whose head has come, and what follows from the head (RFC 9112 sections 6 and 9).
+package struct IncomingRequest: Hashable, Sendable {
+    package let head: RequestHead
+    /// The head as it came.
+    package let bytes: [UInt8]
+    let framing: BodyFraming
+
+    init(_ head: RequestHead, _ bytes: [UInt8]) throws(HeadError) {
+        self.head = head
+        self.bytes = bytes
+        framing = try BodyFraming(head)
+        if let expectation = head.fields[.expect], !head.isHTTP10,
+            !expectation.utf8.equalsIgnoringASCIICase("100-continue".utf8)
+        {
+            throw HeadError(status: 417, message: "Expect other than 100-continue (RFC 9110 section 10.1.1)")
+        }
+    }
+
+    /// Whether a body follows.
+    package var hasBody: Bool { framing != .length(0) }
+
+    /// Whether the client waits to be told before it sends the body. "A server that receives a 100-continue expectation
+    /// in an HTTP/1.0 request MUST ignore that expectation" (RFC 9110 section 10.1.1).
+    package var expectsContinue: Bool { hasBody && !head.isHTTP10 && head.fields[.expect] != nil }
+
+    /// Whether another request may follow on the connection (RFC 9112 section 9.3).
+    ///
+    /// Not behind one that asked for a WebSocket and got another answer: a proxy may believe that what follows is no
+    /// HTTP any more, and let anything through.
+    package var mayKeepAlive: Bool {
+        !head.isHTTP10 && !head.fields.lists("close", in: .connection) && !head.fields.lists("websocket", in: .upgrade)
+    }
+}

@@ -1,0 +1,205 @@
+public import HTTPTypes
+
+/// A response without its content (RFC 9112 section 4).
+public struct ResponseHead: Hashable, Sendable {
+    public var status: Int
+    public var reasonPhrase: String
+    public var fields: HTTPFields
+    /// What was wrong with the head, where a parser was told to forgive that (`ResponseHeadParser`); else `nil`.
+    public internal(set) var fault: HeadError?
+    /// Whether it was given up at its limit, so that nobody knows where its content begins.
+    package internal(set) var isCut = false
+
+    /// - Parameter reasonPhrase: `nil` for the one that is registered for the status, if any.
+    public init(status: Int, reasonPhrase: String? = nil, fields: HTTPFields) {
+        self.status = status
+        self.reasonPhrase = reasonPhrase ?? StatusPhrases.registered[status] ?? ""
+        self.fields = fields
+    }
+}
+
+/// Reads response heads, in pieces of any size, by the strict grammar of HTTP/1.1 (RFC 9112 sections 2 to 5). Folded lines are
+/// unfolded, as a user agent must (section 5.2).
+public struct ResponseHeadParser: Sendable {
+    private var reader: HeadReader
+    private let acceptsHTTP10: Bool
+    private let isForgiving: Bool
+    private var status = 0
+    private var reasonPhrase = ""
+
+    /// - Parameters:
+    ///   - acceptsHTTP10: many proxies answer CONNECT with HTTP/1.0; nothing else may.
+    ///   - isForgiving: whether of an answer that grants nothing, one that is no 101, is taken what is sure: a line that is
+    ///     malformed, too long or one too many is passed over, a head that is too long ends at the limit, and `fault` of the
+    ///     head says what was wrong first. Otherwise such a head is refused, and its status is lost with it.
+    public init(limits: HeadLimits = .init(), acceptsHTTP10: Bool = false, isForgiving: Bool = false) {
+        reader = HeadReader(
+            limits: limits, longStartLineStatus: 431, mayBeginWithEmptyLine: false,
+            manner: .response(isForgiving: isForgiving))
+        self.acceptsHTTP10 = acceptsHTTP10
+        self.isForgiving = isForgiving
+    }
+
+    /// Takes the next bytes. Those behind the head are left alone: they belong to what follows.
+    ///
+    /// - Returns: how many bytes were taken, all of them unless the head is complete; and the head once it is. The parser is
+    ///   then ready for the next one.
+    /// - Throws: `HeadError`; the parser is of no further use.
+    public mutating func parse(_ bytes: UnsafeRawBufferPointer) throws(HeadError) -> (
+        consumed: Int, head: ResponseHead?
+    ) {
+        if reader.isAtStart, let first = unsafe bytes.first, first != UInt8(ascii: "H") {
+            let hint = first == 0x15 ? ", which begins a TLS alert; the port speaks TLS" : ""
+            throw .badRequest("\(first.shown) where HTTP/1.1 begins\(hint) (RFC 9112 section 4)")
+        }
+        var (status, reasonPhrase) = (status, reasonPhrase)
+        let (acceptsHTTP10, isForgiving) = (acceptsHTTP10, isForgiving)
+        let (consumed, isComplete) = unsafe try reader.read(bytes) { line throws(HeadError) in
+            (status, reasonPhrase) = try Self.statusLine(line, acceptsHTTP10: acceptsHTTP10, isForgiving: isForgiving)
+        }
+        (self.status, self.reasonPhrase) = (status, reasonPhrase)
+        // It decides what the bytes behind it are: frames.
+        if status == 101, let fault = reader.fault { throw fault }
+        guard isComplete else { return (consumed, nil) }
+        var head = headSoFar
+        if status == 101 || !isForgiving {
+            try head.fields.checkFraming()
+        } else if let fault = head.fields.settleFraming() {
+            head.fault = head.fault ?? fault
+        }
+        self = ResponseHeadParser(limits: reader.limits, acceptsHTTP10: acceptsHTTP10, isForgiving: isForgiving)
+        return (consumed, head)
+    }
+
+    /// What is known of a head that is not complete; `nil` before the end of its status line, and of a 101, which means
+    /// nothing unless it is whole.
+    package var begun: ResponseHead? {
+        guard isForgiving, status != 0, status != 101 else { return nil }
+        var last = self
+        // A parser that forgives does not throw here.
+        try? last.reader.breakOff()
+        var head = last.headSoFar
+        head.isCut = true
+        head.fault = head.fault ?? .badRequest("head that ends before its empty line (RFC 9112 section 2.1)")
+        return head
+    }
+
+    private var headSoFar: ResponseHead {
+        var head = ResponseHead(status: status, reasonPhrase: reasonPhrase, fields: reader.fields)
+        (head.fault, head.isCut) = (reader.fault, reader.isCut)
+        return head
+    }
+
+    /// Takes the next bytes; see the other form.
+    public mutating func parse(_ bytes: [UInt8]) throws(HeadError) -> (consumed: Int, head: ResponseHead?) {
+        try unsafe bytes.withUnsafeBufferPointer { memory throws(HeadError) in
+            try unsafe parse(UnsafeRawBufferPointer(memory))
+        }
+    }
+
+    /// `HTTP/1.1 SP status SP reason` (RFC 9112 section 4). The last space is left out by some servers when there is no
+    /// reason; that deceives nobody.
+    private static func statusLine(
+        _ line: [UInt8], acceptsHTTP10: Bool, isForgiving: Bool
+    ) throws(HeadError) -> (Int, String) {
+        let parts = line.split(separator: UInt8(ascii: " "), maxSplits: 2, omittingEmptySubsequences: false)
+        guard try HTTPVersion.isOneDotOne(parts[0]) || acceptsHTTP10 && parts[0].elementsEqual("HTTP/1.0".utf8) else {
+            throw HTTPVersion.unsupported(parts[0])
+        }
+        guard parts.count > 1, parts[1].count == 3, parts[1].allSatisfy(\.isDigit) else {
+            throw .badRequest("status line without a status of three digits (RFC 9112 section 4)")
+        }
+        let reason = parts.count == 3 ? parts[2] : []
+        let status = parts[1].reduce(0) { $0 * 10 + Int($1 - UInt8(ascii: "0")) }
+        if let bad = reason.first(where: { !$0.isFieldContent }) {
+            // "A client SHOULD ignore the reason-phrase content" (RFC 9112 section 4).
+            if isForgiving, status != 101 { return (status, "") }
+            throw .badRequest("\(bad.shown) in the reason phrase (RFC 9112 section 4)")
+        }
+        return (status, String(decoding: reason, as: UTF8.self))
+    }
+}
+
+extension ResponseHead {
+    /// The head on the wire (RFC 9112 section 4).
+    package var bytes: [UInt8] {
+        Array("HTTP/1.1 \(status) \(reasonPhrase)\r\n".utf8) + fields.bytes
+    }
+}
+
+extension RequestHead {
+    /// The head on the wire (RFC 9112 section 3).
+    package var bytes: [UInt8] {
+        Array("\(method.rawValue) \(target) HTTP/1.\(isHTTP10 ? 0 : 1)\r\n".utf8) + fields.bytes
+    }
+}
+
+extension HTTPFields {
+    /// The field lines and the empty line behind them (RFC 9112 section 5). Values keep the bytes they came with, but for
+    /// those that would end a line or a string: whatever a program was talked into, it writes one field.
+    fileprivate var bytes: [UInt8] {
+        var bytes: [UInt8] = []
+        for field in self {
+            bytes += Array("\(field.name.rawName): ".utf8)
+            unsafe field.withUnsafeBytesOfValue {
+                unsafe bytes.append(contentsOf: $0.lazy.map { $0.isFieldContent ? $0 : UInt8(ascii: " ") })
+            }
+            bytes += Array("\r\n".utf8)
+        }
+        return bytes + Array("\r\n".utf8)
+    }
+}
+
+/// The reason phrases of the statuses that a WebSocket server has use for (RFC 9110 section 15, RFC 6585).
+enum StatusPhrases {
+    static let registered: [Int: String] = [
+        101: "Switching Protocols",
+        200: "OK", 201: "Created", 202: "Accepted", 204: "No Content", 206: "Partial Content",
+        301: "Moved Permanently", 302: "Found", 303: "See Other", 304: "Not Modified",
+        307: "Temporary Redirect", 308: "Permanent Redirect",
+        400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed",
+        408: "Request Timeout", 409: "Conflict", 411: "Length Required", 412: "Precondition Failed",
+        413: "Content Too Large", 414: "URI Too Long",
+        416: "Range Not Satisfiable", 417: "Expectation Failed", 421: "Misdirected Request", 426: "Upgrade Required",
+        429: "Too Many Requests",
+        431: "Request Header Fields Too Large",
+        500: "Internal Server Error", 501: "Not Implemented", 502: "Bad Gateway", 503: "Service Unavailable",
+        504: "Gateway Timeout", 505: "HTTP Version Not Supported",
+    ]
+}
+
+/// A whole HTTP/1.1 answer (RFC 9112 sections 2.1 and 6.3): the fields that frame it are set here and nowhere else.
+package struct Answer: Sendable {
+    package var status: Int
+    package var fields: HTTPFields
+    package var body: [UInt8]
+    /// How long the content is, where it is sent piece by piece behind these bytes; `nil`: `body` is all of it.
+    package var length: Int?
+
+    /// What the encoder says itself.
+    private static let ownNames: Set<HTTPField.Name> = [.contentLength, .transferEncoding, .connection]
+
+    package init(status: Int, fields: HTTPFields, body: [UInt8], length: Int? = nil) {
+        self.status = status
+        self.fields = fields
+        self.body = body
+        self.length = length
+    }
+
+    /// The bytes on the wire.
+    ///
+    /// - Parameters:
+    ///   - isToHead: whether HEAD was asked: the length is told, the body left out (RFC 9110 section 9.3.2).
+    ///   - keepsAlive: whether another request may follow.
+    package func bytes(isToHead: Bool, keepsAlive: Bool) -> [UInt8] {
+        var all = fields.filter { !Self.ownNames.contains($0.name) }
+        if hasContent { all.append(HTTPField(name: .contentLength, value: String(length ?? body.count))) }
+        let options = (keepsAlive ? [] : ["close"]) + (all.contains { $0.name == .upgrade } ? ["Upgrade"] : [])
+        if !options.isEmpty { all.append(HTTPField(name: .connection, value: options.joined(separator: ", "))) }
+        let head = ResponseHead(status: status, fields: HTTPFields(all))
+        return head.bytes + (isToHead || !hasContent ? [] : body)
+    }
+
+    /// Neither 204 nor 304 has any (RFC 9110 sections 15.3.5 and 15.4.5).
+    package var hasContent: Bool { status != 204 && status != 304 }
+}

@@ -1,0 +1,309 @@
+package import Actors
+package import HansomTransport
+internal import WSProtocol
+
+/// The end: told once, and nothing left behind.
+extension WebSocket {
+    /// How the connection ended is known; everyone who waits for something is told. What ended it first is what counts.
+    func conclude(_ end: Outcome) {
+        guard outcome == nil else { return }
+        let end = (endToTell?.value ?? end).told(by: core.id)
+        endToTell = nil
+        // What waited until its answer had room: there is nobody to answer, and the end is not to wait for it.
+        if messageHandler != nil && !share.isUsedUp { backlog = Backlog() }
+        published.publish(end)
+        published.publish(.closing)
+        failSenders()
+        failPings(end.error)
+        tellReceivers()
+    }
+
+    /// Those who wait to receive are told of the end, unless something that came before it still has to be decoded.
+    func tellReceivers() {
+        guard let end = endReached else { return }
+        failReceivers(end.error)
+        streamed?.wake()
+        pumpEvents()
+    }
+
+    /// How it ended, once all that came before the end has had its turn to be decoded.
+    var endReached: Outcome? { share.isUsedUp ? nil : outcome }
+
+    /// The stream is of no more use: it is closed, and those who wait for the end go on.
+    func release() {
+        tellEnd()
+        guard phase != .released else { return }
+        phase = .released
+        isWriteBroken = true
+        stream?.close()
+        stream = nil
+        isReadPaused = false
+        disarmDeadlines()
+        releaseOutput()
+        accountTaken()
+        published.publish(.closed)
+        let waiters = unsafe endWaiters
+        unsafe endWaiters = []
+        for unsafe waiter in unsafe waiters { unsafe waiter.resume() }
+        if !isHandlerRunning { finishProcess(handlerReason?.value ?? exitReason) }
+    }
+
+    /// Tells how it ended, if that is known and has had to wait.
+    func tellEnd() {
+        if let endToTell { conclude(endToTell.value) }
+    }
+
+    private var exitReason: ExitReason {
+        switch outcome {
+        case .closed, nil: .normal
+        case .failed(let error): .error(error)
+        }
+    }
+
+    func finishProcess(_ reason: ExitReason) {
+        owner?.end()
+        owner = nil
+        let reason = core.exitReason ?? reason
+        // A handler that crashed was reported when it did.
+        core.finish(reason, isReported: handlerReason == nil && !isOwnEnd(reason))
+    }
+
+    private func releaseOutput() {
+        machine.output.consume(machine.output.count)
+        if let storage = unsafe machine.output.reclaim() { unsafe resources.take(back: storage) }
+    }
+
+    /// An exit signal: the handler is cancelled, the peer is told 1001.
+    func receiveExit(_ reason: ExitReason) {
+        handlerTask?.cancel()
+        cancelHandlerReceivers()
+        guard reason.kind == .killed else { return beginClose(.goingAway) }
+        handlerReason = Boxed(reason)
+        drop()
+    }
+
+    /// The last reference is gone. Whoever is on the other end is told 1001, by an object that outlives this one.
+    func abandon() {
+        if isFlushPending { scheduler.cancelFlush(self) }
+        disarmDeadlines()
+        leaveBudget()
+        // No suspended call, which would hold the connection, but a broadcast may still wait for room.
+        failSenders()
+        if let stream {
+            stream.observer = nil
+            if machine.state == .open { try? machine.close(code: .goingAway) }
+            LingeringClose.start(stream, last: machine.output.drain(), on: scheduler, for: options.closeTimeout)
+        }
+        if phase != .released { releaseOutput() }
+        owner?.end()
+        core.finish(.normal)
+    }
+}
+
+/// The closing handshake (RFC 6455 section 7), from both sides.
+extension WebSocket {
+    /// Closes the connection, and returns when all of it is released.
+    ///
+    /// Sends the close frame, throws away what still arrives, and waits for the peer's close, at most as long as the
+    /// option `closeTimeout` says. Closing twice is harmless. In a cancelled task it sends the frame and drops the
+    /// connection at once.
+    ///
+    /// - Parameters:
+    ///   - code: 1000 to 1003, 1007 to 1014, or 3000 to 4999; default 1000.
+    ///   - reason: at most 123 bytes of UTF-8.
+    /// - Throws: `.misuse` for another code or a longer reason; then nothing is sent.
+    public func close(code: CloseCode = .normal, reason: String = "") async throws(WebSocketError) {
+        try beginClose(code: code, reason: reason)
+        guard phase != .released else { return }
+        if Task.isCancelled { return drop() }
+        await withTaskCancellationHandler {
+            await unsafe withUnsafeContinuation { continuation in
+                // The end may have come on the way here, as told at `resultAtOnce`.
+                if phase == .released { return unsafe continuation.resume() }
+                unsafe endWaiters.append(continuation)
+            }
+        } onCancel: {
+            scheduler.runLater { [self] in onOwnThread { $0.drop() } }
+        }
+    }
+
+    /// Begins to close, and does not wait for the end: what a synchronous handler can do.
+    ///
+    /// Sends the close frame. No further message reaches the application, and what is sent from now on throws
+    /// `.closed`. The peer has `closeTimeout` to end the connection too. Does nothing once a close has begun.
+    ///
+    /// - Parameters:
+    ///   - code: 1000 to 1003, 1007 to 1014, or 3000 to 4999; default 1000.
+    ///   - reason: at most 123 bytes of UTF-8.
+    /// - Throws: `.misuse` for another code or a longer reason; then nothing is sent.
+    public func beginClose(code: CloseCode = .normal, reason: String = "") throws(WebSocketError) {
+        if phase == .open && !isWriteBroken { try sendClose(code, reason) }
+    }
+
+    /// Begins to close with a code and reason known to be allowed.
+    package func beginClose(_ code: CloseCode, _ reason: String = "") { try? beginClose(code: code, reason: reason) }
+
+    private func sendClose(_ code: CloseCode, _ reason: String) throws(WebSocketError) {
+        prepareOutput()
+        do { try machine.close(code: code, reason: reason) } catch { throw refusal(error) }
+        phase = .closeSent
+        published.publish(.closing)
+        armCloseDeadline()
+        // Nothing comes behind it, so nothing is gained by waiting for the end of the turn.
+        flush()
+        failSenders()
+        // What waits undecoded is decoded now, to find the peer's close behind it; its messages are discarded.
+        refillForClose()
+    }
+
+    private func refillForClose() {
+        isReadPaused = true
+        refill()
+    }
+
+    /// The peer's close frame arrived; if it was first, the answer is in the output.
+    func peerClosed(_ close: Close) { finish(.closed(close)) }
+
+    /// The peer broke a rule; the close frame that says so is in the output.
+    func violated(_ failure: ProtocolFailure) {
+        let close = Close(code: failure.code, reason: failure.description)
+        finish(.failed(WebSocketError(.protocolViolation, failure.description, close: close)))
+    }
+
+    /// What waits is written; then comes the end.
+    ///
+    /// Whoever is told of it may end the program in that moment. So our last frame is written first, now if the peer takes
+    /// it, and they are told afterwards.
+    func finish(_ end: Outcome) {
+        phase = .finishing
+        published.publish(.closing)
+        if outcome == nil { endToTell = Boxed(end) }
+        if isWriteBroken { return release() }
+        armCloseDeadline()
+        flush()
+    }
+
+    /// All is written after the last frame. The server drops TCP first; the client waits for that (RFC 6455 section
+    /// 7.1.1). After a violation the peer may still be sending: closing now would reset the connection and could
+    /// destroy the close frame on its way, so only our side is shut.
+    func finishWriting() {
+        phase = .draining
+        let isClosed = if case .closed = endToTell?.value ?? outcome { true } else { false }
+        if !isClosed { stream?.closeWrite() }
+        tellEnd()
+        if isInputOver || isClosed && machine.isServer { release() }
+    }
+
+    /// The stream gave its last byte, or broke.
+    func inputEnded(_ error: StreamError?) {
+        endHeldBack()
+        if phase == .open || phase == .closeSent {
+            let what = error.map { "the connection broke: \($0)" } ?? "the peer ended the connection without a close"
+            conclude(.failed(WebSocketError(.connectionLost, what, close: Close(code: .abnormal))))
+        }
+        if error == nil && phase == .finishing && !isWriteBroken && !machine.output.isEmpty {
+            // The peer has shut its own side only: our last frame is still on its way, until the deadline.
+            isInputOver = true
+            stream?.setWantsRead(false)
+        } else {
+            release()
+        }
+    }
+
+    /// The peer has had its time.
+    func closeTooSlow() {
+        conclude(
+            .failed(
+                WebSocketError(
+                    .connectionLost, "the peer did not end the connection within \(options.closeTimeout)",
+                    close: Close(code: .abnormal), phase: .close)))
+        release()
+    }
+
+    /// Ends it now: what waits is written as far as the stream takes it at once.
+    package func drop() {
+        guard phase != .released else { return }
+        endHeldBack()
+        if machine.state == .open { try? sendClose(.goingAway, "") }
+        flush()
+        guard phase != .released else { return }
+        conclude(.closed(Close(code: .abnormal, reason: "dropped")))
+        release()
+    }
+}
+
+/// What remains of a connection that nobody holds any more: its last bytes are written, and the peer has a while to
+/// end too.
+package final class LingeringClose: StreamObserver {
+    private let stream: any ByteStream
+    private let scheduler: Scheduler
+    private var rest: ArraySlice<UInt8>
+    private var alarm: Alarm?
+    private var isPeerDone = false
+    private var whenDone: (() -> Void)?
+
+    /// Begins; the alarm keeps it until it has ended.
+    ///
+    /// - Parameter whenDone: is called once when it has ended, never before this returns.
+    @discardableResult
+    package static func start(
+        _ stream: any ByteStream, last: [UInt8], on scheduler: Scheduler, for time: Duration,
+        whenDone: (() -> Void)? = nil
+    ) -> LingeringClose {
+        let close = LingeringClose(stream, last: last, on: scheduler)
+        defer { close.announce(to: whenDone) }
+        let alarm = Alarm { close.end() }
+        close.alarm = alarm
+        scheduler.arm(alarm, after: time)
+        stream.observer = close
+        stream.setWantsRead(true)
+        close.streamIsWritable()
+        return close
+    }
+
+    private func announce(to whenDone: (() -> Void)?) {
+        guard let whenDone else { return }
+        if alarm == nil { scheduler.deferAction(whenDone) } else { self.whenDone = whenDone }
+    }
+
+    private init(_ stream: any ByteStream, last: [UInt8], on scheduler: Scheduler) {
+        self.stream = stream
+        self.scheduler = scheduler
+        rest = last[...]
+    }
+
+    package func streamIsReadable() {
+        let buffer = unsafe TransportResources.of(scheduler).readBuffer
+        switch unsafe stream.read(into: buffer) {
+        case .bytes, .wouldBlock: return
+        case .endOfStream:
+            // The peer says no more, but may still listen.
+            isPeerDone = true
+            if rest.isEmpty { end() } else { stream.setWantsRead(false) }
+        case .failed: end()
+        }
+    }
+
+    package func streamIsWritable() {
+        while !rest.isEmpty {
+            switch stream.write(rest) {
+            case .bytes(let count): rest = rest.dropFirst(count)
+            case .wouldBlock: return stream.setWantsWrite(true)
+            case .endOfStream, .failed: return end()
+            }
+        }
+        if isPeerDone { return end() }
+        stream.setWantsWrite(false)
+        stream.closeWrite()
+    }
+
+    /// Ends it now.
+    package func end() {
+        stream.close()
+        if let alarm { scheduler.disarm(alarm) }
+        alarm?.action = {}
+        alarm = nil
+        whenDone?()
+        whenDone = nil
+    }
+}

@@ -1,0 +1,171 @@
+package import Actors
+internal import Synchronization
+
+/// The bond between a connection and the process that owns it: the owner holds the connection, and its end ends it.
+///
+/// (OTP: the controlling process of a port.)
+final class Ownership: @unchecked Sendable {
+    // Safety: `observer` is touched on the owner's scheduler only; `isOver` there too.
+    private let owner: ProcessCore
+    private var observer: UInt64?
+    private var isOver = false
+
+    init(_ owner: ProcessCore) { self.owner = owner }
+
+    /// Binds `connection` to the owner, at whose end the connection does `whenOver`.
+    func begin(_ connection: WebSocket, whenOver: @escaping @Sendable (isolated WebSocket) -> Void) {
+        owner.scheduler.run { [self] in
+            guard !isOver else { return }
+            observer = owner.addObserver { [self] _ in
+                observer = nil
+                connection.scheduler.run { connection.onOwnThread { whenOver($0) } }
+            }
+        }
+    }
+
+    /// The connection ended first, or belongs to somebody else now.
+    func end() {
+        owner.scheduler.run { [self] in
+            isOver = true
+            if let observer { owner.removeObserver(observer) }
+            observer = nil
+        }
+    }
+}
+
+extension WebSocket {
+    /// Makes `owner` the process that holds the connection; `nil` leaves it to its references.
+    ///
+    /// One that has ended stays with its references: nothing is left to end, and nothing would end the bond but the owner.
+    package func setOwner(_ owner: ProcessCore?) {
+        self.owner?.end()
+        self.owner = core.endReason == nil ? owner.map { Ownership($0) } : nil
+        self.owner?.begin(self) { $0.beginClose(.goingAway) }
+    }
+
+    /// Gives the connection to another process, whose end then ends it. To one that has ended already, the connection
+    /// is closed with 1001. Does nothing once the connection has ended.
+    ///
+    /// Who is told what arrives stays the same; `transfer(to:active:_:)` moves that too.
+    public func transfer(to process: PID) { setOwner(process.core) }
+}
+
+/// The connection as a process: it can be linked, monitored, named, supervised, listed and suspended like any other.
+extension WebSocket: ProcessHost, Supervisable {
+    package nonisolated func exitSignalArrived(_ reason: ExitReason) { onOwnThread { $0.receiveExit(reason) } }
+
+    /// A connection traps no exits: it has no mailbox for them.
+    package nonisolated func trapped(_ signal: ExitSignal) {}
+
+    package nonisolated var isRunning: Bool { onOwnThread { $0.isHandlerRunning } }
+
+    package nonisolated var activity: ProcessActivity {
+        onOwnThread { me in
+            let state: ProcessState =
+                me.phase != .open
+                ? .exiting : me.isSuspended ? .suspended : me.receivers.isEmpty ? .running : .waiting
+            return ProcessActivity(
+                state: state, waiting: Int(me.inbound.messageCount),
+                handled: UInt64(me.machine.counters.framesReceived), monitors: 0, detail: me.detail)
+        }
+    }
+
+    /// A suspended connection reads nothing more from its peer, until it closes; what it has read already can be received.
+    package nonisolated func setSuspended(_ isSuspended: Bool) {
+        onOwnThread { me in
+            guard me.isSuspended != isSuspended else { return }
+            me.isSuspended = isSuspended
+            if !isSuspended { me.resumeReading() }
+        }
+    }
+}
+
+extension WebSocket {
+    /// Ties the connection and another process: the end of the other for any reason but `.normal` closes the connection
+    /// with 1001, and the end of the connection for any reason but a close in good order ends the other. (OTP: `link/1`.)
+    ///
+    /// For a handler; a process links itself to `ws.pid`.
+    public func link(_ other: PID) { core.link(to: other.core) }
+
+    /// Unties the two.
+    public func unlink(_ other: PID) { core.unlink(from: other.core) }
+}
+
+/// A server's handler, which runs as the connection.
+extension WebSocket {
+    /// Runs `handler` in a task of its own to its end, and then closes: 1000 when it returned, 1001 when it was
+    /// cancelled, 1011 when it threw.
+    package func start(_ handler: @escaping Handler) {
+        isHandlerRunning = true
+        // Nobody else has this task, so nobody else cancels it: `receiveExit` does, and resumes what waits. So the
+        // handler needs no cancellation handler around it.
+        // What the handler connects to belongs to this connection: the task inherits who is current.
+        handlerTask = ProcessCore.$current.withValue(core) {
+            Task {
+                unsafe handlerIdentity = withUnsafeCurrentTask { unsafe $0 }
+                do {
+                    try await handler(self)
+                    handlerEnded(.normal)
+                } catch {
+                    handlerEnded(.error(error))
+                }
+            }
+        }
+    }
+
+    private func handlerEnded(_ reason: ExitReason) {
+        beginClose(Task.isCancelled ? .goingAway : reason.kind == .normal ? .normal : .internalError)
+        isHandlerRunning = false
+        unsafe handlerIdentity = nil
+        handlerTask = nil
+        reportCrash(reason)
+        handlerReason = Boxed(reason)
+        if phase == .released { finishProcess(reason) }
+    }
+
+    /// The synchronous handler threw: the connection is closed with 1011, and ends with the error for its reason.
+    func handlerFailed(_ error: any Error) {
+        guard handlerReason == nil else { return }
+        beginClose(.internalError)
+        reportCrash(.error(error))
+        handlerReason = Boxed(.error(error))
+    }
+
+    /// Reports a handler that crashed, now: the peer may keep the connection open as long as `closeTimeout`.
+    private func reportCrash(_ reason: ExitReason) {
+        if !isOwnEnd(reason) { core.reportCrash(core.exitReason ?? reason) }
+    }
+
+    /// Whether it tells that this connection has ended, by its peer, the network or itself: that is no crash. The end of another
+    /// one, which a handler did not expect, is.
+    func isOwnEnd(_ reason: ExitReason) -> Bool {
+        guard let error = reason.error as? WebSocketError else { return false }
+        return error.endOf == core.id
+    }
+
+    /// Calls `handler` for each message from now on. For a connection whose reads have not begun.
+    package func setMessageHandler(_ handler: @escaping MessageHandler) { messageHandler = handler }
+}
+
+/// What any thread may read of how a connection stands: written by the connection only, and the end before the state
+/// that it leads to.
+struct PublishedState: ~Copyable, Sendable {
+    private let state = Atomic<UInt8>(WebSocket.State.open.rawValue)
+    private let end = AtomicLazyReference<End>()
+
+    /// How it ended. Most connections have not, and hold none.
+    private final class End: Sendable {
+        let outcome: WebSocket.Outcome
+
+        init(_ outcome: WebSocket.Outcome) { self.outcome = outcome }
+    }
+
+    var current: WebSocket.State { WebSocket.State(rawValue: state.load(ordering: .acquiring)) ?? .closed }
+
+    var outcome: WebSocket.Outcome? { end.load()?.outcome }
+
+    func publish(_ new: WebSocket.State) { state.store(new.rawValue, ordering: .releasing) }
+
+    /// The first is kept.
+    func publish(_ outcome: WebSocket.Outcome) { _ = end.storeIfNil(End(outcome)) }
+}

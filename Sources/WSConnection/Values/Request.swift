@@ -1,0 +1,83 @@
+public import HansomTransport
+public import HTTPTypes
+package import HansomHTTP
+internal import WSProtocol
+
+extension WebSocket {
+    /// A request to a server: what routes and the authorisation hook are asked, and what opened a connection.
+    public struct Request: Sendable {
+        /// The method; `GET` for one that opened a connection.
+        public let method: String
+        /// The request target as it came: path and query, as a rule.
+        public let target: String
+        /// The path, percent-encoded as it came.
+        public let path: String
+        /// What followed the question mark, if there was one; percent-encoded as it came.
+        public let query: String?
+        public let headers: HTTPFields
+        /// Whether it asks for a WebSocket as it must (RFC 6455 section 4.1): a GET whose `Connection` lists `upgrade` and whose
+        /// `Upgrade` lists `websocket`, with a `Sec-WebSocket-Key` of 16 bytes and version 13.
+        public let isUpgrade: Bool
+        /// The other end of the connection that it came over: of the socket, or as a PROXY header says.
+        public let peerAddress: SocketAddress?
+        /// TLS version, cipher and client certificate; `nil` without TLS.
+        public let tls: TLSDetails?
+        /// The content; empty without any. The hook is asked before it is read.
+        public package(set) var body: [UInt8] = []
+        package var routing: RequestRouting
+
+        /// Who asks: `peerAddress`, or behind proxies that the server trusts whom they name
+        /// (`ServerOptions.trustedProxies`); `nil` when such a proxy does not say, or has no address to tell.
+        public var clientAddress: SocketAddress? {
+            if let forwarding = routing.forwarding { forwarding.clientAddress } else { peerAddress }
+        }
+
+        /// What stands in the path where the route has a parameter, percent-decoded: `room` of `/chat/:room`, and `*` for
+        /// the rest of a path whose route ends in one.
+        public var parameters: [String: String] { routing.parameters }
+
+        /// The value that the authorisation hook accepted the request with; `nil` when it gave none, or one of another
+        /// type.
+        public func value<Value>(as type: Value.Type) -> Value? { routing.value as? Value }
+
+        package init(
+            _ head: RequestHead, peerAddress: SocketAddress? = nil, tls: TLSDetails? = nil,
+            routing: RequestRouting = RequestRouting()
+        ) {
+            method = head.method.rawValue
+            target = head.target
+            let parts = RequestTarget(head.target)
+            path = parts.path
+            query = parts.query
+            headers = head.fields
+            isUpgrade = head.isUpgrade
+            self.peerAddress = peerAddress
+            self.tls = tls
+            self.routing = routing
+        }
+    }
+}
+
+/// What a server found out about a request beyond its head.
+package struct RequestRouting: Sendable {
+    /// The parameters of the route, by their names.
+    package var parameters: [String: String]
+    /// What the authorisation hook attached.
+    package var value: (any Sendable)?
+    /// What trusted proxies say of who asks, where that is not the peer.
+    package var forwarding: Forwarding?
+
+    package struct Forwarding: Sendable {
+        /// `nil` when they do not know.
+        package let clientAddress: SocketAddress?
+
+        package init(clientAddress: SocketAddress?) { self.clientAddress = clientAddress }
+    }
+
+    package init(parameters: [String: String] = [:], value: (any Sendable)? = nil) {
+        self.parameters = parameters
+        self.value = value
+    }
+
+    package var isEmpty: Bool { parameters.isEmpty && value == nil && forwarding == nil }
+}
