@@ -1,7 +1,6 @@
 public import Actors
 internal import Logging
 public import ServiceLifecycle
-internal import Synchronization
 
 /// A tree of supervisors as a service of swift-service-lifecycle: the root of an application.
 ///
@@ -28,11 +27,11 @@ public struct SupervisorService: Service {
     /// - Throws: `SupervisorError` when the tree cannot be started; the `ExitReason` of the tree when it ended by itself, whose
     ///   `error` says which child it gave up on and why.
     public func run() async throws {
-        let wasAsked = Flag()
+        let wasAsked = Promise<Void>()
         // A task of its own, since a graceful shutdown does not cancel this one.
         let starting = Task { try await tree.start(on: scheduler) }
         let stop: @Sendable () -> Void = {
-            wasAsked.raise()
+            wasAsked.keep(())
             starting.cancel()
             Task { try await starting.value.stop() }
         }
@@ -41,13 +40,13 @@ public struct SupervisorService: Service {
         } onGracefulShutdown: {
             stop()
         }
-        if !wasAsked.isRaised { throw end }
+        if wasAsked.current == nil { throw end }
     }
 
     /// Waits until a tree has ended, or could not be started, and says why.
     private func end(of starting: Task<RunningSupervisor, any Error>) async -> any Error {
         do {
-            return try await starting.value.down()
+            return try await starting.value.pid.downInAnyCase()
         } catch {
             return error
         }
@@ -107,13 +106,4 @@ extension Process where Message == ServiceEvent {
             }
         }
     }
-}
-
-/// Raised once, from any thread.
-final class Flag: Sendable {
-    private let raised = Atomic<Bool>(false)
-
-    func raise() { raised.store(true, ordering: .sequentiallyConsistent) }
-
-    var isRaised: Bool { raised.load(ordering: .sequentiallyConsistent) }
 }

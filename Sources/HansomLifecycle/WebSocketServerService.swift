@@ -45,11 +45,11 @@ public struct WebSocketServerService: Service {
 
 /// One run of a server as a service. It may be asked to end while it starts, and while it serves.
 final class ServerRun: @unchecked Sendable {
-    private enum State {
-        case starting
+    /// What has become of the start.
+    private enum Start {
         case serving(WebSocketServer)
         case failed(any Error)
-        /// It has not started yet, and nobody waits for that any more.
+        /// It goes on, and nobody waits for it any more.
         case left
     }
 
@@ -57,13 +57,10 @@ final class ServerRun: @unchecked Sendable {
     private enum Wish { case none, drained, closed }
 
     private let drain: Duration
+    private let start = Promise<Start>()
     // Safety: touched with `lock` held; `starting` is set before anybody else knows of this run.
     private let lock = Lock()
-    private var state = State.starting
     private var wish = Wish.none
-    private var waiting: CheckedContinuation<Void, Never>?
-    /// Ends the wait for a start that goes on though it was cancelled.
-    private var patience: Task<Void, Never>?
     private var starting: Task<Void, Never>?
 
     init(_ drain: Duration) { self.drain = drain }
@@ -74,32 +71,23 @@ final class ServerRun: @unchecked Sendable {
             do {
                 await began(try await listen())
             } catch {
-                _ = settle(.failed(error))
+                start.keep(.failed(error))
             }
         }
     }
 
     /// Waits until the server has ended, could not be started, or is not waited for any more.
     func wait() async {
-        await withCheckedContinuation { continuation in
-            let isSettled = lock.withLock {
-                guard case .starting = state else { return true }
-                waiting = continuation
-                return false
-            }
-            if isSettled { continuation.resume() }
-        }
-        if let server { await server.wait() }
+        if case .serving(let server) = await start.valueInAnyCase() { await server.wait() }
     }
 
     /// - Throws: why it has ended, unless it was asked to.
     func check() async throws {
-        let (outcome, asked) = lock.withLock { (state, wish) }
-        switch outcome {
-        case _ where asked != .none: break
+        guard lock.withLock({ wish }) == .none else { return }
+        switch start.current {
         case .failed(let error): throw error
-        case .serving(let server): throw await server.pid.down()
-        case .starting, .left: break
+        case .serving(let server): throw await server.pid.downInAnyCase()
+        case .left, nil: break
         }
     }
 
@@ -121,19 +109,17 @@ final class ServerRun: @unchecked Sendable {
             Task { await server.forceClose() }
         } else {
             starting?.cancel()
-            _ = settle(.left)
+            start.keep(.left)
         }
     }
 
     // MARK: The start
 
-    private var server: WebSocketServer? {
-        lock.withLock { if case .serving(let server) = state { server } else { nil } }
-    }
+    private var server: WebSocketServer? { if case .serving(let server) = start.current { server } else { nil } }
 
     /// The server listens. It may have been asked to end meanwhile.
     private func began(_ server: WebSocketServer) async {
-        guard settle(.serving(server)) else { return await server.forceClose() }
+        guard start.keep(.serving(server)) else { return await server.forceClose() }
         switch lock.withLock({ wish }) {
         case .none: break
         case .drained: await server.shutdown(within: drain)
@@ -143,28 +129,14 @@ final class ServerRun: @unchecked Sendable {
 
     /// The start may go on so long.
     private func wait(for limit: Duration) {
-        let task = Task {
+        let patience = Task { [start] in
             do { try await Task.sleep(for: limit) } catch { return }
-            _ = settle(.left)
+            start.keep(.left)
         }
-        let isSettled = lock.withLock {
-            guard case .starting = state else { return true }
-            patience = task
-            return false
+        // It is over sooner, most likely.
+        Task { [start] in
+            _ = await start.valueInAnyCase()
+            patience.cancel()
         }
-        if isSettled { task.cancel() }
-    }
-
-    /// The start is over, one way or the other. Whether it was not before.
-    private func settle(_ new: State) -> Bool {
-        let (isFirst, waiting, patience) = lock.withLock { () -> (Bool, CheckedContinuation<Void, Never>?, Task<Void, Never>?) in
-            guard case .starting = state else { return (false, nil, nil) }
-            state = new
-            defer { (self.waiting, self.patience) = (nil, nil) }
-            return (true, self.waiting, self.patience)
-        }
-        patience?.cancel()
-        waiting?.resume()
-        return isFirst
     }
 }

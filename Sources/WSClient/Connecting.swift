@@ -40,7 +40,7 @@ extension WebSocket {
             do throws(WebSocketError) { return .success(try await dialer.dial()) } catch { return .failure(error) }
         }
         // An attempt belongs to the process too, whatever task of it makes the attempt.
-        let bond = owner.map { owner in EndBond(owner) { scheduler.run { dialer.abort(.ownerEnded) } } }
+        let bond = owner.map { owner in EndBond(owner) { _ in scheduler.run { dialer.abort(.ownerEnded) } } }
         let result = await withTaskCancellationHandler {
             await task.value
         } onCancel: {
@@ -160,30 +160,6 @@ extension WebSocket {
         } catch {
             throw WebSocketError(
                 .invalidConfiguration, "descriptor \(descriptor) is no connected stream socket: \(error)")
-        }
-    }
-}
-
-/// What an attempt to connect, or a client, has to do when the process ends that it is made for.
-final class EndBond: @unchecked Sendable {
-    // Safety: both vars are touched on the process's scheduler only.
-    private let process: ProcessCore
-    private var observer: UInt64?
-    private var isOver = false
-
-    init(_ process: ProcessCore, whenOver: @escaping @Sendable () -> Void) {
-        self.process = process
-        process.scheduler.run { [self] in
-            guard !isOver else { return }
-            observer = process.addObserver { _ in whenOver() }
-        }
-    }
-
-    /// It has nothing to do any more.
-    func end() {
-        process.scheduler.run { [self] in
-            isOver = true
-            if let observer { process.removeObserver(observer) }
         }
     }
 }

@@ -263,7 +263,7 @@ package final class LingeringClose: StreamObserver {
 
     private func announce(to whenDone: (() -> Void)?) {
         guard let whenDone else { return }
-        if alarm == nil { scheduler.deferAction(whenDone) } else { self.whenDone = whenDone }
+        if alarm == nil { scheduler.runHereLater(whenDone) } else { self.whenDone = whenDone }
     }
 
     private init(_ stream: any ByteStream, last: [UInt8], on scheduler: Scheduler) {

@@ -73,7 +73,7 @@ public import WSProtocol
     var handlerIdentity: UnsafeCurrentTask?
     var isHandlerRunning = false
     var handlerReason: Boxed<ExitReason>?
-    var owner: Ownership?
+    var owner: EndBond?
 
     /// Runs as the connection, for each connection of a server.
     public typealias Handler = @Sendable (isolated WebSocket) async throws -> Void

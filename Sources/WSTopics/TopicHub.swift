@@ -115,7 +115,7 @@ final class TopicHub: @unchecked Sendable {
             handedOut += first.proceed(atMost: TopicHub.membersPerTurn - handedOut)
             if first.isThrough { queue.removeFirst() }
         }
-        if !queue.isEmpty { scheduler.deferAction { [self] in work() } }
+        if !queue.isEmpty { scheduler.runHereLater { [self] in work() } }
     }
 
     /// All members have had a message that somebody waits for.

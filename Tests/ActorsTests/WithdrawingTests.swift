@@ -27,7 +27,7 @@ import Testing
         for await _ in ready { break }
         for number in 0..<20 { process.send(number) }
         mortal.send(0)
-        _ = await mortal.down()
+        _ = try await mortal.down()
         for number in 20..<40 { process.send(number) }
         let odd = await process.withdraw { number in number > 0 && number % 2 == 1 ? "\(number)" : nil }
         #expect(odd == (0..<40).filter { $0 % 2 == 1 }.map(String.init))
@@ -35,7 +35,7 @@ import Testing
         for number in 40..<60 { #expect(process.trySend(number) == .sent) }
         if bound != .unbounded { #expect(process.trySend(60) == .full) }
         go.yield()
-        _ = await process.down()
+        _ = try await process.down()
         let even = (0..<40).filter { $0 % 2 == 0 }
         // The down comes where it came: the process's scheduler had it before 20 was sent.
         #expect(results.values == [even.prefix(10) + [-2] + even.suffix(10) + Array(40..<60)])

@@ -112,7 +112,8 @@ struct RunTests {
         #expect(try await ws.recv() == .text("hi"))
         await #expect(throws: WebSocketError.self) { try await connectOverDescriptor(-1) }
         ws.pid.exit(.shutdown)
-        #expect(await ws.pid.down().kind == .shutdown)
+        let ending = try await ws.pid.down()
+        #expect(ending.kind == .shutdown)
         channel.hangUp()
     }
 
@@ -153,7 +154,8 @@ struct RunTests {
             await follow(url, ReconnectOptions(backoff: .init(limit: 0)))
             let session = tellProcess(at: url)
             session.exit(.shutdown)
-            #expect(await session.down().kind == .shutdown)
+            let ending = try await session.down()
+            #expect(ending.kind == .shutdown)
         }
     }
 
@@ -185,7 +187,7 @@ struct RunTests {
     @Test func `a process takes frames, downs and messages (P24)`() async throws {
         let worker = Process<Int>.spawn { me in _ = await me.receive() }
         let handler: WebSocket.Handler = { ws in try await ws.send(ws.recv()) }
-        try await withServer(handler) { #expect(await session(with: $0, watching: worker.pid) == .normal) }
+        try await withServer(handler) { #expect(try await session(with: $0, watching: worker.pid) == .normal) }
         worker.exit(.shutdown)
     }
 
@@ -204,20 +206,21 @@ struct RunTests {
         try await place(group)
         await group.shutdown()
         let heir = Process<Int>.spawn { _ in }
-        _ = await heir.down()
+        _ = try await heir.down()
         try await withServer(RunTests.echo) { try await own($0, heir.pid) }
     }
 
     // MARK: Processes and schedulers
 
     @Test func `processes count, watch and end (P4, P7)`() async throws {
-        await readmeProcess()
+        try await readmeProcess()
         #expect(try await countMessages() == 5)
-        #expect(await monitor() == .error)
-        #expect(await endProcess() == .shutdown)
+        #expect(try await monitor() == .error)
+        #expect(try await endProcess() == .shutdown)
         let worker = heedCancellation()
         worker.exit(.shutdown)
-        #expect([.shutdown, .normal].contains(await worker.down().kind))
+        let ending = try await worker.down()
+        #expect([.shutdown, .normal].contains(ending.kind))
         bothProcesses()
     }
 
@@ -235,8 +238,8 @@ struct RunTests {
         #expect(try await runTask() == 5050)
     }
 
-    @Test func `links and monitors (P5 to P8)`() async {
-        #expect(await link() == .error)
+    @Test func `links and monitors (P5 to P8)`() async throws {
+        #expect(try await link() == .error)
         #expect(await trap() == .error)
         let worker = Process<Int>.spawn { me in for await _ in me.mailbox {} }
         #expect(await flush(worker.pid))
@@ -260,11 +263,12 @@ struct RunTests {
         await (try report()).shutdown()
         let worker = Process<Int>.spawn { me in _ = await me.receive() }
         lookAt(worker)
-        #expect(await worker.down().kind == .normal)
+        let ending = try await worker.down()
+        #expect(ending.kind == .normal)
     }
 
     @Test func `blocking work, and a group of one's own (P23)`() async throws {
-        #expect(await block() == 500_000_500_000)
+        #expect(try await block() == 500_000_500_000)
         try await makeGroup()
     }
 

@@ -51,7 +51,7 @@ package actor RawSocket {
     /// Speaks TLS from now on, as its server.
     package func secure(_ options: TLSServerOptions) async throws {
         let scheduler = scheduler
-        let tls = TLSStream(server: try TLSContext(server: options), over: socket) { scheduler.deferAction($0) }
+        let tls = TLSStream(server: try TLSContext(server: options), over: socket) { scheduler.runHereLater($0) }
         let result = await withCheckedContinuation { continuation in tls.handshake { continuation.resume(returning: $0) } }
         stream = tls
         stream.observer = waiters

@@ -28,7 +28,7 @@ import WSClient
                     let ws = try await WebSocket.connect(to: url, options: .patient)
                     #expect(ws.state == .open)
                 }
-                _ = await process.down()
+                _ = try await process.down()
             }
             #expect(close == .init(1001))
             #expect(await eventually { await Remains.count(schedulers) == Remains() })
@@ -47,7 +47,7 @@ import WSClient
                 }
                 _ = await connected.take()
                 process.exit(reason)
-                _ = await process.down()
+                _ = try await process.down()
             }
             #expect(close == .init(1001))
             #expect(await eventually { await Remains.count(schedulers) == Remains() })
@@ -67,7 +67,7 @@ import WSClient
                 let ws = await kept.take()
                 #expect(ws.state == .open)
                 process.send(1)
-                _ = await process.down()
+                _ = try await process.down()
             }
             #expect(close == .init(1001))
             let ws = await kept.take()
@@ -106,7 +106,7 @@ import WSClient
             #expect(await eventually { all.allSatisfy { $0.object == nil } })
             #expect(process.pid.isAlive)
             process.send(1)
-            _ = await process.down()
+            _ = try await process.down()
             try await serving.value
             await listener.close()
         }
@@ -122,7 +122,7 @@ import WSClient
                 error.give(await failure { _ = try await WebSocket.connect(to: listener.url) })
             }
         }
-        _ = await process.down()
+        _ = try await process.down()
         gate.give()
         #expect(await error.take()?.code == .ownerEnded)
         #expect(await listener.drain() == 0)

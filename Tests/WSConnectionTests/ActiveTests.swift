@@ -470,7 +470,7 @@ import WSConnection
             try await peer.send(Wire.close(1000))
             await bench.until("not told") { await notes.all == [.text("more"), .text("1"), .text("2"), .closed(1000)] }
             process.send(.own(0))
-            _ = await process.down()
+            _ = try await process.down()
         }
     }
 
@@ -481,7 +481,7 @@ import WSConnection
                 let process = Process<Input>.spawn(on: bench.group.next()) { me in _ = await me.receive() }
                 try await ws.subscribe(process, active: .on) { .socket($0) }
                 process.send(.own(0))
-                _ = await process.down()
+                _ = try await process.down()
                 await bench.until("it is still active") { await ws.activeMode == .off }
             }
             try await peer.send(Wire.text("for whoever asks"))
@@ -493,7 +493,7 @@ import WSConnection
         try await Bench.run { bench in
             let (ws, peer) = await bench.connect()
             let process = Process<Input>.spawn(on: bench.group.next()) { _ in }
-            _ = await process.down()
+            _ = try await process.down()
             try await ws.subscribe(process, active: .on) { .socket($0) }
             await bench.until("it is still active") { await ws.activeMode == .off }
             try await peer.send(Wire.text("unread"))

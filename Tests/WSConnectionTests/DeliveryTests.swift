@@ -129,7 +129,7 @@ import Testing
                 await bench.until("not all was told") { await notes.all.count >= expected.count }
                 #expect(await notes.all == expected)
                 go.yield()
-                _ = await process.down()
+                _ = try await process.down()
                 #expect(await left.all == ["own 1", "own 2", "other"])
                 heir.send(.own(0))
             }
@@ -147,7 +147,7 @@ import Testing
             try await ws.transfer(to: heir) { .socket($0) }
             #expect(await ws.activeMode == .on)
             first.exit(.shutdown)
-            _ = await first.down()
+            _ = try await first.down()
             try await peer.send(Wire.text("1"))
             await bench.until("not told") { await notes.all == [.text("1")] }
             #expect(ws.state == .open)
@@ -164,7 +164,7 @@ import Testing
             try await peer.send(Wire.text("1"))
             await bench.settle()
             let heir = Process<Input>.spawn(on: bench.group.next()) { _ in }
-            _ = await heir.down()
+            _ = try await heir.down()
             try await ws.transfer(to: heir) { .socket($0) }
             #expect(try await ws.recv() == .text("1"))
             try await expectReceived(.close(1001), by: peer)

@@ -38,7 +38,7 @@ import Testing
             let peer = await owned(by: owner.pid, then: second.pid, bench)
             await bench.settle()
             owner.send(0)
-            _ = await owner.down()
+            _ = try await owner.down()
             try await peer.send(Wire.ping("alive?"))
             try await expectReceived(.pong("alive?"), by: peer)
             second.send(0)
@@ -57,7 +57,7 @@ import Testing
         try await Bench.run { bench in
             let (ws, peer) = await bench.connect()
             let dead = Process<Int>.spawn(on: bench.group.schedulers[0]) { _ in }
-            _ = await dead.down()
+            _ = try await dead.down()
             await ws.transfer(to: dead.pid)
             try await expectReceived(.close(1001), by: peer)
             try await peer.send(Wire.close(1001))
@@ -73,7 +73,7 @@ import Testing
                 await bench.until("it is kept") { ended.allSatisfy { $0.object == nil } }
                 #expect(heir.pid.isAlive)
                 heir.send(0)
-                _ = await heir.down()
+                _ = try await heir.down()
             }
         }
     }
@@ -179,12 +179,13 @@ import Testing
     @Test func `an exit signal closes with 1001 and is the reason of the end (W12)`() async throws {
         try await Bench.run { bench in
             let (ws, peer) = await bench.connect()
-            let down = bench.task { await ws.pid.down() }
+            let down = bench.task { try await ws.pid.down() }
             await bench.settle()
             ws.pid.exit(.shutdown("enough"))
             try await expectReceived(.close(1001), by: peer)
             try await peer.send(Wire.close(1001))
-            #expect(await down.value.detail == "enough")
+            let told = try await down.value
+            #expect(told.detail == "enough")
             #expect(!ws.pid.isAlive)
         }
     }
@@ -192,10 +193,11 @@ import Testing
     @Test func `a kill drops the connection at once, and its reason is killed (W12)`() async throws {
         try await Bench.run { bench in
             let (ws, peer) = await bench.connect()
-            let down = bench.task { await ws.pid.down() }
+            let down = bench.task { try await ws.pid.down() }
             await bench.settle()
             ws.pid.exit(.kill)
-            #expect(await down.value.kind == .killed)
+            let told = try await down.value
+            #expect(told.kind == .killed)
             #expect(ws.state == .closed)
             try await expectReceived(.close(1001), by: peer)
             await expectEnd(of: peer)
@@ -206,11 +208,13 @@ import Testing
         try await Bench.run { bench in
             for isLost in [false, true] {
                 let (ws, peer) = await bench.connect()
-                let down = bench.task { await ws.pid.down() }
+                let down = bench.task { try await ws.pid.down() }
                 await bench.settle()
                 if isLost { await peer.reset() } else { try await peer.send(Wire.close(1000)) }
-                #expect(await down.value.kind == (isLost ? .error : .normal))
-                #expect(await ws.pid.down().kind == (isLost ? .error : .normal))
+                let told = try await down.value
+                #expect(told.kind == (isLost ? .error : .normal))
+                let ending = try await ws.pid.down()
+                #expect(ending.kind == (isLost ? .error : .normal))
             }
         }
     }
@@ -260,13 +264,14 @@ import Testing
     @Test func `an exit signal cancels the handler, and the process ends after it (W12)`() async throws {
         try await Bench.run { bench in
             let (ws, peer) = await bench.connect()
-            let down = bench.task { await ws.pid.down() }
+            let down = bench.task { try await ws.pid.down() }
             await ws.start { ws in _ = try await ws.recv() }
             await bench.settle()
             ws.pid.exit(.shutdown)
             try await expectReceived(.close(1001), by: peer)
             try await peer.send(Wire.close(1001))
-            #expect(await down.value.kind == .shutdown)
+            let told = try await down.value
+            #expect(told.kind == .shutdown)
         }
     }
 

@@ -126,7 +126,8 @@ import WSServer
                     let id = "acceptor \(round % 2)"
                     let old = try #require(await harness.server.children().first { $0.id == id }?.pid)
                     old.exit(.kill)
-                    #expect(await old.down().kind == .killed)
+                    let ending = try await old.down()
+                    #expect(ending.kind == .killed)
                     #expect(await eventually { await harness.server.children().first { $0.id == id }?.pid != old })
                 }
                 try await group.waitForAll()

@@ -69,7 +69,8 @@ import WSServer
             async let reason = pid.down()
             await turns(of: harness.schedulers)
             await socket.close()
-            #expect(await reason.kind == .error)
+            let end = try await reason
+            #expect(end.kind == .error)
             #expect(await eventually { harness.server.connectionCount == 0 })
         }
         #expect(Self.crashes(reports).count == 1 && pids.count == 1)

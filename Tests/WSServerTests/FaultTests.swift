@@ -37,7 +37,7 @@ import WSServer
                 for client in 0..<FaultTests.clients {
                     group.addTask { try await FaultTests.talk(to: harness, seed: UInt64(client), seen) }
                 }
-                group.addTask { await FaultTests.killAcceptors(of: harness.server, times: 4) }
+                group.addTask { try await FaultTests.killAcceptors(of: harness.server, times: 4) }
                 try await group.waitForAll()
             }
             #expect(seen.failures.load(ordering: .relaxed) == thrown.load(ordering: .relaxed))
@@ -76,12 +76,12 @@ import WSServer
     }
 
     /// Each time another one is there before the next is killed.
-    private static func killAcceptors(of server: WebSocketServer, times: Int) async {
+    private static func killAcceptors(of server: WebSocketServer, times: Int) async throws {
         for _ in 0..<times {
             for child in await server.children() where child.id.hasPrefix("acceptor") {
                 guard let pid = child.pid else { continue }
                 pid.exit(.kill)
-                _ = await pid.down()
+                _ = try await pid.down()
                 #expect(await eventually { await server.children().first { $0.id == child.id }?.pid.map { $0 != pid } ?? false })
             }
         }

@@ -338,7 +338,7 @@ import WSServer
                 let ws = try await WebSocket.connect(to: url, options: options)
                 try await ws.send(.text("bye"))
             }
-            _ = await owner.down()
+            _ = try await owner.down()
         case .end, .reset:
             let socket = try await harness.rawUpgraded()
             if way == .reset { await socket.reset() } else { await socket.close() }

@@ -25,7 +25,8 @@ import WSServer
             let supervisor = try #require(info.links.first)
             #expect(snapshot.processes.first { $0.pid == supervisor }?.label == "connections 0")
             try await client.close()
-            #expect(await pid.down().kind == .normal)
+            let ending = try await pid.down()
+            #expect(ending.kind == .normal)
             #expect(Registry.whereis(name) == nil)
         }
     }
@@ -52,7 +53,8 @@ import WSServer
             let snapshot = await SystemSnapshot.take(of: harness.schedulers)
             let acceptor = try #require(snapshot.processes.first { $0.label == "acceptor 0" })
             acceptor.pid.exit(.kill)
-            #expect(await acceptor.pid.down().kind == .killed)
+            let ending = try await acceptor.pid.down()
+            #expect(ending.kind == .killed)
             let client = try await harness.client()
             try await client.send(.text("still there"))
             #expect(try await client.recv() == .text("still there"))
@@ -98,7 +100,8 @@ import WSServer
         try await ServerHarness.with { harness in
             let listener = try #require(await harness.server.children().first { $0.id == "listener" }?.pid)
             listener.exit(.kill)
-            #expect(await listener.down().kind == .killed)
+            let ending = try await listener.down()
+            #expect(ending.kind == .killed)
             let client = try await harness.client()
             try await client.send(.text("still there"))
             #expect(try await client.recv() == .text("still there"))
@@ -171,7 +174,8 @@ import WSServer
             let first = try #require(try await clients.children()[0].pid)
             greeted.values[0].exit(.shutdown)
             #expect(await eventually { greeted.count == 2 })
-            #expect(await first.down().kind == .normal)
+            let ending = try await first.down()
+            #expect(ending.kind == .normal)
             // Asked until the restart is done: the server may greet before the client knows.
             #expect(await eventually { (try? await clients.children()[0].pid).map { $0 != first } ?? false })
             await clients.stop()

@@ -19,7 +19,7 @@ import WSServer
 
     /// Reads some of a request, as another server would.
     private func readSome(_ descriptor: Int32, atMost count: Int) async -> [UInt8] {
-        await blocking {
+        await blockingInAnyCase {
             var bytes = [UInt8](repeating: 0, count: count)
             let read = unsafe bytes.withUnsafeMutableBytes { unsafe Glibc.read(descriptor, $0.baseAddress, $0.count) }
             return Array(bytes.prefix(max(read, 0)))

@@ -10,14 +10,14 @@ public struct SystemSnapshot: Sendable {
     public let takenAt: UInt64
     public let schedulers: [SchedulerInfo]
     /// Those that had not ended, scheduler by scheduler, oldest first.
-    public let processes: [ProcessInfo]
+    public let processes: [ProcessSummary]
 
     /// Takes one.
     ///
     /// - Parameter group: whose; default: the shared group.
     public static func take(of group: SchedulerGroup = .shared) async -> SystemSnapshot {
         var schedulers: [SchedulerInfo] = []
-        var processes: [ProcessInfo] = []
+        var processes: [ProcessSummary] = []
         let takenAt = group.schedulers[0].time.nanoseconds
         for scheduler in group.schedulers {
             let (info, roster) = await scheduler.ask { ($0.info, $0.roster) }
@@ -55,7 +55,7 @@ public struct SchedulerInfo: Sendable {
 }
 
 /// One process at a moment.
-public struct ProcessInfo: Sendable, CustomStringConvertible {
+public struct ProcessSummary: Sendable, CustomStringConvertible {
     public let pid: PID
     /// Its names in the registry, sorted.
     public let names: [String]
@@ -103,10 +103,10 @@ extension Scheduler {
 }
 
 extension ProcessCore {
-    var info: ProcessInfo? {
+    var info: ProcessSummary? {
         guard let host = unsafe host else { return nil }
         let activity = host.activity
-        return ProcessInfo(
+        return ProcessSummary(
             pid: pid, names: Registry.names(of: pid), groups: GroupDirectory.names(of: pid), label: label,
             kind: String(describing: type(of: host)), detail: activity.detail, parent: parent, scheduler: scheduler.index,
             state: machine.isRunning ? activity.state : .exiting, mailboxLength: activity.waiting,
@@ -163,7 +163,7 @@ extension SchedulerInfo {
     }
 }
 
-extension ProcessInfo {
+extension ProcessSummary {
     fileprivate func write(to json: inout JSONText) {
         json.member("pid", pid.id)
         json.array("names", names) { $0.member(nil, $1) }

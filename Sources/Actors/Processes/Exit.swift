@@ -2,9 +2,32 @@
 ///
 /// A body that throws one ends for that reason: `throw ExitReason.shutdown("nothing left to do")`.
 public struct ExitReason: Error, CustomStringConvertible {
-    /// What sort of end it was. More may be added.
-    public enum Kind: Sendable, Hashable {
-        case normal, shutdown, kill, killed, noProcess, error
+    /// What sort of end it was. More may be added: keep a default where you switch.
+    public struct Kind: Sendable, Hashable, CustomStringConvertible {
+        /// A byte, of which every process has some.
+        private enum Name: String {
+            case normal, shutdown, kill, killed, noProcess, error
+        }
+
+        private let name: Name
+
+        private init(_ name: Name) { self.name = name }
+
+        /// Its name, as in `noProcess`.
+        public var description: String { name.rawValue }
+
+        /// The body returned.
+        public static let normal = Kind(.normal)
+        /// It was asked to end in good order.
+        public static let shutdown = Kind(.shutdown)
+        /// It is to be marked dead at once.
+        public static let kill = Kind(.kill)
+        /// It was killed: what others see of `.kill`.
+        public static let killed = Kind(.killed)
+        /// There was no such process, or no longer.
+        public static let noProcess = Kind(.noProcess)
+        /// The body threw.
+        public static let error = Kind(.error)
     }
 
     /// What few reasons have: every process has room for one, and most end for none in particular.
@@ -64,10 +87,8 @@ public struct ExitReason: Error, CustomStringConvertible {
         switch kind {
         case .shutdown: detail.map { "shutdown(\($0))" } ?? error.map { "shutdown: \($0)" } ?? "shutdown"
         case .error: "error(\(error.map { "\($0)" } ?? "unknown"))"
-        case .normal: "normal"
-        case .kill: "kill"
-        case .killed: "killed"
         case .noProcess: "no process"
+        default: kind.description
         }
     }
 }

@@ -33,14 +33,58 @@ public struct PID: Sendable, Hashable, CustomStringConvertible {
     /// Waits for the end of the process and returns its reason: at once if it has ended already.
     ///
     /// (A monitor of a process that has ended tells `.noProcess`, as in Erlang; whoever holds a `PID` and asks from
-    /// outside is told what happened.) Cancelling the waiting task does not shorten the wait.
-    public func down() async -> ExitReason {
-        let core = core
-        return await withCheckedContinuation { continuation in
-            core.scheduler.run {
-                if let reason = core.endReason { return continuation.resume(returning: reason) }
-                core.addObserver { continuation.resume(returning: $0) }
+    /// outside is told what happened.)
+    ///
+    /// - Throws: `CancellationError` as soon as the calling task is cancelled. The process goes on, and nothing waits at it
+    ///   any more.
+    public func down() async throws(CancellationError) -> ExitReason {
+        let end = Promise<ExitReason>()
+        let bond = EndBond(core) { end.keep($0) }
+        do {
+            return try await end.value()
+        } catch {
+            bond.end()
+            throw error
+        }
+    }
+
+    /// Waits for the end of the process, as `down` does, whatever becomes of the calling task.
+    package func downInAnyCase() async -> ExitReason {
+        let end = Promise<ExitReason>()
+        let bond = EndBond(core) { end.keep($0) }
+        defer { withExtendedLifetime(bond) {} }
+        return await end.valueInAnyCase()
+    }
+}
+
+/// What somebody outside a process has to do when it ends, until that is over: what waits for it, what connects on its behalf, a
+/// connection that it owns.
+package final class EndBond: @unchecked Sendable {
+    // Safety: both vars are touched on the process's scheduler only.
+    private let process: ProcessCore
+    private var observer: UInt64?
+    private var isOver = false
+
+    /// - Parameter whenOver: called once when the process ends, on its scheduler, with the reason; at once if it has ended
+    ///   already.
+    package init(_ process: ProcessCore, whenOver: @escaping @Sendable (ExitReason) -> Void) {
+        self.process = process
+        process.scheduler.run { [self] in
+            guard !isOver else { return }
+            if let reason = process.endReason { return whenOver(reason) }
+            observer = process.addObserver { [self] reason in
+                observer = nil
+                whenOver(reason)
             }
+        }
+    }
+
+    /// There is nothing to do any more.
+    package func end() {
+        process.scheduler.run { [self] in
+            isOver = true
+            if let observer { process.removeObserver(observer) }
+            observer = nil
         }
     }
 }

@@ -5,7 +5,7 @@
 ///         for await n in me.mailbox { total += n }
 ///     }
 ///     counter.send(3)
-///     let reason = await counter.down()
+///     let reason = try await counter.down()
 ///
 /// It handles one message at a time: what its body awaits lets no other message in. It lives on one scheduler, and
 /// ends when its body returns or throws.
@@ -65,7 +65,9 @@ public final actor Process<Message: Sendable> {
     public nonisolated func exit(_ reason: ExitReason) { pid.exit(reason) }
 
     /// Waits for its end and returns the reason, as `PID.down()` does.
-    public nonisolated func down() async -> ExitReason { await pid.down() }
+    ///
+    /// - Throws: `CancellationError` as soon as the calling task is cancelled.
+    public nonisolated func down() async throws(CancellationError) -> ExitReason { try await pid.down() }
 
     /// The messages, in order of arrival. Ends when the process is asked to end.
     public nonisolated var mailbox: Mailbox<Message> { Mailbox(process: self) }

@@ -86,7 +86,7 @@ package final class ProcessCore: Gate, @unchecked Sendable {
     package func enlist(_ host: any ProcessHost) {
         unsafe self.host = host
         scheduler.processes.insert(self)
-        if scheduler.isEnding { scheduler.deferAction { [self] in receiveExit(.shutdown) } }
+        if scheduler.isEnding { scheduler.runHereLater { [self] in receiveExit(.shutdown) } }
     }
 
     func makeExtras() -> Extras {
@@ -209,7 +209,7 @@ package final class ProcessCore: Gate, @unchecked Sendable {
         if scheduler.endsUnderWay < 16 {
             tellEveryone(reason)
         } else {
-            scheduler.deferAction { [self] in tellEveryone(reason) }
+            scheduler.runHereLater { [self] in tellEveryone(reason) }
         }
     }
 

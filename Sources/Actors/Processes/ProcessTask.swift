@@ -35,12 +35,13 @@ public struct ProcessTask<Value: Sendable>: Supervisable, Hashable {
 
     /// What it returned, as soon as it has.
     ///
-    /// Cancelling the waiting task does not shorten the wait; `cancel` ends the work.
+    /// Cancelling the waiting task ends the wait; `cancel` ends the work.
     ///
-    /// - Throws: what it threw, or the `ExitReason` by which it was ended.
+    /// - Throws: what it threw, or the `ExitReason` by which it was ended; `CancellationError` as soon as the calling task is
+    ///   cancelled.
     public var value: Value {
         get async throws {
-            let reason = await process.down()
+            let reason = try await process.down()
             if reason.kind == .normal, let value = result.value { return value }
             throw reason.error ?? reason
         }

@@ -63,12 +63,17 @@ public enum Registry {
 
 /// Why a name could not be given.
 public struct RegistryError: Error, Sendable, CustomStringConvertible {
-    /// What went wrong. More may be added.
-    public enum Code: Sendable, Hashable {
+    /// What went wrong. More may be added: keep a default where you switch.
+    public struct Code: Sendable, Hashable, CustomStringConvertible {
+        /// Its name, as in `noProcess`.
+        public let description: String
+
+        private init(_ description: String) { self.description = description }
+
         /// Another process has the name, or the same one has it already.
-        case nameTaken
+        public static let nameTaken = Code("nameTaken")
         /// The process has ended.
-        case noProcess
+        public static let noProcess = Code("noProcess")
     }
 
     public let code: Code
@@ -86,6 +91,7 @@ public struct RegistryError: Error, Sendable, CustomStringConvertible {
         switch code {
         case .nameTaken: "the name \"\(name)\" belongs to \(holder): unregister it first, or choose another"
         case .noProcess: "\(holder) has ended and cannot be named \"\(name)\""
+        default: "\(name): \(code)"
         }
     }
 }

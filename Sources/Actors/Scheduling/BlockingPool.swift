@@ -173,8 +173,31 @@ private func blockingThreadMain(_ raw: UnsafeMutableRawPointer?) -> UnsafeMutabl
 /// Runs `work` on a thread that may block, and returns what it returns.
 ///
 /// A scheduler must never block: everything that lives on it would wait. Name look-ups, file reads and calls into C
-/// libraries that take long belong here. `work` is a part of the calling task: it has its task-locals, `PID.current` too.
-/// Cancelling the task does not interrupt it. (OTP: dirty schedulers.)
-public func blocking<R: Sendable, E: Error>(_ work: @escaping @Sendable () throws(E) -> R) async throws(E) -> R {
-    try await (Scheduler.current?.blockingPool ?? SchedulerGroup.shared.blockingPool).run(work)
+/// libraries that take long belong here. `work` has the task-locals of the calling task, `PID.current` too. (OTP: dirty
+/// schedulers.)
+///
+/// - Throws: what `work` throws; `CancellationError` as soon as the calling task is cancelled. `work` that has not begun by then
+///   is left out; what has begun goes on to its end, since nothing can interrupt it, and may look at `Task.isCancelled`.
+public func blocking<R: Sendable>(_ work: @escaping @Sendable () throws -> R) async throws -> R {
+    let outcome = Promise<Result<R, any Error>>()
+    let task = Task(executorPreference: BlockingPool.current) {
+        if !Task.isCancelled { outcome.keep(Result { try work() }) }
+    }
+    return try await withTaskCancellationHandler {
+        try await outcome.value().get()
+    } onCancel: {
+        task.cancel()
+    }
+}
+
+/// The same to its end, whatever becomes of the calling task, and with the type of its error.
+package func blockingInAnyCase<R: Sendable, E: Error>(_ work: @escaping @Sendable () throws(E) -> R) async throws(E) -> R {
+    try await BlockingPool.current.run(work)
+}
+
+extension BlockingPool {
+    /// The pool of the calling scheduler's group; from outside that of the shared one.
+    fileprivate static var current: BlockingPool {
+        (Scheduler.current ?? ProcessCore.current?.scheduler)?.blockingPool ?? SchedulerGroup.shared.blockingPool
+    }
 }

@@ -165,28 +165,32 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
     /// Makes ready a job that belongs here. For the owner thread.
     @inlinable func runHere(_ job: UnownedJob) { ready.append(job) }
 
-    // MARK: Work from outside
+    // MARK: Work: from any thread `run`, `runLater` and `ask`, from its own `runHereLater`
 
     /// Runs `action` on this scheduler: at once when the caller is on it, else after what was posted before.
     package func run(_ action: @escaping @Sendable () -> Void) {
         if isCurrent { action() } else { post(.action(action)) }
     }
 
-    /// Runs `action` on this scheduler later, never before returning.
+    /// Runs `action` on this scheduler, as `run` does, but never before returning.
     package func runLater(_ action: @escaping @Sendable () -> Void) {
-        if isCurrent {
-            laterHere.append(action)
-        } else {
-            post(.action(action))
-        }
+        if isCurrent { runHereLater(action) } else { post(.action(action)) }
     }
+
+    /// Runs `action` in the next round of this turn, without recursion. For the owner thread.
+    package func runHereLater(_ action: @escaping () -> Void) { laterHere.append(action) }
 
     /// What this thread asked itself to do in the next round.
     var laterHere: [() -> Void] = []
 
-    /// Runs `action` in the next round of this turn, without recursion. For the owner thread.
-    package func deferAction(_ action: @escaping () -> Void) { laterHere.append(action) }
+    /// Asks something of the scheduler's own state and returns the answer.
+    package func ask<R: Sendable>(_ question: @escaping @Sendable (Scheduler) -> R) async -> R {
+        await withCheckedContinuation { continuation in
+            run { continuation.resume(returning: question(self)) }
+        }
+    }
 
+    /// Hands over to the scheduler's thread, from whichever: it is done after what was posted before.
     func post(_ item: Inbox.Item) {
         inbox.post(item)
         if phase.load(ordering: .sequentiallyConsistent) == .stopped {

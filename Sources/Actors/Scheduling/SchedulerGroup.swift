@@ -55,7 +55,8 @@ public final class SchedulerGroup: Sendable {
     package let resolverPool: BlockingPool
     private let threads: [SchedulerThread]
     private let turn = Atomic<Int>(0)
-    private let end = GroupEnd()
+    private let isEnding = Atomic<Bool>(false)
+    private let end = Promise<Void>()
 
     /// Starts the schedulers' threads.
     ///
@@ -129,14 +130,14 @@ public final class SchedulerGroup: Sendable {
     /// - Parameter grace: how long processes may take; default 5 s.
     public func shutdown(grace: Duration = .seconds(5)) async {
         precondition(!schedulers.contains { $0.isCurrent }, "a scheduler cannot wait for its own end")
-        guard end.begin() else { return await end.wait() }
+        guard !isEnding.exchange(true, ordering: .sequentiallyConsistent) else { return await end.valueInAnyCase() }
         // Once more for those that the last ones started elsewhere, which were asked to end when they came.
         if await endProcesses(grace: grace) { _ = await endProcesses(grace: grace) }
         for scheduler in schedulers { scheduler.stop() }
         await joinThreads()
         blockingPool.shutdown()
         resolverPool.shutdown()
-        end.finish()
+        end.keep(())
     }
 
     /// Waits for the ends of the threads on a thread of its own: those of the blocking pool may all be taken, by what waits
@@ -154,57 +155,12 @@ public final class SchedulerGroup: Sendable {
     }
 }
 
-/// The end of a group: begun once, and waited for by any number.
-private final class GroupEnd: @unchecked Sendable {
-    // Safety: touched with `lock` held; continuations are resumed outside it.
-    private let lock = Lock()
-    private var hasBegun = false
-    private var isOver = false
-    private var waiting: [CheckedContinuation<Void, Never>] = []
-
-    /// Whether this is the first call, which brings it about.
-    func begin() -> Bool {
-        lock.withLock {
-            defer { hasBegun = true }
-            return !hasBegun
-        }
-    }
-
-    func finish() {
-        let waiting = lock.withLock {
-            isOver = true
-            defer { self.waiting = [] }
-            return self.waiting
-        }
-        for continuation in waiting { continuation.resume() }
-    }
-
-    func wait() async {
-        await withCheckedContinuation { continuation in
-            let isOver = lock.withLock {
-                if !self.isOver { waiting.append(continuation) }
-                return self.isOver
-            }
-            if isOver { continuation.resume() }
-        }
-    }
-}
-
 extension SchedulerGroup {
     /// Ends the processes of all schedulers at once, since they may wait for each other. Whether all have ended.
     private func endProcesses(grace: Duration) async -> Bool {
         await withTaskGroup { group in
             for scheduler in schedulers { group.addTask { await scheduler.endProcesses(grace: grace) } }
             return await group.reduce(true) { $0 && $1 }
-        }
-    }
-}
-
-extension Scheduler {
-    /// Asks something of the scheduler's own state and returns the answer.
-    package func ask<R: Sendable>(_ question: @escaping @Sendable (Scheduler) -> R) async -> R {
-        await withCheckedContinuation { continuation in
-            run { continuation.resume(returning: question(self)) }
         }
     }
 }

@@ -303,4 +303,17 @@ extension Duration {
         if seconds >= Int64(limit / 1_000_000_000) { return limit }
         return UInt64(seconds) * 1_000_000_000 + UInt64(attoseconds / 1_000_000_000)
     }
+
+    /// The longest wait before one more attempt, for a backoff that begins with this: twice as much each time, up to `most`.
+    ///
+    /// - Parameter attempt: its number among the further ones, from 1.
+    package func backoff(before attempt: Int, atMost most: Duration) -> Duration {
+        var bound = min(self, most)
+        var doublings = max(attempt, 1) - 1
+        while doublings > 0, bound > .zero, bound < most {
+            bound = min(bound * 2, most)
+            doublings -= 1
+        }
+        return bound
+    }
 }

@@ -79,20 +79,25 @@ extension Process {
 
 /// Why a call had no reply, or a message could not be sent.
 public struct CallError: Error, Sendable, CustomStringConvertible {
-    /// What went wrong. More may be added.
-    public enum Code: Sendable, Hashable {
+    /// What went wrong. More may be added: keep a default where you switch.
+    public struct Code: Sendable, Hashable, CustomStringConvertible {
+        /// Its name, as in `noProcess`.
+        public let description: String
+
+        private init(_ description: String) { self.description = description }
+
         /// No reply came in time. One that comes later is dropped.
-        case timeout
+        public static let timeout = Code("timeout")
         /// The process had ended before.
-        case noProcess
+        public static let noProcess = Code("noProcess")
         /// The process ended before it replied: see `reason`.
-        case exited
+        public static let exited = Code("exited")
         /// A process called itself, which it could never answer.
-        case calledSelf
+        public static let calledSelf = Code("calledSelf")
         /// The reply token was dropped without a reply.
-        case replyDropped
+        public static let replyDropped = Code("replyDropped")
         /// The calling task was cancelled.
-        case cancelled
+        public static let cancelled = Code("cancelled")
     }
 
     public let code: Code
@@ -118,6 +123,7 @@ public struct CallError: Error, Sendable, CustomStringConvertible {
         case .calledSelf: "\(pid) called itself and could never reply: do what the call asks for directly"
         case .replyDropped: "\(pid) dropped the reply token without a reply"
         case .cancelled: "the task that called \(pid) was cancelled"
+        default: "\(pid): \(code)"
         }
     }
 }

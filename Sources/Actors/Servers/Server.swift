@@ -210,7 +210,7 @@ extension Process {
     }
 
     /// Puts a question to the process, which it answers between two messages; one that cannot, or has ended, says `nil`.
-    nonisolated func ask(_ request: SystemRequest) {
+    nonisolated func request(_ request: SystemRequest) {
         core.scheduler.run { [self] in
             onOwnThread { me in
                 guard me.isOpen, me.servesRequests else { return request.answerNothing() }
@@ -289,14 +289,14 @@ public struct ServerProcess<S: Server>: Supervisable, Hashable {
     /// - Returns: why it has ended: `reason`, unless something else was first.
     @discardableResult
     public func stop(_ reason: ExitReason = .shutdown) async -> ExitReason {
-        process.ask(.stop(reason, grace: ProcessCore.defaultGrace))
-        return await process.down()
+        process.request(.stop(reason, grace: ProcessCore.defaultGrace))
+        return await process.pid.downInAnyCase()
     }
 
     /// Its state as text, taken between two messages; `nil` if it has ended. (OTP: `sys:get_state/1`.)
     public func state() async -> String? {
         await withCheckedContinuation { continuation in
-            process.ask(.state { continuation.resume(returning: $0) })
+            process.request(.state { continuation.resume(returning: $0) })
         }
     }
 }

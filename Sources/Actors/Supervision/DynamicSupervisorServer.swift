@@ -190,14 +190,14 @@ public struct RunningDynamicSupervisor: Supervisable {
     /// - Throws: `SupervisorError`: `.tooManyChildren`, `.startFailed` or `.noSupervisor`.
     @discardableResult
     public func start<S: Supervisable>(_ start: @escaping @Sendable () async throws -> S) async throws -> PID {
-        try await ask(partitions.here) { .start({ try await start() }, $0) }
+        try await partitions.here.callSupervisor { .start({ try await start() }, $0) }
     }
 
     /// Stops a child for good, also one that has ended and is about to be started again.
     ///
     /// - Throws: `SupervisorError`: `.notFound` or `.noSupervisor`.
     public func terminate(_ child: PID) async throws {
-        for partition in partitions.all where try await ask(partition, { .terminate(child, $0) }) { return }
+        for partition in partitions.all where try await partition.callSupervisor({ .terminate(child, $0) }) { return }
         // OTP: to terminate what has ended already succeeds.
         if child.isAlive { throw SupervisorError(.notFound, child: "\(child)") }
     }
@@ -207,7 +207,7 @@ public struct RunningDynamicSupervisor: Supervisable {
     /// - Throws: `SupervisorError` with `.noSupervisor`.
     public func children() async throws -> [PID] {
         var children: [PID] = []
-        for partition in partitions.all { children += try await ask(partition) { .children($0) } }
+        for partition in partitions.all { children += try await partition.callSupervisor { .children($0) } }
         return children
     }
 
@@ -216,7 +216,7 @@ public struct RunningDynamicSupervisor: Supervisable {
     /// - Throws: `SupervisorError` with `.noSupervisor`.
     public func count() async throws -> Int {
         var count = 0
-        for partition in partitions.all { count += try await ask(partition) { .count($0) } }
+        for partition in partitions.all { count += try await partition.callSupervisor { .count($0) } }
         return count
     }
 
@@ -243,18 +243,10 @@ public struct RunningDynamicSupervisor: Supervisable {
     @discardableResult
     public func stop() async -> ExitReason { if let top { await top.stop() } else { await partitions.here.stop() } }
 
-    /// Waits for its end and returns the reason.
-    public func down() async -> ExitReason { await pid.down() }
-
-    private func ask<Value: Sendable>(
-        _ partition: ServerProcess<DynamicSupervisorServer>, _ request: (Reply<Value>) -> DynamicSupervisorServer.Call
-    ) async throws -> Value {
-        do {
-            return try await partition.call(timeout: nil, request)
-        } catch let error as CallError where error.code != .cancelled && error.code != .calledSelf {
-            throw SupervisorError(.noSupervisor)
-        }
-    }
+    /// Waits for its end and returns the reason, as `PID.down()` does.
+    ///
+    /// - Throws: `CancellationError` as soon as the calling task is cancelled.
+    public func down() async throws(CancellationError) -> ExitReason { try await pid.down() }
 }
 
 /// The parts of a dynamic supervisor that run now: a part that is started again takes the place of the one before.

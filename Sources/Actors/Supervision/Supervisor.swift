@@ -100,7 +100,7 @@ public struct Supervisor: Sendable {
             }
         } catch let error as CallError where error.code == .cancelled {
             // It was asked to end, and stops what it has started.
-            _ = await process.down()
+            _ = await process.pid.downInAnyCase()
             throw error
         }
         return RunningSupervisor(server: ServerProcess(process: process))
@@ -176,33 +176,38 @@ extension ChildSpecification {
 
 /// Why a supervisor could not be started, or would not do what it was asked for.
 public struct SupervisorError: Error, Sendable, CustomStringConvertible {
-    /// What went wrong. More may be added.
-    public enum Code: Sendable, Hashable {
+    /// What went wrong. More may be added: keep a default where you switch.
+    public struct Code: Sendable, Hashable, CustomStringConvertible {
+        /// Its name, as in `notFound`.
+        public let description: String
+
+        private init(_ description: String) { self.description = description }
+
         /// A child could not be started: see `underlying`. Those that had been started were stopped.
-        case startFailed
+        public static let startFailed = Code("startFailed")
         /// The specification contradicts itself.
-        case badSpecification
+        public static let badSpecification = Code("badSpecification")
         /// A child of that id is there, and not running.
-        case alreadyPresent
+        public static let alreadyPresent = Code("alreadyPresent")
         /// The child is running.
-        case alreadyRunning
+        public static let alreadyRunning = Code("alreadyRunning")
         /// The child is about to be started again.
-        case restarting
+        public static let restarting = Code("restarting")
         /// There is no child of that id, or with that process.
-        case notFound
+        public static let notFound = Code("notFound")
         /// A dynamic supervisor has as many children as it may have.
-        case tooManyChildren
+        public static let tooManyChildren = Code("tooManyChildren")
         /// The supervisor has ended, or did while it was asked.
-        case noSupervisor
+        public static let noSupervisor = Code("noSupervisor")
         /// The child was not started within its `startWithin`.
-        case startTimeout
+        public static let startTimeout = Code("startTimeout")
         /// The child was being started when the supervisor was asked to end, or was to be.
-        case startCancelled
+        public static let startCancelled = Code("startCancelled")
         /// The supervisor has ended because this child ended, or could not be started again, more often than is allowed: see
         /// `underlying`.
-        case gaveUp
+        public static let gaveUp = Code("gaveUp")
         /// The supervisor has ended because its significant children had.
-        case significantChildEnded
+        public static let significantChildEnded = Code("significantChildEnded")
     }
 
     /// A code as an error by itself.
@@ -241,6 +246,7 @@ public struct SupervisorError: Error, Sendable, CustomStringConvertible {
         case .startCancelled: return "its start was cancelled, since the supervisor is to end"
         case .gaveUp: return advice ?? "too many restarts"
         case .significantChildEnded: return "the significant children of supervisor \"\(self.child ?? "")\" have ended"
+        default: return "\(child): \(code)"
         }
     }
 }

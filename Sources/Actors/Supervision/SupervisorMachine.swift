@@ -318,8 +318,6 @@ public struct RestartBackoff: Sendable, Hashable {
     ///
     /// - Parameter random: from 0 up to, but not including, 1.
     func delay(_ restart: Int, _ random: Double) -> Duration {
-        var limit = first
-        for _ in 1..<max(restart, 1) where limit < most { limit = limit * 2 }
-        return min(limit, most) * random
+        first.backoff(before: restart, atMost: most) * random
     }
 }

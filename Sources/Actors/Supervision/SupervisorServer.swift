@@ -261,12 +261,23 @@ public struct RunningSupervisor: Supervisable, Hashable {
     @discardableResult
     public func stop() async -> ExitReason { await server.stop() }
 
-    /// Waits for its end and returns the reason.
-    public func down() async -> ExitReason { await pid.down() }
+    /// Waits for its end and returns the reason, as `PID.down()` does.
+    ///
+    /// - Throws: `CancellationError` as soon as the calling task is cancelled.
+    public func down() async throws(CancellationError) -> ExitReason { try await pid.down() }
 
     private func ask<Value: Sendable>(_ request: (Reply<Value>) -> SupervisorServer.Call) async throws -> Value {
+        try await server.callSupervisor(request)
+    }
+}
+
+extension ServerProcess {
+    /// Asks a supervisor, however long it takes: it may be starting or stopping children.
+    ///
+    /// - Throws: `SupervisorError` with `.noSupervisor` when it has ended or ends meanwhile; what it refuses with.
+    func callSupervisor<Value: Sendable>(_ request: (Reply<Value>) -> S.Call) async throws -> Value {
         do {
-            return try await server.call(timeout: nil, request)
+            return try await call(timeout: nil, request)
         } catch let error as CallError where error.code != .cancelled && error.code != .calledSelf {
             throw SupervisorError(.noSupervisor)
         }

@@ -115,7 +115,7 @@ package final class PipeStream: LentStream, @unchecked Sendable {
     private func scheduleNotice() {
         guard isOpen, !isScheduled, wantsRead || wantsWrite else { return }
         isScheduled = true
-        scheduler.deferAction { [self] in notify() }
+        scheduler.runHereLater { [self] in notify() }
     }
 
     private func notify() {

@@ -191,7 +191,7 @@ package final class SocketStream: LentStream, DescriptorObserver {
         } catch {
             // The stream is of no use without readiness: whoever waits finds out by reading or writing.
             watchFailure = error
-            scheduler.deferAction { [self] in tell(readable: true, writable: true) }
+            scheduler.runHereLater { [self] in tell(readable: true, writable: true) }
         }
     }
 

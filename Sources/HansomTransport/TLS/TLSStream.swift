@@ -42,7 +42,7 @@ package final class TLSStream: ByteStream {
     let lower: any ByteStream
     let context: TLSContext
     let host: String?
-    let deferAction: Deferral
+    let runHereLater: Deferral
 
     var phase = Phase.idle
     var writeSide = WriteSide.open
@@ -69,22 +69,22 @@ package final class TLSStream: ByteStream {
 
     /// The client's end. `host` is asked for and looked for in the certificate, unless the options name another.
     package init(
-        client context: TLSContext, host: String, over lower: any ByteStream, deferAction: @escaping Deferral
+        client context: TLSContext, host: String, over lower: any ByteStream, runHereLater: @escaping Deferral
     ) {
         precondition(context.role == .client, "a context for servers cannot serve a client")
         self.context = context
         self.host = host
         self.lower = lower
-        self.deferAction = deferAction
+        self.runHereLater = runHereLater
     }
 
     /// The server's end.
-    package init(server context: TLSContext, over lower: any ByteStream, deferAction: @escaping Deferral) {
+    package init(server context: TLSContext, over lower: any ByteStream, runHereLater: @escaping Deferral) {
         precondition(context.role == .server, "a context for clients cannot serve a server")
         self.context = context
         self.host = nil
         self.lower = lower
-        self.deferAction = deferAction
+        self.runHereLater = runHereLater
     }
 
     deinit {
@@ -175,7 +175,7 @@ package final class TLSStream: ByteStream {
     func tellLaterIfReadable() {
         guard wantsRead, !isTellingLater, mayHoldMore || readEnd != nil, case .open = phase else { return }
         isTellingLater = true
-        deferAction { self.tellReadable() }
+        runHereLater { self.tellReadable() }
     }
 
     private var progressWhenNotOpen: StreamProgress {
@@ -303,10 +303,10 @@ extension TLSStream {
         do {
             phase = .shakingHands(try TLSSession(context, host: host, over: lower), completion)
             lower.observer = self
-            deferAction { self.stepHandshake() }
+            runHereLater { self.stepHandshake() }
         } catch {
             phase = .failed(error)
-            deferAction {
+            runHereLater {
                 guard case .failed = self.phase else { return }
                 completion(.failure(error))
             }

@@ -118,7 +118,7 @@ extension Dialer {
     ) async throws(WebSocketError) -> TLSDetails {
         let context = try await context(for: options)
         let scheduler = scheduler
-        let stream = TLSStream(client: context, host: host, over: driver.stream) { scheduler.deferAction($0) }
+        let stream = TLSStream(client: context, host: host, over: driver.stream) { scheduler.runHereLater($0) }
         do {
             return try await driver.startTLS(stream)
         } catch {

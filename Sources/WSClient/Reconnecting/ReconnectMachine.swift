@@ -74,13 +74,7 @@ struct ReconnectMachine: Sendable {
 extension ReconnectOptions.Backoff {
     /// How long to wait before the further attempt of that number, from 1.
     func wait(before retry: Int, _ jitter: UInt64) -> Duration {
-        let most = most.clampedNanoseconds
-        var bound = min(first.clampedNanoseconds, most)
-        var doublings = max(retry, 1) - 1
-        while doublings > 0, bound > 0, bound < most {
-            bound = min(bound * 2, most)
-            doublings -= 1
-        }
+        let bound = first.backoff(before: retry, atMost: most).clampedNanoseconds
         // `jitter` of 2^64 equal parts: both ends belong to it.
         return .nanoseconds(Int64(clamping: (bound + 1).multipliedFullWidth(by: jitter).high))
     }

@@ -54,7 +54,7 @@ struct ReconnectRun: Sendable {
     private func followListener(_ me: isolated Me) -> EndBond? {
         guard case .listener(let listener, _) = duty else { return nil }
         let pid = me.pid
-        return EndBond(listener.pid.core) { pid.exit(.shutdown("its subscriber has ended")) }
+        return EndBond(listener.pid.core) { _ in pid.exit(.shutdown("its subscriber has ended")) }
     }
 
     // MARK: An attempt

@@ -83,11 +83,13 @@ public struct ReconnectingWebSocket: Supervisable, Hashable {
     @discardableResult
     public func stop() async -> ExitReason {
         process.exit(.shutdown)
-        return await process.down()
+        return await process.pid.downInAnyCase()
     }
 
     /// Waits for its end and returns the reason, as `PID.down()` does.
-    public func down() async -> ExitReason { await process.down() }
+    ///
+    /// - Throws: `CancellationError` as soon as the calling task is cancelled.
+    public func down() async throws(CancellationError) -> ExitReason { try await process.down() }
 
     /// Where it stands, at this moment.
     public var state: State { feed.state }

@@ -5,10 +5,11 @@ internal import Actors
 /// Where a bounded mailbox would drop a frame, the connection keeps it and waits for a place, in line with the others who do.
 /// The end is told however full the mailbox is.
 final class ProcessSink<Message: Sendable>: EventSink, @unchecked Sendable {
-    // Safety: `place` belongs to the connection's thread; all else is constant, and may be used from any thread.
+    // Safety: all `var`s belong to the connection's thread; all else is constant, and may be used from any thread.
     let process: Process<Message>
     private let adapter: @Sendable (WebSocket.Event) -> Message
-    private let bond: Ownership
+    private var bond: EndBond?
+    private var isOver = false
     private var place = Place.none
 
     /// The place in a full mailbox for the next frame.
@@ -21,12 +22,15 @@ final class ProcessSink<Message: Sendable>: EventSink, @unchecked Sendable {
     init(_ process: Process<Message>, _ adapter: @escaping @Sendable (WebSocket.Event) -> Message) {
         self.process = process
         self.adapter = adapter
-        bond = Ownership(process.core)
     }
 
     /// From now on the end of the process ends the subscription.
     func begin(_ connection: WebSocket) {
-        bond.begin(connection) { [self] in $0.endSubscription(self) }
+        // It may have ended while it was subscribed.
+        if isOver { return }
+        bond = EndBond(process.core) { [self] _ in
+            connection.scheduler.run { connection.onOwnThread { $0.endSubscription(self) } }
+        }
     }
 
     func offer(_ event: WebSocket.Event) -> EventReception {
@@ -80,7 +84,8 @@ final class ProcessSink<Message: Sendable>: EventSink, @unchecked Sendable {
     }
 
     func end() {
-        bond.end()
+        isOver = true
+        bond?.end()
         giveBackPlace()
         guard case .awaited(let ticket) = place else { return }
         place = .none

@@ -88,7 +88,7 @@ extension WebSocket: StreamObserver {
         share.isUsedUp = true
         if share.isWaiting { return }
         share.isWaiting = true
-        scheduler.deferAction { [self] in onOwnThread { $0.nextTurnCame() } }
+        scheduler.runHereLater { [self] in onOwnThread { $0.nextTurnCame() } }
     }
 
     private func nextTurnCame() {

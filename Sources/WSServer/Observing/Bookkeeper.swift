@@ -250,7 +250,7 @@ extension ConnectionSupervisor {
     /// At the end of a turn everybody has heard of who has ended.
     private func census() async -> (ServerTally, [WebSocket]) {
         await withCheckedContinuation { continuation in
-            scheduler.deferAction { [self] in
+            scheduler.runHereLater { [self] in
                 continuation.resume(returning: onOwnThread { ($0.books.tally, $0.connections) })
             }
         }

@@ -30,7 +30,7 @@ final class ServedFile: Sendable {
     ///
     /// - Throws: `Failure` for what is no ordinary file, cannot be read, or is longer than `limit`.
     static func open(_ path: String, atMost limit: Int?) async throws -> ServedFile? {
-        try await blocking { () throws(Failure) in try openHere(path, limit) }
+        try await blockingInAnyCase { () throws(Failure) in try openHere(path, limit) }
     }
 
     private static func openHere(_ path: String, _ limit: Int?) throws(Failure) -> ServedFile? {
@@ -78,7 +78,7 @@ final class ServedFile: Sendable {
 
     private func pieces(_ range: Range<Int>) -> AnswerPieces {
         AnswerPieces(length: range.count) { [self] offset, count in
-            try await blocking { () throws(Failure) in try self.read(at: range.lowerBound + offset, count) }
+            try await blockingInAnyCase { () throws(Failure) in try self.read(at: range.lowerBound + offset, count) }
         }
     }
 

@@ -155,7 +155,7 @@ final class Conversation: @unchecked Sendable {
     private func startTLS() async throws(Ending) {
         guard let context = settings.tls else { return }
         let scheduler = scheduler
-        let stream = TLSStream(server: context, over: driver.stream) { scheduler.deferAction($0) }
+        let stream = TLSStream(server: context, over: driver.stream) { scheduler.runHereLater($0) }
         do {
             tls = try await driver.startTLS(stream)
         } catch {
@@ -179,7 +179,7 @@ final class Conversation: @unchecked Sendable {
 
     private func nextRound() async {
         await unsafe withUnsafeContinuation { continuation in
-            scheduler.deferAction { unsafe continuation.resume() }
+            scheduler.runHereLater { unsafe continuation.resume() }
         }
     }
 

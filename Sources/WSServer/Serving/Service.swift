@@ -52,7 +52,7 @@ actor Guest {
     static func serve(_ visit: Visit, _ settings: ServerSettings, on scheduler: Scheduler) async -> Bool {
         guard let connection = await Guest(visit, settings, on: scheduler).run() else { return false }
         await withTaskCancellationHandler {
-            _ = await connection.pid.down()
+            _ = await connection.pid.downInAnyCase()
         } onCancel: {
             connection.pid.exit(.shutdown)
         }

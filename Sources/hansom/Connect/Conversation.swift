@@ -161,7 +161,7 @@ struct Conversation: Sendable {
             try await print([report.remark("connected; lines are sent as \(form.isBinary ? "bytes" : "text"), ^D ends")])
         }
         let console = console
-        let isEditing = try await blocking { () throws(CommandFailure) in try console.beginEditing() }
+        let isEditing = try await blockingInAnyCase { () throws(CommandFailure) in try console.beginEditing() }
         return isEditing ? .console(console, form) : .lines(StandardInput(separator: form.separator), form)
     }
 }
@@ -237,7 +237,7 @@ extension Conversation {
     private func print(_ lines: [Console.Line]) async throws(CommandFailure) {
         if lines.isEmpty { return }
         let console = console
-        try await blocking { () throws(CommandFailure) in try console.print(lines) }
+        try await blockingInAnyCase { () throws(CommandFailure) in try console.print(lines) }
     }
 }
 

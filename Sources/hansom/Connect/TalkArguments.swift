@@ -135,7 +135,7 @@ struct TalkArguments: ParsableArguments {
     }
 
     private static func content(of path: String) async throws(CommandFailure) -> [UInt8] {
-        try await blocking { () throws(CommandFailure) in
+        try await blockingInAnyCase { () throws(CommandFailure) in
             do throws(SystemError) {
                 return try FileContent.read(path == "-" ? "/dev/stdin" : path, atMost: longestFile)
             } catch {
@@ -271,7 +271,7 @@ enum MessageSource {
     private mutating func type(
         at console: Console, _ form: MessageForm
     ) async throws(CommandFailure) -> [WebSocket.Message]? {
-        let entries = try await blocking { () throws(CommandFailure) in
+        let entries = try await blockingInAnyCase { () throws(CommandFailure) in
             let bytes = try StandardInput.read()
             // The terminal is gone.
             return bytes.isEmpty ? [.end] : try console.take(bytes)

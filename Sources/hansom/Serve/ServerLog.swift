@@ -75,7 +75,7 @@ struct FullWatch: Sendable {
             var notice = FullNotice(maxConnections: maxConnections)
             me.sendEvery(FullWatch.interval, ())
             for await _ in me.mailbox where notice.isNews(server.connectionCount) {
-                await blocking { try? StandardStream.error.write(line: line) }
+                await blockingInAnyCase { try? StandardStream.error.write(line: line) }
             }
         }
     }

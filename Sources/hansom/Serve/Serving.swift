@@ -74,7 +74,7 @@ struct Serving {
             for await _ in signals {
                 let flaw = await Reloading(endpoints: settings.places.map(\.endpoint), ticketKey: nil).carryOut(server, log)
                 let stream: StandardStream = flaw == nil ? .output : .error
-                await blocking { try? stream.write(line: flaw.map { "hansom: \(Printable($0))" } ?? Reloading.done) }
+                await blockingInAnyCase { try? stream.write(line: flaw.map { "hansom: \(Printable($0))" } ?? Reloading.done) }
             }
         }
     }

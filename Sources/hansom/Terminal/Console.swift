@@ -134,7 +134,7 @@ struct StandardInput {
     /// An empty one at the end, then `nil`.
     private mutating func nextPiece() async throws(CommandFailure) -> [UInt8]? {
         if isOver { return nil }
-        let piece = try await blocking { () throws(CommandFailure) in try StandardInput.read() }
+        let piece = try await blockingInAnyCase { () throws(CommandFailure) in try StandardInput.read() }
         isOver = piece.isEmpty
         return piece
     }

@@ -81,7 +81,7 @@ struct Top: AsyncParsableCommand {
         let showing = Task { try await refresh(ws) }
         if StandardInput.isTerminal, RawMode.enter(redraw: {}) {
             Task.detached {
-                await blocking { Top.waitForQuit() }
+                await blockingInAnyCase { Top.waitForQuit() }
                 showing.cancel()
             }
         }

@@ -203,7 +203,7 @@ import Testing
                 while await group.schedulers[0].ask(waiting) < number { await Task.yield() }
             }
             latch.open()
-            _ = await reader.down()
+            _ = try await reader.down()
             #expect(got.values == Array(0..<20) + [99])
         }
     }
@@ -228,7 +228,7 @@ import Testing
             try await reader.send(waiting: 2)
             try await reader.send(waiting: 3)
             reader.exit(.shutdown)
-            _ = await reader.down()
+            _ = try await reader.down()
             #expect(got.values.prefix(2) == [0, 2])
             #expect(!got.values.contains(1))
             #expect(log.values == ["CancellationError"])
@@ -255,7 +255,7 @@ import Testing
             reader.exit(reason)
             for sender in senders { #expect(await sender.value == .noProcess) }
             latch.open()
-            _ = await reader.down()
+            _ = try await reader.down()
             let error = await #expect(throws: CallError.self) { try await reader.send(waiting: 9) }
             #expect(error?.code == .noProcess)
         }

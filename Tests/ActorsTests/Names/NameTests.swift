@@ -69,7 +69,7 @@ import Testing
             #expect(wins.value == 500)
             #expect(processes.map { Registry.names(of: $0.pid).count }.reduce(0, +) == 500)
             for process in processes { process.exit(.kill) }
-            for process in processes { _ = await process.down() }
+            for process in processes { _ = try await process.down() }
             #expect(!Registry.registered().contains { $0.hasPrefix("P9 race") })
         }
     }

@@ -132,7 +132,7 @@ import Testing
                     #expect(down?.pid == target.pid)
                     #expect(down?.reason.kind == .normal)
                 }
-                _ = await watcher.down()
+                _ = try await watcher.down()
             }
         }
     }

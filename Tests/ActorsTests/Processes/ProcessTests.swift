@@ -31,7 +31,7 @@ func withGroup<R>(
             for scheduler in group.schedulers { await untilObserved(scheduler) }
             returning.open()
             throwing.open()
-            let (normal, error) = await (firstReason, secondReason)
+            let (normal, error) = try await (firstReason, secondReason)
             #expect(normal.kind == .normal && normal.description == "normal")
             #expect(error.kind == .error && error.error as? Broken == Broken())
             #expect(error.description == "error(Broken())")
@@ -59,7 +59,7 @@ func withGroup<R>(
             OSThreads.run(senders) { sender in
                 for number in 0..<each { process.send((sender, number)) }
             }
-            let kind = await reason.kind
+            let kind = try await reason.kind
             #expect(kind == .normal)
             #expect(!process.pid.isAlive)
         }
@@ -81,7 +81,7 @@ func withGroup<R>(
                         if number % 100 == 0 { await Task.yield() }
                     }
                 }
-                _ = await receiver.down()
+                _ = try await receiver.down()
                 #expect(probe.values == Array(0..<1_000))
             }
         }
@@ -99,7 +99,7 @@ func withGroup<R>(
                 await group.schedulers[0].ask { _ in receiver.send(number * 3 + 1) }
                 await group.schedulers[1].ask { _ in receiver.send(number * 3 + 2) }
             }
-            _ = await receiver.down()
+            _ = try await receiver.down()
             #expect(probe.values == Array(0..<rounds * 3))
         }
     }
@@ -173,11 +173,11 @@ func withGroup<R>(
         #expect(driven.scheduler.processes.isEmpty && other.scheduler.processes.isEmpty)
     }
 
-    @Test func `spawned from outside it lands on the shared group (P25)`() async {
+    @Test func `spawned from outside it lands on the shared group (P25)`() async throws {
         let process = Process<Int>.spawn { me in _ = await me.receive() }
         #expect(SchedulerGroup.shared.schedulers.contains { $0 === process.core.scheduler })
         process.send(1)
-        _ = await process.down()
+        _ = try await process.down()
     }
 
     @Test func `a body knows its process, and so do its child tasks (P24)`() {
@@ -380,8 +380,10 @@ func withGroup<R>(
             async let second = process.pid.down()
             while await process.core.scheduler.ask({ _ in process.core.observerCount }) < 2 { await Task.yield() }
             process.send(1)
-            #expect(await [first.kind, second.kind] == [.normal, .normal])
-            #expect(await process.down().kind == .normal)
+            let kinds = try await [first.kind, second.kind]
+            #expect(kinds == [.normal, .normal])
+            let ending = try await process.down()
+            #expect(ending.kind == .normal)
         }
     }
 

@@ -140,7 +140,7 @@ import Testing
                 }
             }
             OSThreads.run(4) { _ in for number in 0..<count / 4 { process.send(number) } }
-            _ = await process.down()
+            _ = try await process.down()
             // Messages come as actions: no other thread ever resumed the task.
             #expect(await scheduler.ask { $0.jobsPosted } == before)
         }
@@ -159,7 +159,7 @@ import Testing
                     if currentThread() != own { Issue.record("did not come back from a yield") }
                 }
             }
-            _ = await process.down()
+            _ = try await process.down()
         }
     }
 

@@ -18,7 +18,7 @@ import Testing
                     seen.record("process \(TaskLocalTests.request)")
                     #expect(PID.current == me.pid)
                     let child = me.spawnLink(Int.self) { _ in seen.record("child \(TaskLocalTests.request)") }
-                    _ = await child.down()
+                    _ = try await child.down()
                 }
                 _ = ProcessTask.spawn(on: world.scheduler) { seen.record("task \(TaskLocalTests.request)") }
             }
@@ -35,17 +35,18 @@ import Testing
         let parent = TaskLocalTests.$request.withValue("b") {
             Process<Puppet>.spawn(on: here) { [seen] me in
                 let linked = me.spawnLink(Int.self, on: there) { _ in seen.record("linked \(TaskLocalTests.request)") }
-                _ = await linked.down()
+                _ = try await linked.down()
                 let (monitored, _) = me.spawnMonitor(
                     Int.self, on: there, { _ in seen.record("monitored \(TaskLocalTests.request)") }, down: { .down($0) })
-                _ = await monitored.down()
+                _ = try await monitored.down()
                 _ = try await Doubler().started(linkedTo: me.pid, on: there).call { $0 }
                 TaskLocalTests.$request.withValue("c") {
                     _ = Process<Int>.spawn(on: there) { _ in seen.record("inner \(TaskLocalTests.request)") }
                 }
             }
         }
-        #expect(await parent.down().kind == .normal)
+        let ending = try await parent.down()
+        #expect(ending.kind == .normal)
         #expect(await eventually { seen.count == 3 })
         #expect(seen.values == ["linked b", "monitored b", "inner c"])
         await group.shutdown()
@@ -86,11 +87,11 @@ import Testing
         await group.shutdown()
     }
 
-    @Test func `blocking work is a part of the task that calls it (P23, P29)`() async throws {
+    @Test func `blocking work has the task-locals of the task that calls it (P23, P29)`() async throws {
         let group = try SchedulerGroup(options: .init(count: 1))
         let process = TaskLocalTests.$request.withValue("e") {
             Process<Int>.spawn(on: group.schedulers[0]) { [seen] me in
-                await blocking {
+                try await blocking {
                     seen.record("blocking \(TaskLocalTests.request)")
                     #expect(PID.current == me.pid)
                     #expect(Scheduler.current == nil)
@@ -98,8 +99,9 @@ import Testing
                 #expect(Scheduler.current === group.schedulers[0], "and the task comes back")
             }
         }
-        #expect(await process.down().kind == .normal)
-        let answer = await TaskLocalTests.$request.withValue("f") { await blocking { TaskLocalTests.request } }
+        let ending = try await process.down()
+        #expect(ending.kind == .normal)
+        let answer = try await TaskLocalTests.$request.withValue("f") { try await blocking { TaskLocalTests.request } }
         seen.record("outside \(answer)")
         #expect(seen.values == ["blocking e", "outside f"])
         await group.shutdown()

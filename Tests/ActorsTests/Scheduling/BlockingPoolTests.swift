@@ -133,7 +133,37 @@ import Testing
             return currentThread()
         }
         scheduler.run { meeting.attend() }
-        #expect(await work != scheduler.ask { _ in currentThread() })
+        #expect(try await work != scheduler.ask { _ in currentThread() })
+        await group.shutdown()
+    }
+
+    @Test func `who is cancelled goes on, work that has begun ends, and work that has not is left out (P23)`() async throws {
+        let group = try SchedulerGroup(options: .init(count: 1, blockingThreads: 1))
+        let (begins, ends) = (Meeting(2), Meeting(2))
+        let probe = Probe<String>()
+        let begun = Process<Int>.spawn(on: group.schedulers[0]) { _ in
+            do {
+                try await blocking {
+                    begins.attend()
+                    ends.attend()
+                    probe.record("worked, cancelled: \(Task.isCancelled)")
+                }
+            } catch {
+                probe.record("caller: \(error is CancellationError)")
+            }
+        }
+        OSThreads.run { _ in begins.attend() }
+        // The one thread of the pool is taken.
+        let waiting = Process<Int>.spawn(on: group.schedulers[0]) { _ in try await blocking { probe.record("never") } }
+        for process in [begun, waiting] {
+            process.exit(.shutdown)
+            let ending = try await process.down()
+            #expect(ending.kind == .shutdown)
+        }
+        #expect(probe.values == ["caller: true"])
+        OSThreads.run { _ in ends.attend() }
+        await group.blockingPool.run {}
+        #expect(probe.values == ["caller: true", "worked, cancelled: true"])
         await group.shutdown()
     }
 }

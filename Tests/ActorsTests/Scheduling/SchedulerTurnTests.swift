@@ -195,9 +195,9 @@ import Testing
         let probe = Probe<Int>()
         let scheduler = driven.scheduler
         driven.run {
-            scheduler.deferAction {
+            scheduler.runHereLater {
                 probe.record(1)
-                scheduler.deferAction { probe.record(2) }
+                scheduler.runHereLater { probe.record(2) }
             }
         }
         driven.turn(maySleep: true)
@@ -287,8 +287,10 @@ import Testing
                 ponger.send(me)
             }
         }
-        #expect(await pinger.down().kind == .normal)
-        #expect(await ponger.down().kind != .error)
+        let ending = try await pinger.down()
+        #expect(ending.kind == .normal)
+        let secondEnding = try await ponger.down()
+        #expect(secondEnding.kind != .error)
         await group.shutdown()
     }
 }

@@ -111,7 +111,7 @@ struct Scripted: Server {
                     } catch { if error is RegistryError { taken.record("\(error)") } }
                 }
             }
-            _ = await starter.down()
+            _ = try await starter.down()
             #expect(taken.values == [])
         }
     }
@@ -223,7 +223,7 @@ struct Scripted: Server {
         world.play {
             server.pid.suspend()
             server.send(.text("one"))
-            server.process.ask(.state { states.record($0?.contains("Scripted") == true) })
+            server.process.request(.state { states.record($0?.contains("Scripted") == true) })
         }
         world.advance(by: .seconds(5))
         #expect(log.values == ["start"] && states.values == [true])
@@ -275,7 +275,7 @@ struct Scripted: Server {
             case "stop": server.cast(.act { _ in .stop(.shutdown("done")) })
             case "throw": server.cast(.act { _ in throw ExitReason.shutdown("done") })
             case "signal": server.process.exit(.shutdown("done"))
-            case "asked": server.process.ask(.stop(.shutdown("done"), grace: .seconds(5)))
+            case "asked": server.process.request(.stop(.shutdown("done"), grace: .seconds(5)))
             default:
                 server.cast(.act { me in
                     me.link(peer.pid)
@@ -300,7 +300,7 @@ struct Scripted: Server {
         let server = try #require(started(Scripted(log: log)))
         world.play {
             server.send(.text("one"))
-            server.process.ask(.stop(.shutdown, grace: nil))
+            server.process.request(.stop(.shutdown, grace: nil))
             server.send(.text("two"))
         }
         #expect(log.values == ["start", "one", "terminate shutdown", "terminated"])
@@ -350,7 +350,7 @@ struct Scripted: Server {
             world.ask(world.puppet()) { _ in
                 try await Supervisor { Child("slow", shutdown: .after(.seconds(10))) { try await server.started() } }.start()
             })
-        world.play { running.server.process.ask(.stop(.shutdown, grace: nil)) }
+        world.play { running.server.process.request(.stop(.shutdown, grace: nil)) }
         world.advance(by: .seconds(7))
         #expect(log.values == ["start", "terminate shutdown"])
         #expect(world.scheduler.zombies == 0, "it was not marked dead meanwhile")

@@ -163,9 +163,9 @@ import Testing
         kill(1)
         tries(1)
         switch asking {
-        case .stop: world.play { inner.server.process.ask(.stop(.shutdown, grace: nil)) }
+        case .stop: world.play { inner.server.process.request(.stop(.shutdown, grace: nil)) }
         case .signal: world.play { inner.pid.exit(.shutdown) }
-        case .parent: world.play { top.server.process.ask(.stop(.shutdown, grace: nil)) }
+        case .parent: world.play { top.server.process.request(.stop(.shutdown, grace: nil)) }
         case .kill: world.play { inner.pid.exit(.kill) }
         }
         world.wait { !inner.pid.isAlive && log.values.contains("cancelled") && log.values.contains("-a") }

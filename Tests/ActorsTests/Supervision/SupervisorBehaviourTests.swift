@@ -59,7 +59,7 @@ import Testing
     }
 
     private func begin(_ running: RunningSupervisor?) {
-        world.play { running?.server.process.ask(.stop(.shutdown, grace: nil)) }
+        world.play { running?.server.process.request(.stop(.shutdown, grace: nil)) }
     }
 
     private var restarts: [RestartReport] {
@@ -397,7 +397,7 @@ import Testing
                     let pid = try await pool.start { Process<Int>.spawn { me in while await me.receive() != nil {} } }
                     places.record(pid.core.scheduler === scheduler)
                 }
-                _ = await starter.down()
+                _ = try await starter.down()
             }
             #expect(places.values == [true, true, true])
             #expect(try await pool.count() == 3)

@@ -44,7 +44,7 @@ import Testing
         try await run(Supervisor(.oneForAll) { for id in ["a", "b", "c"] { worker(id) } }) { (running: RunningSupervisor) async throws in
             let b = try #require(try await running.children()[1].pid?.address(as: Bool.self))
             b.send(true)
-            _ = await b.pid.down()
+            _ = try await b.pid.down()
             // A call is answered only when the restart is done.
             #expect(try await running.children().allSatisfy { $0.pid != nil && $0.pid != b.pid })
         }
@@ -55,7 +55,7 @@ import Testing
         try await run(Supervisor(.oneForOne) { worker("stays") }) { (running: RunningSupervisor) async throws in
             let ended = try await running.start(child: worker("ended", restart: .temporary))
             try #require(ended.address(as: Bool.self)).send(true)
-            _ = await ended.down()
+            _ = try await ended.down()
             try await running.start(child: worker("terminated", restart: .temporary))
             try await running.terminate("terminated")
             try await running.start(child: worker("deleted"))

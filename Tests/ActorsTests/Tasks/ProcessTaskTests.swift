@@ -22,7 +22,8 @@ import Testing
             }
             let cancelled = ProcessTask.spawn(on: group.next()) { while !Task.isCancelled { await Task.yield() } }
             cancelled.cancel()
-            #expect(await cancelled.pid.down().kind == .shutdown)
+            let ending = try await cancelled.pid.down()
+            #expect(ending.kind == .shutdown)
         }
     }
 
@@ -41,10 +42,65 @@ import Testing
         world.end()
     }
 
+    @Test func `who waits for a value and is cancelled waits no longer, and the work goes on (P22)`() async throws {
+        try await withQuietGroup { group in
+            let latch = Latch()
+            let task = ProcessTask.spawn(on: group.schedulers[0]) {
+                await latch.wait()
+                return Task.isCancelled ? 0 : 42
+            }
+            let waiting = Task { try await task.value }
+            await untilObservers(of: task.pid, are: 1)
+            waiting.cancel()
+            await #expect(throws: CancellationError.self) { try await waiting.value }
+            await untilObservers(of: task.pid, are: 0)
+            latch.open()
+            let value = try await task.value
+            #expect(value == 42)
+        }
+    }
+
+    @Test func `who waits for an end and is cancelled waits no longer, and nothing stays at the process (P7)`() async throws {
+        try await withQuietGroup { group in
+            let process = Process<Int>.spawn(on: group.schedulers[0]) { me in for await _ in me.mailbox {} }
+            let told = Probe<String>()
+            @Sendable func wait() async {
+                do { told.record("\(try await process.down())") } catch { told.record("cancelled") }
+            }
+            // From outside, from the scheduler of the process, from another one, and before it waits.
+            let outside = Task { await wait() }
+            let processes = group.schedulers.map { Process<Int>.spawn(on: $0) { _ in await wait() } }
+            await untilObservers(of: process.pid, are: 3)
+            outside.cancel()
+            await outside.value
+            for process in processes {
+                process.exit(.shutdown)
+                let ending = try await process.down()
+                #expect(ending.kind == .shutdown)
+            }
+            let late = Task {
+                while !Task.isCancelled { await Task.yield() }
+                await wait()
+            }
+            late.cancel()
+            await late.value
+            #expect(told.values == Array(repeating: "cancelled", count: 4))
+            await untilObservers(of: process.pid, are: 0)
+            process.exit(.shutdown)
+            let secondEnding = try await process.down()
+            #expect(secondEnding.kind == .shutdown)
+        }
+    }
+
+    /// Waits until so many wait for the end of a process.
+    private func untilObservers(of pid: PID, are count: Int) async {
+        while await pid.core.scheduler.ask({ _ in pid.core.observerCount }) != count { await Task.yield() }
+    }
+
     @Test func `what blocks runs on a thread of its own (P23)`() async throws {
         try await withQuietGroup { group in
             let own = await group.schedulers[0].ask { _ in currentThread() }
-            let thread = try await ProcessTask.spawn(on: group.schedulers[0]) { await blocking { currentThread() } }.value
+            let thread = try await ProcessTask.spawn(on: group.schedulers[0]) { try await blocking { currentThread() } }.value
             #expect(thread != own)
         }
     }

@@ -43,7 +43,7 @@ func shareMailbox(_ first: WebSocket, _ second: WebSocket) async throws {
     // end
 }
 
-func session(with url: String, watching worker: PID) async -> ExitReason.Kind {
+func session(with url: String, watching worker: PID) async throws -> ExitReason.Kind {
     // guide: session
     enum Input: Sendable {
         case say(String)
@@ -70,7 +70,7 @@ func session(with url: String, watching worker: PID) async -> ExitReason.Kind {
         }
     }
     session.send(.say("Hello"))
-    let reason = await session.down()
+    let reason = try await session.down()
     // end
     return reason.kind
 }

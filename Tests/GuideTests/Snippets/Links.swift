@@ -2,7 +2,7 @@ import Actors
 
 struct Failure: Error {}
 
-func monitor() async -> ExitReason.Kind {
+func monitor() async throws -> ExitReason.Kind {
     // guide: monitor
     struct Failure: Error {}
 
@@ -18,11 +18,11 @@ func monitor() async -> ExitReason.Kind {
     }
     worker.send("go")
     // end
-    _ = await watcher.down()
-    return await worker.down().kind
+    _ = try await watcher.down()
+    return try await worker.down().kind
 }
 
-func link() async -> ExitReason.Kind {
+func link() async throws -> ExitReason.Kind {
     // guide: link
     let parent = Process<Int>.spawn { me in
         me.spawnLink(Int.self) { child in
@@ -31,7 +31,7 @@ func link() async -> ExitReason.Kind {
         }
         for await number in me.mailbox { print(number) }
     }
-    let reason = await parent.down()
+    let reason = try await parent.down()
     // end
     return reason.kind
 }

@@ -1,6 +1,6 @@
 import Actors
 
-func readmeProcess() async {
+func readmeProcess() async throws {
     // guide: readme-process
     let adder = Process<Int>.spawn { me in
         var total = 0
@@ -8,7 +8,7 @@ func readmeProcess() async {
         print("the total is \(total)")
     }
     for number in 1...4 { adder.send(number) }
-    print(await adder.down())
+    print(try await adder.down())
     // end
 }
 
@@ -130,14 +130,14 @@ func runTask() async throws -> Int {
     return value
 }
 
-func endProcess() async -> ExitReason.Kind {
+func endProcess() async throws -> ExitReason.Kind {
     // guide: exit
     let worker = Process<Int>.spawn { me in
         for await number in me.mailbox { print(number) }
         print("the mailbox is closed: tidy up, and return")
     }
     worker.exit(.shutdown("no more work"))
-    let reason = await worker.down()
+    let reason = try await worker.down()
     // end
     return reason.kind
 }
@@ -154,9 +154,9 @@ func heedCancellation() -> Process<Int> {
     return worker
 }
 
-func block() async -> Int {
+func block() async throws -> Int {
     // guide: blocking
-    let sum = await blocking { (1...1_000_000).reduce(0, +) }
+    let sum = try await blocking { (1...1_000_000).reduce(0, +) }
     // end
     return sum
 }

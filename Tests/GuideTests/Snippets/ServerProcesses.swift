@@ -48,7 +48,7 @@ func useBank() async throws -> ExitReason.Kind {
     }
     bank.cast(.close)
     // end
-    return await bank.pid.down().kind
+    return try await bank.pid.down().kind
 }
 
 // guide: state-machine

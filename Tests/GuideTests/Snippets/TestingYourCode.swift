@@ -26,7 +26,7 @@ func testWithManualTime() async throws -> ExitReason.Kind {
     }
     await group.shutdown()
     // end
-    return await patient.down().kind
+    return try await patient.down().kind
 }
 
 func testWithARawPeer() async throws -> (WebSocketError.Code?, [UInt8]) {

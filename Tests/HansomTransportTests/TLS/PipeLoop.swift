@@ -18,7 +18,7 @@ final class PipeLoop {
     }
 
     /// The hook that streams get.
-    func deferAction(_ action: @escaping () -> Void) { deferred.append(action) }
+    func runHereLater(_ action: @escaping () -> Void) { deferred.append(action) }
 
     /// Tells every end that is ready, then runs what was deferred up to now. Returns whether there was anything to do.
     @discardableResult

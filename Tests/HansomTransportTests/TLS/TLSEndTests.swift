@@ -102,7 +102,7 @@ struct TLSEndTests {
             do {
                 let end = PipeLoop().pipe().0
                 let party = TLSParty(
-                    TLSStream(client: try TLSScene.clientContext(), host: "x", over: end, deferAction: loop.deferAction)
+                    TLSStream(client: try TLSScene.clientContext(), host: "x", over: end, runHereLater: loop.runHereLater)
                 )
                 observer = party
                 party.start()

@@ -16,10 +16,10 @@ final class TLSScene {
         client = TLSParty(
             TLSStream(
                 client: try clientContext ?? Self.clientContext(), host: host, over: clientEnd,
-                deferAction: loop.deferAction))
+                runHereLater: loop.runHereLater))
         server = TLSParty(
             TLSStream(
-                server: try serverContext ?? Self.serverContext(), over: serverEnd, deferAction: loop.deferAction))
+                server: try serverContext ?? Self.serverContext(), over: serverEnd, runHereLater: loop.runHereLater))
     }
 
     deinit {

@@ -106,11 +106,11 @@ struct TLSTransferTests {
             TLSParty(
                 TLSStream(
                     client: try TLSScene.clientContext(), host: "a.test", over: outer.client.stream,
-                    deferAction: outer.loop.deferAction)),
+                    runHereLater: outer.loop.runHereLater)),
             TLSParty(
                 TLSStream(
                     server: try TLSScene.serverContext(TestCertificates.shared.otherHost), over: outer.server.stream,
-                    deferAction: outer.loop.deferAction))
+                    runHereLater: outer.loop.runHereLater))
         )
         outer.clientEnd.readLimit = 700
         inner.0.start()

@@ -87,7 +87,7 @@ struct Controller {
         if case .process(let process) = stage.cast[name] {
             process.send(.order(words, completion))
             Task {
-                _ = await process.down()
+                _ = await process.pid.downInAnyCase()
                 completion.complete()
             }
         } else {

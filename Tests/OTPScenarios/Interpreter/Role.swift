@@ -29,7 +29,7 @@ enum Role: Sendable {
             case .pool(let pool): _ = try await pool.children()
             }
         } catch {
-            _ = await pid.down()
+            _ = await pid.downInAnyCase()
         }
     }
 
@@ -47,7 +47,7 @@ enum Role: Sendable {
         switch self {
         case .process(let process):
             process.exit(reason)
-            _ = await process.down()
+            _ = await process.pid.downInAnyCase()
         case .server(let server): await server.stop(reason)
         case .machine(let machine): await machine.stop(reason)
         case .supervisor(let supervisor): await supervisor.stop()

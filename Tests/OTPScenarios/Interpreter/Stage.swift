@@ -38,7 +38,7 @@ final class Stage: Sendable {
     func clear() async {
         for pid in cast.all.map(\.role.pid) + sentinels.map(\.pid) + [witness.pid] {
             pid.exit(.kill)
-            _ = await pid.down()
+            _ = await pid.downInAnyCase()
         }
         await schedulers.shutdown()
     }

@@ -40,6 +40,7 @@ extension CallError {
         case .exited: "exited:\(reason?.word ?? "unknown")"
         case .replyDropped: "dropped"
         case .cancelled: "cancelled"
+        default: "\(code)"
         }
     }
 }
@@ -101,6 +102,7 @@ extension SupervisorError {
         case .startTimeout: "timeout"
         case .startCancelled: "cancelled"
         case .gaveUp, .significantChildEnded: "shutdown"
+        default: "\(code)"
         }
     }
 }

@@ -116,7 +116,7 @@ private final class ToldStream: ByteStream, @unchecked Sendable {
     }
 
     func afterTurns(_ count: Int, _ action: @escaping () -> Void) {
-        scheduler.deferAction { [self] in
+        scheduler.runHereLater { [self] in
             if turns >= count { action() } else { afterTurns(count, action) }
         }
     }
@@ -143,7 +143,7 @@ private final class ToldStream: ByteStream, @unchecked Sendable {
     func close() {}
 
     private func tell(_ notice: @escaping (any StreamObserver) -> Void) {
-        scheduler.deferAction { [self] in
+        scheduler.runHereLater { [self] in
             turns += 1
             (calls, bytes) = (0, 0)
             observer.map(notice)

@@ -40,7 +40,7 @@ import Testing
                 case .connected, .inBody: #expect(await events.told() == .up)
                 }
                 client.pid.exit(reason)
-                let end = await client.down()
+                let end = try await client.down()
                 #expect(end.kind == (reason.kind == .kill ? .killed : .shutdown))
                 #expect(await events.told() == (reason.kind == .kill ? .stopped("killed") : .stopped("shutdown")))
                 #expect(await events.told() == nil)
@@ -61,16 +61,16 @@ import Testing
         var options = ReconnectOptions(connect: ConnectOptions(scheduler: schedulers.schedulers[0]), backoff: .init(limit: 0))
         options.connect.proxy = .none
         for url in ["ws://127.0.0.1:1/", "no url"] {
-            let end = await ReconnectingWebSocket.start(to: url, options: options).down()
+            let end = try await ReconnectingWebSocket.start(to: url, options: options).down()
             #expect(end.kind == .error && end.error is WebSocketError)
         }
         options.backoff.first = .seconds(-1)
-        #expect(await ReconnectingWebSocket.start(to: "ws://127.0.0.1:1/", options: options).down().kind == .error)
+        #expect(try await ReconnectingWebSocket.start(to: "ws://127.0.0.1:1/", options: options).down().kind == .error)
         #expect(crashes.values.isEmpty)
         struct Oops: Error {}
         options.backoff.first = .seconds(1)
         try await withScriptedServer { try await $0.accept() } _: { url in
-            let end = await ReconnectingWebSocket.start(to: url, options: options) { _ in throw Oops() }.down()
+            let end = try await ReconnectingWebSocket.start(to: url, options: options) { _ in throw Oops() }.down()
             #expect(end.error is Oops)
         }
         #expect(crashes.values.count { $0.process.label == "reconnecting client" } == 1, "that was a crash")
@@ -99,7 +99,8 @@ import Testing
                 #expect(await eventually { started.count == 2 && started.values[1].connection != nil })
                 #expect(try await running.children().map(\.pid) == [started.values[1].pid])
                 await running.stop()
-                #expect(await started.values[1].down().kind == .shutdown)
+                let ending = try await started.values[1].down()
+                #expect(ending.kind == .shutdown)
                 #expect(await eventually { closes.count == 2 })
             }
         }
@@ -117,7 +118,8 @@ import Testing
             }
             let client = await handover.take()
             parent.exit(.shutdown)
-            #expect(await client.down().kind == .shutdown)
+            let reason = try await client.down()
+            #expect(reason.kind == .shutdown)
         }
         await listener.close()
     }
@@ -144,7 +146,8 @@ import Testing
                     filled.record(1)
                     while !ws.isClosed { await Task.yield() }
                 }
-                #expect(await client.down().kind == .error)
+                let reason = try await client.down()
+                #expect(reason.kind == .error)
             }
         }
         #expect(judged.values.first?.close?.code.rawValue == 4001)

@@ -119,7 +119,8 @@ import Testing
             scene.advance(1)
             #expect(await eventually { seen.count == 10 })
             scene.advance(2)
-            #expect(await process.down().kind == .normal)
+            let reason = try await process.down()
+            #expect(reason.kind == .normal)
             let downs: [Told] = [.down("closed", 1), .down("closed", 2)]
             #expect(seen.values == told(1) + [downs[0]] + told(2) + [downs[1]] + told(3) + [.stopped("shutdown")])
         }
@@ -134,8 +135,10 @@ import Testing
                 for await event in me.mailbox { if Told(event) == .text("c1") { return } }
             }
             let client = await handover.take()
-            #expect(await process.down().kind == .normal)
-            #expect(await client.down().kind == .shutdown)
+            let reason = try await process.down()
+            #expect(reason.kind == .normal)
+            let last = try await client.down()
+            #expect(last.kind == .shutdown)
         }
     }
 

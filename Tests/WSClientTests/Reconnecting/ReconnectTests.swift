@@ -93,7 +93,7 @@ import WSServer
                 let client = ReconnectingWebSocket.start(to: url, options: scene.options())
                 var events = client.events.makeAsyncIterator()
                 #expect(await events.told() == .stopped("http"))
-                let error = await client.down().error as? WebSocketError
+                let error = try await client.down().error as? WebSocketError
                 #expect(error?.response?.status == Int(status.prefix(3)))
             }
         }
@@ -123,7 +123,8 @@ import WSServer
     func `a URL that cannot be used ends the client (C9)`(url: String) async throws {
         try await ReconnectScene.run { scene in
             let client = ReconnectingWebSocket.start(to: url, options: scene.options())
-            #expect(Told.word(await client.down()) == "invalid configuration")
+            let reason = try await client.down()
+            #expect(Told.word(reason) == "invalid configuration")
         }
     }
 
@@ -258,7 +259,8 @@ import WSServer
         } _: { url in
             try await ReconnectScene.run { scene in
                 let client = ReconnectingWebSocket.start(to: url, options: scene.options()) { _ in throw Oops() }
-                #expect(await client.down().error is Oops)
+                let reason = try await client.down()
+                #expect(reason.error is Oops)
                 #expect(await eventually { closes.count == 1 })
             }
         }

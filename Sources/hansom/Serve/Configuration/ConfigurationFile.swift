@@ -21,7 +21,7 @@ struct ConfigurationFile: Sendable {
     init(path: String) async throws(CommandFailure) {
         let bytes: [UInt8]
         do {
-            bytes = try await blocking { () throws(SystemError) in try FileContent.read(path) }
+            bytes = try await blockingInAnyCase { () throws(SystemError) in try FileContent.read(path) }
         } catch {
             throw CommandFailure("\(path): \(error)")
         }

@@ -134,7 +134,7 @@ struct WorkerGroup {
             for await _ in signals { outcome.yield(.signal) }
         }
         Task {
-            _ = await tree.down()
+            _ = await tree.pid.downInAnyCase()
             outcome.yield(.gaveUp)
         }
         return await outcomes.first { _ in true } ?? .gaveUp

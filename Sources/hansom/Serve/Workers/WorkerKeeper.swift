@@ -94,7 +94,7 @@ struct WorkerKeeper {
             }.pid
         let child = child
         Process<Never>.spawn(label: "wait for process \(child.pid)") { _ in
-            await blocking { child.waitUntilEnded() }
+            await blockingInAnyCase { child.waitUntilEnded() }
             keeper.send(.ended)
         }
     }
