@@ -6,8 +6,8 @@ import WSProtocol
 @testable import hansom
 
 /// Hostile peers on real sockets; a server's memory at the worst moment is at most the limit that applies and 64 KiB more.
-@Suite(.serialized, .disabled(if: Sanitizers.arePresent, "its memory is not the server's alone"))
-@Suite(.timeLimit(.minutes(2))) struct HostileMemoryTests {
+@Suite(.serialized, .disabled(if: Sanitizers.arePresent, "its memory is not the server's alone"), .timeLimit(.minutes(2)))
+struct HostileMemoryTests {
     private static let mask: [UInt8] = [7, 7, 7, 7]
     private static let limit = 1 << 20
 
