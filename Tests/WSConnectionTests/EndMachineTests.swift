@@ -169,7 +169,7 @@ import Testing
             if machine.isReleased != (closed == 1) { return "released and not closed, or closed and not released" }
             if (machine.stage == .over) != (processEnds == 1) { return "over, and the process has not ended" }
             let isKnown = machine.isFinishing || told == 1
-            if isKnown != (machine.outcome != nil) { return "how it ended is known too early or too late" }
+            if !isAbandoned, isKnown != (machine.outcome != nil) { return "how it ended is known too early or too late" }
             if !isAbandoned, machine.isReleased, told != 1 { return "released, and nobody was told" }
             return nil
         }
