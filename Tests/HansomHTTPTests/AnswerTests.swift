@@ -3,7 +3,7 @@ import Testing
 import HansomHTTP
 
 /// Answers as they go out (S7).
-struct AnswerTests {
+@Suite(.timeLimit(.minutes(2))) struct AnswerTests {
     private func text(
         _ status: Int = 200, _ fields: HTTPFields = [:], _ body: String = "", isToHead: Bool = false,
         keepsAlive: Bool = true

@@ -3,7 +3,7 @@ import WSClient
 
 @testable import hansom
 
-struct ReportTests {
+@Suite(.timeLimit(.minutes(2))) struct ReportTests {
     private static let time = Timestamp(seconds: 0, milliseconds: 0)
 
     private func lines(

@@ -6,7 +6,7 @@ import WSProtocol
 @testable import WSClient
 
 /// Where redirects lead, and what goes along.
-struct HopTests {
+@Suite(.timeLimit(.minutes(2))) struct HopTests {
     private func follow(
         _ location: String, from url: String = "wss://a.example/x/y?q", _ rules: Redirects = .init()
     ) throws -> Hop {

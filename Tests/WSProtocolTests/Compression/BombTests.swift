@@ -3,7 +3,7 @@ import Testing
 import WSProtocol
 
 /// Little that becomes much.
-struct BombTests {
+@Suite(.timeLimit(.minutes(2))) struct BombTests {
     private static let failure = ProtocolFailure(.inflatedTooBig(limit: 1 << 20))
 
     @Test func `1 GiB of zeros in one frame ends with 1009 at the limit (T1)`() throws {

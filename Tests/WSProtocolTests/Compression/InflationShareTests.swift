@@ -3,7 +3,7 @@ import Testing
 @testable import WSProtocol
 
 /// Inflating so much and no more at a time, and no further than a limit allows.
-@Suite struct InflationShareTests {
+@Suite(.timeLimit(.minutes(2))) struct InflationShareTests {
     private func agreement() throws -> CompressionAgreement {
         try #require(CompressionAgreement.accepting([ExtensionOffer(name: "permessage-deflate")], CompressionOptions()))
     }

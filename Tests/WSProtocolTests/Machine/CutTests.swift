@@ -2,7 +2,7 @@ import Testing
 import WSProtocol
 
 /// What must not depend on where the stream of bytes is cut. Each was found by a fuzzer: see Fuzz/README.md.
-struct CutTests {
+@Suite(.timeLimit(.minutes(2))) struct CutTests {
     @Test(arguments: TextTests.bad.map(\.0) + [[0xC3], [0x61, 0xF0, 0x9F, 0x98]])
     func `a frame whose text is bad is not counted, however it is cut`(payload: [UInt8]) {
         let bytes = [WireFrame.text("good"), WireFrame(opcode: 1, payload: payload)].bytes()

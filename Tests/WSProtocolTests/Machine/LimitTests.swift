@@ -1,7 +1,7 @@
 import Testing
 import WSProtocol
 
-struct LimitTests {
+@Suite(.timeLimit(.minutes(2))) struct LimitTests {
     @Test(arguments: [1, 125, 126, 1000])
     func `takes a message of the limit, and refuses one byte more at its header (W15)`(limit: Int) {
         let limits = Limits(maxMessageSize: limit)

@@ -2,7 +2,7 @@ import ProtocolTesting
 import Testing
 import WSProtocol
 
-struct ReceivingTests {
+@Suite(.timeLimit(.minutes(2))) struct ReceivingTests {
     @Test(arguments: [0, 1, 125, 126, 127, 65535, 65536])
     func `reads a frame of any length form`(count: Int) {
         let payload = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 7) }
