@@ -22,7 +22,7 @@ import WSProtocol
         let count = UInt8(content.count)
         let payload = [0, count, 0, ~count, 0xFF] + content
         try expectCompressedServer(
-            receiving: [.compressed(payload)], limits: Limits(maxMessageSize: 150),
+            receiving: [.compressed(payload)], limits: MessageLimits(maxMessageSize: 150),
             yields: [.failure(ProtocolFailure(.textNotUTF8))])
     }
 }

@@ -78,7 +78,7 @@ import WSProtocol
         var server = makeServer()
         _ = server.receive([.text("abc"), .ping("de"), .binary([1], isFinal: false), .continuation([2])])
         try server.send(text: "four")
-        var expected = Counters()
+        var expected = FrameCounters()
         (expected.framesReceived, expected.bytesReceived) = (4, 7)
         (expected.framesSent, expected.bytesSent) = (2, 6)
         #expect(server.counters == expected)
