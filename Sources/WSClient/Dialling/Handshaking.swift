@@ -22,7 +22,7 @@ extension Dialer {
         let fields = joinCookies(of: hop.headers, with: options.cookies?.field(for: hop.url))
         do {
             return try ClientHandshake(
-                target: hop.url.target, host: hop.hostHeader ?? hop.url.hostHeader, fields: fields, protocols: options.protocols,
+                target: hop.url.target, host: hop.hostHeader ?? hop.url.hostHeader, fields: fields, subprotocols: options.subprotocols,
                 compression: options.compression, key: Random.bytes(16))
         } catch {
             throw WebSocketError(.invalidConfiguration, "\(error)")

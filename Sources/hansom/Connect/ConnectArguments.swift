@@ -75,7 +75,7 @@ struct HandshakeArguments: ParsableArguments {
         for field in fields where field.name == HandshakeArguments.hostField { options.hostHeader = field.value }
         options.headers = HTTPFields(fields.filter { $0.name != HandshakeArguments.hostField })
         if let host { options.hostHeader = host }
-        options.protocols = subprotocols
+        options.subprotocols = subprotocols
         if deflate { options.compression = CompressionOptions() }
         if let inflationRatio { options.limits.inflationRatio = inflationRatio }
         if let proxy = try proxyChoice() { options.proxy = proxy }

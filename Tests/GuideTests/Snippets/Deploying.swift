@@ -9,7 +9,7 @@ func listenInSeveralPlaces(_ tls: TLSServerOptions, _ echo: @escaping WebSocket.
     // guide: endpoints
     let server = try await WebSocketServer.listen(
         on: [.tcp(host: "localhost", port: 8080), .tcp(host: "::", port: 8443, tls: tls), .unix("/run/app.sock")],
-        handler: echo)
+        serving: .handler(echo), options: .with { $0.maxConnections = 1_000 })
     print(server.addresses)
     // end
     return server
