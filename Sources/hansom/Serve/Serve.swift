@@ -126,7 +126,7 @@ struct ServeFile: AsyncParsableCommand {
 /// Whether settings can be served, found out without taking a port.
 enum ServeCheck {
     /// Reads the certificates and builds the routes, as the server would, and listens where nobody comes.
-    static func run(_ settings: ServeSettings, _ service: Service) async throws {
+    static func run(_ settings: ServeSettings, _ service: ServedHandler) async throws {
         var options = settings.options
         options.schedulers = try SchedulerGroup(options: .init(count: 1))
         for place in settings.places {
