@@ -170,8 +170,8 @@ extension HTTPFields {
     }
 }
 
-/// A whole HTTP/1.1 answer (RFC 9112 sections 2.1 and 6.3): the fields that frame it are set here and nowhere else.
-package struct Answer: Sendable {
+/// A whole HTTP/1.1 response (RFC 9112 sections 2.1 and 6.3): the fields that frame it are set here and nowhere else.
+package struct OutgoingResponse: Sendable {
     package var status: Int
     package var fields: HTTPFields
     package var body: [UInt8]

@@ -89,7 +89,7 @@ final class ServerRun: @unchecked Sendable {
             }
             if isSettled { continuation.resume() }
         }
-        if let server { await server.wait() }
+        if let server { await server.ended() }
     }
 
     /// - Throws: why it has ended, unless it was asked to.

@@ -5,7 +5,7 @@ import WSClient
 import WSServer
 
 /// The pieces of the guide do what the guide says. Those that need a file, a name or a port of their own only compile.
-struct RunTests {
+@Suite(.timeLimit(.minutes(2))) struct RunTests {
     /// Gives `body` the URL of a server on this machine.
     private func withServer(
         _ handler: @escaping WebSocket.Handler, _ body: (String) async throws -> Void

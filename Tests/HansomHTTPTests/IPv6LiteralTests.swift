@@ -2,7 +2,7 @@ import Testing
 
 @testable import HansomHTTP
 
-struct IPv6LiteralTests {
+@Suite(.timeLimit(.minutes(2))) struct IPv6LiteralTests {
     @Test(arguments: [
         "::", "::1", "1::", "1:2:3:4:5:6:7:8", "1:2:3:4:5:6:7::", "::2:3:4:5:6:7:8", "fe80::1:2", "::ffff:192.0.2.1",
         "1:2:3:4:5:6:1.2.3.4", "64:ff9b::255.255.255.255", "ABCD::ef01",

@@ -306,9 +306,9 @@ extension Scheduler {
     func removeProcess(_ core: ProcessCore) {
         processes.remove(core)
         guard processes.isEmpty else { return }
-        let waiting = whenEmpty
-        whenEmpty = []
-        for resume in waiting { resume() }
+        let action = whenEmpty
+        whenEmpty = nil
+        action?()
     }
 
     /// Sends every process `.shutdown`, those that come later too, and waits until all have ended, at most `grace`.
@@ -320,27 +320,17 @@ extension Scheduler {
                 isEnding = true
                 for core in processes.cores { core.receiveExit(.shutdown) }
                 if processes.isEmpty { return continuation.resume(returning: true) }
-                let once = Once { continuation.resume(returning: $0) }
-                let alarm = Alarm { once(false) }
-                whenEmpty.append { [self] in
+                // Whichever comes first takes the other back. Neither holds the scheduler, which holds both.
+                let alarm = Alarm { [unowned self] in
+                    whenEmpty = nil
+                    continuation.resume(returning: false)
+                }
+                whenEmpty = { [unowned self] in
                     disarm(alarm)
-                    once(true)
+                    continuation.resume(returning: true)
                 }
                 arm(alarm, after: grace)
             }
         }
-    }
-}
-
-/// Calls its closure the first time it is called.
-private final class Once {
-    private var action: ((Bool) -> Void)?
-
-    init(_ action: @escaping (Bool) -> Void) { self.action = action }
-
-    func callAsFunction(_ value: Bool) {
-        let action = action
-        self.action = nil
-        action?(value)
     }
 }

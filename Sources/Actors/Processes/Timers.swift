@@ -20,6 +20,12 @@ class ProcessTimer: Alarm, @unchecked Sendable {
         owner.forget(self)
         action()
     }
+
+    override func lapse() {
+        // The list of its process does not hold it.
+        owner.forget(self)
+        super.lapse()
+    }
 }
 
 /// A timer that sends its own process a message, once or again and again.

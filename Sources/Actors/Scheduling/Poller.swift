@@ -15,7 +15,8 @@ package protocol Poller: AnyObject {
     func remove(_ descriptor: Int32)
 
     /// Waits for readiness, at most `timeout` nanoseconds (`nil`: for ever; 0: not at all), and returns how many
-    /// events `event(_:)` then gives. A wake-up ends the wait and is not an event.
+    /// events `event(_:)` then gives. A wake-up ends the wait; it may be one of them, ready for nothing, with a token of
+    /// no watch.
     func wait(timeout: UInt64?) -> Int
 
     /// The event at `index` of those that the last `wait` found.

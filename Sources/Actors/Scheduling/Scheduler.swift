@@ -71,7 +71,8 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
     var endsUnderWay = 0
     /// The processes that live here and have not ended.
     package internal(set) var processes = ProcessTable()
-    var whenEmpty: [() -> Void] = []
+    /// What the end of the group waits for: called once when no process is left.
+    var whenEmpty: (() -> Void)?
     /// Processes that come now are asked to end at once.
     var isEnding = false
 

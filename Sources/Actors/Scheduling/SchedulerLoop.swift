@@ -35,7 +35,7 @@ extension Scheduler {
             })
     }
 
-    /// Does what is ready and what that makes ready, until nothing is left.
+    /// Does what is ready and what that makes ready, until nothing is left, armed alarms included: none of them rings any more.
     ///
     /// Not for ever: a task that never rests must not hold up the end. What it leaves runs when somebody posts again.
     func runOut() {
@@ -43,8 +43,23 @@ extension Scheduler {
             var worked = drainInbox(atMost: .max)
             if runJobs() { worked = true }
             if flush() { worked = true }
-            if !worked { return }
+            if !worked && !dropAlarms() { return }
         }
+        _ = dropAlarms()
+    }
+
+    /// Lets go of all that armed alarms hold, which may hold this scheduler: they would keep each other for ever. Whether
+    /// there were any.
+    private func dropAlarms() -> Bool {
+        var dropped = false
+        // Those that are armed meanwhile have their turn in the next round.
+        let last = alarms.lastTicket
+        // Each is out of the heap before it lets go: what goes with it may arm and disarm others.
+        while let alarm = alarms.popDue(at: .max, armedUpTo: last) {
+            dropped = true
+            alarm.lapse()
+        }
+        return dropped
     }
 
     /// One turn: posts, alarms, descriptors, jobs, flushes. Says whether there was anything to do.

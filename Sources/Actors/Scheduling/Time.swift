@@ -66,6 +66,13 @@ package class Alarm {
 
     /// Does what it is for.
     func ring() { action() }
+
+    /// It rings no more: its scheduler has ended. What it holds is let go of, the alarm itself maybe among it.
+    func lapse() {
+        let action = action
+        self.action = {}
+        withExtendedLifetime(action) {}
+    }
 }
 
 /// The armed alarms of one scheduler, soonest first; alarms of one moment in the order in which they were armed.

@@ -277,7 +277,7 @@ extension HandshakeFailure: CustomStringConvertible {
     private static func shown(_ value: String?) -> String { value?.quotedASCII ?? "missing" }
 }
 
-extension Answer {
+extension OutgoingResponse {
     package init(_ refusal: Refusal) {
         self.init(status: refusal.status, fields: refusal.fields, body: Array(refusal.reason.utf8))
     }

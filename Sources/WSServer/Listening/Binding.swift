@@ -6,23 +6,23 @@ internal import WSConnection
 /// Opens the sockets that a server is to listen on: all of them, or none.
 struct Binding {
     private let options: ServerOptions
-    private let service: Service
+    private let resources: ResourceMap
     private let load: ServerLoad
     private var bound: [BoundEndpoint] = []
 
-    private init(_ options: ServerOptions, _ service: Service, _ load: ServerLoad) {
+    private init(_ options: ServerOptions, _ resources: ResourceMap, _ load: ServerLoad) {
         self.options = options
-        self.service = service
+        self.resources = resources
         self.load = load
     }
 
     static func bind(
-        _ endpoints: [Endpoint], _ options: ServerOptions, _ service: Service, _ load: ServerLoad
+        _ endpoints: [Endpoint], _ options: ServerOptions, _ resources: ResourceMap, _ load: ServerLoad
     ) async throws(WebSocketError) -> [BoundEndpoint] {
         guard !endpoints.isEmpty else {
             throw WebSocketError(.invalidConfiguration, "no endpoint; at least one is needed to listen on")
         }
-        var binding = Binding(options, service, load)
+        var binding = Binding(options, resources, load)
         do throws(WebSocketError) {
             for (number, endpoint) in endpoints.enumerated() { try await binding.bind(endpoint, number) }
         } catch {
@@ -35,7 +35,7 @@ struct Binding {
 
     private mutating func bind(_ endpoint: Endpoint, _ number: Int) async throws(WebSocketError) {
         // Whatever can be wrong with it is found before its port is taken.
-        let settings = try ServerSettings(options, service, tls: endpoint.tls, load)
+        let settings = try ServerSettings(options, resources, tls: endpoint.tls, load)
         let listeners: [ListeningSocket]
         switch endpoint.place {
         case .tcp(let host, let port): listeners = try await listen(host, port)

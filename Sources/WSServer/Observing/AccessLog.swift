@@ -172,8 +172,8 @@ extension AccessRecord {
     }
 }
 
-/// What is noted of one conversation while it goes on: when it began, and the request that is being answered.
-struct Visit {
+/// The entry of one HTTP connection in the books: when it began, and the request that is being answered.
+struct BookEntry {
     /// When the socket was accepted, or since the last answer the next request came, in the scheduler's nanoseconds.
     var beganAt: UInt64
     /// The request that is being answered; `nil` before the first head and between two.
@@ -181,7 +181,7 @@ struct Visit {
     /// Who asks, as far as is known and trusted.
     var client: SocketAddress?
     var trace: (any ConnectionTrace)?
-    /// Whether something of it was counted already: the end of such a visit is no event.
+    /// Whether something of it was counted already: the end of such a connection is no event.
     var isCounted = false
 }
 

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Actors
 
-@Suite struct SchedulerGroupTests {
+@Suite(.timeLimit(.minutes(2))) struct SchedulerGroupTests {
     @Test func `a group has the schedulers asked for, at least one, each on its own thread`() async throws {
         for (asked, given) in [(3, 3), (1, 1), (0, 1), (-2, 1)] {
             let group = try SchedulerGroup(options: .init(count: asked))
@@ -93,6 +93,84 @@ import Testing
         #expect(ended.values.allSatisfy { $0 })
     }
 
+    @Test(arguments: [1, 5, 200])
+    func `what only armed alarms hold goes with the end of their scheduler (P27)`(alarms: Int) async throws {
+        let gone = Probe<Bool>()
+        weak var scheduler: Scheduler?
+        do {
+            let group = try SchedulerGroup(options: .init(count: 1))
+            let home = group.schedulers[0]
+            scheduler = home
+            await home.ask { home in
+                for number in 0..<alarms { Lingering(home, gone).linger(.seconds(60 + number)) }
+            }
+            await group.shutdown()
+            #expect(gone.values == Array(repeating: true, count: alarms), "on its scheduler")
+            #expect(home.alarmCount == 0)
+            // One that comes after the end, and one that its going arms.
+            home.run { Lingering(home, gone) { Lingering(home, gone).linger(.seconds(1)) }.linger(.seconds(60)) }
+            #expect(gone.count == alarms + 2)
+            #expect(home.alarmCount == 0)
+        }
+        #expect(scheduler == nil)
+    }
+
+    @Test func `a process that outlives its scheduler finds its timers whole though they were dropped (P15, P27)`() async throws {
+        let left = Latch()
+        let told = Latch()
+        let kept = Probe<WeakReference<Kept>>()
+        weak var scheduler: Scheduler?
+        do {
+            let group = try SchedulerGroup(options: .init(count: 1))
+            scheduler = group.schedulers[0]
+            let process = Process<Int>.spawn(on: group.schedulers[0]) { me in
+                // Else its timers would be cancelled before.
+                me.trapExits { _ in 0 }
+                var held = Kept()
+                kept.record(WeakReference(held))
+                let other = Process<Kept>.spawn { me in _ = await me.receive() }
+                let timers = [me.sendAfter(.seconds(60), 1), me.sendEvery(.seconds(60), 2), me.sendAfter(.seconds(60), held, to: other)]
+                held = Kept()
+                told.open()
+                await left.wait()
+                #expect(timers.map { me.cancel($0) } == [nil, nil, nil])
+            }
+            await told.wait()
+            await group.shutdown(grace: .zero)
+            #expect(kept.values.map { $0.object == nil } == [true], "the timer's message")
+            left.open()
+            #expect(await process.down().kind == .normal)
+        }
+        #expect(await eventually { scheduler == nil })
+    }
+
+    private final class Kept: Sendable {}
+
+    /// Held by an alarm that it holds itself, with the scheduler that holds the alarm: as a connection lingers.
+    private final class Lingering {
+        private let scheduler: Scheduler
+        private let gone: Probe<Bool>
+        private let last: () -> Void
+        private var alarm: Alarm?
+
+        init(_ scheduler: Scheduler, _ gone: Probe<Bool>, last: @escaping () -> Void = {}) {
+            self.scheduler = scheduler
+            self.gone = gone
+            self.last = last
+        }
+
+        func linger(_ delay: Duration) {
+            let alarm = Alarm { self.alarm = nil }
+            self.alarm = alarm
+            scheduler.arm(alarm, after: delay)
+        }
+
+        deinit {
+            gone.record(scheduler.isCurrent)
+            last()
+        }
+    }
+
     private actor Confined {
         nonisolated let scheduler: Scheduler
         let probe: Probe<Bool>
@@ -137,7 +215,7 @@ import Testing
     }
 }
 
-@Suite struct ShutdownTests {
+@Suite(.timeLimit(.minutes(2))) struct ShutdownTests {
     @Test func `shutdown ends every process with shutdown and waits for it`() async throws {
         let group = try SchedulerGroup(options: .init(count: 2))
         let probe = Probe<Bool>()
@@ -280,6 +358,7 @@ import Testing
             }
         }.get()
         await group.shutdown()
+        #expect(scheduler.phase.load(ordering: .sequentiallyConsistent) == .stopped)
         scheduler.run { scheduler.unwatch(watch) }
     }
 }

@@ -5,7 +5,7 @@ import WSServer
 
 @testable import hansom
 
-struct ArgumentTests {
+@Suite(.timeLimit(.minutes(2))) struct ArgumentTests {
     private func options(_ arguments: String...) throws -> ConnectOptions {
         try Connect.parse(["ws://127.0.0.1/"] + arguments).options
     }

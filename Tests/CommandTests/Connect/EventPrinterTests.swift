@@ -3,7 +3,7 @@ import WSClient
 
 @testable import hansom
 
-struct EventPrinterTests {
+@Suite(.timeLimit(.minutes(2))) struct EventPrinterTests {
     private static let time = Timestamp(seconds: 0, milliseconds: 0)
 
     private func lines(

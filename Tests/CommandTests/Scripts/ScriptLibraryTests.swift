@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// What the scripts share, `Scripts/lib.sh`, and what a script says when it is called wrongly.
-struct ScriptLibraryTests {
+@Suite(.timeLimit(.minutes(2))) struct ScriptLibraryTests {
     private static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
         .appendingPathComponent("../../../Scripts").standardizedFileURL.path
 

@@ -5,7 +5,7 @@ import SocketTesting
 import Testing
 import WSClient
 
-struct ServeEchoTests {
+@Suite(.timeLimit(.minutes(2))) struct ServeEchoTests {
     @Test(arguments: [
         [], ["--sync"], ["--schedulers", "1"], ["--schedulers", "3", "--sync"], ["--host", "localhost"],
     ])

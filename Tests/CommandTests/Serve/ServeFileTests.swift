@@ -2,7 +2,7 @@ import Foundation
 import Testing
 import WSClient
 
-struct ServeFileTests {
+@Suite(.timeLimit(.minutes(2))) struct ServeFileTests {
     /// A file with this text, for as long as `body` runs.
     private func withFile(_ text: String, _ body: (String) async throws -> Void) async throws {
         let path = FileManager.default.temporaryDirectory.appendingPathComponent("hansom-\(UUID().uuidString).json")

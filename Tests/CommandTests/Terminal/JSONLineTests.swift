@@ -4,7 +4,7 @@ import Testing
 
 @testable import hansom
 
-struct JSONLineTests {
+@Suite(.timeLimit(.minutes(2))) struct JSONLineTests {
     @Test(arguments: ["", "plain", "\"\\/", "\n\r\t\u{0}\u{1B}[2J\u{7F}\u{9B}", "\u{202E}\u{2028}x", "世界 👩‍👩‍👧 e\u{301}"])
     func `carries any text, and shows a terminal nothing to act on (T36)`(text: String) throws {
         let line = JSONText.line { json in

@@ -1,9 +1,9 @@
 import Actors
+import HansomLifecycle
 import Logging
 import ServiceLifecycle
 import UnixSignals
 import WSServer
-import HansomLifecycle
 
 func listenInSeveralPlaces(_ tls: TLSServerOptions, _ echo: @escaping WebSocket.Handler) async throws -> WebSocketServer {
     // guide: endpoints

@@ -5,7 +5,7 @@ import Testing
 @testable import HansomTransport
 
 /// All addresses of a name, bound by a system that is made up.
-struct NameBindingTests {
+@Suite(.timeLimit(.minutes(2))) struct NameBindingTests {
     private let four = SocketAddress(numeric: "127.0.0.1", port: 0)
     private let six = SocketAddress(numeric: "::1", port: 0)
 

@@ -4,7 +4,7 @@ import Testing
 import HansomHTTP
 import WSProtocol
 
-struct ClientHandshakeTests {
+@Suite(.timeLimit(.minutes(2))) struct ClientHandshakeTests {
     private static let key = Array("the sample nonce".utf8)
 
     private func handshake(

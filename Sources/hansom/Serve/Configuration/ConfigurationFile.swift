@@ -160,7 +160,7 @@ struct ConfigurationFile: Sendable {
     }
 
     /// What is served.
-    func makeService() -> ServedHandler {
+    func makeService() -> WebSocketService {
         var routes = Routes()
         var options = Topics.Options()
         // Who chats must not miss anything unnoticed.

@@ -17,7 +17,7 @@ struct Worker {
     private enum Ending { case asked, alone }
 
     /// Serves where the keeper says, until a signal comes or the keeper is gone.
-    func run(_ service: ServedHandler, _ options: ServerOptions, _ watch: FullWatch) async throws {
+    func run(_ service: WebSocketService, _ options: ServerOptions, _ watch: FullWatch) async throws {
         // A keeper that is gone before its first word wants nothing any more.
         guard let channel = try? await WorkerChannel.open(descriptor), let word = try? await channel.recv() else {
             return
@@ -26,7 +26,8 @@ struct Worker {
         else { throw CommandFailure("a worker's first order is where to serve") }
         var options = options
         options.reusesPort = true
-        let server = try await service.listen(on: endpoints(addresses, ticketKey), options)
+        let server = try await WebSocketServer.listen(
+            on: endpoints(addresses, ticketKey), serving: service, options: options)
         let watching = watch.start(server, on: options.schedulers.next())
         // Every one: a service manager may send its own to all processes, beside the keeper's.
         let signals = Signals.catchAll([SIGTERM, SIGINT])

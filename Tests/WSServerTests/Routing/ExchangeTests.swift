@@ -6,7 +6,7 @@ import Testing
 import WSServer
 
 /// How long one connection goes on with requests and answers, and how it ends (S7).
-@Suite(.serialized, .timeLimit(.minutes(1))) struct ConversationTests {
+@Suite(.serialized, .timeLimit(.minutes(1))) struct ExchangeTests {
     private static func request(_ line: String, _ fields: [String] = [], body: String = "") -> String {
         RoutesTests.request(line, fields, body: body)
     }
