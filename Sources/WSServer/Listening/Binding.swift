@@ -10,9 +10,6 @@ struct Binding {
     private let load: ServerLoad
     private var bound: [BoundEndpoint] = []
 
-    /// How often another port is tried when one that the system chose for the first address of a name is taken at the next.
-    private static let portAttempts = 8
-
     private init(_ options: ServerOptions, _ resources: ResourceMap, _ load: ServerLoad) {
         self.options = options
         self.resources = resources
@@ -60,34 +57,13 @@ struct Binding {
         } catch {
             throw WebSocketError(.resolution, "cannot resolve \(host): \(error.reason)", phase: .resolution)
         }
-        for _ in 1..<Binding.portAttempts {
-            do throws(WebSocketError) {
-                return try listen(all: addresses)
-            } catch {
-                guard port == 0, error.code == .addressInUse else { throw error }
+        do throws(NameBinding.Failure) {
+            return try NameBinding.bind(toAll: addresses, bound: \.address) { address throws(SystemError) in
+                try ListeningSocket(address, options: socketOptions)
             }
+        } catch {
+            throw Binding.failure(error.error, error.address)
         }
-        return try listen(all: addresses)
-    }
-
-    /// Listens on all addresses of a name, and on one port if it is for the system to choose.
-    private func listen(all addresses: [SocketAddress]) throws(WebSocketError) -> [ListeningSocket] {
-        var listeners: [ListeningSocket] = []
-        var missing: WebSocketError?
-        for var address in addresses {
-            if let port = listeners.first?.address.port { address = address.with(port: UInt16(port)) }
-            guard !listeners.contains(where: { $0.address == address }) else { continue }
-            do throws(SystemError) {
-                listeners.append(try ListeningSocket(address, options: socketOptions))
-            } catch {
-                let failure = Binding.failure(error, address)
-                // A name may have addresses that this machine has not: `localhost` without IPv6.
-                guard error.errno == EADDRNOTAVAIL || error.errno == EAFNOSUPPORT else { throw failure }
-                missing = failure
-            }
-        }
-        guard listeners.isEmpty, let missing else { return listeners }
-        throw missing
     }
 
     private var socketOptions: ListeningSocket.Options {
@@ -131,16 +107,6 @@ struct Binding {
             )
         default:
             WebSocketError(.system, "cannot listen on \(address): \(error)")
-        }
-    }
-}
-
-extension SocketAddress {
-    fileprivate func with(port: UInt16) -> SocketAddress {
-        switch self {
-        case .v4(let address, _): .v4(address, port: port)
-        case .v6(let address, let zone, _): .v6(address, zone: zone, port: port)
-        case .unix: self
         }
     }
 }

@@ -20,7 +20,7 @@ import WSClient
         server.signal(SIGTERM)
         let end = await server.finished()
         #expect(end.code == 0)
-        #expect(end.output == [] && end.errors == [])
+        #expect(end.output == [] && CommandRun.complaints(in: end.errors) == [])
     }
 
     /// Plain and by TLS, silent and in the middle of a TLS hello.

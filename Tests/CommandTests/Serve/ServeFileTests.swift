@@ -39,7 +39,7 @@ import WSClient
         server.signal(SIGTERM)
         let end = await server.finished()
         #expect(end.code == 0)
-        #expect(end.output == [] && end.errors == [])
+        #expect(end.output == [] && CommandRun.complaints(in: end.errors) == [])
     }
 
     @Test func `stands in the guide as it is served`() throws {

@@ -16,7 +16,7 @@ import WSClient
         }
         let end = await server.finished()
         #expect(end.code == 0)
-        #expect(end.output == [] && end.errors == [])
+        #expect(end.output == [] && CommandRun.complaints(in: end.errors) == [])
     }
 
     @Test func `ends with 0 when nobody is there`() async throws {

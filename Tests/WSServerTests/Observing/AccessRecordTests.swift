@@ -1,3 +1,4 @@
+import HansomHTTP
 import HansomTransport
 import Testing
 import WSConnection
