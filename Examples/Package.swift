@@ -30,7 +30,7 @@ let package = Package(
         example("ActiveMailbox", "WSClient"),
         example("Workers", "Actors"),
         example(
-            "Supervised", "WSServer", "Actors", "ActorsLifecycle",
+            "Supervised", "WSServer", "Actors", "HansomLifecycle",
             others: [
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),

@@ -211,6 +211,13 @@ extension String {
 
     /// With ASCII letters in lower case, all else as it is.
     package var asciiLowercased: String { String(decoding: utf8.map(\.asciiLowercased), as: UTF8.self) }
+
+    /// What a peer sent, fit to stand in an error: in quotes, all but visible ASCII escaped, no longer than a line.
+    package var quotedASCII: String {
+        let longest = 200
+        let shown = unicodeScalars.prefix(longest).map { $0.escaped(asASCII: true) }.joined()
+        return "\"\(shown)\(unicodeScalars.count > longest ? "..." : "")\""
+    }
 }
 
 extension HTTPField.Name {

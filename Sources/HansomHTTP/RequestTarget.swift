@@ -72,9 +72,9 @@ package struct RequestTarget: Hashable, Sendable {
         guard path.hasPrefix("/") else { return nil }
         var segments: [String] = []
         for raw in path.dropFirst().utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false) {
-            guard let segment = Self.decoded(raw), !Self.hasDots(segment), !segment.utf8.contains(0) else {
-                return nil
-            }
+            guard let bytes = try? PercentEncoding.decoded(raw), let segment = String(validating: bytes, as: UTF8.self),
+                !Self.hasDots(segment), !segment.utf8.contains(0)
+            else { return nil }
             segments.append(segment)
         }
         return segments
@@ -90,19 +90,29 @@ package struct RequestTarget: Hashable, Sendable {
         segment.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
             .contains { $0.elementsEqual(".".utf8) || $0.elementsEqual("..".utf8) }
     }
+}
 
-    /// Undoes percent-encoding (RFC 3986 section 2.1), once; `nil` when it is broken, or no UTF-8 comes out.
-    private static func decoded(_ raw: Substring.UTF8View.SubSequence) -> String? {
+/// Percent-encoding (RFC 3986 section 2.1), undone once.
+package enum PercentEncoding {
+    /// What is no escape: `%` and at most two bytes behind it.
+    package struct Flaw: Error, Hashable { package let text: String }
+
+    /// The bytes that a text stands for.
+    ///
+    /// - Throws: for a `%` without two hexadecimal digits behind it.
+    package static func decoded(_ text: some Collection<UInt8>) throws(Flaw) -> [UInt8] {
         var bytes: [UInt8] = []
-        var rest = raw
+        var rest = text[...]
         while let byte = rest.popFirst() {
             guard byte == UInt8(ascii: "%") else {
                 bytes.append(byte)
                 continue
             }
-            guard let high = rest.popFirst()?.hexValue, let low = rest.popFirst()?.hexValue else { return nil }
-            bytes.append(high << 4 | low)
+            let digits = rest.prefix(2).compactMap(\.hexValue)
+            guard digits.count == 2 else { throw Flaw(text: "%" + String(decoding: rest.prefix(2), as: UTF8.self)) }
+            bytes.append(digits[0] << 4 | digits[1])
+            rest = rest.dropFirst(2)
         }
-        return String(validating: bytes, as: UTF8.self)
+        return bytes
     }
 }

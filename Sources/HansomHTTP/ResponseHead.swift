@@ -13,7 +13,7 @@ public struct ResponseHead: Hashable, Sendable {
     /// - Parameter reasonPhrase: `nil` for the one that is registered for the status, if any.
     public init(status: Int, reasonPhrase: String? = nil, fields: HTTPFields) {
         self.status = status
-        self.reasonPhrase = reasonPhrase ?? StatusPhrases.registered[status] ?? ""
+        self.reasonPhrase = reasonPhrase ?? ResponseHead.registeredPhrase(of: status)
         self.fields = fields
     }
 }
@@ -121,6 +121,26 @@ public struct ResponseHeadParser: Sendable {
 }
 
 extension ResponseHead {
+    /// What RFC 9110 and others call a status; empty for one that has no name. The library has the phrases, but does not find
+    /// one by its number.
+    private static func registeredPhrase(of status: Int) -> String { registeredPhrases[status] ?? "" }
+
+    private static let registeredPhrases: [Int: String] = {
+        let statuses: [HTTPResponse.Status] = [
+            .continue, .switchingProtocols, .earlyHints,
+            .ok, .created, .accepted, .nonAuthoritativeInformation, .noContent, .resetContent, .partialContent,
+            .multipleChoices, .movedPermanently, .found, .seeOther, .notModified, .temporaryRedirect, .permanentRedirect,
+            .badRequest, .unauthorized, .forbidden, .notFound, .methodNotAllowed, .notAcceptable, .proxyAuthenticationRequired,
+            .requestTimeout, .conflict, .gone, .lengthRequired, .preconditionFailed, .contentTooLarge, .uriTooLong,
+            .unsupportedMediaType, .rangeNotSatisfiable, .expectationFailed, .misdirectedRequest, .unprocessableContent,
+            .tooEarly, .upgradeRequired, .preconditionRequired, .tooManyRequests, .requestHeaderFieldsTooLarge,
+            .unavailableForLegalReasons,
+            .internalServerError, .notImplemented, .badGateway, .serviceUnavailable, .gatewayTimeout, .httpVersionNotSupported,
+            .networkAuthenticationRequired,
+        ]
+        return Dictionary(uniqueKeysWithValues: statuses.map { ($0.code, $0.reasonPhrase) })
+    }()
+
     /// The head on the wire (RFC 9112 section 4).
     package var bytes: [UInt8] {
         Array("HTTP/1.1 \(status) \(reasonPhrase)\r\n".utf8) + fields.bytes
@@ -150,26 +170,8 @@ extension HTTPFields {
     }
 }
 
-/// The reason phrases of the statuses that a WebSocket server has use for (RFC 9110 section 15, RFC 6585).
-enum StatusPhrases {
-    static let registered: [Int: String] = [
-        101: "Switching Protocols",
-        200: "OK", 201: "Created", 202: "Accepted", 204: "No Content", 206: "Partial Content",
-        301: "Moved Permanently", 302: "Found", 303: "See Other", 304: "Not Modified",
-        307: "Temporary Redirect", 308: "Permanent Redirect",
-        400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed",
-        408: "Request Timeout", 409: "Conflict", 411: "Length Required", 412: "Precondition Failed",
-        413: "Content Too Large", 414: "URI Too Long",
-        416: "Range Not Satisfiable", 417: "Expectation Failed", 421: "Misdirected Request", 426: "Upgrade Required",
-        429: "Too Many Requests",
-        431: "Request Header Fields Too Large",
-        500: "Internal Server Error", 501: "Not Implemented", 502: "Bad Gateway", 503: "Service Unavailable",
-        504: "Gateway Timeout", 505: "HTTP Version Not Supported",
-    ]
-}
-
-/// A whole HTTP/1.1 answer (RFC 9112 sections 2.1 and 6.3): the fields that frame it are set here and nowhere else.
-package struct Answer: Sendable {
+/// A whole HTTP/1.1 response (RFC 9112 sections 2.1 and 6.3): the fields that frame it are set here and nowhere else.
+package struct OutgoingResponse: Sendable {
     package var status: Int
     package var fields: HTTPFields
     package var body: [UInt8]

@@ -78,7 +78,7 @@ final class ServerRun: @unchecked Sendable {
 
     /// Waits until the server has ended, could not be started, or is not waited for any more.
     func wait() async {
-        if case .serving(let server) = await start.valueInAnyCase() { await server.wait() }
+        if case .serving(let server) = await start.valueInAnyCase() { await server.ended() }
     }
 
     /// - Throws: why it has ended, unless it was asked to.

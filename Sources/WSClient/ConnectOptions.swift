@@ -28,7 +28,7 @@ public struct ConnectOptions: Sendable {
     /// all. A 101 beyond that is refused; of any other answer what is beyond is left out.
     public var headLimits = HeadLimits()
     /// Subprotocols to offer, most wanted first (RFC 6455 section 1.9).
-    public var protocols: [String]
+    public var subprotocols: [String]
     /// What `Host` says (RFC 9110 section 7.2); default: the URL's host and port. For one server of several behind one
     /// address, or behind a Unix-domain socket. A redirect to another origin leaves it behind. Whom a certificate must name
     /// is `tls.serverName`.
@@ -84,14 +84,14 @@ public struct ConnectOptions: Sendable {
 
     public init(
         connectTimeout: Duration? = .seconds(8), recvTimeout: Duration? = nil, headers: HTTPFields = [:],
-        protocols: [String] = [], active: WebSocket.ActiveMode = .off, tls: TLSClientOptions = .init(),
+        subprotocols: [String] = [], active: WebSocket.ActiveMode = .off, tls: TLSClientOptions = .init(),
         closeTimeout: Duration = .seconds(10), limits: WebSocket.Limits = .init(), owner: PID? = nil,
         scheduler: Scheduler? = nil
     ) {
         self.connectTimeout = connectTimeout
         self.recvTimeout = recvTimeout
         self.headers = headers
-        self.protocols = protocols
+        self.subprotocols = subprotocols
         self.active = active
         self.tls = tls
         self.closeTimeout = closeTimeout
@@ -99,9 +99,48 @@ public struct ConnectOptions: Sendable {
         self.owner = owner
         self.scheduler = scheduler
     }
+
+    /// The defaults, but for what `change` sets: `connect(to: url, options: .with { $0.pingInterval = nil })`.
+    ///
+    /// - Throws: what `change` throws.
+    public static func with(_ change: (inout ConnectOptions) throws -> Void) rethrows -> ConnectOptions {
+        try ConnectOptions().with(change)
+    }
+
+    /// These options, but for what `change` sets.
+    ///
+    /// - Throws: what `change` throws.
+    public func with(_ change: (inout ConnectOptions) throws -> Void) rethrows -> ConnectOptions {
+        var options = self
+        try change(&options)
+        return options
+    }
 }
 
 extension ConnectOptions {
+    /// What `subprotocols` was called before.
+    @available(*, deprecated, renamed: "subprotocols")
+    public var protocols: [String] {
+        get { subprotocols }
+        set { subprotocols = newValue }
+    }
+
+    /// What the initialiser was before `subprotocols` had that name.
+    @available(
+        *, deprecated,
+        renamed: "init(connectTimeout:recvTimeout:headers:subprotocols:active:tls:closeTimeout:limits:owner:scheduler:)"
+    )
+    public init(
+        connectTimeout: Duration? = .seconds(8), recvTimeout: Duration? = nil, headers: HTTPFields = [:],
+        protocols: [String], active: WebSocket.ActiveMode = .off, tls: TLSClientOptions = .init(),
+        closeTimeout: Duration = .seconds(10), limits: WebSocket.Limits = .init(), owner: PID? = nil,
+        scheduler: Scheduler? = nil
+    ) {
+        self.init(
+            connectTimeout: connectTimeout, recvTimeout: recvTimeout, headers: headers, subprotocols: protocols,
+            active: active, tls: tls, closeTimeout: closeTimeout, limits: limits, owner: owner, scheduler: scheduler)
+    }
+
     /// What the connection is told of time.
     var timing: Timing {
         Timing(

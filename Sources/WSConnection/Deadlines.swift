@@ -177,7 +177,7 @@ extension WebSocket {
     /// Sees to it that the alarm rings no later than the first deadline. One that is armed for an earlier time stays:
     /// it will find nothing due, and arm itself for what remains.
     func keepDeadlines() {
-        guard phase != .released, let next = nextDeadline else { return }
+        guard !end.isReleased, let next = nextDeadline else { return }
         if let alarm, alarm.isArmed, alarm.deadline <= next.at { return }
         let alarm = alarm ?? makeAlarm()
         self.alarm = alarm
@@ -213,7 +213,7 @@ extension WebSocket {
     }
 
     private var whatIsDue: Deadlines.Due? {
-        guard phase != .released, let next = nextDeadline, next.at <= scheduler.now else { return nil }
+        guard !end.isReleased, let next = nextDeadline, next.at <= scheduler.now else { return nil }
         return next.due
     }
 
@@ -243,8 +243,7 @@ extension WebSocket {
         let limit = phase == .write ? options.timing.writeTimeout : options.timing.pingTimeout
         let time = Timing.duration(limit).map { " for \($0)" } ?? ""
         let close = Close(code: .abnormal, reason: reason)
-        conclude(.failed(WebSocketError(.connectionLost, what + time, close: close, phase: phase)))
-        release()
+        lose(WebSocketError(.connectionLost, what + time, close: close, phase: phase))
     }
 
     private func silentTooLong() {
@@ -261,15 +260,6 @@ extension WebSocket {
             WebSocketError(
                 .protocolViolation, "a message was not complete within \(time)",
                 close: Close(code: .policyViolation, reason: "message timeout"), phase: .message))
-    }
-
-    /// Ends the connection for `error`, and tells the peer the close that it carries.
-    func fail(_ error: WebSocketError) {
-        if !isWriteBroken, let close = error.close {
-            prepareOutput()
-            try? machine.close(code: close.code, reason: close.reason)
-        }
-        finish(.failed(error))
     }
 
     // MARK: Keepalive

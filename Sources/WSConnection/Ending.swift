@@ -2,19 +2,39 @@ package import Actors
 package import HansomTransport
 internal import WSProtocol
 
-/// The end: told once, and nothing left behind.
+/// The end: what happens is told to `EndMachine`, and the steps that it gives are carried out here.
 extension WebSocket {
-    /// How the connection ended is known; everyone who waits for something is told. What ended it first is what counts.
-    func conclude(_ end: Outcome) {
-        guard outcome == nil else { return }
-        let end = (endToTell?.value ?? end).told(by: core.id)
-        endToTell = nil
+    /// Something happened that may end the connection.
+    func take(_ event: EndMachine.Event) {
+        for step in end.take(event) { carryOut(step) }
+    }
+
+    private func carryOut(_ step: EndMachine.Step) {
+        switch step {
+        case .announce: published.publish(.closing)
+        case .armDeadline: armCloseDeadline()
+        case .flush: flush()
+        case .failSenders: failSenders()
+        case .discardInput: discardInput()
+        case .decodeOn: handlerMayGoOn()
+        case .stopReading: stream?.setWantsRead(false)
+        case .shutWrite: stream?.closeWrite()
+        case .tell: tell()
+        case .release: release()
+        case .endProcess: endProcess()
+        case .handOver: handOver()
+        }
+    }
+
+    /// Everyone who waits for something is told how it ended.
+    private func tell() {
+        guard let outcome = end.outcome else { return }
         // What waited until its answer had room: there is nobody to answer, and the end is not to wait for it.
         if messageHandler != nil && !share.isUsedUp { backlog = Backlog() }
-        published.publish(end)
+        published.publish(outcome)
         published.publish(.closing)
         failSenders()
-        failPings(end.error)
+        failPings(outcome.value.error)
         tellReceivers()
     }
 
@@ -29,12 +49,11 @@ extension WebSocket {
     /// How it ended, once all that came before the end has had its turn to be decoded.
     var endReached: Outcome? { share.isUsedUp ? nil : outcome }
 
+    /// What is known of how it ended, or else what `make` says.
+    private func how(_ make: () -> Outcome) -> Boxed<Outcome> { end.outcome ?? Boxed(make().told(by: core.id)) }
+
     /// The stream is of no more use: it is closed, and those who wait for the end go on.
-    func release() {
-        tellEnd()
-        guard phase != .released else { return }
-        phase = .released
-        isWriteBroken = true
+    private func release() {
         stream?.close()
         stream = nil
         isReadPaused = false
@@ -45,12 +64,25 @@ extension WebSocket {
         let waiters = unsafe endWaiters
         unsafe endWaiters = []
         for unsafe waiter in unsafe waiters { unsafe waiter.resume() }
-        if !isHandlerRunning { finishProcess(handlerReason?.value ?? exitReason) }
     }
 
-    /// Tells how it ended, if that is known and has had to wait.
-    func tellEnd() {
-        if let endToTell { conclude(endToTell.value) }
+    private func endProcess() {
+        owner?.end()
+        owner = nil
+        let reason = core.exitReason ?? handlerReason?.value ?? exitReason
+        // A handler that crashed was reported when it did.
+        core.finish(reason, isReported: handlerReason == nil && !isOwnEnd(reason))
+    }
+
+    private func handOver() {
+        if let stream {
+            stream.observer = nil
+            if machine.state == .open { try? machine.close(code: .goingAway) }
+            LingeringClose.start(stream, last: machine.output.drain(), on: scheduler, for: options.closeTimeout)
+        }
+        releaseOutput()
+        owner?.end()
+        core.finish(.normal)
     }
 
     private var exitReason: ExitReason {
@@ -58,14 +90,6 @@ extension WebSocket {
         case .closed, nil: .normal
         case .failed(let error): .error(error)
         }
-    }
-
-    func finishProcess(_ reason: ExitReason) {
-        owner?.end()
-        owner = nil
-        let reason = core.exitReason ?? reason
-        // A handler that crashed was reported when it did.
-        core.finish(reason, isReported: handlerReason == nil && !isOwnEnd(reason))
     }
 
     private func releaseOutput() {
@@ -89,14 +113,7 @@ extension WebSocket {
         leaveBudget()
         // No suspended call, which would hold the connection, but a broadcast may still wait for room.
         failSenders()
-        if let stream {
-            stream.observer = nil
-            if machine.state == .open { try? machine.close(code: .goingAway) }
-            LingeringClose.start(stream, last: machine.output.drain(), on: scheduler, for: options.closeTimeout)
-        }
-        if phase != .released { releaseOutput() }
-        owner?.end()
-        core.finish(.normal)
+        take(.abandoned)
     }
 }
 
@@ -114,12 +131,12 @@ extension WebSocket {
     /// - Throws: `.misuse` for another code or a longer reason; then nothing is sent.
     public func close(code: CloseCode = .normal, reason: String = "") async throws(WebSocketError) {
         try beginClose(code: code, reason: reason)
-        guard phase != .released else { return }
+        guard !end.isReleased else { return }
         if Task.isCancelled { return drop() }
         await withTaskCancellationHandler {
             await unsafe withUnsafeContinuation { continuation in
                 // The end may have come on the way here, as told at `resultAtOnce`.
-                if phase == .released { return unsafe continuation.resume() }
+                if end.isReleased { return unsafe continuation.resume() }
                 unsafe endWaiters.append(continuation)
             }
         } onCancel: {
@@ -137,26 +154,20 @@ extension WebSocket {
     ///   - reason: at most 123 bytes of UTF-8.
     /// - Throws: `.misuse` for another code or a longer reason; then nothing is sent.
     public func beginClose(code: CloseCode = .normal, reason: String = "") throws(WebSocketError) {
-        if phase == .open && !isWriteBroken { try sendClose(code, reason) }
+        if end.isOpen { try sendClose(code, reason) }
     }
 
     /// Begins to close with a code and reason known to be allowed.
     package func beginClose(_ code: CloseCode, _ reason: String = "") { try? beginClose(code: code, reason: reason) }
 
     private func sendClose(_ code: CloseCode, _ reason: String) throws(WebSocketError) {
-        prepareOutput()
-        do { try machine.close(code: code, reason: reason) } catch { throw refusal(error) }
-        phase = .closeSent
-        published.publish(.closing)
-        armCloseDeadline()
-        // Nothing comes behind it, so nothing is gained by waiting for the end of the turn.
-        flush()
-        failSenders()
-        // What waits undecoded is decoded now, to find the peer's close behind it; its messages are discarded.
-        refillForClose()
+        try put { machine throws(ProtocolMisuse) in try machine.close(code: code, reason: reason) }
+        // Nothing comes behind it, so nothing is gained by waiting for the end of the turn: the machine has it flushed.
+        take(.closeSent)
     }
 
-    private func refillForClose() {
+    /// What waits undecoded is decoded now, to find the peer's close behind it; its messages are discarded.
+    private func discardInput() {
         isReadPaused = true
         refill()
     }
@@ -174,61 +185,45 @@ extension WebSocket {
     ///
     /// Whoever is told of it may end the program in that moment. So our last frame is written first, now if the peer takes
     /// it, and they are told afterwards.
-    func finish(_ end: Outcome) {
-        phase = .finishing
-        published.publish(.closing)
-        if outcome == nil { endToTell = Boxed(end) }
-        if isWriteBroken { return release() }
-        armCloseDeadline()
-        flush()
+    private func finish(_ outcome: Outcome) { take(.ended(how { outcome })) }
+
+    /// Ends the connection for `error`, and tells the peer the close that it carries.
+    func fail(_ error: WebSocketError) {
+        if !end.isMute, let close = error.close {
+            prepareOutput()
+            try? machine.close(code: close.code, reason: close.reason)
+        }
+        finish(.failed(error))
     }
 
-    /// All is written after the last frame. The server drops TCP first; the client waits for that (RFC 6455 section
-    /// 7.1.1). After a violation the peer may still be sending: closing now would reset the connection and could
-    /// destroy the close frame on its way, so only our side is shut.
-    func finishWriting() {
-        phase = .draining
-        let isClosed = if case .closed = endToTell?.value ?? outcome { true } else { false }
-        if !isClosed { stream?.closeWrite() }
-        tellEnd()
-        if isInputOver || isClosed && machine.isServer { release() }
-    }
+    /// Ends the connection for `error` at once, without a word to the peer.
+    func lose(_ error: WebSocketError) { take(.lost(how { .failed(error) })) }
 
     /// The stream gave its last byte, or broke.
     func inputEnded(_ error: StreamError?) {
         endHeldBack()
-        if phase == .open || phase == .closeSent {
+        let outcome = how {
             let what = error.map { "the connection broke: \($0)" } ?? "the peer ended the connection without a close"
-            conclude(.failed(WebSocketError(.connectionLost, what, close: Close(code: .abnormal))))
+            return .failed(WebSocketError(.connectionLost, what, close: Close(code: .abnormal)))
         }
-        if error == nil && phase == .finishing && !isWriteBroken && !machine.output.isEmpty {
-            // The peer has shut its own side only: our last frame is still on its way, until the deadline.
-            isInputOver = true
-            stream?.setWantsRead(false)
-        } else {
-            release()
-        }
+        take(.inputEnded(isBroken: error != nil, outcome))
     }
 
     /// The peer has had its time.
     func closeTooSlow() {
-        conclude(
-            .failed(
-                WebSocketError(
-                    .connectionLost, "the peer did not end the connection within \(options.closeTimeout)",
-                    close: Close(code: .abnormal), phase: .close)))
-        release()
+        lose(
+            WebSocketError(
+                .connectionLost, "the peer did not end the connection within \(options.closeTimeout)",
+                close: Close(code: .abnormal), phase: .close))
     }
 
     /// Ends it now: what waits is written as far as the stream takes it at once.
     package func drop() {
-        guard phase != .released else { return }
+        guard !end.isReleased else { return }
         endHeldBack()
-        if machine.state == .open { try? sendClose(.goingAway, "") }
+        beginClose(.goingAway)
         flush()
-        guard phase != .released else { return }
-        conclude(.closed(Close(code: .abnormal, reason: "dropped")))
-        release()
+        take(.lost(how { .closed(Close(code: .abnormal, reason: "dropped")) }))
     }
 }
 

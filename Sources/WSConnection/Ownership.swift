@@ -27,12 +27,12 @@ extension WebSocket: ProcessHost, Supervisable {
     /// A connection traps no exits: it has no mailbox for them.
     package nonisolated func trapped(_ signal: ExitSignal) {}
 
-    package nonisolated var isRunning: Bool { onOwnThread { $0.isHandlerRunning } }
+    package nonisolated var isRunning: Bool { onOwnThread { $0.end.isHandlerRunning } }
 
     package nonisolated var activity: ProcessActivity {
         onOwnThread { me in
             let state: ProcessState =
-                me.phase != .open
+                !me.end.isListening
                 ? .exiting : me.isSuspended ? .suspended : me.receivers.isEmpty ? .running : .waiting
             return ProcessActivity(
                 state: state, waiting: Int(me.inbound.messageCount),
@@ -66,7 +66,7 @@ extension WebSocket {
     /// Runs `handler` in a task of its own to its end, and then closes: 1000 when it returned, 1001 when it was
     /// cancelled, 1011 when it threw.
     package func start(_ handler: @escaping Handler) {
-        isHandlerRunning = true
+        take(.handlerBegan)
         // Nobody else has this task, so nobody else cancels it: `receiveExit` does, and resumes what waits. So the
         // handler needs no cancellation handler around it.
         // What the handler connects to belongs to this connection: the task inherits who is current.
@@ -85,12 +85,11 @@ extension WebSocket {
 
     private func handlerEnded(_ reason: ExitReason) {
         beginClose(Task.isCancelled ? .goingAway : reason.kind == .normal ? .normal : .internalError)
-        isHandlerRunning = false
         unsafe handlerIdentity = nil
         handlerTask = nil
         reportCrash(reason)
         handlerReason = Boxed(reason)
-        if phase == .released { finishProcess(reason) }
+        take(.handlerEnded)
     }
 
     /// The synchronous handler threw: the connection is closed with 1011, and ends with the error for its reason.
@@ -121,21 +120,14 @@ extension WebSocket {
 /// that it leads to.
 struct PublishedState: ~Copyable, Sendable {
     private let state = Atomic<UInt8>(WebSocket.State.open.rawValue)
-    private let end = AtomicLazyReference<End>()
-
-    /// How it ended. Most connections have not, and hold none.
-    private final class End: Sendable {
-        let outcome: WebSocket.Outcome
-
-        init(_ outcome: WebSocket.Outcome) { self.outcome = outcome }
-    }
+    private let end = AtomicLazyReference<Boxed<WebSocket.Outcome>>()
 
     var current: WebSocket.State { WebSocket.State(rawValue: state.load(ordering: .acquiring)) ?? .closed }
 
-    var outcome: WebSocket.Outcome? { end.load()?.outcome }
+    var outcome: WebSocket.Outcome? { end.load()?.value }
 
     func publish(_ new: WebSocket.State) { state.store(new.rawValue, ordering: .releasing) }
 
     /// The first is kept.
-    func publish(_ outcome: WebSocket.Outcome) { _ = end.storeIfNil(End(outcome)) }
+    func publish(_ outcome: Boxed<WebSocket.Outcome>) { _ = end.storeIfNil(outcome) }
 }

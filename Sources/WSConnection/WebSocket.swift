@@ -11,8 +11,8 @@ public import WSProtocol
 /// receives in passive mode with `recv`, or subscribes and is told in active mode. Client and server connections are
 /// alike.
 ///
-/// Here stands what a connection consists of. What it does is told folder by folder: `Receiving`, `Sending`, `Active`,
-/// `Closing`, `Timing`, `Lifetime`.
+/// Here stands what a connection consists of. What it does is told: file by file: `Receiving`, `Sending`,
+/// `Deadlines`, `EndMachine` and `Ending`, `EndBond`.
 @safe public actor WebSocket {
     public typealias CloseCode = WSProtocol.CloseCode
 
@@ -26,7 +26,6 @@ public import WSProtocol
     let options: ConnectionOptions
     var stream: (any ByteStream)?
     var machine: ProtocolMachine
-    var phase = Phase.open
     var deadlines = Deadlines()
     var alarm: Alarm?
 
@@ -35,7 +34,6 @@ public import WSProtocol
     var backlog = Backlog()
     var share = TurnShare()
     var isReadPaused = false
-    var isInputOver = false
     /// Whether introspection has asked it to read no more for now.
     var isSuspended = false
     /// What all connections of the server may hold, if that is bounded; what this one has told it; and whether it waits for room.
@@ -53,7 +51,6 @@ public import WSProtocol
     // What is to go out.
     var isFlushPending = false
     var isWriteWanted = false
-    var isWriteBroken = false
     var sendersWaiting = Deque<SendWaiter>()
     var isFragmentedSendOpen = false
     var pings: [PendingPing] = []
@@ -63,15 +60,13 @@ public import WSProtocol
     var subscriber: Subscriber?
     var credits = 0
     var isPumping = false
-    var isEndTold = false
 
     // The end.
-    /// How it ends, known and not told: our last frame is not written yet.
-    var endToTell: Boxed<Outcome>?
+    /// Where it stands between open and gone.
+    var end: EndMachine
     var endWaiters = unsafe [UnsafeContinuation<Void, Never>]()
     var handlerTask: Task<Void, Never>?
     var handlerIdentity: UnsafeCurrentTask?
-    var isHandlerRunning = false
     var handlerReason: Boxed<ExitReason>?
     var owner: EndBond?
 
@@ -89,6 +84,7 @@ public import WSProtocol
         core = ProcessCore(on: scheduler)
         resources = TransportResources.of(scheduler)
         machine = ProtocolMachine(role: role, limits: options.limits.ofProtocol, compression: compression)
+        end = EndMachine(isServer: machine.isServer)
         self.stream = stream
         self.options = options
         self.description = description
@@ -108,20 +104,6 @@ public import WSProtocol
 
     /// How it ended for the application, once it has.
     var outcome: Outcome? { published.outcome }
-
-    /// Where the connection stands on the wire.
-    enum Phase {
-        /// Messages flow.
-        case open
-        /// Our close is on its way; the peer's is awaited.
-        case closeSent
-        /// What waits is still written; then the stream is dropped.
-        case finishing
-        /// What waits is still written, then our side is shut; what arrives is thrown away until the peer ends too.
-        case draining
-        /// The stream is gone.
-        case released
-    }
 
     /// How it ended for the application.
     enum Outcome: Sendable {
@@ -175,7 +157,7 @@ extension WebSocket {
     package nonisolated var outcomeError: WebSocketError? { published.outcome?.error }
 
     /// The same, also while our last frame is still to be written, until when nobody is told.
-    package var knownEnd: WebSocketError? { (endToTell?.value.told(by: core.id) ?? outcome)?.error }
+    package var knownEnd: WebSocketError? { end.outcome?.value.error }
 
     /// The other end's address: of the socket, or as a PROXY header says.
     public nonisolated var peerAddress: SocketAddress? { description.peerAddress }

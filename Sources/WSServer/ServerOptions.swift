@@ -137,6 +137,22 @@ public struct ServerOptions: Sendable {
 
     public init() {}
 
+    /// The defaults, but for what `change` sets: `listen(port: 8080, options: .with { $0.maxConnections = 100 })`.
+    ///
+    /// - Throws: what `change` throws.
+    public static func with(_ change: (inout ServerOptions) throws -> Void) rethrows -> ServerOptions {
+        try ServerOptions().with(change)
+    }
+
+    /// These options, but for what `change` sets.
+    ///
+    /// - Throws: what `change` throws.
+    public func with(_ change: (inout ServerOptions) throws -> Void) rethrows -> ServerOptions {
+        var options = self
+        try change(&options)
+        return options
+    }
+
     /// Refuses what no server could run with, rather than listen and serve nobody.
     func check() throws(WebSocketError) {
         let counts = [

@@ -24,7 +24,7 @@ extension WebSocketServer {
         over descriptor: Int32, received: [UInt8], options: ServerOptions = .init(),
         handler: @escaping WebSocket.Handler
     ) async throws(WebSocketError) -> Bool {
-        try await serve(descriptor, received, options, Service(.perConnection(handler), options))
+        try await takeOver(descriptor, received, options, .handler(handler))
     }
 
     /// The same with routes: answers requests, one after the other, until one becomes a WebSocket or the connection ends.
@@ -34,7 +34,7 @@ extension WebSocketServer {
     public static func upgrade(
         over descriptor: Int32, received: [UInt8], options: ServerOptions = .init(), routes: Routes
     ) async throws(WebSocketError) -> Bool {
-        try await serve(descriptor, received, options, Service(routes, options))
+        try await takeOver(descriptor, received, options, .routes(routes))
     }
 
     /// Answers a request for a WebSocket that another HTTP server has read, and serves the connection to its end.
@@ -54,7 +54,7 @@ extension WebSocketServer {
         options: ServerOptions = .init(), handler: @escaping WebSocket.Handler
     ) async throws(WebSocketError) -> Bool {
         let bytes = try bytes(of: request, answerBegun) + received
-        return try await serve(descriptor, bytes, options, Service(.perConnection(handler), options))
+        return try await takeOver(descriptor, bytes, options, .handler(handler))
     }
 
     /// The same over a pipe in memory, whose other end the other HTTP server carries on to its peer.
@@ -69,16 +69,16 @@ extension WebSocketServer {
         peerAddress: SocketAddress? = nil, options: ServerOptions = .init(), handler: @escaping WebSocket.Handler
     ) async throws(WebSocketError) -> Bool {
         let bytes = try bytes(of: request, answerBegun) + received
-        let settings = try plain(options, Service(.perConnection(handler), options))
+        let settings = try plain(options, .handler(handler))
         guard pipe.take() else {
             throw WebSocketError(.misuse, "the pipe carries a connection already, whose answer has begun")
         }
-        let visit = Guest.Visit(stream: pipe.near, peer: peerAddress, local: nil, received: bytes)
-        return await Guest.serve(visit, settings, on: pipe.home)
+        let origin = HandedOverConnection.Origin(stream: pipe.near, peer: peerAddress, local: nil, received: bytes)
+        return await HandedOverConnection.run(origin, settings, on: pipe.home)
     }
 
-    private static func serve(
-        _ descriptor: Int32, _ received: [UInt8], _ options: ServerOptions, _ service: Service
+    private static func takeOver(
+        _ descriptor: Int32, _ received: [UInt8], _ options: ServerOptions, _ service: WebSocketService
     ) async throws(WebSocketError) -> Bool {
         let settings = try plain(options, service)
         let scheduler = options.schedulers.place()
@@ -90,16 +90,19 @@ extension WebSocketServer {
                 .invalidConfiguration, "descriptor \(descriptor) is no connected stream socket: \(error)")
         }
         stream.keep()
-        let visit = Guest.Visit(
+        let origin = HandedOverConnection.Origin(
             stream: stream, peer: stream.peerAddress, local: stream.localAddress, received: received)
-        return await Guest.serve(visit, settings, on: scheduler)
+        return await HandedOverConnection.run(origin, settings, on: scheduler)
     }
 
     /// TLS and the PROXY protocol are the other server's affair.
-    private static func plain(_ options: ServerOptions, _ service: Service) throws(WebSocketError) -> ServerSettings {
+    private static func plain(
+        _ options: ServerOptions, _ service: WebSocketService
+    ) throws(WebSocketError) -> ServerSettings {
+        let resources = try service.resources(options)
         var plain = options
         plain.proxyProtocol = []
-        return try ServerSettings(plain, service, tls: nil)
+        return try ServerSettings(plain, resources, tls: nil)
     }
 
     private static func bytes(of request: RequestHead, _ answerBegun: Bool) throws(WebSocketError) -> [UInt8] {

@@ -94,8 +94,11 @@ public final class WebSocketServer: Sendable, Supervisable {
     /// A handler that does not heed its cancellation is left behind: Swift cannot stop a running task.
     public func forceClose() async { await shutdown(within: .zero) }
 
-    /// Returns when the server has ended.
-    public func wait() async { await end.wait() }
+    /// Returns when the server has ended, or when the task that waits is cancelled; the server goes on then.
+    public func wait() async { await end.waitUnlessCancelled() }
+
+    /// Returns when the server has ended, and not before.
+    package func ended() async { await end.wait() }
 }
 
 /// What can be changed while a server runs.

@@ -17,11 +17,7 @@ struct Autobahn: AsyncParsableCommand {
     @Option(help: "Be called so in the reports: letters, digits, '-', '.', '_' and '~'.")
     var agent = "hansom"
 
-    @Option(name: .customLong("max-message-size"), help: "Accept messages of so many bytes. (default: 1048576)")
-    var messageSize: Int?
-
-    @Option(name: .customLong("max-fragments"), help: "Accept messages of so many frames. (default: 1024)")
-    var fragments: Int?
+    @OptionGroup var limits: MessageLimitArguments
 
     @OptionGroup var trust: TrustOptions
 
@@ -29,14 +25,6 @@ struct Autobahn: AsyncParsableCommand {
         guard !agent.isEmpty, agent.utf8.allSatisfy(Autobahn.isUnreserved) else {
             throw ValidationError("--agent \(agent); letters, digits, '-', '.', '_' and '~' are allowed")
         }
-        try check("--max-message-size", messageSize)
-        try check("--max-fragments", fragments)
-    }
-
-    private func check(_ option: String, _ value: Int?) throws {
-        let allowed = 1...Int(Int32.max)
-        guard let value, !allowed.contains(value) else { return }
-        throw ValidationError("\(option) \(value); \(allowed.lowerBound) to \(allowed.upperBound) are allowed")
     }
 
     /// What needs no escape in a URL's query (RFC 3986 section 2.3).
@@ -53,8 +41,7 @@ struct Autobahn: AsyncParsableCommand {
         var options = ConnectOptions()
         options.tls = trust.tls
         options.compression = CompressionOptions()
-        if let messageSize { options.limits.messageSize = messageSize }
-        if let fragments { options.limits.fragments = fragments }
+        limits.apply(to: &options.limits)
         return options
     }
 

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// What is wrong is said in one line on standard error, and by an exit code that is not 0.
-struct BadInputTests {
+@Suite(.timeLimit(.minutes(2))) struct BadInputTests {
     private func expectRefusal(
         _ arguments: [String], code: Int32, _ parts: String..., location: SourceLocation = #_sourceLocation
     ) async throws {

@@ -16,7 +16,7 @@ enum ComparedNames {
     static func clientOptions() -> [AnyKeyPath] {
         [
             \ConnectOptions.connectTimeout, \ConnectOptions.recvTimeout, \ConnectOptions.headers,
-            \ConnectOptions.protocols, \ConnectOptions.active, \ConnectOptions.tls, \ConnectOptions.redirects,
+            \ConnectOptions.subprotocols, \ConnectOptions.active, \ConnectOptions.tls, \ConnectOptions.redirects,
             \ConnectOptions.cookies, \ConnectOptions.proxy, \ConnectTimeouts.responseHead,
             \ConnectOptions.readIdleTimeout, \ConnectOptions.writeIdleTimeout, \WebSocket.Limits.frameSize,
             \WebSocket.Limits.fragments,

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// The guide's comparison with hackney and HTTP.jl: each of their names has a row, and each row a Swift name that exists.
-struct ComparisonTests {
+@Suite(.timeLimit(.minutes(2))) struct ComparisonTests {
     /// What the guides of the two libraries name.
     private static let theirs = [
         "ws_connect(URL)", "ws_connect(URL, Options)", "connect_timeout", "recv_timeout", "headers", "protocols",

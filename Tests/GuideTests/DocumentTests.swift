@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// What README.md and GUIDE.md show is code that compiles, since each block stands in a source of this target too.
-struct DocumentTests {
+@Suite(.timeLimit(.minutes(2))) struct DocumentTests {
     @Test(arguments: Documents.names)
     func `each block of Swift stands in a source that imports what it imports`(name: String) throws {
         let sources = try Documents.sources()

@@ -5,7 +5,7 @@ import WSClient
 import WSServer
 
 /// The pieces of the guide do what the guide says. Those that need a file, a name or a port of their own only compile.
-struct RunTests {
+@Suite(.timeLimit(.minutes(2))) struct RunTests {
     /// Gives `body` the URL of a server on this machine.
     private func withServer(
         _ handler: @escaping WebSocket.Handler, _ body: (String) async throws -> Void
@@ -187,7 +187,10 @@ struct RunTests {
     @Test func `a process takes frames, downs and messages (P24)`() async throws {
         let worker = Process<Int>.spawn { me in _ = await me.receive() }
         let handler: WebSocket.Handler = { ws in try await ws.send(ws.recv()) }
-        try await withServer(handler) { #expect(try await session(with: $0, watching: worker.pid) == .normal) }
+        try await withServer(handler) { url in
+            let ending = try await session(with: url, watching: worker.pid)
+            #expect(ending == .normal)
+        }
         worker.exit(.shutdown)
     }
 

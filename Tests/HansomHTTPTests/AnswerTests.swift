@@ -3,12 +3,12 @@ import Testing
 import HansomHTTP
 
 /// Answers as they go out (S7).
-struct AnswerTests {
+@Suite(.timeLimit(.minutes(2))) struct AnswerTests {
     private func text(
         _ status: Int = 200, _ fields: HTTPFields = [:], _ body: String = "", isToHead: Bool = false,
         keepsAlive: Bool = true
     ) -> String {
-        let answer = Answer(status: status, fields: fields, body: Array(body.utf8))
+        let answer = OutgoingResponse(status: status, fields: fields, body: Array(body.utf8))
         return String(decoding: answer.bytes(isToHead: isToHead, keepsAlive: keepsAlive), as: UTF8.self)
     }
 

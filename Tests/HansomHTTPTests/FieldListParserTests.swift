@@ -3,7 +3,7 @@ import Testing
 @testable import HansomHTTP
 @testable import WSProtocol
 
-struct FieldListParserTests {
+@Suite(.timeLimit(.minutes(2))) struct FieldListParserTests {
     private func tokens(_ text: String) -> [String]? {
         var parser = FieldListParser(text.utf8.makeIterator())
         return parser.tokens()

@@ -3,7 +3,7 @@ import ProtocolTesting
 import Testing
 import HansomHTTP
 
-struct HeadLimitTests {
+@Suite(.timeLimit(.minutes(2))) struct HeadLimitTests {
     private func head(fieldCount: Int) -> String {
         requestText().dropLast() + (5..<fieldCount).map { "X-\($0): y\r\n" }.joined() + "\r\n"
     }

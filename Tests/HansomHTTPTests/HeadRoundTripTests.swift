@@ -5,7 +5,7 @@ import Testing
 @testable import HansomHTTP
 
 /// Heads that are written are read as the same, wherever they are cut. A failure names its seed.
-struct HeadRoundTripTests {
+@Suite(.timeLimit(.minutes(2))) struct HeadRoundTripTests {
     @Test(arguments: 0..<200 as Range<UInt64>)
     func `random request heads are read as they were written`(seed: UInt64) throws {
         var generator = SeededGenerator(seed: seed)

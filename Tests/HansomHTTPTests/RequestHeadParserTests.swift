@@ -3,7 +3,7 @@ import ProtocolTesting
 import Testing
 import HansomHTTP
 
-struct RequestHeadParserTests {
+@Suite(.timeLimit(.minutes(2))) struct RequestHeadParserTests {
     @Test func `reads a head cut at every point, and leaves alone what follows (T31)`() throws {
         let bytes = Array(requestText(["X-Empty": "", "X-Wide": "  a b\t c \t"]).utf8)
         let frames: [UInt8] = [0x81, 0x80, 0x0D, 0x0A, 0x0D, 0x0A]

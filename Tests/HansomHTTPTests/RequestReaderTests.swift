@@ -5,7 +5,7 @@ import HansomHTTP
 import WSProtocol
 
 /// Requests with bodies, one behind the other, as the server of ordinary HTTP reads them (S7).
-struct RequestReaderTests {
+@Suite(.timeLimit(.minutes(2))) struct RequestReaderTests {
     struct Exchange: Equatable {
         var target: String
         var body: String

@@ -5,7 +5,7 @@ import HansomHTTP
 import WSProtocol
 
 /// Targets taken apart, and paths decoded once (S7).
-struct RequestTargetTests {
+@Suite(.timeLimit(.minutes(2))) struct RequestTargetTests {
     @Test(
         arguments: [
             ("/", "/", nil, nil), ("/a/b?c=d?e", "/a/b", "c=d?e", nil), ("/a?", "/a", "", nil), ("*", "*", nil, nil),

@@ -3,7 +3,7 @@ import ProtocolTesting
 import Testing
 import HansomHTTP
 
-struct ResponseHeadParserTests {
+@Suite(.timeLimit(.minutes(2))) struct ResponseHeadParserTests {
     @Test func `reads a head cut at every point, and leaves alone what follows (T31)`() throws {
         let bytes = Array("HTTP/1.1 101 Switching  Protocols\r\nUpgrade: websocket\r\n\r\n".utf8)
         for cut in 0...bytes.count {

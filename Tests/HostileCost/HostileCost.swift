@@ -22,7 +22,7 @@ enum HostileCost {
 
     /// A message in so many fragments of one byte.
     private static func receiveFragments(_ count: Int) {
-        var machine = ProtocolMachine(role: .server, limits: Limits(maxFragments: count + 2))
+        var machine = ProtocolMachine(role: .server, limits: MessageLimits(maxFragments: count + 2))
         precondition(machine.receive([0x02, 0x80, 1, 2, 3, 4]).isEmpty)
         let fragment: [UInt8] = [0x00, 0x81, 1, 2, 3, 4, 5]
         for _ in 0..<count { precondition(machine.receive(fragment).isEmpty) }

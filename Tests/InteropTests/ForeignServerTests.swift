@@ -14,8 +14,8 @@ import WSClient
         let tls: TLSClientOptions
         let library: String
 
-        func connect(_ path: String = "/", protocols: [String] = []) async throws -> WebSocket {
-            try await WebSocket.connect(to: base + path, options: .init(protocols: protocols, tls: tls))
+        func connect(_ path: String = "/", subprotocols: [String] = []) async throws -> WebSocket {
+            try await WebSocket.connect(to: base + path, options: .init(subprotocols: subprotocols, tls: tls))
         }
     }
 
@@ -91,8 +91,8 @@ import WSClient
         async throws
     {
         try await with(server) { server in
-            func received(_ path: String, protocols: [String] = []) async throws -> (WebSocket, WebSocket.Message) {
-                let ws = try await server.connect(path, protocols: protocols)
+            func received(_ path: String, subprotocols: [String] = []) async throws -> (WebSocket, WebSocket.Message) {
+                let ws = try await server.connect(path, subprotocols: subprotocols)
                 return (ws, try await ws.recv(timeout: .seconds(30)))
             }
             let whole = "The first part, the second, and the last: äöü."
@@ -111,7 +111,7 @@ import WSClient
             }
             try await piped.close()
 
-            let (named, chosen) = try await received("/subprotocol", protocols: ["superchat", "chat"])
+            let (named, chosen) = try await received("/subprotocol", subprotocols: ["superchat", "chat"])
             #expect(named.subprotocol == "chat")
             #expect(chosen == .text("chat"))
             let (unnamed, none) = try await received("/subprotocol")
@@ -165,7 +165,7 @@ import WSClient
 
             // A subprotocol that nobody asked for; aiohttp never chooses one.
             if server.library == "websockets" {
-                let forced = await failure { _ = try await server.connect("/subprotocol?force=x", protocols: ["chat"]) }
+                let forced = await failure { _ = try await server.connect("/subprotocol?force=x", subprotocols: ["chat"]) }
                 #expect(forced?.code == .badHandshake, "\(String(describing: forced))")
             }
         }

@@ -8,7 +8,7 @@ import WSClient
     func `exchanges messages with a foreign server of another language (W7) (W8) (W15) (W16) (W17)`(
         library: String, manner: RealClient.Manner
     ) async throws {
-        var options = ConnectOptions(protocols: ["chat"])
+        var options = ConnectOptions(subprotocols: ["chat"])
         if manner.isSecure { options.tls = try await Certificates.shared.trust() }
         if manner.deflates { options.compression = CompressionOptions(threshold: 0) }
         let arguments = manner.deflates ? ["--deflate"] : []

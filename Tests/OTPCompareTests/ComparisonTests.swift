@@ -1,7 +1,7 @@
 import OTPScenarios
 import Testing
 
-@Suite struct ComparisonTests {
+@Suite(.timeLimit(.minutes(2))) struct ComparisonTests {
     private let original = Trace(title: "t", lines: ["a: one", "a: two"])
 
     private func exception(_ lines: String...) -> Trace { Trace(title: "t", lines: lines) }

@@ -1,7 +1,7 @@
 import OTPScenarios
 import Testing
 
-@Suite struct ReadingTests {
+@Suite(.timeLimit(.minutes(2))) struct ReadingTests {
     @Test func `a scenario is a title and its steps, without empty lines and comments`() {
         let scenarios = Scenario.all(
             in: """

@@ -470,7 +470,8 @@ import WSConnection
             try await peer.send(Wire.close(1000))
             await bench.until("not told") { await notes.all == [.text("more"), .text("1"), .text("2"), .closed(1000)] }
             process.send(.own(0))
-            _ = try await process.down()
+            let ending = try await process.down()
+            #expect(ending.kind == .normal)
         }
     }
 

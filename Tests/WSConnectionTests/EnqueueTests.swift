@@ -4,7 +4,7 @@ import Testing
 import WSConnection
 
 /// What a message costs the scheduler: counted in jobs, not in time.
-@Suite struct EnqueueTests {
+@Suite(.timeLimit(.minutes(2))) struct EnqueueTests {
     @Test func `a handler's wait costs one local job, a receive that need not wait none, and no other thread is asked`() async throws {
         try await Bench.run { bench in
             let scheduler = bench.group.schedulers[0]

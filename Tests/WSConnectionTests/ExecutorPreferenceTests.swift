@@ -3,7 +3,7 @@ import HansomTesting
 import Testing
 import WSConnection
 
-struct ExecutorPreferenceTests {
+@Suite(.timeLimit(.minutes(2))) struct ExecutorPreferenceTests {
     @Test func `loses no wake-up in a task that prefers an executor (W1)`() async throws {
         let schedulers = try SchedulerGroup(options: .init(count: 2))
         try await withThrowingTaskGroup(of: Void.self) { group in

@@ -90,7 +90,7 @@ import Testing
         #expect(budget.isFull)
         #expect(other.run { $0.isHeldUp })
         for _ in 0..<20 { driven.advance(by: .seconds(1)) }
-        #expect(other.run { $0.phase == .open && $0.outcome == nil })
+        #expect(other.run { $0.end.isListening && $0.outcome == nil })
         #expect(taken(full) == 500_000)
         driven.settle()
         #expect(other.run { !$0.isHeldUp })

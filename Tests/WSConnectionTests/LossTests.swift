@@ -4,6 +4,24 @@ import WSConnection
 
 /// Connections that are lost, and not closed.
 @Suite(.timeLimit(.minutes(5))) struct LossTests {
+    @Test func `a close that is decoded after the connection was lost changes nothing any more (W4, W11, W20)`() async throws {
+        try await Bench.run { bench in
+            var limits = WebSocket.Limits()
+            limits.inboundMessages = 1
+            let (ws, peer) = await bench.connect(Timing(writeTimeout: .seconds(30)), limits: limits, capacity: 100)
+            try await peer.send(together: Wire.text("a"), Wire.text("b"), Wire.close(1000))
+            try await ws.send(.binary(Array(repeating: 0, count: 100_000)))
+            await bench.pass(.seconds(30))
+            #expect(ws.closeReason == "write timeout")
+            #expect(try await ws.recv() == .text("a"))
+            #expect(try await ws.recv() == .text("b"))
+            #expect(await failure { try await ws.recv() }?.phase == .write)
+            #expect(ws.state == .closed)
+            #expect(await bench.alarmCount() == 0)
+            await peer.close()
+        }
+    }
+
     @Test func `after the connection is lost every call says so and none waits (W8, W11)`() async throws {
         try await Bench.run { bench in
             let (ws, peer) = await bench.connect()

@@ -1,7 +1,7 @@
 import Testing
 import WSConnection
 
-@Suite struct MessageTests {
+@Suite(.timeLimit(.minutes(2))) struct MessageTests {
     @Test(arguments: [0, 1, 7, 8, 125, 126, 65536])
     func `messages are equal when kind and content are`(size: Int) {
         let bytes = (0..<size).map { UInt8(truncatingIfNeeded: $0) }

@@ -325,6 +325,50 @@ import WSConnection
         }
     }
 
+    @Test func `a ping may wait for so long and no longer, and its late pong is nobody's (W6)`() async throws {
+        try await Bench.run { bench in
+            let (ws, peer) = await bench.connect()
+            let pinging = bench.task { await failure { try await ws.ping([1], timeout: .seconds(3)) } }
+            try await expectReceived(.init(opcode: 9, payload: [1]), by: peer)
+            await bench.pass(.seconds(3) - .nanoseconds(1))
+            #expect(await ws.pendingPings == 1)
+            await bench.pass(.nanoseconds(1))
+            let error = await pinging.value
+            #expect(error?.code == .timeout)
+            #expect(error?.message == "no pong came within 3.0 seconds")
+            #expect(ws.state == .open)
+            // The late pong is no frame of the application's, and measures nothing for anybody else.
+            let next = bench.task { try await ws.recvFrame() }
+            try await peer.send(together: Wire.frame(10, [1]), Wire.text("next"))
+            #expect(try await next.value == .text("next"))
+            #expect(await ws.pendingPings == 0)
+
+            let answered = bench.task { try await ws.ping([2], timeout: .seconds(3)) }
+            try await expectReceived(.init(opcode: 9, payload: [2]), by: peer)
+            await bench.pass(.seconds(1))
+            try await peer.send(Wire.frame(10, [2]))
+            #expect(try await answered.value == .seconds(1))
+            #expect(await bench.alarmCount() == 0)
+        }
+    }
+
+    @Test func `a ping with a timeout is told of the connection's end, of its task's too, and leaves no timer (W6, W20)`() async throws {
+        try await Bench.run { bench in
+            let (ws, peer) = await bench.connect()
+            let cancelled = bench.task { await failure { try await ws.ping([1], timeout: .seconds(3)) } }
+            try await expectReceived(.init(opcode: 9, payload: [1]), by: peer)
+            cancelled.cancel()
+            #expect(await cancelled.value?.code == .cancelled)
+            await bench.settle()
+            #expect(await bench.alarmCount() == 0)
+            let ended = bench.task { await failure { try await ws.ping([2], timeout: .seconds(3)) } }
+            try await expectReceived(.init(opcode: 9, payload: [2]), by: peer)
+            await peer.close()
+            #expect(await ended.value?.code == .connectionLost)
+            #expect(await bench.alarmCount() == 0)
+        }
+    }
+
     @Test func `pings are answered at once in every mode, also amid a fragmented message (W5)`() async throws {
         try await Bench.run { bench in
             for mode in [nil, .off, .once, .on] as [WebSocket.ActiveMode?] {

@@ -4,7 +4,7 @@ import Testing
 import WSConnection
 
 /// Receiving a message piece by piece.
-@Suite struct StreamTests {
+@Suite(.timeLimit(.minutes(2))) struct StreamTests {
     private func joined(_ stream: MessageStream) async throws -> [UInt8] {
         var all: [UInt8] = []
         for try await piece in stream {

@@ -6,7 +6,7 @@ import WSClient
 import WSServerTelemetry
 
 /// What a metrics back end is told of a server.
-struct MetricsTests {
+@Suite(.timeLimit(.minutes(2))) struct MetricsTests {
     @Test func `tells counters what has come since, and durations as they come (S13)`() async throws {
         let metrics = TestMetrics()
         var options = ServerOptions()

@@ -7,7 +7,7 @@ import WSClient
 import WSServerTelemetry
 
 /// Requests and connections as spans.
-struct TracingTests {
+@Suite(.timeLimit(.minutes(2))) struct TracingTests {
     private func withServer(
         _ tracer: InMemoryTracer, _ body: (WebSocketServer) async throws -> Void
     ) async throws {

@@ -143,9 +143,10 @@ import WSServer
             options.schedulers = group
             options.accept = { (_) throws(SystemError) in throw SystemError(call: "accept4", errno: EBADF) }
             let server = try await WebSocketServer.listen(port: 0, options: options, handler: ServerHarness.echo)
-            let socket = try await RawSocket.connect(to: server.address)
+            // Whether it gets as far as a connection depends on how soon the server ends.
+            let socket = try? await RawSocket.connect(to: server.address)
             await server.wait()
-            _ = await socket.end()
+            _ = await socket?.end()
             #expect(reports.values.compactMap(\.exhaustion).isEmpty)
             let crashes = reports.values.compactMap { if case .crash(let crash) = $0 { crash } else { nil } }
             #expect(!crashes.isEmpty && crashes.allSatisfy { ($0.reason.error as? SystemError)?.errno == EBADF })

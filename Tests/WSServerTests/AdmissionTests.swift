@@ -3,7 +3,7 @@ import Testing
 @testable import WSServer
 
 /// What acceptors are told when they ask for a place (S3).
-@Suite struct AdmissionTests {
+@Suite(.timeLimit(.minutes(2))) struct AdmissionTests {
     private func admission(_ connections: Int, handshakes: Int = 100, perPeer: Int? = nil) -> Admission<String> {
         Admission(maxConnections: connections, maxHandshakes: handshakes, maxPerPeer: perPeer)
     }

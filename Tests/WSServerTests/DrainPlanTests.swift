@@ -3,7 +3,7 @@ import Testing
 @testable import WSServer
 
 /// Who is told goodbye when (S9).
-@Suite struct DrainPlanTests {
+@Suite(.timeLimit(.minutes(2))) struct DrainPlanTests {
     private func options(batch: Int, pause: Duration) -> DrainOptions {
         var options = DrainOptions()
         options.batch = batch

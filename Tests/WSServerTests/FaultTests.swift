@@ -7,7 +7,7 @@ import WSClient
 import WSServer
 
 /// What goes wrong under load costs those whom it strikes and nobody else, and in the end the numbers agree.
-@Suite struct FaultTests {
+@Suite(.timeLimit(.minutes(2))) struct FaultTests {
     private struct Thrown: Error {}
 
     /// What the clients have seen, all together.

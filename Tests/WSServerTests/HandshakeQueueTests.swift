@@ -4,7 +4,7 @@ import Testing
 @testable import WSServer
 
 /// Which handshake goes when others want its place (S3, T46).
-struct HandshakeQueueTests {
+@Suite(.timeLimit(.minutes(2))) struct HandshakeQueueTests {
     private static let second: UInt64 = 1_000_000_000
 
     /// A queue of handshakes that began one second after the other, number by number.

@@ -5,7 +5,8 @@ import HansomTransport
 import SocketTesting
 import Testing
 import WSClient
-import WSServer
+
+@testable import WSServer
 
 /// Where a server listens, and what it says when it cannot (S1).
 @Suite(.serialized, .timeLimit(.minutes(1))) struct ListeningTests {
@@ -256,6 +257,70 @@ import WSServer
         try await running.value
         let error = await failure { _ = try await WebSocket.connect(to: "ws://127.0.0.1:\(port)/") }
         #expect(error?.code == .refused)
+    }
+
+    @Test(arguments: [false, true])
+    func `whoever waits for the end of a server waits no longer when cancelled, and the server goes on (S1)`(
+        isCancelledBefore: Bool
+    ) async throws {
+        let server = try await listen()
+        let started = Handover<Bool>()
+        let waiting = Task {
+            if isCancelledBefore { unsafe withUnsafeCurrentTask { unsafe $0?.cancel() } }
+            started.give()
+            await server.wait()
+        }
+        async let other: Void = server.wait()
+        _ = await started.take()
+        waiting.cancel()
+        await waiting.value
+        try await expectEcho("ws://\(server.address)/")
+        await server.shutdown()
+        await other
+    }
+
+    @Test func `serves a handler, a synchronous handler or routes wherever it listens (S1) (S7)`() async throws {
+        var routes = Routes()
+        routes.webSocket("/") { ws in for try await message in ws { try await ws.send(message) } }
+        let services: [WebSocketService] = [
+            .handler(ServerHarness.echo), .onMessage { ws, message in ws.trySend(message) }, .routes(routes),
+        ]
+        let path = NSTemporaryDirectory() + "hansom-\(UUID()).sock"
+        for service in services {
+            let server = try await WebSocketServer.listen(
+                on: [.unix(path), .tcp(port: 0)], serving: service, options: .with { $0.maxConnections = 7 })
+            #expect(server.load.maxConnections == 7)
+            try await expectEcho("ws+unix://\(path):/")
+            try await expectEcho("ws://\(server.addresses[1])/")
+            await server.forceClose()
+        }
+        var wrong = Routes()
+        wrong.get("nowhere") { _ in ServerResponse() }
+        let all = wrong
+        let error = await failure { _ = try await WebSocketServer.listen(on: [.tcp(port: 0)], serving: .routes(all)) }
+        #expect(error?.code == .invalidConfiguration)
+    }
+
+    @Test func `runs in several places until it is cancelled (S1) (S9)`() async throws {
+        let path = NSTemporaryDirectory() + "hansom-\(UUID()).sock"
+        let started = Handover<Bool>()
+        let running = Task {
+            try await WebSocketServer.run(
+                on: [.unix(path)],
+                serving: .handler { ws in
+                    started.give()
+                    for try await message in ws { try await ws.send(message) }
+                })
+        }
+        #expect(await eventually { FileManager.default.fileExists(atPath: path) })
+        let socket = try await RawSocket.connect(to: .unix(path: path))
+        try await socket.send(Handshakes.request())
+        _ = await started.take()
+        running.cancel()
+        #expect(try await socket.receiveHead().hasPrefix("HTTP/1.1 101 "))
+        #expect(try await socket.answerClose() == .init(1001))
+        try await running.value
+        #expect(!FileManager.default.fileExists(atPath: path))
     }
 
     @Test func `tells everybody who waits when it has ended (S9)`() async throws {

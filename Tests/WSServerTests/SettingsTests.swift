@@ -6,7 +6,7 @@ import WSClient
 @testable import WSServer
 
 /// Settings that could have no effect are errors (S5, S6, S7, S16), and hosts are checked where they are named (S17).
-struct SettingsTests {
+@Suite(.timeLimit(.minutes(2))) struct SettingsTests {
     @Test(arguments: [
         ("*", "*"), ("https://*.example.com", "*"), ("example.com", "scheme"), ("https://example.com/", "more than"),
         ("https://example.com/path", "more than"), ("wss://example.com", "http or https"), ("", "scheme"),

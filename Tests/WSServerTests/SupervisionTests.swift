@@ -7,7 +7,7 @@ import WSClient
 import WSServer
 
 /// The server as a tree of processes.
-@Suite struct SupervisionTests {
+@Suite(.timeLimit(.minutes(2))) struct SupervisionTests {
     @Test func `a connection is a process that is listed, named, linked and monitored (P21, P24)`() async throws {
         let name = "connection of \(#function)"
         try await ServerHarness.with(handler: { ws in

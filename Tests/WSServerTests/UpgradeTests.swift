@@ -9,7 +9,7 @@ import WSClient
 import WSServer
 
 /// Connections that another server has accepted (S7).
-@Suite struct UpgradeTests {
+@Suite(.timeLimit(.minutes(2))) struct UpgradeTests {
     private func sockets() throws -> (client: Int32, server: Int32) {
         var ends: [Int32] = [-1, -1]
         let result = unsafe socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &ends)

@@ -2,7 +2,7 @@ import Testing
 
 @testable import WSTopics
 
-struct RosterTests {
+@Suite(.timeLimit(.minutes(2))) struct RosterTests {
     private final class Guest: RosterMember {
         let id: Int
         var seat = -1

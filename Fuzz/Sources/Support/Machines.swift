@@ -4,7 +4,7 @@
 let fuzzMaskKey: UInt32 = 0x37FE_019C
 
 extension ProtocolMachine {
-    static func make(isServer: Bool, limits: Limits, compression: CompressionAgreement? = nil) -> ProtocolMachine {
+    static func make(isServer: Bool, limits: MessageLimits, compression: CompressionAgreement? = nil) -> ProtocolMachine {
         ProtocolMachine(
             role: isServer ? .server : .client(maskKeys: { fuzzMaskKey }), limits: limits, compression: compression)
     }
@@ -46,7 +46,7 @@ func requireEnds(_ events: [ProtocolEvent], _ state: ProtocolMachine.State) {
 
 /// What one end sends is sound to the other: frames in their canonical form, at most one close, and nothing behind it.
 func requireSound(output: [UInt8], of isServer: Bool, compression: CompressionAgreement? = nil) -> [ProtocolEvent] {
-    let generous = Limits(maxMessageSize: 1 << 30, maxFragments: 1 << 20)
+    let generous = MessageLimits(maxMessageSize: 1 << 30, maxFragments: 1 << 20)
     var peer = ProtocolMachine.make(isServer: !isServer, limits: generous, compression: compression)
     let events = peer.receive(output)
     if let end = events.firstIndex(where: \.isEnd) {

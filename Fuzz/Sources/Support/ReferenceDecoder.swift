@@ -14,14 +14,14 @@ struct ReferenceDecoder {
     }
 
     let isServer: Bool
-    let limits: Limits
+    let limits: MessageLimits
     /// Whether the close frame had been sent before a byte came.
     let hasClosed: Bool
     private(set) var events: [ProtocolEvent] = []
     private var message: Message?
     private var rest: ArraySlice<UInt8>
 
-    init(_ input: [UInt8], isServer: Bool, limits: Limits, hasClosed: Bool) {
+    init(_ input: [UInt8], isServer: Bool, limits: MessageLimits, hasClosed: Bool) {
         self.isServer = isServer
         self.limits = limits
         self.hasClosed = hasClosed

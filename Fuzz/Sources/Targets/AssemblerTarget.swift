@@ -85,7 +85,7 @@ private struct AssemblerRun {
         require(sent.count - delivered.count <= 3, "\(sent.count - delivered.count) bytes held back")
     }
 
-    private func bytes(of payload: MessageFragment.Payload) -> [UInt8] {
+    private func bytes(of payload: MessagePayload) -> [UInt8] {
         switch payload {
         case .text(let text):
             require(isText, "text of a binary message")

@@ -15,7 +15,7 @@ func fuzzDeflate(_ input: [UInt8]) {
 /// Compressed messages of arbitrary bytes, in one piece and in many: the same comes out, no more than the limit, of text only
 /// what is UTF-8, and nothing is held behind a failure.
 private func inflateAnything(_ choices: inout Choices) {
-    let limits = Limits(maxMessageSize: choices.element(of: [100, 5000, 70_000, 1 << 20]), maxFragments: 50)
+    let limits = MessageLimits(maxMessageSize: choices.element(of: [100, 5000, 70_000, 1 << 20]), maxFragments: 50)
     let agreement = Agreements.choose(&choices)
     let delivery: Delivery = choices.flag() ? .fragments : .messages
     let cuts = choices.bytes(choices.number(upTo: 5))
@@ -44,7 +44,7 @@ private func inflateAnything(_ choices: inout Choices) {
 /// Expects that no message is longer than the limit.
 ///
 /// - Returns: the payload of all of them.
-private func requireWithin(_ limits: Limits, _ events: [ProtocolEvent]) -> [UInt8] {
+private func requireWithin(_ limits: MessageLimits, _ events: [ProtocolEvent]) -> [UInt8] {
     var joined: [UInt8] = []
     var count = 0
     for event in events {

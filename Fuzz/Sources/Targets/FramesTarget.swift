@@ -19,12 +19,12 @@ func fuzzFrames(_ input: [UInt8]) {
 }
 
 enum FrameLimits {
-    static func choose(_ choices: inout Choices) -> Limits {
+    static func choose(_ choices: inout Choices) -> MessageLimits {
         switch choices.byte() % 4 {
-        case 0: Limits()
-        case 1: Limits(maxMessageSize: 200, maxFrameSize: 100, maxFragments: 3)
-        case 2: Limits(maxMessageSize: 1 << 16, maxFragments: 2)
-        default: Limits(maxMessageSize: choices.number(upTo: 255), maxFragments: choices.number(upTo: 7))
+        case 0: MessageLimits()
+        case 1: MessageLimits(maxMessageSize: 200, maxFrameSize: 100, maxFragments: 3)
+        case 2: MessageLimits(maxMessageSize: 1 << 16, maxFragments: 2)
+        default: MessageLimits(maxMessageSize: choices.number(upTo: 255), maxFragments: choices.number(upTo: 7))
         }
     }
 }
@@ -56,7 +56,7 @@ private func requireAnswers(_ output: [UInt8], to events: [ProtocolEvent], isSer
 
 /// There is one way to write a header, so what was read is written the same.
 private func requireCanonicalHeader(_ bytes: [UInt8], isServer: Bool) {
-    let machine = ProtocolMachine.make(isServer: isServer, limits: Limits(maxMessageSize: .max))
+    let machine = ProtocolMachine.make(isServer: isServer, limits: MessageLimits(maxMessageSize: .max))
     let step = unsafe bytes.withUnsafeBytes { unsafe machine.readHeader($0) }
     guard case .complete(let header) = step else { return }
     require(header.size <= min(bytes.count, FrameHeader.maxSize), "header of \(header.size) bytes")

@@ -35,7 +35,7 @@ private struct SplitOutcome {
     /// The parts of a message whose end has not come.
     private var unfinished: [UInt8] = []
     let output: [UInt8]
-    private let counters: Counters
+    private let counters: FrameCounters
     private let state: ProtocolMachine.State
 
     init(_ all: [ProtocolEvent], _ machine: inout ProtocolMachine) {

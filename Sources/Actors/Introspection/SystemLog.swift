@@ -89,26 +89,35 @@ package enum LogText {
 
     /// - Parameter limit: how many bytes are kept; dots stand for the rest.
     package static func escaped(_ text: String, _ notation: Notation, atMost limit: Int = .max) -> String {
+        if notation == .bytes { return escaped(text.utf8, atMost: limit) }
         var line = ""
         var count = 0
         for scalar in text.unicodeScalars {
             count += UTF8.width(scalar)
             guard count <= limit else { return line + "..." }
-            switch scalar {
-            case "\"", "\\":
-                line += "\\"
-                line.unicodeScalars.append(scalar)
-            case " "..."~": line.unicodeScalars.append(scalar)
-            default: line += escape(scalar, notation)
-            }
+            append(scalar, to: &line) { String(scalar).utf16.map { "\\u" + digits(UInt32($0), 4) }.joined() }
         }
         return line
     }
 
-    private static func escape(_ scalar: Unicode.Scalar, _ notation: Notation) -> String {
-        switch notation {
-        case .bytes: String(scalar).utf8.map { "\\x" + digits(UInt32($0), 2).uppercased() }.joined()
-        case .json: String(scalar).utf16.map { "\\u" + digits(UInt32($0), 4) }.joined()
+    /// Bytes that should be a text and may be none, in the notation `.bytes`.
+    ///
+    /// - Parameter limit: how many bytes are kept; dots stand for the rest.
+    package static func escaped(_ bytes: some Collection<UInt8>, atMost limit: Int = 256) -> String {
+        var line = ""
+        for byte in bytes.prefix(limit) {
+            append(Unicode.Scalar(byte), to: &line) { "\\x" + digits(UInt32(byte), 2).uppercased() }
+        }
+        return bytes.count > limit ? line + "..." : line
+    }
+
+    private static func append(_ scalar: Unicode.Scalar, to line: inout String, _ escape: () -> String) {
+        switch scalar {
+        case "\"", "\\":
+            line += "\\"
+            line.unicodeScalars.append(scalar)
+        case " "..."~": line.unicodeScalars.append(scalar)
+        default: line += escape()
         }
     }
 

@@ -187,8 +187,11 @@ extension ProcessSummary {
 package struct JSONText {
     package private(set) var text = ""
     private var needsComma = false
+    private let escape: @Sendable (String) -> String
 
-    package init() {}
+    /// - Parameter escape: makes a text one that may stand between quotation marks. By default nothing but visible ASCII is left
+    ///   as it is, as in logs.
+    package init(escaping escape: @escaping @Sendable (String) -> String = { LogText.escaped($0, .json) }) { self.escape = escape }
 
     /// An object, or `{` to `}` of what `body` writes.
     package mutating func object(_ key: String? = nil, _ body: (inout JSONText) -> Void) {
@@ -205,9 +208,11 @@ package struct JSONText {
 
     package mutating func member(_ key: String?, _ value: some BinaryInteger) { write(key, "\(value)") }
 
+    package mutating func member(_ key: String?, _ value: String) { write(key, "\"\(escape(value))\"") }
+
     /// - Parameter limit: how many bytes of it are written; dots stand for the rest.
-    package mutating func member(_ key: String?, _ value: String, atMost limit: Int = .max) {
-        write(key, JSONText.quoted(value, atMost: limit))
+    package mutating func member(_ key: String?, _ value: String, atMost limit: Int) {
+        write(key, "\"\(LogText.escaped(value, .json, atMost: limit))\"")
     }
 
     /// In nanoseconds.
@@ -232,10 +237,6 @@ package struct JSONText {
 
     private mutating func separate(_ key: String?) {
         if needsComma { text += "," }
-        if let key { text += JSONText.quoted(key) + ":" }
-    }
-
-    private static func quoted(_ text: String, atMost limit: Int = .max) -> String {
-        "\"\(LogText.escaped(text, .json, atMost: limit))\""
+        if let key { text += "\"\(escape(key))\":" }
     }
 }

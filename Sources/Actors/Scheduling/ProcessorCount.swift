@@ -21,18 +21,7 @@ enum ProcessorCount {
 
     /// A small file of the kernel's.
     private static func read(_ path: String) -> String? {
-        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return nil }
-        defer { close(descriptor) }
-        var bytes: [UInt8] = []
-        var part = [UInt8](repeating: 0, count: 4096)
-        while bytes.count < 1 << 20 {
-            let count = unsafe part.withUnsafeMutableBytes { unsafe Glibc.read(descriptor, $0.baseAddress, $0.count) }
-            if count < 0 && errno == EINTR { continue }
-            guard count > 0 else { return count == 0 ? String(decoding: bytes, as: UTF8.self) : nil }
-            bytes += part[..<count]
-        }
-        return nil
+        (try? FileContent.read(path, atMost: 1 << 20)).map { String(decoding: $0, as: UTF8.self) }
     }
 }
 

@@ -153,3 +153,56 @@ public struct SocketOptions: Sendable, Hashable {
         }
     }
 }
+
+/// Sockets that are bound to all addresses of a name.
+package enum NameBinding {
+    /// An address that could not be bound to.
+    package struct Failure: Error {
+        package let address: SocketAddress
+        package let error: SystemError
+    }
+
+    /// How often another port is tried when one that the system chose for the first address is taken at the next.
+    private static let portAttempts = 8
+
+    /// Binds to each address once, and on one port if it is for the system to choose. Addresses that this machine has not are
+    /// left out if there are others: `localhost` without IPv6.
+    ///
+    /// - Parameters:
+    ///   - addresses: of one name, all with one port; 0 lets the system choose.
+    ///   - bound: where a socket is bound, with the real port.
+    ///   - bind: makes a socket that is closed when nobody holds it any more.
+    /// - Throws: for the first address that cannot be bound to; then there is no socket.
+    package static func bind<S>(
+        toAll addresses: [SocketAddress], bound: (S) -> SocketAddress, _ bind: (SocketAddress) throws(SystemError) -> S
+    ) throws(Failure) -> [S] {
+        for _ in 1..<portAttempts {
+            do throws(Failure) {
+                return try bindOnce(addresses, bound, bind)
+            } catch {
+                guard addresses.first?.port == 0, error.error.errno == EADDRINUSE else { throw error }
+            }
+        }
+        return try bindOnce(addresses, bound, bind)
+    }
+
+    private static func bindOnce<S>(
+        _ addresses: [SocketAddress], _ bound: (S) -> SocketAddress, _ bind: (SocketAddress) throws(SystemError) -> S
+    ) throws(Failure) -> [S] {
+        var sockets: [S] = []
+        var missing: Failure?
+        for var address in addresses {
+            if let port = sockets.first.flatMap({ bound($0).port }) { address = address.with(port: UInt16(port)) }
+            guard !sockets.contains(where: { bound($0) == address }) else { continue }
+            do throws(SystemError) {
+                sockets.append(try bind(address))
+            } catch {
+                let failure = Failure(address: address, error: error)
+                guard error.errno == EADDRNOTAVAIL || error.errno == EAFNOSUPPORT else { throw failure }
+                missing = failure
+            }
+        }
+        guard sockets.isEmpty, let missing else { return sockets }
+        throw missing
+    }
+}

@@ -1,3 +1,4 @@
+import Actors
 import CTLS
 import Glibc
 
@@ -71,10 +72,10 @@ import Glibc
         return (0..<(unsafe CTLS_names_count(list))).compactMap { index in
             var count: Int32 = 0
             if let bytes = unsafe CTLS_names_at(list, index, GEN_DNS, &count) {
-                return unsafe .host(Printable.text(UnsafeBufferPointer(start: bytes, count: Int(count))))
+                return unsafe .host(LogText.escaped(UnsafeBufferPointer(start: bytes, count: Int(count))))
             }
             if let bytes = unsafe CTLS_names_at(list, index, GEN_IPADD, &count) {
-                return unsafe .address(IPLiteral.text(UnsafeBufferPointer(start: bytes, count: Int(count))))
+                return unsafe .address(SocketAddress.text(ofIP: UnsafeBufferPointer(start: bytes, count: Int(count))))
             }
             return nil
         }
@@ -207,32 +208,19 @@ extension TLSPEM {
         let begin = Array("-----BEGIN ".utf8)
         var labels: [String] = []
         for line in text.split(whereSeparator: { $0 == 10 || $0 == 13 }) where line.starts(with: begin) {
-            let label = Printable.text(line.dropFirst(begin.count).prefix { $0 != UInt8(ascii: "-") }, limit: 40)
+            let label = LogText.escaped(line.dropFirst(begin.count).prefix { $0 != UInt8(ascii: "-") }, atMost: 40)
             if !labels.contains(label), labels.count < 8 { labels.append(label) }
         }
         return labels
     }
 
     static func contents(of path: String, _ kind: String = "a PEM file") throws(TLSConfigurationError) -> [UInt8] {
-        func unreadable(_ error: Int32) -> TLSConfigurationError {
-            // Safety: the text is copied before another call can change it.
-            let reason = unsafe strerror(error).map { unsafe String(cString: $0) } ?? "error \(error)"
-            return TLSConfigurationError(
-                .unreadableFile, "cannot read '\(path)': \(reason); expected \(kind) that this process may read")
-        }
-        // Safety: the path is a C string for the duration of the call.
-        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw unreadable(errno) }
-        defer { Glibc.close(descriptor) }
-        var bytes: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 16 * 1024)
-        while true {
-            // Safety: at most the size of the chunk is read into it.
-            let count = unsafe Glibc.read(descriptor, &chunk, chunk.count)
-            if count < 0, errno == EINTR { continue }
-            guard count >= 0 else { throw unreadable(errno) }
-            if count == 0 { return bytes }
-            bytes += chunk[..<count]
+        do {
+            return try FileContent.read(path)
+        } catch {
+            throw TLSConfigurationError(
+                .unreadableFile,
+                "cannot read '\(path)': \(SystemError.text(of: error.errno)); expected \(kind) that this process may read")
         }
     }
 }

@@ -152,7 +152,7 @@ package final class TLSContext: @unchecked Sendable {
         guard TLSServerName(serverName) == nil else { return }
         throw TLSConfigurationError(
             .badServerName,
-            "server name '\(Printable.text(Array(serverName.utf8)))' is neither a host name nor an address "
+            "server name '\(LogText.escaped(serverName, .bytes, atMost: 256))' is neither a host name nor an address "
                 + "(letters, digits, '-', '_' and '.'; at most 253 bytes; an international name in its 'xn--' form)")
     }
 }
@@ -237,7 +237,7 @@ struct TLSProtocolNames: Sendable {
             guard let count = UInt8(exactly: bytes.count), count > 0 else {
                 throw TLSConfigurationError(
                     .badProtocolName,
-                    "ALPN protocol name '\(Printable.text(bytes))' has \(bytes.count) bytes; expected 1 to 255 (RFC 7301)"
+                    "ALPN protocol name '\(LogText.escaped(bytes))' has \(bytes.count) bytes; expected 1 to 255 (RFC 7301)"
                 )
             }
             wire.append(count)
@@ -262,7 +262,7 @@ struct TLSProtocolNames: Sendable {
     /// A client's list in words.
     static func text(_ offered: UnsafeBufferPointer<UInt8>) -> String {
         // Safety: each range lies in the buffer.
-        unsafe ranges(in: offered).prefix(16).map { range in unsafe Printable.text(offered[range], limit: 32) }
+        unsafe ranges(in: offered).prefix(16).map { range in unsafe LogText.escaped(offered[range], atMost: 32) }
             .joined(separator: ", ")
     }
 

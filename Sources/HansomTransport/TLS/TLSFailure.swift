@@ -1,3 +1,4 @@
+import Actors
 import CTLS
 
 /// Puts what OpenSSL reports into words.
@@ -38,7 +39,7 @@ struct TLSFailure {
         switch first.reason {
         case SSL_R_HTTP_REQUEST, SSL_R_HTTPS_PROXY_REQUEST, SSL_R_WRONG_VERSION_NUMBER, SSL_R_PACKET_LENGTH_TOO_LONG:
             guard let bytes = link.firstBytes, !looksLikeTLS(bytes) else { return first.text }
-            return "the \(peer) does not speak TLS: its first bytes are '\(Printable.text(bytes))'"
+            return "the \(peer) does not speak TLS: its first bytes are '\(LogText.escaped(bytes))'"
         case SSL_R_UNSUPPORTED_PROTOCOL, SSL_R_VERSION_TOO_LOW, SSL_R_NO_PROTOCOLS_AVAILABLE:
             return
                 "protocol version: the \(peer) does not speak \(link.context.minimumVersion) or later (\(first.text))"
@@ -158,22 +159,5 @@ enum TLSErrorQueue {
     static func drainText() -> String {
         let entries = drain()
         return entries.isEmpty ? "no reason given" : entries.map(\.text).joined(separator: "; ")
-    }
-}
-
-/// Text from a peer, made safe for logs and terminals.
-enum Printable {
-    /// Printable ASCII as it is, all else as `\xHH`; what is longer than `limit` bytes ends in dots.
-    static func text(_ bytes: some Collection<UInt8>, limit: Int = 256) -> String {
-        var text = ""
-        for byte in bytes.prefix(limit) {
-            if (0x20..<0x7F).contains(byte) && byte != UInt8(ascii: "\\") {
-                text.unicodeScalars.append(Unicode.Scalar(byte))
-            } else {
-                let digits = String(byte, radix: 16, uppercase: true)
-                text += "\\x" + (digits.utf8.count == 1 ? "0" : "") + digits
-            }
-        }
-        return bytes.count > limit ? text + "..." : text
     }
 }

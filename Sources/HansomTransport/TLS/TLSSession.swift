@@ -1,3 +1,4 @@
+import Actors
 import CTLS
 
 /// One TLS session over a byte stream: OpenSSL's state machine and nothing of readiness. Belongs to one thread.
@@ -150,7 +151,7 @@ import CTLS
                 throw .tls("OpenSSL refuses the server address '\(host)'")
             }
         case nil:
-            throw .tls("server name '\(Printable.text(Array(host.utf8)))' is neither a host name nor an address")
+            throw .tls("server name '\(LogText.escaped(host, .bytes, atMost: 256))' is neither a host name nor an address")
         }
         unsafe link.context.sessions?.offer(for: host, in: ssl)
     }

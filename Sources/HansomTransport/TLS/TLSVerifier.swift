@@ -1,3 +1,4 @@
+import Actors
 import CTLS
 
 /// Judges the certificate that a peer shows, and says in words what is wrong with it.
@@ -30,7 +31,7 @@ enum TLSVerifier {
         else { return words(code) }
         let certificate = unsafe TLSCertificate(x509: current)
         let complaint = complaint(code, about: certificate, host: host)
-        let who = Printable.text(Array(certificate.subject.utf8))
+        let who = LogText.escaped(certificate.subject, .bytes, atMost: 256)
         return depth > 0 ? "\(complaint) [authority '\(who)', \(depth) above the peer's own]" : complaint
     }
 
@@ -49,7 +50,7 @@ enum TLSVerifier {
             "unknown authority: its chain ends in a self-signed certificate that is not among the trusted roots"
         case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE,
             X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
-            "unknown authority: \(words(code)) (its issuer: '\(Printable.text(Array(certificate.issuer.utf8)))'); "
+            "unknown authority: \(words(code)) (its issuer: '\(LogText.escaped(certificate.issuer, .bytes, atMost: 256))'); "
                 + "either the peer leaves out an intermediate certificate, or its root is not trusted"
         case X509_V_ERR_EE_KEY_TOO_SMALL, X509_V_ERR_CA_KEY_TOO_SMALL:
             "weak key: \(certificate.keyStrength); expected RSA of at least 2048 bits or an elliptic curve of at least 224"
@@ -82,7 +83,7 @@ enum TLSNameAdvice {
     /// - Returns: `nil` where the names themselves say enough.
     static func text(for host: String, _ names: [TLSCertificate.Name]) -> String? {
         switch TLSServerName(host) {
-        case .address(let bytes): text(forAddress: unsafe bytes.withUnsafeBufferPointer { unsafe IPLiteral.text($0) }, names)
+        case .address(let bytes): text(forAddress: SocketAddress.text(ofIP: bytes), names)
         case .host(let name): names.lazy.compactMap { text(forHost: name.lowercased(), $0) }.first
         case nil: nil
         }
@@ -120,7 +121,7 @@ enum TLSServerName: Sendable, Hashable {
 
     /// `nil` if the text is neither; in particular if a NUL or a space hides in it.
     init?(_ text: String) {
-        if let bytes = IPLiteral.bytes(text) {
+        if let bytes = SocketAddress.ipBytes(ofLiteral: text) {
             self = .address(bytes)
             return
         }

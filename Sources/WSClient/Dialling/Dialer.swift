@@ -124,12 +124,12 @@ internal import WSProtocol
     /// Waits for work that is done elsewhere and cannot be interrupted: an abort does not wait for it.
     func elsewhere<R: Sendable>(_ work: @escaping @Sendable () async -> R) async throws(WebSocketError) -> R {
         try check()
-        let answer = Answer<R>()
+        let result = LateResult<R>()
         let scheduler = scheduler
         elsewhereTask = Task {
-            let result = await work()
+            let value = await work()
             scheduler.run { [self] in
-                answer.result = result
+                result.value = value
                 let waiter = unsafe waitingElsewhere
                 unsafe waitingElsewhere = nil
                 unsafe waiter?.resume()
@@ -137,18 +137,18 @@ internal import WSProtocol
         }
         while true {
             if let failure { throw failure }
-            if let result = answer.result { return result }
+            if let value = result.value { return value }
             await unsafe withUnsafeContinuation { continuation in
-                // The answer may have come on the way here: this task prefers an executor, and changes jobs to suspend.
-                guard answer.result == nil, failure == nil else { return unsafe continuation.resume() }
+                // The result may have come on the way here: this task prefers an executor, and changes jobs to suspend.
+                guard result.value == nil, failure == nil else { return unsafe continuation.resume() }
                 unsafe waitingElsewhere = continuation
             }
         }
     }
 
-    private final class Answer<R: Sendable>: @unchecked Sendable {
+    private final class LateResult<R: Sendable>: @unchecked Sendable {
         // Safety: set and read on the scheduler's thread.
-        var result: R?
+        var value: R?
     }
 }
 

@@ -11,7 +11,7 @@ extension Dialer {
     private static let mostInterimAnswers = 16
 
     /// An answer's head: parsed, as it came, and what came behind it.
-    private struct Answer {
+    private struct IncomingResponse {
         let head: ResponseHead
         let bytes: [UInt8]
         let rest: [UInt8]
@@ -22,7 +22,7 @@ extension Dialer {
         let fields = joinCookies(of: hop.headers, with: options.cookies?.field(for: hop.url))
         do {
             return try ClientHandshake(
-                target: hop.url.target, host: hop.hostHeader ?? hop.url.hostHeader, fields: fields, protocols: options.protocols,
+                target: hop.url.target, host: hop.hostHeader ?? hop.url.hostHeader, fields: fields, subprotocols: options.subprotocols,
                 compression: options.compression, key: Random.bytes(16))
         } catch {
             throw WebSocketError(.invalidConfiguration, "\(error)")
@@ -64,7 +64,7 @@ extension Dialer {
         deadlines.disarm(.writeIdle)
     }
 
-    private func readAnswer(_ driver: StreamDriver) async throws(WebSocketError) -> Answer {
+    private func readAnswer(_ driver: StreamDriver) async throws(WebSocketError) -> IncomingResponse {
         deadlines.arm(.responseHead, after: options.timeouts.responseHead) { [unowned self] in
             abort(fault(.timeout, "\(counterpart) did not answer the request within \($0)"))
         }
@@ -92,7 +92,7 @@ extension Dialer {
     }
 
     private func connection(
-        _ negotiated: Negotiated, _ answer: Answer, _ tls: TLSDetails?, _ driver: StreamDriver
+        _ negotiated: Negotiated, _ answer: IncomingResponse, _ tls: TLSDetails?, _ driver: StreamDriver
     ) -> WebSocket {
         keepGiven()
         let description = ConnectionDescription(
@@ -112,7 +112,7 @@ extension Dialer {
     // MARK: The answer's head
 
     /// Reads the head of the answer, and passes over interim ones (RFC 9110 section 15.2).
-    private func readHead(_ driver: StreamDriver) async throws(WebSocketError) -> Answer {
+    private func readHead(_ driver: StreamDriver) async throws(WebSocketError) -> IncomingResponse {
         var rest: [UInt8] = []
         for _ in 0..<Dialer.mostInterimAnswers {
             let answer = try await readHead(driver, after: rest)
@@ -123,7 +123,7 @@ extension Dialer {
             .badHandshake, "\(hop.place) sent \(Dialer.mostInterimAnswers) interim answers (RFC 9110 section 15.2)")
     }
 
-    private func readHead(_ driver: StreamDriver, after held: [UInt8]) async throws(WebSocketError) -> Answer {
+    private func readHead(_ driver: StreamDriver, after held: [UInt8]) async throws(WebSocketError) -> IncomingResponse {
         // A refusal may come in HTTP/1.0, and with a head that is not as it should be; a 101 may not.
         var parser = ResponseHeadParser(limits: options.headLimits, acceptsHTTP10: true, isForgiving: true)
         var head: [UInt8] = []
@@ -132,7 +132,7 @@ extension Dialer {
             let bytes = held.isEmpty ? try await nextBytes(of: parser, driver) : held
             held = []
             if bytes.isEmpty {
-                if let begun = parser.begun { return Answer(head: begun, bytes: head, rest: []) }
+                if let begun = parser.begun { return IncomingResponse(head: begun, bytes: head, rest: []) }
                 throw fault(.badHandshake, "\(hop.place) ended the connection before its answer")
             }
             do throws(HeadError) {
@@ -142,7 +142,7 @@ extension Dialer {
                 if response.status == 101, head.starts(with: "HTTP/1.0".utf8) {
                     throw HeadError(status: 505, message: "a 101 of HTTP/1.0 (RFC 6455 section 4.1)")
                 }
-                return Answer(head: response, bytes: head, rest: Array(bytes[consumed...]))
+                return IncomingResponse(head: response, bytes: head, rest: Array(bytes[consumed...]))
             } catch {
                 throw fault(.badHandshake, "\(hop.place) does not answer in HTTP/1.1: \(error.message)")
             }
@@ -164,7 +164,7 @@ extension Dialer {
     // MARK: Refusals and redirects
 
     /// Reads the body of a refusal, as far as it is kept, and makes the error of it.
-    private func refusal(_ answer: Answer, _ driver: StreamDriver) async throws(WebSocketError) -> WebSocketError {
+    private func refusal(_ answer: IncomingResponse, _ driver: StreamDriver) async throws(WebSocketError) -> WebSocketError {
         var body = RefusalBody(of: answer.head, limit: RefusalBody.longest)
         body.append(answer.rest)
         while !body.isComplete {

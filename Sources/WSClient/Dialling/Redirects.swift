@@ -34,7 +34,7 @@ struct Hop: Sendable {
     let hostHeader: String?
 
     /// Why a redirect is not followed.
-    enum Refusal: Error, Equatable {
+    enum Objection: Error, Equatable {
         case unusable(String)
         case insecure
         case localSocket
@@ -71,7 +71,7 @@ struct Hop: Sendable {
     }
 
     /// The request that a redirect asks for. User and password in `location` are ignored: they would be the server's.
-    func following(_ location: String, _ rules: Redirects) throws(Refusal) -> Hop {
+    func following(_ location: String, _ rules: Redirects) throws(Objection) -> Hop {
         let target: WebSocketURL
         do {
             target = try url.resolving(location)

@@ -119,7 +119,6 @@ extension WebSocket {
             guard let event = event(message), event.connection === self else { return nil }
             return event
         }
-        isEndTold = false
         endSubscription(noReception)
         putBack(unread.compactMap { if case .frame(_, let frame) = $0 { frame } else { nil } })
     }
@@ -167,7 +166,6 @@ extension WebSocket {
         }
         begin()
         subscriber = new
-        isEndTold = false
         setCredits((active ?? options.active).credits)
         pumpEvents()
     }
@@ -187,14 +185,14 @@ extension WebSocket {
 
     func endSubscription() {
         let sink = subscriber?.sink
-        subscriber = nil
+        subscriber = isEndTold ? .told(nil) : nil
         credits = 0
         sink?.end()
     }
 
     /// What nobody has read comes before what waits. An end among it is to be told again.
     private func takeBack(from keeper: any EventSink) {
-        isEndTold = false
+        subscriber = nil
         putBack(keeper.takeBackUnread(of: self))
     }
 
@@ -225,6 +223,9 @@ extension WebSocket {
 
     // MARK: Telling
 
+    /// Whether the subscriber was told of the end, and nobody has taken that back.
+    private var isEndTold: Bool { if case .told = subscriber { true } else { false } }
+
     /// Offers to the subscriber what there is for it.
     func pumpEvents() {
         guard !isPumping, let sink = subscriber?.sink else { return }
@@ -254,10 +255,9 @@ extension WebSocket {
 
     func eventTaken(_ event: Event) {
         guard case .frame = event else {
-            isEndTold = true
             let keeper = subscriber?.keeper
             endSubscription()
-            if let keeper { subscriber = .told(keeper) }
+            subscriber = .told(keeper)
             return
         }
         _ = inbound.popFirst()
@@ -303,8 +303,8 @@ enum Subscriber {
     case puller(WeakPuller)
     /// Someone to whom events are handed.
     case sink(any EventSink)
-    /// Nobody any more: the end was told. But it, and frames before it, may still wait there to be read.
-    case told(any EventSink)
+    /// Nobody any more: the end was told. But it, and frames before it, may still wait there to be read, if somewhere.
+    case told((any EventSink)?)
 
     var sink: (any EventSink)? {
         switch self {
@@ -318,7 +318,8 @@ enum Subscriber {
     var keeper: (any EventSink)? {
         switch self {
         case .puller: nil
-        case .sink(let sink), .told(let sink): sink.keepsUnread ? sink : nil
+        case .sink(let sink): sink.keepsUnread ? sink : nil
+        case .told(let keeper): keeper
         }
     }
 }

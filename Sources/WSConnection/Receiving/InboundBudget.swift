@@ -210,7 +210,7 @@ extension WebSocket {
 
     /// One that is counted reads no more while the budget is used up.
     func waitForRoomIfFull() {
-        guard counted.steps != 0, let budget, budget.isFull, phase == .open, budget.mustWait(core) else { return }
+        guard counted.steps != 0, let budget, budget.isFull, end.isListening, budget.mustWait(core) else { return }
         isHeldUp = true
     }
 
@@ -218,12 +218,12 @@ extension WebSocket {
     func roomCame() {
         guard isHeldUp else { return }
         isHeldUp = false
-        if phase != .released && !isSuspended { resumeReading() }
+        if !end.isReleased && !isSuspended { resumeReading() }
     }
 
     /// Ends it, for the message that is not complete and keeps others out.
     func giveUpForRoom() {
-        guard phase == .open, machine.bytesBuffered >= InboundBudget.step else { return }
+        guard end.isListening, machine.bytesBuffered >= InboundBudget.step else { return }
         isHeldUp = false
         share.isUsedUp = false
         backlog = Backlog()
@@ -231,7 +231,7 @@ extension WebSocket {
             WebSocketError(
                 .protocolViolation, "a message was not complete, and all connections together held the \(budget?.limit ?? 0) bytes of totalBytes",
                 close: Close(code: .tryAgainLater, reason: "no room"), phase: .message))
-        if phase != .released && isReadPaused {
+        if !end.isReleased && isReadPaused {
             // What still comes is thrown away, up to the peer's end.
             isReadPaused = false
             stream?.setWantsRead(true)

@@ -19,7 +19,7 @@ extension WebSocket: StreamObserver {
 
     /// Acts on an end that was held back, when those who were to answer what came in front of it have had this turn.
     func endHeldBack() {
-        guard phase != .released, let event = machine.takeHeldEnd() else { return }
+        guard !end.isReleased, let event = machine.takeHeldEnd() else { return }
         handle(event)
     }
 
@@ -27,19 +27,19 @@ extension WebSocket: StreamObserver {
     func read() {
         guard let stream else { return }
         if counted.steps != 0 && !isHeldUp { waitForRoomIfFull() }
-        if share.isUsedUp && phase == .open && !isStopped {
+        if share.isUsedUp && end.isListening && !isStopped {
             // What has come already and had to wait for this turn goes first; the rest is there for the next.
             deadlines.heard(at: scheduler.now)
             return refill()
         }
-        if (!backlog.isEmpty || isStopped) && phase == .open {
+        if (!backlog.isEmpty || isStopped) && end.isListening {
             isReadPaused = true
             return stream.setWantsRead(false)
         }
         let buffer = unsafe resources.readBuffer
         switch unsafe stream.read(into: buffer) {
         case .bytes(let count):
-            if phase == .draining || phase == .finishing { return }
+            if end.isDeaf { return }
             deadlines.heard(at: scheduler.now)
             unsafe receive(UnsafeMutableRawBufferPointer(rebasing: buffer[..<count]))
         case .wouldBlock: return
@@ -80,9 +80,7 @@ extension WebSocket: StreamObserver {
     }
 
     /// Whether the connection has not had its share of the turn. What only has to be thrown away takes no time.
-    private var mayTakeMore: Bool { share.framesLeft > 0 && machine.mayInflate || isDiscarding }
-
-    private var isDiscarding: Bool { phase != .open && phase != .released }
+    private var mayTakeMore: Bool { share.framesLeft > 0 && machine.mayInflate || end.isDiscarding }
 
     private func decodeLater() {
         share.isUsedUp = true
@@ -102,8 +100,8 @@ extension WebSocket: StreamObserver {
     }
 
     private var canTake: Bool {
-        if isDiscarding { return true }
-        if isStopped && phase == .open { return false }
+        if end.isDiscarding { return true }
+        if isStopped && end.isListening { return false }
         if let streamed, !streamed.hasRoom(options.limits) { return false }
         // Its messages wait for nobody, but there must be room for what it answers.
         if messageHandler != nil { return machine.outputWeight <= options.limits.outboundHighWater }
@@ -112,7 +110,7 @@ extension WebSocket: StreamObserver {
 
     /// A synchronous handler cannot wait for room, so its messages did: goes on when the peer has taken enough.
     func handlerMayGoOn() {
-        guard messageHandler != nil, phase == .open, !share.isUsedUp, isReadPaused || !backlog.isEmpty,
+        guard messageHandler != nil, end.isListening, !share.isUsedUp, isReadPaused || !backlog.isEmpty,
             machine.outputWeight <= options.limits.outboundLowWater
         else { return }
         refill()
@@ -138,7 +136,7 @@ extension WebSocket: StreamObserver {
                 turnsWaitedFor()
             }
         }
-        if backlog.isEmpty && isReadPaused && (!isStopped || phase != .open) {
+        if backlog.isEmpty && isReadPaused && (!isStopped || !end.isListening) {
             isReadPaused = false
             stream?.setWantsRead(true)
         }
@@ -169,10 +167,10 @@ extension WebSocket: StreamObserver {
         case .binary(let bytes): deliver(.binary(bytes))
         case .ping(let payload):
             markDirty()
-            if phase == .open { deliverControl(.ping(payload)) }
+            if !end.isDiscarding { deliverControl(.ping(payload)) }
         case .pong(let payload):
             if resolveKeepalive(payload) || resolvePings(payload) { return }
-            if phase == .open { deliverControl(.pong(payload)) }
+            if !end.isDiscarding { deliverControl(.pong(payload)) }
         case .close(let frame): peerClosed(Close(code: frame.code, reason: frame.reason))
         case .failure(let failure): violated(failure)
         case .fragment(let fragment): deliver(fragment)

@@ -122,7 +122,7 @@ extension WebSocket {
 
     /// Whether the caller is the connection's own handler, whose cancellation is watched once for its whole life.
     var isHandlerTask: Bool {
-        guard isHandlerRunning, let handlerIdentity = unsafe handlerIdentity else { return false }
+        guard end.isHandlerRunning, let handlerIdentity = unsafe handlerIdentity else { return false }
         return unsafe withUnsafeCurrentTask { unsafe $0 == handlerIdentity }
     }
 

@@ -85,24 +85,18 @@ extension WebSocket: EndOfTurnFlush {
         }
         if let storage = unsafe machine.output.reclaim() { unsafe resources.take(back: storage) }
         serveSenders()
-        if phase == .finishing { return finishWriting() }
+        if end.isFinishing { return take(.written) }
         handlerMayGoOn()
     }
 
     /// What could not be written never will be; what can still be read is read to its end.
     private func writeFailed() {
-        isWriteBroken = true
         machine.output.consume(machine.output.count)
         if let stream, isWriteWanted {
             isWriteWanted = false
             stream.setWantsWrite(false)
         }
-        published.publish(.closing)
-        failSenders()
-        guard phase == .open || phase == .closeSent else { return release() }
-        armCloseDeadline()
-        // What waited for room has none to wait for.
-        handlerMayGoOn()
+        take(.writeFailed)
     }
 }
 
@@ -140,7 +134,7 @@ extension WebSocket {
 
     /// What a call gets that need not wait.
     private func sendAtOnce(_ outgoing: Outgoing) -> Result<Int, WebSocketError>? {
-        guard machine.state == .open, !isWriteBroken else { return .failure(endError) }
+        guard end.isOpen else { return .failure(endError) }
         // Nobody stands before a message that has begun.
         let hasRoom = outgoing.isFragment ? machine.outputWeight <= options.limits.outboundHighWater : isSendable
         return hasRoom ? enqueue(outgoing) : nil
@@ -169,8 +163,8 @@ extension WebSocket {
 
     /// Sends for those who wait, in order, once enough is written and until enough waits again.
     func serveSenders() {
-        // At the end they are told by `conclude`, when the last frame is written.
-        guard !sendersWaiting.isEmpty, endToTell == nil, machine.outputWeight <= options.limits.outboundLowWater
+        // At the end they are told by `tell`, when the last frame is written.
+        guard !sendersWaiting.isEmpty, !end.isFinishing, machine.outputWeight <= options.limits.outboundLowWater
         else { return }
         while let next = sendersWaiting.first, machine.outputWeight <= options.limits.outboundHighWater,
             next.outgoing.isFragment || !isFragmentedSendOpen

@@ -74,7 +74,7 @@ extension WebSocket {
     /// Sends a message if that needs no waiting.
     @discardableResult
     public func trySend(_ message: Message) -> SendOutcome {
-        guard machine.state == .open, !isWriteBroken else { return .closed }
+        guard end.isOpen else { return .closed }
         guard isSendable else { return .full }
         return (try? enqueue(message)) == nil ? .closed : .sent
     }
@@ -96,30 +96,20 @@ extension WebSocket {
     }
 
     private func enqueue(_ message: Message, compress: Bool? = nil) throws(WebSocketError) -> Int {
-        guard !isWriteBroken else { throw endError }
-        prepareOutput()
-        do {
-            defer { markDirty() }
-            return switch message {
+        try put { machine throws(ProtocolMisuse) in
+            switch message {
             case .text(let text): try machine.send(text: text, compress: compress)
             case .binary(let bytes): try machine.send(binary: bytes, compress: compress)
             }
-        } catch {
-            throw refusal(error)
         }
     }
 
     private func enqueue(fragment: Message, isFinal: Bool, compress: Bool? = nil) throws(WebSocketError) -> Int {
-        guard !isWriteBroken else { throw endError }
-        prepareOutput()
-        do {
-            defer { markDirty() }
-            return switch fragment {
+        try put { machine throws(ProtocolMisuse) in
+            switch fragment {
             case .text(let text): try machine.sendFragment(text: text, isFinal: isFinal, compress: compress)
             case .binary(let bytes): try machine.sendFragment(binary: bytes, isFinal: isFinal, compress: compress)
             }
-        } catch {
-            throw refusal(error)
         }
     }
 
@@ -139,16 +129,11 @@ extension WebSocket {
     private func enqueueCompressed(
         _ message: Message, inFramesOf size: Int, _ compress: Bool?
     ) throws(WebSocketError) -> Int? {
-        guard !isWriteBroken else { throw endError }
-        prepareOutput()
-        do {
-            defer { markDirty() }
-            return switch message {
+        try put { machine throws(ProtocolMisuse) in
+            switch message {
             case .text(let text): try machine.sendCompressed(text: text, compress, frameSize: size)
             case .binary(let bytes): try machine.sendCompressed(binary: bytes, compress, frameSize: size)
             }
-        } catch {
-            throw refusal(error)
         }
     }
 
@@ -171,12 +156,25 @@ extension WebSocket {
         }
     }
 
+    /// Encodes something into the output, to be written at the end of this turn. Whatever is sent comes through here.
+    ///
+    /// - Throws: how the connection ended, or `.misuse` for what the protocol refuses.
+    @inline(__always)
+    func put<Value>(
+        _ encode: (inout ProtocolMachine) throws(ProtocolMisuse) -> Value
+    ) throws(WebSocketError) -> Value {
+        guard end.isOpen else { throw endError }
+        prepareOutput()
+        defer { markDirty() }
+        do { return try encode(&machine) } catch { throw refusal(error) }
+    }
+
     /// Lends the output storage to encode into.
     func prepareOutput() {
         if !machine.output.hasStorage { unsafe machine.output.lend(resources.lendStorage()) }
     }
 
-    func refusal(_ misuse: ProtocolMisuse) -> WebSocketError {
+    private func refusal(_ misuse: ProtocolMisuse) -> WebSocketError {
         misuse == .closed ? endError : WebSocketError(.misuse, misuse.description)
     }
 
@@ -203,7 +201,7 @@ extension WebSocket {
     /// Sends a message that was encoded once, if that needs no waiting.
     @discardableResult
     public func trySend(_ message: EncodedMessage) -> SendOutcome {
-        guard machine.state == .open, !isWriteBroken else { return .closed }
+        guard end.isOpen else { return .closed }
         guard isSendable else { return .full }
         return (try? enqueue(message)) == nil ? .closed : .sent
     }
@@ -227,14 +225,7 @@ extension WebSocket {
     package var sharedCompression: CompressionOptions? { machine.sharedCompression }
 
     func enqueue(_ message: EncodedMessage) throws(WebSocketError) -> Int {
-        guard !isWriteBroken else { throw endError }
-        prepareOutput()
-        do {
-            defer { markDirty() }
-            return try machine.send(message)
-        } catch {
-            throw refusal(error)
-        }
+        try put { machine throws(ProtocolMisuse) in try machine.send(message) }
     }
 }
 

@@ -35,8 +35,8 @@ extension WebSocket {
             return limits
         }
 
-        var ofProtocol: WSProtocol.Limits {
-            WSProtocol.Limits(
+        var ofProtocol: MessageLimits {
+            MessageLimits(
                 maxMessageSize: messageSize, maxFrameSize: frameSize, maxFragments: fragments,
                 maxInflationRatio: inflationRatio, maxStreamedSize: streamedMessageSize ?? .max)
         }

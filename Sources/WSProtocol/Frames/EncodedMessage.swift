@@ -3,11 +3,6 @@
 /// A server's frame is the same for every peer, so sending it again is one copy of a small message, and none of a large
 /// one. A client masks each frame anew, so there it gains what need not be compressed again.
 public struct EncodedMessage: Sendable {
-    enum Payload: Sendable {
-        case text(String)
-        case binary([UInt8])
-    }
-
     /// The message compressed, with nothing before it to refer to.
     struct Compressed: Sendable {
         let payload: [UInt8]
@@ -23,7 +18,7 @@ public struct EncodedMessage: Sendable {
         case compressed(Compressed)
     }
 
-    let payload: Payload
+    let payload: MessagePayload
     /// The whole frame when it is small, else empty.
     let frame: [UInt8]
     /// For connections that compress.
@@ -51,19 +46,7 @@ public struct EncodedMessage: Sendable {
     }
 
     /// The payload's length in bytes.
-    public var payloadCount: Int {
-        switch payload {
-        case .text(let text): text.utf8.count
-        case .binary(let bytes): bytes.count
-        }
-    }
-
-    var opcode: Opcode {
-        switch payload {
-        case .text: .text
-        case .binary: .binary
-        }
-    }
+    public var payloadCount: Int { payload.count }
 
     /// Whether a connection that cannot use the shared form should compress the message for itself.
     var isWorthCompressing: Bool { if case .asItIs = shared { false } else { true } }

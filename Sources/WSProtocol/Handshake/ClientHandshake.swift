@@ -6,7 +6,7 @@ public struct ClientHandshake: Sendable {
     /// What `Sec-WebSocket-Key` says: the base64 of the 16 bytes.
     public let key: String
     /// The subprotocols offered.
-    public let protocols: [String]
+    public let subprotocols: [String]
     /// How to compress, where the server agrees; `nil`: it is not offered.
     public let compression: CompressionOptions?
     /// The whole request.
@@ -18,12 +18,12 @@ public struct ClientHandshake: Sendable {
     ///   - target: path and query, as `WebSocketURL.target` has them.
     ///   - host: the value of `Host`, as `WebSocketURL.hostHeader` has it.
     ///   - fields: further fields. They cannot replace the handshake's own.
-    ///   - protocols: subprotocols to offer, in order of preference.
+    ///   - subprotocols: subprotocols to offer, in order of preference.
     ///   - compression: how to compress, if it is to be offered.
     ///   - key: 16 random bytes, new for each connection.
     /// - Throws: `HandshakeMisuse` naming what must not be sent.
     public init(
-        target: String, host: String, fields: HTTPFields = [:], protocols: [String] = [],
+        target: String, host: String, fields: HTTPFields = [:], subprotocols: [String] = [],
         compression: CompressionOptions? = nil, key: [UInt8]
     ) throws(HandshakeMisuse) {
         guard key.count == HandshakeKey.byteCount else { throw .keyLength(key.count) }
@@ -31,19 +31,19 @@ public struct ClientHandshake: Sendable {
             target.utf8.allSatisfy({ $0.isVisible && $0 != UInt8(ascii: "#") })
         else { throw .target(target) }
         guard Authority(host) != nil else { throw .host(host) }
-        try Self.check(protocols)
+        try Self.check(subprotocols)
         try Self.check(fields)
         if let objection = compression?.objection { throw .compression(objection) }
         self.compression = compression
         self.key = Base64.encode(key)
-        self.protocols = protocols
+        self.subprotocols = subprotocols
         var all = HTTPFields()
         all[.hostField] = host
         all[.upgrade] = "websocket"
         all[.connection] = "Upgrade"
         all[.secWebSocketKey] = self.key
         all[.secWebSocketVersion] = "13"
-        if !protocols.isEmpty { all[.secWebSocketProtocol] = protocols.joined(separator: ", ") }
+        if !subprotocols.isEmpty { all[.secWebSocketProtocol] = subprotocols.joined(separator: ", ") }
         if let compression {
             let offers = CompressionAgreement.offers(compression).map(\.offer.description)
             all[.secWebSocketExtensions] = offers.joined(separator: ", ")
@@ -68,7 +68,7 @@ public struct ClientHandshake: Sendable {
             throw .accept(fields[.secWebSocketAccept])
         }
         let subprotocol = fields[.secWebSocketProtocol]
-        if let subprotocol, !protocols.contains(subprotocol) { throw .subprotocol(subprotocol) }
+        if let subprotocol, !subprotocols.contains(subprotocol) { throw .subprotocol(subprotocol) }
         let agreement = try agreement(fields[.secWebSocketExtensions] ?? "")
         return Negotiated(
             subprotocol: subprotocol, extensions: agreement.map { [$0.answer] } ?? [], compression: agreement)
@@ -96,9 +96,9 @@ extension ClientHandshake {
         .secWebSocketExtensions, .secWebSocketAccept, .contentLength, .transferEncoding,
     ]
 
-    private static func check(_ protocols: [String]) throws(HandshakeMisuse) {
+    private static func check(_ subprotocols: [String]) throws(HandshakeMisuse) {
         var seen: Set<String> = []
-        for name in protocols {
+        for name in subprotocols {
             guard name.isToken else { throw .subprotocol(name) }
             guard seen.insert(name).inserted else { throw .duplicateSubprotocol(name) }
         }

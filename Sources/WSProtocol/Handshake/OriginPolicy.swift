@@ -20,7 +20,7 @@ public enum OriginPolicy: Sendable {
         guard case .list(let origins) = self else { return nil }
         for text in origins {
             guard let flaw = Self.flaw(text) else { continue }
-            return "origins: \(Self.shown(text)) matches no page: \(flaw); written as https://example.com or http://localhost:8080"
+            return "origins: \(text.quotedASCII) matches no page: \(flaw); written as https://example.com or http://localhost:8080"
         }
         return nil
     }
@@ -36,15 +36,9 @@ public enum OriginPolicy: Sendable {
         return ["ws", "wss"].contains(origin.scheme) ? "pages come by http or https, not by \(origin.scheme)" : nil
     }
 
-    /// In quotes, all but visible ASCII escaped, no longer than a line.
-    private static func shown(_ text: String) -> String {
-        let shown = text.unicodeScalars.prefix(200).map { $0.escaped(asASCII: true) }.joined()
-        return "\"\(shown)\(text.unicodeScalars.count > 200 ? "..." : "")\""
-    }
-
     /// What is wrong with the origin of a request, in words that name it, or `nil` when nothing is.
     func objection(to head: RequestHead, expected: WebOrigin?) -> String? {
-        judge(head, expected).map { "\($0); it came from \(Self.shown(head.fields[.origin] ?? ""))" }
+        judge(head, expected).map { "\($0); it came from \((head.fields[.origin] ?? "").quotedASCII)" }
     }
 
     private func judge(_ head: RequestHead, _ expected: WebOrigin?) -> String? {

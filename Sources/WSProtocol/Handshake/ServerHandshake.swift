@@ -250,7 +250,7 @@ extension HandshakeFailure: CustomStringConvertible {
     public var description: String {
         switch self {
         case .status(let head):
-            "status \(head.status) \(head.reasonPhrase.debugDescription); wanted 101 (RFC 6455 section 4.1)"
+            "status \(head.status) \(head.reasonPhrase.quotedASCII); wanted 101 (RFC 6455 section 4.1)"
         case .upgrade(let value):
             "Upgrade \(Self.shown(value)); wanted websocket (RFC 6455 section 4.1)"
         case .connection(let value):
@@ -258,9 +258,9 @@ extension HandshakeFailure: CustomStringConvertible {
         case .accept(let value):
             "Sec-WebSocket-Accept \(Self.shown(value)) does not answer the key (RFC 6455 section 4.1)"
         case .subprotocol(let value):
-            "Sec-WebSocket-Protocol \(value.debugDescription) was not offered (RFC 6455 section 4.1)"
+            "Sec-WebSocket-Protocol \(value.quotedASCII) was not offered (RFC 6455 section 4.1)"
         case .extensions(let value):
-            "Sec-WebSocket-Extensions \(value.debugDescription): \(Self.flaw(inExtensions: value))"
+            "Sec-WebSocket-Extensions \(value.quotedASCII): \(Self.flaw(inExtensions: value))"
         }
     }
 
@@ -274,10 +274,10 @@ extension HandshakeFailure: CustomStringConvertible {
         return "it was not offered, or not with these parameters (RFC 7692 section 7.1)"
     }
 
-    private static func shown(_ value: String?) -> String { value?.debugDescription ?? "missing" }
+    private static func shown(_ value: String?) -> String { value?.quotedASCII ?? "missing" }
 }
 
-extension Answer {
+extension OutgoingResponse {
     package init(_ refusal: Refusal) {
         self.init(status: refusal.status, fields: refusal.fields, body: Array(refusal.reason.utf8))
     }

@@ -256,19 +256,11 @@ extension WebSocketURL {
         }
 
         private static func percentDecoded(_ bytes: ArraySlice<UInt8>) throws(ParseError) -> [UInt8] {
-            var decoded: [UInt8] = []
-            var rest = bytes
-            while let byte = rest.popFirst() {
-                guard byte == UInt8(ascii: "%") else {
-                    decoded.append(byte)
-                    continue
-                }
-                let digits = rest.prefix(2).compactMap(\.hexValue)
-                guard digits.count == 2 else { throw .percentEncoding("%" + text(rest.prefix(2))) }
-                decoded.append(digits[0] << 4 | digits[1])
-                rest = rest.dropFirst(2)
+            do {
+                return try PercentEncoding.decoded(bytes)
+            } catch {
+                throw .percentEncoding(error.text)
             }
-            return decoded
         }
 
         private static func text(_ bytes: ArraySlice<UInt8>) -> String { String(decoding: bytes, as: UTF8.self) }

@@ -183,7 +183,7 @@ struct MessageAssembler: Sendable {
     private mutating func fragment(isFinal: Bool) -> MessageFragment {
         let held = Array(bytes.suffix(validator.pendingCount))
         bytes.removeLast(held.count)
-        let payload: MessageFragment.Payload = isText ? .text(String(decoding: bytes, as: UTF8.self)) : .binary(bytes)
+        let payload: MessagePayload = isText ? .text(String(decoding: bytes, as: UTF8.self)) : .binary(bytes)
         bytes = held
         defer { isFirst = false }
         return MessageFragment(payload: payload, isFirst: isFirst, isFinal: isFinal)
@@ -207,7 +207,7 @@ extension MessageAssembler {
     ///
     /// - Parameter allowance: how much may come out for now, about; less by what has come out when this returns.
     mutating func inflate(
-        _ part: UnsafeRawBufferPointer, with inflater: Inflater, within limits: Limits, allowance: inout Int
+        _ part: UnsafeRawBufferPointer, with inflater: Inflater, within limits: MessageLimits, allowance: inout Int
     ) -> Inflation {
         let limit = limits.maxMessageSize
         var consumed = 0
@@ -225,7 +225,7 @@ extension MessageAssembler {
             // The bad byte first: whether it comes in one step with the limit depends on where the stream is cut.
             if isText, !isUTF8(from: start) { return .failed(.textNotUTF8) }
             if inflatedCount > limit { return .failed(.inflatedTooBig(limit: limit)) }
-            if let ratio = limits.maxInflationRatio, inflatedCount > Limits.inflatedFreely,
+            if let ratio = limits.maxInflationRatio, inflatedCount > MessageLimits.inflatedFreely,
                 inflatedCount / max(ratio, 1) > deflatedCount
             {
                 return .failed(.inflatedTooFar(ratio: ratio))
@@ -243,7 +243,7 @@ extension MessageAssembler {
     /// Ends a compressed message with what its sender left out (RFC 7692 section 7.2.2).
     ///
     /// - Returns: what is wrong with the whole, if anything is.
-    mutating func finishInflating(with inflater: Inflater, within limits: Limits) -> ProtocolFailure.Kind? {
+    mutating func finishInflating(with inflater: Inflater, within limits: MessageLimits) -> ProtocolFailure.Kind? {
         // Of a message without bytes nothing was left out. It should be one byte long, but there are those who send it.
         guard announcedCount > 0 else { return nil }
         // The few bytes that it still may stand for come out at once.
@@ -272,24 +272,41 @@ extension MessageAssembler {
     }
 }
 
+/// What a message, or a part of one, carries (RFC 6455 section 5.6).
+public enum MessagePayload: Hashable, Sendable {
+    case text(String)
+    case binary([UInt8])
+
+    /// Its length in bytes.
+    public var count: Int {
+        switch self {
+        case .text(let text): text.utf8.count
+        case .binary(let bytes): bytes.count
+        }
+    }
+
+    /// What the first frame of such a message says.
+    var opcode: Opcode {
+        switch self {
+        case .text: .text
+        case .binary: .binary
+        }
+    }
+}
+
 /// A part of a message, delivered as it arrives (RFC 6455 section 5.4).
 ///
 /// Where the sender cut its frames means nothing, so a part is whatever could be delivered at once: a long frame comes in
 /// several parts, and text is never cut inside a character's encoding.
 public struct MessageFragment: Hashable, Sendable {
     /// What the part holds. All parts of one message are of the same kind.
-    public enum Payload: Hashable, Sendable {
-        case text(String)
-        case binary([UInt8])
-    }
-
-    public var payload: Payload
+    public var payload: MessagePayload
     /// Whether the message begins with this part.
     public var isFirst: Bool
     /// Whether the message is complete with this part.
     public var isFinal: Bool
 
-    public init(payload: Payload, isFirst: Bool, isFinal: Bool) {
+    public init(payload: MessagePayload, isFirst: Bool, isFinal: Bool) {
         self.payload = payload
         self.isFirst = isFirst
         self.isFinal = isFinal

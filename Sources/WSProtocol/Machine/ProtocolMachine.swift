@@ -25,9 +25,9 @@ public struct ProtocolMachine: ~Copyable, Sendable {
         case failed
     }
 
-    public var limits: Limits
+    public var limits: MessageLimits
     public internal(set) var state = State.open
-    public var counters = Counters()
+    public var counters = FrameCounters()
     /// How messages are handed out; a change takes effect at the next message's start.
     public var delivery = Delivery.messages
     /// What is to be written to the peer.
@@ -54,7 +54,7 @@ public struct ProtocolMachine: ~Copyable, Sendable {
     var sendingKind: Opcode?
 
     /// - Parameter compression: what the handshake agreed on; `nil`: nothing is compressed.
-    public init(role: Role, limits: Limits = .init(), compression: CompressionAgreement? = nil) {
+    public init(role: Role, limits: MessageLimits = .init(), compression: CompressionAgreement? = nil) {
         self.limits = limits
         let isServer = if case .server = role { true } else { false }
         self.compression = compression.map { CompressionContexts($0, isServer: isServer) }
@@ -112,7 +112,7 @@ public enum Delivery: Hashable, Sendable {
 }
 
 /// Frames and payload bytes that went each way, data and control alike.
-public struct Counters: Hashable, Sendable {
+public struct FrameCounters: Hashable, Sendable {
     /// Frames received whole. A data frame with which its message fails is not among them.
     public var framesReceived = 0
     /// Payload bytes of the frames received whole.
@@ -128,7 +128,7 @@ public struct Counters: Hashable, Sendable {
 /// What one message may cost the receiver (RFC 6455 section 10.4).
 ///
 /// Everything is checked at the frame header, before anything of the claimed size is allocated.
-public struct Limits: Hashable, Sendable {
+public struct MessageLimits: Hashable, Sendable {
     /// The payload bytes of a whole message. 1 MiB unless told otherwise.
     public var maxMessageSize: Int
     /// The payload bytes of one data frame; `nil`, the default, means `maxMessageSize`.

@@ -259,10 +259,10 @@ extension ProtocolMachine {
         let (total, overflow) = count.addingReportingOverflow(isContinuation ? assembler.announcedCount : 0)
         let mayBeLonger = isCompressed || assembler.isCompressed
         if delivery == .fragments || assembler.mode == .streamed, let limit = streamedLimit(isContinuation) {
-            let isTooBig = overflow || total > (mayBeLonger ? Limits.compressed(limit) : limit)
+            let isTooBig = overflow || total > (mayBeLonger ? MessageLimits.compressed(limit) : limit)
             return isTooBig ? .streamedTooBig(limit: limit) : nil
         }
-        if overflow || total > (mayBeLonger ? Limits.compressed(limits.maxMessageSize) : limits.maxMessageSize) {
+        if overflow || total > (mayBeLonger ? MessageLimits.compressed(limits.maxMessageSize) : limits.maxMessageSize) {
             return .messageTooBig(count: overflow ? .max : total, limit: limits.maxMessageSize)
         }
         let frames = isContinuation ? assembler.frameCount : 0
@@ -318,7 +318,7 @@ extension ProtocolMachine {
     }
 
     /// The limits of the message that arrives.
-    private var inflatedLimits: Limits {
+    private var inflatedLimits: MessageLimits {
         guard assembler.mode == .streamed, let limit = limits.maxStreamedSize else { return limits }
         var streamed = limits
         streamed.maxMessageSize = limit

@@ -304,7 +304,7 @@ extension ProtocolMachine {
         guard let compression, case .compressed(let form) = message.shared,
             form.windowBits <= compression.sendWindowBits
         else { return false }
-        appendFrame(message.opcode, isFinal: true, form.payload, isCompressed: true)
+        appendFrame(message.payload.opcode, isFinal: true, form.payload, isCompressed: true)
         // The peer has now seen what our compressor has not: distances would be off, so that it begins anew.
         compression.forgetSent()
         return true

@@ -84,7 +84,7 @@ final class Acceptor: @unchecked Sendable {
         do throws(SystemError) {
             for door in doors { try door.open(on: scheduler) }
             // Whether it is over is found out by asking: of several acceptors another may be the one that is woken.
-            if isExhausted, let door = doors.first { serve(door) }
+            if isExhausted, let door = doors.first { takeConnections(at: door) }
         } catch {
             meet(error)
         }
@@ -93,7 +93,7 @@ final class Acceptor: @unchecked Sendable {
     private func close() { for door in doors { door.close(on: scheduler) } }
 
     /// Somebody waits at a door.
-    fileprivate func serve(_ door: Door) {
+    fileprivate func takeConnections(at door: Door) {
         for _ in 0..<Acceptor.budget {
             guard load.reserve(for: number) else {
                 close()
@@ -216,7 +216,7 @@ private final class Door: DescriptorObserver {
         watch = nil
     }
 
-    func descriptorIsReady(_ readiness: Readiness) { acceptor.serve(self) }
+    func descriptorIsReady(_ readiness: Readiness) { acceptor.takeConnections(at: self) }
 }
 
 /// What an error of accept4(2), or of watching a listening socket, means for who meets it.

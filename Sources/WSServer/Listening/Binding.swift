@@ -6,26 +6,23 @@ internal import WSConnection
 /// Opens the sockets that a server is to listen on: all of them, or none.
 struct Binding {
     private let options: ServerOptions
-    private let service: Service
+    private let resources: ResourceMap
     private let load: ServerLoad
     private var bound: [BoundEndpoint] = []
 
-    /// How often another port is tried when one that the system chose for the first address of a name is taken at the next.
-    private static let portAttempts = 8
-
-    private init(_ options: ServerOptions, _ service: Service, _ load: ServerLoad) {
+    private init(_ options: ServerOptions, _ resources: ResourceMap, _ load: ServerLoad) {
         self.options = options
-        self.service = service
+        self.resources = resources
         self.load = load
     }
 
     static func bind(
-        _ endpoints: [Endpoint], _ options: ServerOptions, _ service: Service, _ load: ServerLoad
+        _ endpoints: [Endpoint], _ options: ServerOptions, _ resources: ResourceMap, _ load: ServerLoad
     ) async throws(WebSocketError) -> [BoundEndpoint] {
         guard !endpoints.isEmpty else {
             throw WebSocketError(.invalidConfiguration, "no endpoint; at least one is needed to listen on")
         }
-        var binding = Binding(options, service, load)
+        var binding = Binding(options, resources, load)
         do throws(WebSocketError) {
             for (number, endpoint) in endpoints.enumerated() { try await binding.bind(endpoint, number) }
         } catch {
@@ -38,7 +35,7 @@ struct Binding {
 
     private mutating func bind(_ endpoint: Endpoint, _ number: Int) async throws(WebSocketError) {
         // Whatever can be wrong with it is found before its port is taken.
-        let settings = try ServerSettings(options, service, tls: endpoint.tls, load)
+        let settings = try ServerSettings(options, resources, tls: endpoint.tls, load)
         let listeners: [ListeningSocket]
         switch endpoint.place {
         case .tcp(let host, let port): listeners = try await listen(host, port)
@@ -60,34 +57,13 @@ struct Binding {
         } catch {
             throw WebSocketError(.resolution, "cannot resolve \(host): \(error.reason)", phase: .resolution)
         }
-        for _ in 1..<Binding.portAttempts {
-            do throws(WebSocketError) {
-                return try listen(all: addresses)
-            } catch {
-                guard port == 0, error.code == .addressInUse else { throw error }
+        do throws(NameBinding.Failure) {
+            return try NameBinding.bind(toAll: addresses, bound: \.address) { address throws(SystemError) in
+                try ListeningSocket(address, options: socketOptions)
             }
+        } catch {
+            throw Binding.failure(error.error, error.address)
         }
-        return try listen(all: addresses)
-    }
-
-    /// Listens on all addresses of a name, and on one port if it is for the system to choose.
-    private func listen(all addresses: [SocketAddress]) throws(WebSocketError) -> [ListeningSocket] {
-        var listeners: [ListeningSocket] = []
-        var missing: WebSocketError?
-        for var address in addresses {
-            if let port = listeners.first?.address.port { address = address.with(port: UInt16(port)) }
-            guard !listeners.contains(where: { $0.address == address }) else { continue }
-            do throws(SystemError) {
-                listeners.append(try ListeningSocket(address, options: socketOptions))
-            } catch {
-                let failure = Binding.failure(error, address)
-                // A name may have addresses that this machine has not: `localhost` without IPv6.
-                guard error.errno == EADDRNOTAVAIL || error.errno == EAFNOSUPPORT else { throw failure }
-                missing = failure
-            }
-        }
-        guard listeners.isEmpty, let missing else { return listeners }
-        throw missing
     }
 
     private var socketOptions: ListeningSocket.Options {
@@ -131,16 +107,6 @@ struct Binding {
             )
         default:
             WebSocketError(.system, "cannot listen on \(address): \(error)")
-        }
-    }
-}
-
-extension SocketAddress {
-    fileprivate func with(port: UInt16) -> SocketAddress {
-        switch self {
-        case .v4(let address, _): .v4(address, port: port)
-        case .v6(let address, let zone, _): .v6(address, zone: zone, port: port)
-        case .unix: self
         }
     }
 }

@@ -23,14 +23,14 @@ final class Bookkeeper: @unchecked Sendable {
     // MARK: Before there is a connection
 
     /// A socket was accepted.
-    func visit(from peer: SocketAddress?) -> Visit { Visit(beganAt: scheduler.time.nanoseconds, client: peer) }
+    func entry(of peer: SocketAddress?) -> BookEntry { BookEntry(beganAt: scheduler.time.nanoseconds, client: peer) }
 
     /// A request's head came.
-    func came(_ request: RequestHead, _ visit: inout Visit) {
-        if visit.isCounted { visit.beganAt = scheduler.time.nanoseconds }
-        visit.request = request
+    func came(_ request: RequestHead, _ entry: inout BookEntry) {
+        if entry.isCounted { entry.beganAt = scheduler.time.nanoseconds }
+        entry.request = request
         guard let tracing = reports.tracing, request.asksForWebSocket else { return }
-        visit.trace = tracing.began(request, client: visit.client)
+        entry.trace = tracing.began(request, client: entry.client)
     }
 
     /// The request was answered, and has not become a connection.
@@ -38,36 +38,36 @@ final class Bookkeeper: @unchecked Sendable {
     /// - Parameters:
     ///   - bytes: of the answer's content.
     ///   - reason: what it says of why, if it is one of ours.
-    func answered(_ status: Int, bytes: Int, _ reason: String?, _ visit: inout Visit) {
-        let time = age(since: visit.beganAt)
-        if let request = visit.request, !request.asksForWebSocket {
+    func answered(_ status: Int, bytes: Int, _ reason: String?, _ entry: inout BookEntry) {
+        let time = age(since: entry.beganAt)
+        if let request = entry.request, !request.asksForWebSocket {
             tally.answered(status)
         } else {
             count(.refused(status), after: time)
-            logRefusal(status, reason, visit)
+            logRefusal(status, reason, entry)
         }
-        visit.trace?.answered(status)
-        writeAnswer(status, bytes, after: time, visit)
-        visit.isCounted = true
-        (visit.request, visit.trace) = (nil, nil)
+        entry.trace?.answered(status)
+        writeAnswer(status, bytes, after: time, entry)
+        entry.isCounted = true
+        (entry.request, entry.trace) = (nil, nil)
     }
 
     /// It is over without an answer.
     ///
     /// - Parameter isDisplaced: whether it was dropped to make room.
-    func lost(_ error: WebSocketError, isDisplaced: Bool = false, _ visit: inout Visit) {
-        visit.trace?.lost(error)
-        visit.trace = nil
-        let isUpgrade = visit.request?.asksForWebSocket ?? !visit.isCounted
+    func lost(_ error: WebSocketError, isDisplaced: Bool = false, _ entry: inout BookEntry) {
+        entry.trace?.lost(error)
+        entry.trace = nil
+        let isUpgrade = entry.request?.asksForWebSocket ?? !entry.isCounted
         guard isUpgrade else { return }
         let result = isDisplaced ? .displaced : HandshakeResult(error)
-        count(result, after: age(since: visit.beganAt))
+        count(result, after: age(since: entry.beganAt))
         let level: Logger.Level = result == .gone ? .debug : result == .proxyRefused ? .notice : .info
         reports.log.write(
-            level, "handshake failed", metadata: metadata(visit, ["reason": "\(AccessRecord.short(error.message))"]))
+            level, "handshake failed", metadata: metadata(entry, ["reason": "\(AccessRecord.short(error.message))"]))
         // Who failed at TLS was refused, as much as one who was answered 400.
         guard result == .tlsFailed, let accessLog = reports.accessLog else { return }
-        var record = AccessRecord(nil, from: visit.client, after: age(since: visit.beganAt))
+        var record = AccessRecord(nil, from: entry.client, after: age(since: entry.beganAt))
         record.failure = error.message
         accessLog.record(record)
     }
@@ -77,25 +77,25 @@ final class Bookkeeper: @unchecked Sendable {
         reports.measuring?.handshakeEnded(result, after: time)
     }
 
-    private func logRefusal(_ status: Int, _ reason: String?, _ visit: Visit) {
+    private func logRefusal(_ status: Int, _ reason: String?, _ entry: BookEntry) {
         reports.log.write(
             .info, "handshake refused",
             metadata: metadata(
-                visit, ["status": "\(status)", "reason": "\(AccessRecord.short(reason ?? "said by the program"))"]))
+                entry, ["status": "\(status)", "reason": "\(AccessRecord.short(reason ?? "said by the program"))"]))
     }
 
-    private func writeAnswer(_ status: Int, _ bytes: Int, after time: Duration, _ visit: Visit) {
+    private func writeAnswer(_ status: Int, _ bytes: Int, after time: Duration, _ entry: BookEntry) {
         guard let accessLog = reports.accessLog else { return }
-        var record = AccessRecord(visit.request, from: visit.client, after: time)
+        var record = AccessRecord(entry.request, from: entry.client, after: time)
         record.status = status
         record.bytesSent = UInt64(bytes)
         accessLog.record(record)
     }
 
-    private func metadata(_ visit: Visit, _ more: Logger.Metadata) -> Logger.Metadata {
+    private func metadata(_ entry: BookEntry, _ more: Logger.Metadata) -> Logger.Metadata {
         var metadata = more
-        metadata["client"] = "\(visit.client?.description ?? "unknown")"
-        if let target = visit.request?.target {
+        metadata["client"] = "\(entry.client?.description ?? "unknown")"
+        if let target = entry.request?.target {
             metadata["path"] = "\(AccessRecord.short(AccessRecord.path(of: target)))"
         }
         return metadata
@@ -104,13 +104,13 @@ final class Bookkeeper: @unchecked Sendable {
     // MARK: Connections
 
     /// The request has become a connection, whose handler `begin` begins.
-    func opened(_ connection: WebSocket, _ visit: inout Visit, begin: () -> Void) {
-        count(.accepted, after: age(since: visit.beganAt))
-        visit.isCounted = true
-        reports.log.write(.debug, "connection began", metadata: metadata(visit, ["connection": "\(connection.pid)"]))
-        visit.request = nil
-        guard let trace = visit.trace else { return begin() }
-        visit.trace = nil
+    func opened(_ connection: WebSocket, _ entry: inout BookEntry, begin: () -> Void) {
+        count(.accepted, after: age(since: entry.beganAt))
+        entry.isCounted = true
+        reports.log.write(.debug, "connection began", metadata: metadata(entry, ["connection": "\(connection.pid)"]))
+        entry.request = nil
+        guard let trace = entry.trace else { return begin() }
+        entry.trace = nil
         trace.answered(101)
         traces[ObjectIdentifier(connection)] = trace
         trace.begin(begin)

@@ -149,7 +149,7 @@ struct Resource: Sendable {
     }
 
     var responders: [HTTPRequest.Method: Responder] = [:]
-    var webSocket: WebSocketService?
+    var webSocket: WebSocketResource?
 
     /// HEAD is GET without the content (RFC 9110 section 9.3.2).
     func responder(for method: HTTPRequest.Method) -> Responder? {

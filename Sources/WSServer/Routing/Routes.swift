@@ -107,7 +107,7 @@ public struct Routes: Sendable {
             case .webSocket(let handling, let own):
                 guard resource.webSocket == nil else { throw RoutePattern.Flaw(reason: "two routes for WebSockets") }
                 do throws(WebSocketError) {
-                    resource.webSocket = try WebSocketService(handling, own.applied(to: server))
+                    resource.webSocket = try WebSocketResource(handling, own.applied(to: server))
                 } catch {
                     throw RoutePattern.Flaw(reason: error.message)
                 }

@@ -76,8 +76,8 @@ final class ServedFile: Sendable {
         }
     }
 
-    private func pieces(_ range: Range<Int>) -> AnswerPieces {
-        AnswerPieces(length: range.count) { [self] offset, count in
+    private func pieces(_ range: Range<Int>) -> ResponsePieces {
+        ResponsePieces(length: range.count) { [self] offset, count in
             try await blockingInAnyCase { () throws(Failure) in try self.read(at: range.lowerBound + offset, count) }
         }
     }

@@ -6,7 +6,7 @@ public struct ServerResponse: Sendable {
     /// The one or the other.
     enum Content: Sendable {
         case body([UInt8])
-        case pieces(AnswerPieces)
+        case pieces(ResponsePieces)
         case upgrade(ServerSettings.Handling, RouteOptions)
     }
 
@@ -61,7 +61,7 @@ public struct ServerResponse: Sendable {
     }
 
     /// An answer whose content is fetched while it is sent.
-    init(status: HTTPResponse.Status, headers: HTTPFields, pieces: AnswerPieces) {
+    init(status: HTTPResponse.Status, headers: HTTPFields, pieces: ResponsePieces) {
         self.status = status
         self.headers = headers
         content = .pieces(pieces)
@@ -74,8 +74,8 @@ public struct ServerResponse: Sendable {
     }
 }
 
-/// Content of an answer that is fetched piece by piece, as the peer takes it, so that no more than one piece is in memory.
-struct AnswerPieces: Sendable {
+/// Content of a response that is fetched piece by piece, as the peer takes it, so that no more than one piece is in memory.
+struct ResponsePieces: Sendable {
     /// The most of one piece.
     static let size = 64 << 10
 
@@ -84,6 +84,16 @@ struct AnswerPieces: Sendable {
     /// The bytes from an offset on, so many at the most and at least one. What it throws ends the connection: the length
     /// was promised.
     let piece: @Sendable (_ offset: Int, _ count: Int) async throws -> [UInt8]
+
+    /// The next piece; without it nothing but the end of the connection can say that this is not all.
+    func fetch(at offset: Int) async throws(WebSocketError) -> [UInt8] {
+        do {
+            return try await piece(offset, min(ResponsePieces.size, length - offset))
+        } catch {
+            throw WebSocketError(
+                .connectionLost, "the content of an answer ended early: \(error)", phase: .handshake)
+        }
+    }
 }
 
 /// What a server's authorisation hook says of a request.

@@ -15,7 +15,7 @@ actor ConnectionSupervisor {
     private var parents: [UInt64] = []
     private nonisolated let places = Atomic<Int>(0)
     /// By numbers that grow.
-    var conversations: [UInt64: Conversation] = [:]
+    var httpConnections: [UInt64: HTTPConnection] = [:]
     private var lastNumber: UInt64 = 0
     private var queue = HandshakeQueue()
     nonisolated let books: Bookkeeper
@@ -42,49 +42,48 @@ actor ConnectionSupervisor {
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe scheduler.asUnownedSerialExecutor() }
 
-    /// How many connections and conversations there are, or are on their way here. From any thread.
+    /// How many connections there are, WebSockets and those before that, or are on their way here. From any thread.
     nonisolated var occupancy: Int { places.load(ordering: .relaxed) }
 
     /// Takes over an accepted descriptor, for which a place is reserved. From any thread.
     nonisolated func adopt(_ descriptor: Int32, _ peer: SocketAddress?, _ settings: ServerSettings) {
         places.wrappingAdd(1, ordering: .relaxed)
-        scheduler.run { [self] in onOwnThread { $0.serve(descriptor, peer, settings) } }
+        scheduler.run { [self] in onOwnThread { $0.begin(descriptor, peer, settings) } }
     }
 
-    private func serve(_ descriptor: Int32, _ peer: SocketAddress?, _ settings: ServerSettings) {
+    private func begin(_ descriptor: Int32, _ peer: SocketAddress?, _ settings: ServerSettings) {
         if peer?.isUnix != true { Socket.setNoDelay(descriptor) }
         let stream = SocketStream(descriptor: descriptor, scheduler: scheduler)
         let place = Acceptor.place(of: peer, load, settings)
         guard mayShakeHands else {
             stream.close()
-            return conversationEnded(place, wasKept: false)
+            return httpEnded(place, wasKept: false)
         }
-        let conversation = Conversation(
-            stream, peer: peer, local: stream.localAddress, on: scheduler, settings, books)
-        conversation.place = place
-        let number = register(conversation)
-        Task { await self.serve(conversation, number) }
+        let http = HTTPConnection(
+            stream, peer: peer, local: stream.localAddress, place: place, on: scheduler, settings, books)
+        let number = register(http)
+        Task { await self.carryThrough(http, number) }
     }
 
-    private func register(_ conversation: Conversation) -> UInt64 {
+    private func register(_ http: HTTPConnection) -> UInt64 {
         lastNumber += 1
-        conversations[lastNumber] = conversation
-        queue.append(lastNumber, at: scheduler.time.nanoseconds, living: conversations.count) { [conversations] in
-            conversations[$0]?.standing ?? .gone
+        httpConnections[lastNumber] = http
+        queue.append(lastNumber, at: scheduler.time.nanoseconds, living: httpConnections.count) { [httpConnections] in
+            httpConnections[$0]?.standing ?? .gone
         }
         return lastNumber
     }
 
     /// What is said before a WebSocket has a task of its own, whose memory is gone when the handler begins to wait.
-    private func serve(_ conversation: Conversation, _ number: UInt64) async {
-        let connection = await conversation.run()
-        conversations[number] = nil
-        if conversation.isDisplaced { load.endSeekingRoom() }
+    private func carryThrough(_ http: HTTPConnection, _ number: UInt64) async {
+        let connection = await http.run()
+        httpConnections[number] = nil
+        if http.isDisplaced { load.endSeekingRoom() }
         if let connection {
-            load.connectionBegan(wasKept: conversation.isKept)
-            hold(connection, conversation.place)
+            load.connectionBegan(wasKept: http.isKept)
+            hold(connection, http.place)
         } else {
-            conversationEnded(conversation.place, wasKept: conversation.isKept)
+            httpEnded(http.place, wasKept: http.isKept)
         }
         checkEmpty()
     }
@@ -110,9 +109,9 @@ actor ConnectionSupervisor {
         }
     }
 
-    private func conversationEnded(_ place: PeerAddress?, wasKept: Bool) {
+    private func httpEnded(_ place: PeerAddress?, wasKept: Bool) {
         places.wrappingSubtract(1, ordering: .relaxed)
-        load.conversationEnded(place, wasKept: wasKept)
+        load.httpEnded(place, wasKept: wasKept)
     }
 
     private func connectionEnded(_ connection: WebSocket, _ place: PeerAddress?) {
@@ -131,11 +130,11 @@ actor ConnectionSupervisor {
     }
 
     private func displaceOne(orAsk others: ArraySlice<ConnectionSupervisor>) {
-        let number = queue.next(at: scheduler.time.nanoseconds) { [conversations] in
-            conversations[$0]?.standing ?? .gone
+        let number = queue.next(at: scheduler.time.nanoseconds) { [httpConnections] in
+            httpConnections[$0]?.standing ?? .gone
         }
         // It has room made once it is over.
-        if let number, let conversation = conversations[number] { return conversation.makeRoom() }
+        if let number, let http = httpConnections[number] { return http.makeRoom() }
         guard let next = others.first else { return load.endSeekingRoom() }
         next.makeRoom(orAsk: others.dropFirst())
     }
@@ -163,7 +162,7 @@ actor ConnectionSupervisor {
 
     // MARK: The end
 
-    /// Returns when no conversation and no connection is left.
+    /// Returns when no connection is left, before it is a WebSocket or after.
     func untilEmpty() async {
         await withCheckedContinuation { continuation in
             whenEmpty.append(continuation)
@@ -172,7 +171,7 @@ actor ConnectionSupervisor {
     }
 
     func checkEmpty() {
-        guard connectionCount == 0 && conversations.isEmpty else { return }
+        guard connectionCount == 0 && httpConnections.isEmpty else { return }
         for waiter in whenEmpty { waiter.resume() }
         whenEmpty = []
     }
@@ -188,9 +187,9 @@ extension ConnectionSupervisor {
         if end == .none { end = .draining }
         let forcing = Alarm { [unowned self] in onOwnThread { $0.force() } }
         scheduler.arm(forcing, after: deadline)
-        let dropping = Alarm { [unowned self] in onOwnThread { $0.stopConversations() } }
+        let dropping = Alarm { [unowned self] in onOwnThread { $0.stopHTTPConnections() } }
         if drain.handshakeGrace == .zero {
-            stopConversations()
+            stopHTTPConnections()
         } else {
             scheduler.arm(dropping, after: drain.handshakeGrace)
         }
@@ -202,14 +201,14 @@ extension ConnectionSupervisor {
         scheduler.disarm(forcing)
     }
 
-    private func stopConversations() { for conversation in conversations.values { conversation.stop() } }
+    private func stopHTTPConnections() { for http in httpConnections.values { http.stop() } }
 
     /// Kills what is left: connections are dropped, and handlers cancelled but not waited for. Nor are
-    /// conversations, in which the application may be asked and not answer.
+    /// HTTP connections, in which the application may be asked and not answer.
     private func force() {
         end = .forced
-        for conversation in conversations.values { conversation.abort() }
-        conversations = [:]
+        for http in httpConnections.values { http.abort() }
+        httpConnections = [:]
         for connection in connections { connection.core.receiveExit(.kill) }
         checkEmpty()
     }
@@ -287,26 +286,48 @@ struct DrainPlan: Sendable {
 
 /// Something that happens once, and that any number of tasks can wait for.
 final class EndSignal: @unchecked Sendable {
-    // Safety: both vars are touched with `lock` held; continuations are resumed outside it.
+    // Safety: the vars are touched with `lock` held; continuations are resumed outside it.
     private let lock = Lock()
     private var hasHappened = false
-    private var waiters: [CheckedContinuation<Void, Never>] = []
+    private var waiters: [UInt64: CheckedContinuation<Void, Never>] = [:]
+    private var lastWaiter: UInt64 = 0
 
     func signal() {
         let waiters = lock.withLock {
             hasHappened = true
-            defer { self.waiters = [] }
+            defer { self.waiters = [:] }
             return self.waiters
         }
-        for waiter in waiters { waiter.resume() }
+        for waiter in waiters.values { waiter.resume() }
     }
 
-    /// Returns when it has happened.
-    func wait() async {
+    /// Returns when it has happened, cancelled or not.
+    func wait() async { await wait(newWaiter()) { false } }
+
+    /// Returns when it has happened, or the task is cancelled.
+    func waitUnlessCancelled() async {
+        let number = newWaiter()
+        await withTaskCancellationHandler {
+            await wait(number) { Task.isCancelled }
+        } onCancel: {
+            lock.withLock { waiters.removeValue(forKey: number) }?.resume()
+        }
+    }
+
+    private func newWaiter() -> UInt64 {
+        lock.withLock {
+            lastWaiter += 1
+            return lastWaiter
+        }
+    }
+
+    private func wait(_ number: UInt64, unless isOver: () -> Bool) async {
         await withCheckedContinuation { continuation in
+            // A task that is cancelled is marked so before its handler runs, which finds the waiter if this does not see the mark.
             let isOver = lock.withLock {
-                if !hasHappened { waiters.append(continuation) }
-                return hasHappened
+                if hasHappened || isOver() { return true }
+                waiters[number] = continuation
+                return false
             }
             if isOver { continuation.resume() }
         }

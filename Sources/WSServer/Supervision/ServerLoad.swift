@@ -79,7 +79,7 @@ final class ServerLoad: @unchecked Sendable {
     func handshakeIsKept() { change { $0.handshakeIsKept() } }
 
     /// It has come to no WebSocket.
-    func conversationEnded(_ peer: PeerAddress?, wasKept: Bool) {
+    func httpEnded(_ peer: PeerAddress?, wasKept: Bool) {
         change { if wasKept { $0.keptEnded(peer) } else { $0.handshakeEnded(peer) } }
     }
 

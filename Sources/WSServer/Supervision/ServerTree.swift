@@ -91,7 +91,7 @@ final class ServerSettings: Sendable {
         case perMessage(WebSocket.MessageHandler)
     }
 
-    let service: Service
+    let resources: ResourceMap
     let options: ServerOptions
     private let certificate: CurrentCertificate?
     let load: ServerLoad
@@ -103,7 +103,7 @@ final class ServerSettings: Sendable {
     ///   - load: what the endpoints of a server share; default: one of its own.
     /// - Throws: `.invalidConfiguration`; `.tls` for a certificate or key that cannot be used.
     init(
-        _ options: ServerOptions, _ service: Service, tls: TLSServerOptions?, _ load: ServerLoad? = nil
+        _ options: ServerOptions, _ resources: ResourceMap, tls: TLSServerOptions?, _ load: ServerLoad? = nil
     ) throws(WebSocketError) {
         try options.check()
         hosts = try options.hosts()
@@ -112,7 +112,7 @@ final class ServerSettings: Sendable {
                 .invalidConfiguration, "tls.identitiesByServerName: no client asks for the address \(name) (RFC 6066 section 3)")
         }
         self.options = options
-        self.service = service
+        self.resources = resources
         self.load = load ?? ServerLoad(options)
         do {
             let context: TLSContext? = if let tls { try TLSContext(server: tls) } else { nil }

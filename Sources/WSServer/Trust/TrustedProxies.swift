@@ -24,14 +24,14 @@ struct TrustedProxies: Sendable {
     ///   - isTLS: whether the connection itself, or what a PROXY header says of it, is secure.
     func judge(_ fields: HTTPFields, peer: SocketAddress?, isTLS: Bool) -> Findings {
         guard !ranges.isEmpty, ranges.covers(peer) else { return Findings(clientAddress: peer) }
-        let hops = ForwardedClaims(fields, headers).hops
+        let claims = ForwardedClaims(fields, headers).all
         var client = peer
-        var speaker: ForwardedClaims.Hop?
-        for hop in hops {
+        var speaker: ForwardedClaims.Claim?
+        for claim in claims {
             guard ranges.covers(client) else { break }
-            speaker = hop
+            speaker = claim
             // A proxy that says only how it was asked is itself whom we know.
-            guard let requester = hop.requester else { break }
+            guard let requester = claim.requester else { break }
             client = TrustedProxies.address(requester)
         }
         return Findings(
@@ -39,11 +39,11 @@ struct TrustedProxies: Sendable {
     }
 
     /// The origin that a browser saw, of what the proxy says and, where it says nothing, of the request.
-    private static func origin(_ hop: ForwardedClaims.Hop, _ fields: HTTPFields, isTLS: Bool) -> WebOrigin? {
-        let scheme = hop.scheme.flatMap(scheme) ?? (isTLS ? "https" : "http")
-        let host = hop.host ?? fields[.hostField]
+    private static func origin(_ claim: ForwardedClaims.Claim, _ fields: HTTPFields, isTLS: Bool) -> WebOrigin? {
+        let scheme = claim.scheme.flatMap(scheme) ?? (isTLS ? "https" : "http")
+        let host = claim.host ?? fields[.hostField]
         guard let host, let authority = Authority(host) else { return nil }
-        let port = authority.port ?? hop.port.flatMap { UInt16($0) }.map { Int($0) }
+        let port = authority.port ?? claim.port.flatMap { UInt16($0) }.map { Int($0) }
         return WebOrigin(scheme: scheme, host: authority.host, port: port ?? (scheme == "https" ? 443 : 80))
     }
 
@@ -69,7 +69,7 @@ struct TrustedProxies: Sendable {
 /// What the proxies on the way of a request say, each in turn: for whom it asked, and how it was asked.
 struct ForwardedClaims: Sendable, Hashable {
     /// What one proxy says.
-    struct Hop: Sendable, Hashable {
+    struct Claim: Sendable, Hashable {
         /// Who asked it, as text: an address, maybe with a port, or a name for one.
         var requester: String?
         var scheme: String?
@@ -78,23 +78,23 @@ struct ForwardedClaims: Sendable, Hashable {
     }
 
     /// The last proxy's first: the one that the request came from.
-    let hops: [Hop]
+    let all: [Claim]
 
     init(_ fields: HTTPFields, _ kind: ForwardedHeaders) {
         switch kind {
-        case .forwarded: hops = ForwardedClaims.forwarded(fields)
-        case .xForwarded: hops = ForwardedClaims.xForwarded(fields)
+        case .forwarded: all = ForwardedClaims.forwarded(fields)
+        case .xForwarded: all = ForwardedClaims.xForwarded(fields)
         }
     }
 
     /// A field that is no list says nothing.
-    private static func forwarded(_ fields: HTTPFields) -> [Hop] {
+    private static func forwarded(_ fields: HTTPFields) -> [Claim] {
         let list = ForwardedElement.list(fields[values: .forwarded].joined(separator: ",")) ?? []
-        return list.reversed().map { Hop(requester: $0.requester, scheme: $0.scheme, host: $0.host) }
+        return list.reversed().map { Claim(requester: $0.requester, scheme: $0.scheme, host: $0.host) }
     }
 
     /// The lists belong together from their ends: each proxy adds to the end of each, or replaces it.
-    private static func xForwarded(_ fields: HTTPFields) -> [Hop] {
+    private static func xForwarded(_ fields: HTTPFields) -> [Claim] {
         func list(_ name: HTTPField.Name) -> [String] {
             fields[values: name].flatMap { $0.split(separator: ",", omittingEmptySubsequences: false) }
                 .map { String(decoding: $0.utf8.trimmingWhitespace, as: UTF8.self) }.reversed()
@@ -102,12 +102,12 @@ struct ForwardedClaims: Sendable, Hashable {
         let (requesters, schemes) = (list(.xForwardedFor), list(.xForwardedProto))
         let (hosts, ports) = (list(.xForwardedHost), list(.xForwardedPort))
         // A proxy that says nothing in a list leaves what the one before it said.
-        func claim(_ list: [String], _ index: Int) -> String? { index < list.count ? list[index] : list.last }
+        func said(_ list: [String], _ index: Int) -> String? { index < list.count ? list[index] : list.last }
         let count = max(requesters.count, [schemes, hosts, ports].contains { !$0.isEmpty } ? 1 : 0)
         return (0..<count).map { index in
-            Hop(
-                requester: index < requesters.count ? requesters[index] : nil, scheme: claim(schemes, index),
-                host: claim(hosts, index), port: claim(ports, index))
+            Claim(
+                requester: index < requesters.count ? requesters[index] : nil, scheme: said(schemes, index),
+                host: said(hosts, index), port: said(ports, index))
         }
     }
 }

@@ -7,7 +7,7 @@ struct Bench: AsyncParsableCommand {
 }
 
 /// What a load found out.
-struct BenchReport: CustomStringConvertible {
+struct BenchResult: CustomStringConvertible {
     let latencies: LatencyHistogram
     /// Nanoseconds.
     let elapsed: UInt64
@@ -18,12 +18,12 @@ struct BenchReport: CustomStringConvertible {
     var description: String {
         let rate = Int(Double(latencies.count) * 1e9 / Double(max(elapsed, 1)))
         let percentiles = [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999)].map { name, share in
-            "\(name) \(BenchReport.show(latencies.percentile(share)))"
+            "\(name) \(BenchResult.show(latencies.percentile(share)))"
         }
         return """
             \(rate) messages/s: \(latencies.count) in \(elapsed / 1_000_000) ms, \(connections) connections, \
             \(size) bytes, \(depth) in flight
-            latency \(percentiles.joined(separator: ", ")), max \(BenchReport.show(latencies.longest))
+            latency \(percentiles.joined(separator: ", ")), max \(BenchResult.show(latencies.longest))
             """
     }
 

@@ -27,14 +27,9 @@ struct BenchEcho: AsyncParsableCommand {
     @OptionGroup var trust: TrustOptions
 
     func validate() throws {
-        try check("--connections", connections, 1...100_000)
-        try check("--size", size, 0...(64 << 20))
-        try check("--depth", depth, 1...100_000)
-    }
-
-    private func check(_ option: String, _ value: Int, _ allowed: ClosedRange<Int>) throws {
-        guard !allowed.contains(value) else { return }
-        throw ValidationError("\(option) \(value); \(allowed.lowerBound) to \(allowed.upperBound) are allowed")
+        try OptionRange.check("--connections", connections, 1...100_000)
+        try OptionRange.check("--size", size, 0...(64 << 20))
+        try OptionRange.check("--depth", depth, 1...100_000)
     }
 
     func run() async throws {
@@ -44,10 +39,10 @@ struct BenchEcho: AsyncParsableCommand {
         let load = EchoLoad(
             url: url, options: options, connections: connections, size: size, depth: depth,
             duration: seconds.duration)
-        let report = try await load.run { second, count in
+        let result = try await load.run { second, count in
             try StandardStream.error.write(line: "\(second) s: \(count) messages/s")
         }
-        try StandardStream.output.write(line: report.description)
+        try StandardStream.output.write(line: result.description)
     }
 }
 
@@ -66,7 +61,7 @@ struct EchoLoad: Sendable {
     private static let patience = Duration.seconds(10)
 
     /// - Parameter progress: told the second and the messages that came back in it.
-    func run(progress: @escaping @Sendable (Int, Int) throws -> Void) async throws -> BenchReport {
+    func run(progress: @escaping @Sendable (Int, Int) throws -> Void) async throws -> BenchResult {
         let sockets = try await connect()
         let echoes = EchoCounter()
         let start = SystemTime.shared.nanoseconds
@@ -74,7 +69,7 @@ struct EchoLoad: Sendable {
         let latencies = try await measure(sockets, until: end, echoes, progress)
         let elapsed = SystemTime.shared.nanoseconds - start
         await close(sockets)
-        return BenchReport(latencies: latencies, elapsed: elapsed, connections: connections, size: size, depth: depth)
+        return BenchResult(latencies: latencies, elapsed: elapsed, connections: connections, size: size, depth: depth)
     }
 
     private func connect() async throws -> [WebSocket] {

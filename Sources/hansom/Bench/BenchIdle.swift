@@ -29,9 +29,7 @@ struct BenchIdle: AsyncParsableCommand {
     @OptionGroup var trust: TrustOptions
 
     func validate() throws {
-        guard (1...1_000_000).contains(connections) else {
-            throw ValidationError("--connections \(connections); 1 to 1000000 are allowed")
-        }
+        try OptionRange.check("--connections", connections, 1...1_000_000)
         for address in source where IdleLoad.sourceOptions(address) == nil {
             throw ValidationError("--source \(address); an IP address in numbers is wanted")
         }

@@ -36,7 +36,7 @@ struct Connect: AsyncParsableCommand {
 
     @OptionGroup(title: "Handshake") var handshake: HandshakeArguments
 
-    @OptionGroup(title: "Handshake") var head: HeadLimitArguments
+    @OptionGroup(title: "Limits") var limits: LimitArguments
 
     @OptionGroup(title: "TLS") var trust: TrustOptions
 
@@ -50,26 +50,32 @@ struct Connect: AsyncParsableCommand {
             var options = ConnectOptions()
             talk.apply(to: &options)
             try handshake.apply(to: &options)
-            head.apply(to: &options.headLimits)
+            limits.apply(to: &options.limits, &options.headLimits)
             options.tls = trust.tls
             options.tls.identity = identity.identity
             return options
         }
     }
 
+    func validate() throws {
+        if limits.inflationRatio != nil && !handshake.deflate {
+            throw ValidationError("--max-inflation-ratio bounds compressed messages, and none is taken without --deflate")
+        }
+    }
+
     func run() async throws {
         // Its time runs from here on, files read included.
-        let watchdog = talk.maxTime.map { Watchdog(after: $0.duration) }
+        let timeLimit = talk.maxTime.map { TimeLimit(after: $0.duration) }
         let conversation = Conversation(
             url: url, options: try options, reconnects: talk.reconnect, script: try await talk.script(), form: talk.form,
-            parting: talk.parting, watchdog: watchdog, report: output.report(separator: talk.form.separator),
+            parting: talk.parting, timeLimit: timeLimit, printer: output.printer(separator: talk.form.separator),
             console: Console(output.palette(for: .error)))
         try await conversation.run()
     }
 }
 
 /// Ends the command when its time is over, whatever holds it up: a peer, a proxy, a reader that takes nothing of its output.
-final class Watchdog: @unchecked Sendable {
+final class TimeLimit: @unchecked Sendable {
     // Safety: the vars are touched with `lock` held.
     private let limit: Duration
     private let lock = Lock()
@@ -83,7 +89,7 @@ final class Watchdog: @unchecked Sendable {
     private static let grace = Duration.milliseconds(250)
 
     private var failure: CommandFailure {
-        CommandFailure("not over within \(limit)", exitCode: Watchdog.exitCode)
+        CommandFailure("not over within \(limit)", exitCode: TimeLimit.exitCode)
     }
 
     /// What the command then ends with: whoever takes it says it.
@@ -102,7 +108,7 @@ final class Watchdog: @unchecked Sendable {
                 return onTime
             }
             tell?()
-            if tell != nil { try? await Task.sleep(for: Watchdog.grace) }
+            if tell != nil { try? await Task.sleep(for: TimeLimit.grace) }
             leave()
         }
     }
@@ -123,7 +129,7 @@ final class Watchdog: @unchecked Sendable {
         if !lock.withLock({ isSaid }), unsafe poll(&wanted, 1, 0) == 1, wanted.revents & Int16(POLLOUT) != 0 {
             try? StandardStream.error.write(line: "hansom: \(failure.message)")
         }
-        exit(Watchdog.exitCode)
+        exit(TimeLimit.exitCode)
     }
 }
 

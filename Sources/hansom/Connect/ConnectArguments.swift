@@ -41,12 +41,6 @@ struct HandshakeArguments: ParsableArguments {
     var deflate = false
 
     @Option(
-        name: .customLong("max-inflation-ratio"),
-        help: ArgumentHelp(
-            "Take no compressed message that becomes more times longer, and longer than 64 KiB. (default: any)", valueName: "times"))
-    var inflationRatio: Int?
-
-    @Option(
         help: ArgumentHelp(
             """
             Go through this proxy: http://, https:// or socks5://[USER:PASSWORD@]HOST[:PORT]; or 'none'. (default: \
@@ -58,12 +52,6 @@ struct HandshakeArguments: ParsableArguments {
         _ = try fields()
         _ = try proxyChoice()
         _ = try StaticAddresses(resolve)
-        if let inflationRatio, !LimitSettings.inflationRatios.contains(inflationRatio) {
-            throw ValidationError("--max-inflation-ratio \(inflationRatio); 1 to 1032 are allowed")
-        }
-        if inflationRatio != nil && !deflate {
-            throw ValidationError("--max-inflation-ratio bounds compressed messages, and none is taken without --deflate")
-        }
         if let origin, !HTTPField.isValidValue(origin) {
             throw ValidationError("--origin has bytes that no header field may have (RFC 9110 section 5.5)")
         }
@@ -75,9 +63,8 @@ struct HandshakeArguments: ParsableArguments {
         for field in fields where field.name == HandshakeArguments.hostField { options.hostHeader = field.value }
         options.headers = HTTPFields(fields.filter { $0.name != HandshakeArguments.hostField })
         if let host { options.hostHeader = host }
-        options.protocols = subprotocols
+        options.subprotocols = subprotocols
         if deflate { options.compression = CompressionOptions() }
-        if let inflationRatio { options.limits.inflationRatio = inflationRatio }
         if let proxy = try proxyChoice() { options.proxy = proxy }
         let addresses = try StaticAddresses(resolve)
         if !addresses.isEmpty { options.resolver = { host, port in try await addresses.resolve(host, port) } }
@@ -218,9 +205,9 @@ struct OutputArguments: ParsableArguments {
     }
 
     /// - Parameter separator: what ends a text in raw output.
-    func report(separator: UInt8) -> Report {
+    func printer(separator: UInt8) -> EventPrinter {
         let marks = StandardStream.output.isTerminal || color == .always
-        return Report(
+        return EventPrinter(
             form: json ? .json : raw ? .raw(separator: separator) : .plain(marks: marks), isVerbose: verbose,
             output: palette(for: .output), errors: palette(for: .error))
     }

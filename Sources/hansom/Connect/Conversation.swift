@@ -16,8 +16,8 @@ struct Conversation: Sendable {
     let form: MessageForm
     let parting: Parting
     /// Sees to it that all of it takes no longer than it may.
-    let watchdog: Watchdog?
-    let report: Report
+    let timeLimit: TimeLimit?
+    let printer: EventPrinter
     let console: Console
     let uplink = Uplink()
 
@@ -74,7 +74,7 @@ struct Conversation: Sendable {
 
     private func talk(as me: isolated Me) async throws {
         connect(for: me)
-        watchdog?.tell { [me] in me.send(.late) }
+        timeLimit?.tell { [me] in me.send(.late) }
         var progress = Progress()
         while !progress.isOver {
             if let input = await next(for: me, progress.silence) {
@@ -110,7 +110,7 @@ struct Conversation: Sendable {
             // The server is told; nobody waits for what it does.
             try? await progress.connection?.beginClose(code: .normal)
             await progress.connection?.drop()
-            throw watchdog?.takeFailure() ?? CommandFailure("the time is over", exitCode: 124)
+            throw timeLimit?.takeFailure() ?? CommandFailure("the time is over", exitCode: 124)
         case .signal(let number): try await close(.signal(number), &progress)
         }
     }
@@ -158,7 +158,7 @@ struct Conversation: Sendable {
     private func source() async throws(CommandFailure) -> MessageSource {
         if let script { return .script(script) }
         if StandardInput.isTerminal {
-            try await print([report.remark("connected; lines are sent as \(form.isBinary ? "bytes" : "text"), ^D ends")])
+            try await print([printer.remark("connected; lines are sent as \(form.isBinary ? "bytes" : "text"), ^D ends")])
         }
         let console = console
         let isEditing = try await blockingInAnyCase { () throws(CommandFailure) in try console.beginEditing() }
@@ -214,7 +214,7 @@ extension Conversation {
         if case .signal(let number) = progress.closing { return ExitCode(128 + number) }
         guard let error = error as? WebSocketError else { return error }
         try await tell(.failed(error))
-        return CommandFailure(Report.message(of: error, withBody: !report.isVerbose))
+        return CommandFailure(EventPrinter.message(of: error, withBody: !printer.isVerbose))
     }
 }
 
@@ -222,7 +222,7 @@ extension Conversation {
 
 extension Conversation {
     func tell(_ event: ConversationEvent) async throws(CommandFailure) {
-        try await print(report.lines(for: event, at: Timestamp.now))
+        try await print(printer.lines(for: event, at: Timestamp.now))
     }
 
     private func tellOf(_ step: HandshakeStep) async throws(CommandFailure) {
@@ -249,7 +249,7 @@ extension Conversation {
     /// Begins to connect, as the process, so that the connection ends with it.
     func connect(for me: isolated Me) {
         var options = options
-        if report.isVerbose { options.onHandshake = { [me] in me.send(.handshake($0)) } }
+        if printer.isVerbose { options.onHandshake = { [me] in me.send(.handshake($0)) } }
         if reconnects {
             _ = ReconnectingWebSocket.start(to: url, options: .init(connect: options), telling: me, active: .once) {
                 .client($0)

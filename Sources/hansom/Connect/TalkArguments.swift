@@ -61,11 +61,6 @@ struct TalkArguments: ParsableArguments {
     var maxTime: Seconds?
 
     @Option(
-        name: .customLong("max-message-size"),
-        help: ArgumentHelp("Take messages of so many bytes; a longer one ends the connection with 1009. (default: 1048576)", valueName: "bytes"))
-    var messageSize: Int?
-
-    @Option(
         help: ArgumentHelp(
             "Ping the server every so many seconds, or 'never'; one that is silent for 20 s after that is given up. "
                 + "(default: 20)",
@@ -90,9 +85,6 @@ struct TalkArguments: ParsableArguments {
     private static let longestFile = 1 << 30
 
     func validate() throws {
-        if let messageSize, !(1...Int(Int32.max)).contains(messageSize) {
-            throw ValidationError("--max-message-size \(messageSize); 1 to \(Int32.max) are allowed")
-        }
         if files.count(where: { $0 == "-" }) > 1 { throw ValidationError("--file - can be given once: there is one standard input") }
         do {
             for text in execute { _ = try form.message(text) }
@@ -104,7 +96,6 @@ struct TalkArguments: ParsableArguments {
     func apply(to options: inout ConnectOptions) {
         if let timeout { options.connectTimeout = timeout.duration }
         if let closeTimeout { options.closeTimeout = closeTimeout.duration }
-        if let messageSize { options.limits.messageSize = messageSize }
         switch pingInterval {
         case nil: break
         case .never: options.pingInterval = nil

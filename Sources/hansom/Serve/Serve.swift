@@ -41,12 +41,12 @@ struct ServeEcho: AsyncParsableCommand {
         workers.apply(to: &settings)
         try await Serving(settings: settings).run { _ in
             guard sync else {
-                return .perConnection { ws in
+                return .handler { ws in
                     for try await message in ws { try await ws.send(message) }
                 }
             }
             // It is called when there is room for an answer, so that none is refused for want of it.
-            return .perMessage { ws, message in ws.trySend(message) }
+            return .onMessage { ws, message in ws.trySend(message) }
         }
     }
 }
@@ -65,7 +65,7 @@ struct ServeChat: AsyncParsableCommand {
     func run() async throws {
         try await Serving(settings: try place.settings()).run { options in
             let room = ChatRoom(on: options.schedulers.next())
-            return .perConnection { ws in
+            return .handler { ws in
                 try await room.join(ws)
                 for try await message in ws {
                     guard case .text(let text) = message else {
@@ -126,11 +126,12 @@ struct ServeFile: AsyncParsableCommand {
 /// Whether settings can be served, found out without taking a port.
 enum ServeCheck {
     /// Reads the certificates and builds the routes, as the server would, and listens where nobody comes.
-    static func run(_ settings: ServeSettings, _ service: Service) async throws {
+    static func run(_ settings: ServeSettings, _ service: WebSocketService) async throws {
         var options = settings.options
         options.schedulers = try SchedulerGroup(options: .init(count: 1))
         for place in settings.places {
-            let server = try await service.listen(on: [.tcp(port: 0, tls: place.tls)], options)
+            let server = try await WebSocketServer.listen(
+                on: [.tcp(port: 0, tls: place.tls)], serving: service, options: options)
             await server.forceClose()
         }
     }

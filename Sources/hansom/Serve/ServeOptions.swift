@@ -23,12 +23,6 @@ struct ServeOptions: ParsableArguments {
     @Option(name: .customLong("tls-key"), help: "The certificate's private key, a PEM file.")
     var key: String?
 
-    @Option(name: .customLong("max-message-size"), help: "Accept messages of so many bytes. (default: 1048576)")
-    var messageSize: Int?
-
-    @Option(name: .customLong("max-fragments"), help: "Accept messages of so many frames. (default: 1024)")
-    var fragments: Int?
-
     @Option(
         name: .customLong("max-total-bytes"),
         help: "Hold so many bytes of what has come in, over all connections. (default: 268435456)")
@@ -60,16 +54,11 @@ struct ServeOptions: ParsableArguments {
             "Answer only requests for this host, such as example.com, localhost:8080 or *.example.com; may be repeated. (default: any)",
             valueName: "host"))
     var allowedHosts: [String] = []
-    @OptionGroup var head: HeadLimitArguments
+
+    @OptionGroup var limits: LimitArguments
 
     @Flag(help: "Compress messages for clients that offer it (permessage-deflate).")
     var deflate = false
-
-    @Option(
-        name: .customLong("max-inflation-ratio"),
-        help: ArgumentHelp(
-            "Take no compressed message that becomes more times longer, and longer than 64 KiB. (default: any)", valueName: "times"))
-    var inflationRatio: Int?
 
     @Option(
         name: [.customShort("s"), .customLong("subprotocol")],
@@ -90,20 +79,12 @@ struct ServeOptions: ParsableArguments {
         if let name = subprotocols.first(where: { HTTPField.Name($0) == nil }) {
             throw ValidationError("--subprotocol '\(name)'; allowed are letters, digits and !#$%&'*+-.^_`|~ (RFC 9110 section 5.6.2)")
         }
-        try check("--port", port, 0...65535)
-        try check("--schedulers", schedulers, 1...1024)
-        try check("--max-message-size", messageSize, 1...Int(Int32.max))
-        try check("--max-fragments", fragments, 1...Int(Int32.max))
-        try check("--max-inflation-ratio", inflationRatio, LimitSettings.inflationRatios)
-        try check("--max-total-bytes", totalBytes, 1...Int.max)
-        try check("--max-connections", connections, 1...Int(Int32.max))
-        try check("--max-handshakes", handshakes, 1...Int(Int32.max))
-        try check("--max-connections-per-peer", connectionsPerPeer, 1...Int(Int32.max))
-    }
-
-    private func check(_ option: String, _ value: Int?, _ allowed: ClosedRange<Int>) throws {
-        guard let value, !allowed.contains(value) else { return }
-        throw ValidationError("\(option) \(value); \(allowed.lowerBound) to \(allowed.upperBound) are allowed")
+        try OptionRange.check("--port", port, 0...65535)
+        try OptionRange.check("--schedulers", schedulers, 1...1024)
+        try OptionRange.check("--max-total-bytes", totalBytes, 1...Int.max)
+        try OptionRange.check("--max-connections", connections, 1...Int(Int32.max))
+        try OptionRange.check("--max-handshakes", handshakes, 1...Int(Int32.max))
+        try OptionRange.check("--max-connections-per-peer", connectionsPerPeer, 1...Int(Int32.max))
     }
 
     // MARK: Settings
@@ -119,17 +100,14 @@ struct ServeOptions: ParsableArguments {
     func apply(to settings: inout ServeSettings) throws {
         try applyPlace(to: &settings)
         if let schedulers { settings.schedulers = schedulers }
-        if let messageSize { settings.options.limits.messageSize = messageSize }
         if let totalBytes { settings.options.totalBytes = totalBytes }
-        if let fragments { settings.options.limits.fragments = fragments }
-        head.apply(to: &settings.options.headLimits)
+        limits.apply(to: &settings.options.limits, &settings.options.headLimits)
         if let connections { settings.options.maxConnections = connections }
         if let handshakes { settings.options.maxHandshakes = handshakes }
         if let connectionsPerPeer { settings.options.maxConnectionsPerPeer = connectionsPerPeer }
         if let handshakeTimeout { settings.options.handshakeTimeout = handshakeTimeout.duration }
         if !allowedHosts.isEmpty { settings.options.allowedHosts = allowedHosts }
         if deflate { settings.options.compression = CompressionOptions() }
-        if let inflationRatio { settings.options.limits.inflationRatio = inflationRatio }
         if settings.options.limits.inflationRatio != nil && settings.options.compression == nil {
             throw ValidationError("a ratio of inflation bounds compressed messages, and none is taken without --deflate")
         }

@@ -11,7 +11,7 @@ struct Serving {
     static let grace = Duration.seconds(5)
 
     /// Serves what `make` makes, which may change the options first. It is called only in a process that serves.
-    func run(_ make: (inout ServerOptions) throws -> Service) async throws {
+    func run(_ make: (inout ServerOptions) throws -> WebSocketService) async throws {
         try settings.checkWorkers()
         let limit = DescriptorLimit.raise()
         if let count = settings.workers, settings.workerChannel == nil {
@@ -29,21 +29,22 @@ struct Serving {
             try AccessLogFile(log, on: options.schedulers)
         }
         options.accessLog = log?.log
-        let report = AccessLogFile(standardErrorOn: options.schedulers)
-        options.logger = ServerLog.logger(isVerbose: settings.isVerbose, to: report)
+        let errorLog = AccessLogFile(standardErrorOn: options.schedulers)
+        options.logger = ServerLog.logger(isVerbose: settings.isVerbose, to: errorLog)
         if let channel = settings.workerChannel {
             try await Worker(descriptor: channel, settings: settings, log: log).run(service, options, watch)
         } else {
             try await serveAlone(service, options, log, watch)
         }
         await log?.flush()
-        await report.flush()
+        await errorLog.flush()
     }
 
     private func serveAlone(
-        _ service: Service, _ options: ServerOptions, _ log: AccessLogFile?, _ watch: FullWatch
+        _ service: WebSocketService, _ options: ServerOptions, _ log: AccessLogFile?, _ watch: FullWatch
     ) async throws {
-        let server = try await service.listen(on: settings.places.map(\.endpoint), options)
+        let server = try await WebSocketServer.listen(
+            on: settings.places.map(\.endpoint), serving: service, options: options)
         let watching = watch.start(server, on: options.schedulers.next())
         var others: [WebSocketServer] = []
         if let path = settings.inspect {
@@ -96,27 +97,6 @@ struct Serving {
         return endpoints.map { endpoint in
             if case .unix(let path) = endpoint.address { return "unix:\(Printable(path))" }
             return "\(endpoint.isSecure ? "wss" : "ws")://\(endpoint.address)"
-        }
-    }
-}
-
-/// What is done for those who connect.
-enum Service: Sendable {
-    /// The handler runs as each connection.
-    case perConnection(WebSocket.Handler)
-    /// The handler is called for each message, and does not suspend.
-    case perMessage(WebSocket.MessageHandler)
-    case routes(Routes)
-
-    /// Starts a server that does it.
-    func listen(on endpoints: [Endpoint], _ options: ServerOptions) async throws(WebSocketError) -> WebSocketServer {
-        switch self {
-        case .perConnection(let handler):
-            try await WebSocketServer.listen(on: endpoints, options: options, handler: handler)
-        case .perMessage(let handler):
-            try await WebSocketServer.listen(on: endpoints, options: options, onMessage: handler)
-        case .routes(let routes):
-            try await WebSocketServer.listen(on: endpoints, options: options, routes: routes)
         }
     }
 }

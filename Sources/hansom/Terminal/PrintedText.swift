@@ -1,3 +1,4 @@
+internal import Actors
 internal import Glibc
 internal import HansomHTTP
 internal import WSProtocol
@@ -93,50 +94,36 @@ struct HexDump: CustomStringConvertible {
     }
 }
 
-/// One line of JSON: an object, its members in the order in which they were added. No byte of it does anything to a
-/// terminal.
-struct JSONLine: CustomStringConvertible {
-    private var members: [String] = []
-
-    var description: String { "{\(members.joined(separator: ","))}" }
-
-    mutating func add(_ name: String, _ text: String?) {
-        guard let text else { return }
-        members.append("\"\(name)\":\(JSONLine.quoted(text))")
+extension JSONText {
+    /// A line of JSON for a person or a program: an object of what `body` writes. No byte of it does anything to a terminal.
+    static func line(_ body: (inout JSONText) -> Void) -> String {
+        var json = JSONText(escaping: Printable.inJSON)
+        json.object(nil, body)
+        return json.text
     }
 
-    mutating func add(_ name: String, _ number: Int?) {
-        guard let number else { return }
-        members.append("\"\(name)\":\(number)")
-    }
+    /// Leaves out what is not there.
+    mutating func member(_ key: String, optional value: String?) { if let value { member(key, value) } }
 
-    mutating func add(_ name: String, base64 bytes: [UInt8]) {
-        members.append("\"\(name)\":\"\(Base64.encode(bytes))\"")
-    }
+    mutating func member(_ key: String, optional value: Int?) { if let value { member(key, value) } }
 
-    mutating func add(_ name: String, _ object: JSONLine) { members.append("\"\(name)\":\(object)") }
+    mutating func member(_ key: String, base64 bytes: [UInt8]) { member(key, Base64.encode(bytes)) }
+}
 
-    /// RFC 8259 section 7; what a terminal would act on is escaped besides.
-    private static func quoted(_ text: String) -> String {
-        var result = "\""
-        Printable.forEachScalar(of: text) { scalar, isHarmful in
+extension Printable {
+    /// As RFC 8259 section 7 writes a text; what a terminal would act on is escaped besides.
+    static func inJSON(_ text: String) -> String {
+        var result = ""
+        forEachScalar(of: text) { scalar, isHarmful in
             switch scalar {
-            case "\"": result += "\\\""
-            case "\\": result += "\\\\"
             case "\n": result += "\\n"
             case "\r": result += "\\r"
             case "\t": result += "\\t"
-            case _ where isHarmful:
-                for unit in String(scalar).utf16 { result += escape(unit) }
+            case _ where isHarmful || scalar == "\"" || scalar == "\\": result += LogText.escaped(String(scalar), .json)
             default: result.unicodeScalars.append(scalar)
             }
         }
-        return result + "\""
-    }
-
-    private static func escape(_ unit: UInt16) -> String {
-        let digits = String(unit, radix: 16)
-        return "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+        return result
     }
 }
 
@@ -217,15 +204,7 @@ struct Timestamp: CustomStringConvertible {
     ///   - seconds: since the beginning of 1970, without leap seconds.
     ///   - milliseconds: 0 to 999.
     init(seconds: Int, milliseconds: Int) {
-        var time = time_t(seconds)
-        var parts = unsafe tm()
-        // Safety: both live during the call.
-        _ = unsafe gmtime_r(&time, &parts)
-        let date = unsafe [Int(parts.tm_year) + 1900, Int(parts.tm_mon) + 1, Int(parts.tm_mday)]
-        let clock = unsafe [Int(parts.tm_hour), Int(parts.tm_min), Int(parts.tm_sec)]
-        description =
-            date.map { Timestamp.padded($0, 2) }.joined(separator: "-") + "T"
-            + clock.map { Timestamp.padded($0, 2) }.joined(separator: ":") + ".\(Timestamp.padded(milliseconds, 3))Z"
+        description = CalendarTime(secondsSince1970: Int64(seconds)).rfc3339(milliseconds: milliseconds)
     }
 
     static var now: Timestamp {
@@ -233,10 +212,5 @@ struct Timestamp: CustomStringConvertible {
         // Safety: the call fills one value that lives as long as the call.
         unsafe clock_gettime(CLOCK_REALTIME, &time)
         return Timestamp(seconds: time.tv_sec, milliseconds: time.tv_nsec / 1_000_000)
-    }
-
-    private static func padded(_ number: Int, _ width: Int) -> String {
-        let digits = "\(number)"
-        return String(repeating: "0", count: max(0, width - digits.count)) + digits
     }
 }

@@ -5,7 +5,7 @@ import Testing
 @testable import Actors
 
 /// What is written when more happens than anybody could read.
-@Suite struct SystemLogTests {
+@Suite(.timeLimit(.minutes(2))) struct SystemLogTests {
     @Test func `a storm of reports is written up to a bound, and the rest is counted (P21)`() {
         let (lines, time) = (Probe<String>(), ManualTime())
         let logger = Logger(label: "test") { _ in CapturingLogHandler(lines) }

@@ -2,7 +2,7 @@ import Testing
 
 @testable import Actors
 
-@Suite struct MessageQueueTests {
+@Suite(.timeLimit(.minutes(2))) struct MessageQueueTests {
     /// Counts how many of its kind there are.
     private final class Token {
         let number: Int

@@ -2,7 +2,7 @@ import Testing
 
 @testable import Actors
 
-@Suite struct GroupTableTests {
+@Suite(.timeLimit(.minutes(2))) struct GroupTableTests {
     private enum Operation: Hashable {
         case join(String, Int), leave(String, Int), end(Int)
     }

@@ -2,7 +2,7 @@ import Testing
 
 @testable import Actors
 
-@Suite struct NameTableTests {
+@Suite(.timeLimit(.minutes(2))) struct NameTableTests {
     private enum Operation: CaseIterable {
         case registerA1, registerA2, registerB1, registerB2, unregisterA, unregisterB, end1, end2
     }

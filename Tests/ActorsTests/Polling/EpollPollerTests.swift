@@ -23,7 +23,7 @@ struct DescriptorPair: ~Copyable {
     func write(_ text: String) { _ = unsafe Glibc.write(second, text, text.utf8.count) }
 }
 
-@Suite struct EpollPollerTests {
+@Suite(.timeLimit(.minutes(2))) struct EpollPollerTests {
     /// What one wait without sleep finds, waiting for the kernel's own hand-over at most a second.
     private func events(_ poller: EpollPoller, timeout: UInt64 = 0) -> [UInt64: Readiness] {
         let found = poller.wait(timeout: timeout)
@@ -75,13 +75,15 @@ struct DescriptorPair: ~Copyable {
     @Test func `a wake-up from another thread ends a wait that goes on`() throws {
         let poller = try EpollPoller()
         nonisolated(unsafe) let shared = poller
+        let woken = Probe<Int>()
         OSThreads.run(2) { index in
             if index == 0 {
                 unsafe shared.wake()
             } else {
-                _ = unsafe shared.wait(timeout: nil)
+                woken.record(unsafe shared.wait(timeout: nil))
             }
         }
+        #expect(woken.values == [1], "the wake-up itself")
     }
 
     @Test func `more events than one batch holds arrive in several`() throws {
@@ -119,11 +121,13 @@ struct DescriptorPair: ~Copyable {
 
     @Test func `an alarm on a real scheduler ends its sleep`() async throws {
         let group = try SchedulerGroup(options: .init(count: 1))
-        await withCheckedContinuation { continuation in
+        let rangOnItsThread = await withCheckedContinuation { continuation in
             group.schedulers[0].run {
-                group.schedulers[0].arm(Alarm { continuation.resume() }, after: .milliseconds(2))
+                group.schedulers[0].arm(
+                    Alarm { continuation.resume(returning: group.schedulers[0].isCurrent) }, after: .milliseconds(2))
             }
         }
+        #expect(rangOnItsThread)
         await group.shutdown()
     }
 }

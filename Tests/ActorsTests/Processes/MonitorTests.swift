@@ -3,7 +3,7 @@ import Testing
 
 @testable import Actors
 
-@Suite struct MonitorTests {
+@Suite(.timeLimit(.minutes(2))) struct MonitorTests {
     let driven = HandDriven()
 
     private enum Input: Sendable {

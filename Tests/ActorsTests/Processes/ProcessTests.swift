@@ -15,7 +15,7 @@ func withGroup<R>(
     return try result.get()
 }
 
-@Suite struct ProcessTests {
+@Suite(.timeLimit(.minutes(2))) struct ProcessTests {
     private struct Broken: Error, Equatable {}
 
     @Test func `a body that returns ends normally and one that throws with its error (P4)`() async throws {
@@ -242,7 +242,7 @@ func withGroup<R>(
     }
 }
 
-@Suite struct ExitTests {
+@Suite(.timeLimit(.minutes(2))) struct ExitTests {
     let driven = HandDriven()
 
     private func spawn(_ body: @escaping Process<Int>.Body) -> Process<Int> {

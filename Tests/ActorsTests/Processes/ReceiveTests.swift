@@ -3,7 +3,7 @@ import Testing
 
 @testable import Actors
 
-@Suite struct ReceiveTests {
+@Suite(.timeLimit(.minutes(2))) struct ReceiveTests {
     let driven = HandDriven()
 
     @Test func `a receive with a timeout returns nothing when it is over, and loses nothing (P13)`() {
@@ -178,7 +178,7 @@ import Testing
     }
 }
 
-@Suite struct JobCountTests {
+@Suite(.timeLimit(.minutes(2))) struct JobCountTests {
     @Test func `a process that does nothing costs a job to start and at most one to end`() {
         let driven = HandDriven()
         _ = driven.run { Process<Int>.spawn { _ in } }

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Actors
 
-@Suite struct AlarmHeapTests {
+@Suite(.timeLimit(.minutes(2))) struct AlarmHeapTests {
     @Test(arguments: [1, 2, 3, 4, 5] as [UInt64])
     func `random operations agree with a sorted reference`(seed: UInt64) {
         var random = SplitMix(seed: seed)
@@ -132,7 +132,7 @@ import Testing
     }
 }
 
-@Suite struct AlarmTests {
+@Suite(.timeLimit(.minutes(2))) struct AlarmTests {
     let driven = HandDriven()
     var scheduler: Scheduler { driven.scheduler }
 

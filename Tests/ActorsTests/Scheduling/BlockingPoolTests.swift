@@ -4,7 +4,7 @@ import Testing
 
 @testable import Actors
 
-@Suite struct BlockingPoolTests {
+@Suite(.timeLimit(.minutes(2))) struct BlockingPoolTests {
     @Test func `work runs on threads of the pool, as many at once as the limit says`() async {
         let limit = 4
         let pool = BlockingPool(limit: limit, name: "test")

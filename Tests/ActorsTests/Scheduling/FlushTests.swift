@@ -2,7 +2,7 @@ import Actors
 import HansomTesting
 import Testing
 
-@Suite struct FlushTests {
+@Suite(.timeLimit(.minutes(2))) struct FlushTests {
     let driven = HandDriven()
     var scheduler: Scheduler { driven.scheduler }
 

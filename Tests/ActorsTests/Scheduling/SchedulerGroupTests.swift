@@ -5,7 +5,7 @@ import Testing
 
 @testable import Actors
 
-@Suite struct SchedulerGroupTests {
+@Suite(.timeLimit(.minutes(2))) struct SchedulerGroupTests {
     @Test func `a group has the schedulers asked for, at least one, each on its own thread`() async throws {
         for (asked, given) in [(3, 3), (1, 1), (0, 1), (-2, 1)] {
             let group = try SchedulerGroup(options: .init(count: asked))
@@ -217,7 +217,7 @@ import Testing
     }
 }
 
-@Suite struct ShutdownTests {
+@Suite(.timeLimit(.minutes(2))) struct ShutdownTests {
     @Test func `shutdown ends every process with shutdown and waits for it`() async throws {
         let group = try SchedulerGroup(options: .init(count: 2))
         let probe = Probe<Bool>()
@@ -361,6 +361,7 @@ import Testing
             }
         }.get()
         await group.shutdown()
+        #expect(scheduler.phase.load(ordering: .sequentiallyConsistent) == .stopped)
         scheduler.run { scheduler.unwatch(watch) }
     }
 }

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Actors
 
-@Suite struct SchedulerTurnTests {
+@Suite(.timeLimit(.minutes(2))) struct SchedulerTurnTests {
     let driven = HandDriven()
     var scheduler: Scheduler { driven.scheduler }
 
@@ -239,7 +239,7 @@ import Testing
     }
 }
 
-@Suite struct SpinBudgetTests {
+@Suite(.timeLimit(.minutes(2))) struct SpinBudgetTests {
     @Test func `it spins after a post woke it, and each vain spin halves the next`() {
         var budget = SpinBudget()
         #expect(budget.rounds == 0)

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Actors
 
-@Suite struct WatchTests {
+@Suite(.timeLimit(.minutes(2))) struct WatchTests {
     let driven = HandDriven()
     var scheduler: Scheduler { driven.scheduler }
 

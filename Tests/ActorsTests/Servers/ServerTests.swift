@@ -3,7 +3,7 @@ import Testing
 
 @testable import Actors
 
-@Suite struct ServerTests {
+@Suite(.timeLimit(.minutes(2))) struct ServerTests {
     struct Counter: Server {
         enum Call: Sendable {
             case add(Int, Reply<Int>)

@@ -2,7 +2,7 @@ import Testing
 
 @testable import Actors
 
-@Suite struct ExitMachineTests {
+@Suite(.timeLimit(.minutes(2))) struct ExitMachineTests {
     private typealias Decision = ExitMachine.Decision
 
     static let reasons: [ExitReason] = [

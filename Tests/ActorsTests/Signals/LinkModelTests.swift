@@ -4,7 +4,7 @@ import Testing
 @testable import Actors
 
 /// Every order in which a few actions and the signals that they cause can happen.
-@Suite struct LinkModelTests {
+@Suite(.timeLimit(.minutes(2))) struct LinkModelTests {
     /// Goes on from `model` with at most `actions` more actions, in every order, and looks at each state of rest.
     private struct Explorer {
         let sides: Int

@@ -2,7 +2,7 @@ import Testing
 
 @testable import Actors
 
-@Suite struct ObserverListTests {
+@Suite(.timeLimit(.minutes(2))) struct ObserverListTests {
     private struct Explorer {
         var states = 0
 

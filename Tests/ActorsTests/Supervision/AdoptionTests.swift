@@ -3,7 +3,7 @@ import Testing
 @testable import Actors
 
 /// Processes that become children when they run already (P16).
-@Suite struct AdoptionTests {
+@Suite(.timeLimit(.minutes(2))) struct AdoptionTests {
     /// Adopts a process as `order` says, and returns why it has ended.
     private func end(
         _ order: @escaping @Sendable (RunningDynamicSupervisor, PID) -> Void

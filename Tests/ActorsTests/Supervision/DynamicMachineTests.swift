@@ -2,7 +2,7 @@ import Testing
 
 @testable import Actors
 
-@Suite struct DynamicMachineTests {
+@Suite(.timeLimit(.minutes(2))) struct DynamicMachineTests {
     private typealias Machine = DynamicMachine<Int>
 
     private func machine(_ restart: Child.Restart, allowed: Int = 1, most: Int = 2) -> Machine {

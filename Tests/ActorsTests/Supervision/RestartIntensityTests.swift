@@ -2,7 +2,7 @@ import Testing
 
 @testable import Actors
 
-@Suite struct RestartIntensityTests {
+@Suite(.timeLimit(.minutes(2))) struct RestartIntensityTests {
     @Test(arguments: 0..<4) func `every history of restarts is judged by those of the period (P18)`(allowed: Int) {
         let period: UInt64 = 5
         var wrong: [[UInt64]] = []

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Actors
 
-@Suite struct SupervisorTests {
+@Suite(.timeLimit(.minutes(2))) struct SupervisorTests {
     /// Records what happens to children, in order.
     private let log = Probe<String>()
 

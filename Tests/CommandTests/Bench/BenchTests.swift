@@ -2,7 +2,7 @@ import Glibc
 import Testing
 import WSServer
 
-struct BenchTests {
+@Suite(.timeLimit(.minutes(2))) struct BenchTests {
     @Test(arguments: [(1, 1, 20), (8, 16, 0), (2, 4, 200_000)])
     func `measures an echo server`(connections: Int, depth: Int, size: Int) async throws {
         try await CommandRun.serving("echo", "--port", "0") { _, url in

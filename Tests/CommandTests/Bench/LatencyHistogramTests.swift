@@ -2,7 +2,7 @@ import Testing
 
 @testable import hansom
 
-struct LatencyHistogramTests {
+@Suite(.timeLimit(.minutes(2))) struct LatencyHistogramTests {
     @Test func `knows nothing of nothing`() {
         let none = LatencyHistogram()
         #expect(none.count == 0)

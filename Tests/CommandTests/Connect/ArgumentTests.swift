@@ -5,7 +5,7 @@ import WSServer
 
 @testable import hansom
 
-struct ArgumentTests {
+@Suite(.timeLimit(.minutes(2))) struct ArgumentTests {
     private func options(_ arguments: String...) throws -> ConnectOptions {
         try Connect.parse(["ws://127.0.0.1/"] + arguments).options
     }
@@ -17,7 +17,7 @@ struct ArgumentTests {
             "--max-head-line", "16384", "--max-head-lines", "7", "--max-head-size", "100000")
         #expect(options.headers[values: .init("X-One")!] == ["1", "2"])
         #expect(options.headers[.origin] == "https://a.example")
-        #expect(options.protocols == ["b", "a"])
+        #expect(options.subprotocols == ["b", "a"])
         #expect(options.headLimits == HeadLimits(maxLineBytes: 16384, maxLines: 7, maxHeadBytes: 100_000))
         #expect(options.connectTimeout == .seconds(3))
         #expect(options.pingInterval == .milliseconds(500))

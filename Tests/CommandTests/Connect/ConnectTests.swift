@@ -2,7 +2,7 @@ import Foundation
 import Testing
 import WSServer
 
-struct ConnectTests {
+@Suite(.timeLimit(.minutes(2))) struct ConnectTests {
     @Test(arguments: ["echo", "echo --sync"])
     func `sends each line of a pipe and prints every answer`(service: String) async throws {
         let server = try CommandRun(

@@ -3,7 +3,7 @@ import Testing
 import WSServer
 
 /// What `hansom connect` can besides talking line by line.
-struct ConnectToolTests {
+@Suite(.timeLimit(.minutes(2))) struct ConnectToolTests {
     private struct Event: Decodable, Equatable {
         var direction: String?
         var type: String

@@ -3,7 +3,7 @@ import Testing
 import WSServer
 
 /// `hansom connect` at a terminal, with somebody who types.
-struct TerminalTests {
+@Suite(.timeLimit(.minutes(2))) struct TerminalTests {
     private static let usual = TerminalRun.Mode(givesLines: true, echoes: true)
 
     private func atTerminal(

@@ -3,7 +3,7 @@ import Glibc
 import Testing
 import WSClient
 
-struct ObservingTests {
+@Suite(.timeLimit(.minutes(2))) struct ObservingTests {
     private func serve(_ arguments: [String], _ body: (CommandRun, String) async throws -> Void) async throws {
         let server = try CommandRun(arguments: ["serve", "echo", "--port", "0"] + arguments, input: nil)
         try await body(server, try await server.address())

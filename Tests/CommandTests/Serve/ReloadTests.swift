@@ -4,7 +4,7 @@ import Testing
 import WSClient
 import WSServer
 
-struct ReloadTests {
+@Suite(.timeLimit(.minutes(2))) struct ReloadTests {
     private func connect(to url: String, trusting file: String) async throws {
         var options = ConnectOptions()
         options.tls.trustRoots = .file(file)

@@ -1,7 +1,7 @@
 import Testing
 import WSClient
 
-struct ServeChatTests {
+@Suite(.timeLimit(.minutes(2))) struct ServeChatTests {
     /// Joins under a name, and reads who one is.
     private func join(_ url: String, _ name: String, as given: String? = nil) async throws -> WebSocket {
         let ws = try await WebSocket.connect(to: url + "/" + name, options: .init(recvTimeout: .seconds(30)))

@@ -32,7 +32,7 @@ import WSClient
     @Test func `speaks the subprotocols that it is told (S6)`() async throws {
         try await CommandRun.serving("echo", "--port", "0", "-s", "b", "--subprotocol", "a") { _, url in
             var options = ConnectOptions()
-            options.protocols = ["a", "c", "b"]
+            options.subprotocols = ["a", "c", "b"]
             let ws = try await WebSocket.connect(to: url, options: options)
             #expect(ws.subprotocol == "b")
             try await ws.close()

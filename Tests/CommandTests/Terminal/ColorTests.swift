@@ -2,7 +2,7 @@ import Testing
 
 @testable import hansom
 
-struct ColorTests {
+@Suite(.timeLimit(.minutes(2))) struct ColorTests {
     @Test(
         arguments: [
             (.auto, true, nil, "xterm", true), (.auto, true, "", "xterm", true), (.auto, true, nil, nil, true),

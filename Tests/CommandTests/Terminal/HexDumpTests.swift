@@ -2,7 +2,7 @@ import Testing
 
 @testable import hansom
 
-struct HexDumpTests {
+@Suite(.timeLimit(.minutes(2))) struct HexDumpTests {
     @Test func `shows how many bytes and which`() {
         #expect(HexDump([]).description == "binary, 0 bytes:")
         #expect(HexDump([0, 10, 255]).description == "binary, 3 bytes: 00 0a ff")

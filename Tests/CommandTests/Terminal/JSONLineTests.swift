@@ -1,29 +1,30 @@
+import Actors
 import Foundation
 import Testing
 
 @testable import hansom
 
-struct JSONLineTests {
+@Suite(.timeLimit(.minutes(2))) struct JSONLineTests {
     @Test(arguments: ["", "plain", "\"\\/", "\n\r\t\u{0}\u{1B}[2J\u{7F}\u{9B}", "\u{202E}\u{2028}x", "世界 👩‍👩‍👧 e\u{301}"])
     func `carries any text, and shows a terminal nothing to act on (T36)`(text: String) throws {
-        var line = JSONLine()
-        line.add("data", text)
-        line.add("code", 1000)
-        let read = try JSONSerialization.jsonObject(with: Data(line.description.utf8)) as? [String: Any]
+        let line = JSONText.line { json in
+            json.member("data", text)
+            json.member("code", 1000)
+        }
+        let read = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
         #expect(read?["data"] as? String == text)
         #expect(read?["code"] as? Int == 1000)
-        #expect(Printable(line.description).description == line.description)
+        #expect(Printable(line).description == line)
     }
 
     @Test func `keeps the order, leaves out what is not there, and nests`() {
-        var inner = JSONLine()
-        inner.add("b", base64: [1, 2])
-        var line = JSONLine()
-        line.add("z", "1")
-        line.add("none", nil as String?)
-        line.add("a", inner)
-        #expect(line.description == #"{"z":"1","a":{"b":"AQI="}}"#)
-        #expect(JSONLine().description == "{}")
+        let line = JSONText.line { json in
+            json.member("z", "1")
+            json.member("none", optional: nil as String?)
+            json.object("a") { $0.member("b", base64: [1, 2]) }
+        }
+        #expect(line == #"{"z":"1","a":{"b":"AQI="}}"#)
+        #expect(JSONText.line { _ in } == "{}")
     }
 
     @Test(arguments: [

@@ -2,7 +2,7 @@ import Testing
 
 @testable import hansom
 
-struct LineSplitterTests {
+@Suite(.timeLimit(.minutes(2))) struct LineSplitterTests {
     private func lines(_ pieces: [[UInt8]]) throws -> [String] {
         var splitter = LineSplitter()
         var lines: [String] = []

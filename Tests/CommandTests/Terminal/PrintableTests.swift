@@ -2,7 +2,7 @@ import Testing
 
 @testable import hansom
 
-struct PrintableTests {
+@Suite(.timeLimit(.minutes(2))) struct PrintableTests {
     @Test(arguments: [
         ("\u{1B}[31mred\u{1B}[0m", "\\u{1B}[31mred\\u{1B}[0m"),
         ("\u{1B}]0;title\u{07}", "\\u{1B}]0;title\\u{7}"),

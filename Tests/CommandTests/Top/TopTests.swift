@@ -4,7 +4,7 @@ import WSClient
 
 @testable import hansom
 
-@Suite struct TopTests {
+@Suite(.timeLimit(.minutes(2))) struct TopTests {
     private func snapshot(at time: UInt64, jobs: UInt64, busy: UInt64, _ processes: String = "") throws -> TopSnapshot {
         let text = """
             {"takenAt":\(time),"processCount":5,"schedulers":[{"index":0,"processCount":5,"runQueueLength":2,\

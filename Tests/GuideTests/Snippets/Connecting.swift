@@ -42,7 +42,7 @@ func configure() -> ConnectOptions {
         connectTimeout: .seconds(5),
         recvTimeout: .seconds(30),
         headers: [.authorization: "Bearer token", .origin: "https://example.com"],
-        protocols: ["chat.v2", "chat.v1"])
+        subprotocols: ["chat.v2", "chat.v1"])
     options.limits.messageSize = 16 << 20
     options.tls.trustRoots = .file("authority.pem")
     // end

@@ -1,15 +1,15 @@
 import Actors
+import HansomLifecycle
 import Logging
 import ServiceLifecycle
 import UnixSignals
 import WSServer
-import HansomLifecycle
 
 func listenInSeveralPlaces(_ tls: TLSServerOptions, _ echo: @escaping WebSocket.Handler) async throws -> WebSocketServer {
     // guide: endpoints
     let server = try await WebSocketServer.listen(
         on: [.tcp(host: "localhost", port: 8080), .tcp(host: "::", port: 8443, tls: tls), .unix("/run/app.sock")],
-        handler: echo)
+        serving: .handler(echo), options: .with { $0.maxConnections = 1_000 })
     print(server.addresses)
     // end
     return server

@@ -3,7 +3,7 @@ import WSProtocol
 
 func answer(_ bytes: [UInt8]) throws -> [UInt8] {
     // guide: machine
-    var machine = ProtocolMachine(role: .server, limits: Limits(maxMessageSize: 64 << 10))
+    var machine = ProtocolMachine(role: .server, limits: MessageLimits(maxMessageSize: 64 << 10))
     for event in machine.receive(bytes) {
         switch event {
         case .text(let text): try machine.send(text: text)

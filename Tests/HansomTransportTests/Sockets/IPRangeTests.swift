@@ -3,7 +3,7 @@ import Testing
 @testable import HansomTransport
 
 /// Which addresses a range has.
-struct IPRangeTests {
+@Suite(.timeLimit(.minutes(2))) struct IPRangeTests {
     @Test(
         arguments: [
             ("10.0.0.0/8", "10.255.0.1", true), ("10.0.0.0/8", "11.0.0.1", false), ("10.9.9.9/8", "10.0.0.1", true),

@@ -4,7 +4,7 @@ import HansomTesting
 import HansomTransport
 import Testing
 
-@Suite struct ListeningSocketTests {
+@Suite(.timeLimit(.minutes(2))) struct ListeningSocketTests {
     @Test func `a port that is taken is refused, unless both share it (S1)`() throws {
         let first = try ListeningSocket(.loopback())
         #expect(throws: SystemError(call: "bind", errno: EADDRINUSE)) { _ = try ListeningSocket(first.address) }
@@ -31,6 +31,7 @@ import Testing
         let first = try ListeningSocket(.loopback())
         first.close()
         let second = try ListeningSocket(first.address)
+        #expect(second.address == first.address)
         second.close()
     }
 
@@ -104,7 +105,7 @@ import Testing
     }
 }
 
-@Suite struct UnixListenerTests {
+@Suite(.timeLimit(.minutes(2))) struct UnixListenerTests {
     let path = TemporaryPath()
     var address: SocketAddress { .unix(path: path.text) }
 

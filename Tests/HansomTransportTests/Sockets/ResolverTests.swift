@@ -2,7 +2,7 @@ import Actors
 import HansomTransport
 import Testing
 
-@Suite struct ResolverTests {
+@Suite(.timeLimit(.minutes(2))) struct ResolverTests {
     private func resolve(_ host: String) async throws -> [SocketAddress] {
         try await Resolver.resolve(host, port: 81, on: SchedulerGroup.shared.blockingPool)
     }

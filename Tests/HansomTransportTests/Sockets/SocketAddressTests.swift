@@ -4,7 +4,7 @@ import HansomTesting
 import HansomTransport
 import Testing
 
-@Suite struct SocketAddressTests {
+@Suite(.timeLimit(.minutes(2))) struct SocketAddressTests {
     @Test(arguments: [
         ("127.0.0.1", "127.0.0.1:80"), ("0.0.0.0", "0.0.0.0:80"), ("255.255.255.255", "255.255.255.255:80"),
         ("::1", "[::1]:80"), ("::", "[::]:80"), ("2001:DB8:0:0:0:0:0:1", "[2001:db8::1]:80"),

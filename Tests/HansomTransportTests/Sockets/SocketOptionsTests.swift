@@ -4,7 +4,7 @@ import HansomTransport
 import Testing
 
 /// What a socket is told before it connects, as the kernel then says it.
-struct SocketOptionsTests {
+@Suite(.timeLimit(.minutes(2))) struct SocketOptionsTests {
     private func told(_ options: SocketOptions, _ ask: (Int32) -> Void) throws {
         let descriptor = try Socket.open(family: AF_INET)
         defer { Socket.close(descriptor) }

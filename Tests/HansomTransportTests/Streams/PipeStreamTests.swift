@@ -5,7 +5,7 @@ import Testing
 
 @testable import Actors
 
-@Suite final class PipeStreamTests {
+@Suite(.timeLimit(.minutes(2))) final class PipeStreamTests {
     let driven = HandDriven()
     private var ends: [StreamEnd] = []
 

@@ -47,7 +47,7 @@ final class SocketPair {
     }
 }
 
-@Suite struct SocketStreamTests {
+@Suite(.timeLimit(.minutes(2))) struct SocketStreamTests {
     @Test func `it reads what is there and writes pieces in order`() throws {
         let pair = try SocketPair()
         pair.run {

@@ -3,7 +3,7 @@ import HansomTesting
 import HansomTransport
 import Testing
 
-@Suite struct TransportResourcesTests {
+@Suite(.timeLimit(.minutes(2))) struct TransportResourcesTests {
     let driven = HandDriven()
 
     @Test func `each scheduler has its own, the same every time`() {

@@ -3,7 +3,7 @@ import Testing
 @testable import HansomTransport
 
 /// Clients that prove who they are.
-struct TLSClientCertificateTests {
+@Suite(.timeLimit(.minutes(2))) struct TLSClientCertificateTests {
     private let certificates = TestCertificates.shared
 
     private func scene(_ policy: TLSServerOptions.ClientCertificates, client: TestIdentity?) throws -> TLSScene {

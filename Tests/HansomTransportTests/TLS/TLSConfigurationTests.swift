@@ -4,7 +4,7 @@ import Testing
 @testable import HansomTransport
 
 /// Options that cannot be used, and what is said about them.
-struct TLSConfigurationTests {
+@Suite(.timeLimit(.minutes(2))) struct TLSConfigurationTests {
     private let certificates = TestCertificates.shared
 
     private func error(_ body: () throws(TLSConfigurationError) -> TLSContext) -> TLSConfigurationError? {

@@ -4,7 +4,7 @@ import Testing
 @testable import HansomTransport
 
 /// A client's files are looked at again for each attempt.
-struct TLSContextsTests {
+@Suite(.timeLimit(.minutes(2))) struct TLSContextsTests {
     private let certificates = TestCertificates.shared
 
     /// A folder for a test's files, removed with them.

@@ -3,7 +3,7 @@ import Testing
 @testable import HansomTransport
 
 /// How a stream ends, and what is left of it.
-struct TLSEndTests {
+@Suite(.timeLimit(.minutes(2))) struct TLSEndTests {
     private let hello = Array("hello".utf8)
 
     @Test func `close_notify is an orderly end, and the other direction goes on`() throws {

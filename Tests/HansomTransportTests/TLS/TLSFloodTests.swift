@@ -3,7 +3,7 @@ import Testing
 @testable import HansomTransport
 
 /// Peers that send messages of TLS itself beside data, or data in crumbs: cheap to send, dear to take in.
-struct TLSFloodTests {
+@Suite(.timeLimit(.minutes(2))) struct TLSFloodTests {
     private func refusal(_ party: TLSParty) -> String { party.readRefusal ?? "\(String(describing: party.end))" }
 
     @Test(arguments: [false, true])

@@ -4,7 +4,7 @@ import Testing
 @testable import HansomTransport
 
 /// The handshake, and what it agrees on.
-struct TLSHandshakeTests {
+@Suite(.timeLimit(.minutes(2))) struct TLSHandshakeTests {
     @Test func `client and server agree on TLS 1.3, a cipher and http/1.1 (C8, W18)`() throws {
         let scene = try TLSScene().shakeHands()
         let (client, server) = (try #require(scene.client.details), try #require(scene.server.details))

@@ -3,7 +3,7 @@ import Testing
 @testable import HansomTransport
 
 /// Who is told what, and when: level-triggered, without recursion, and never after `close()`.
-struct TLSReadinessTests {
+@Suite(.timeLimit(.minutes(2))) struct TLSReadinessTests {
     private let hello = Array("hello".utf8)
 
     @Test func `what the library holds is told although the stream below is silent`() throws {

@@ -5,7 +5,7 @@ import Testing
 @testable import HansomTransport
 
 /// Whether certificates are revoked: what servers send along, and what clients make of it.
-struct TLSStapleTests {
+@Suite(.timeLimit(.minutes(2))) struct TLSStapleTests {
     /// An authority and two certificates by it, one of which is good only with its word.
     private struct Cast {
         let maker = CertificateMaker()

@@ -5,7 +5,7 @@ import Testing
 @testable import HansomTransport
 
 /// The keys of session tickets, which change each day by themselves.
-struct TLSTicketKeyTests {
+@Suite(.timeLimit(.minutes(2))) struct TLSTicketKeyTests {
     /// A calendar that is turned by hand.
     private final class Calendar: Sendable {
         private let day: Atomic<Int64>

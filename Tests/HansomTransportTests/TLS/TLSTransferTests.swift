@@ -3,7 +3,7 @@ import Testing
 @testable import HansomTransport
 
 /// Bytes in both directions, whatever the stream below does.
-struct TLSTransferTests {
+@Suite(.timeLimit(.minutes(2))) struct TLSTransferTests {
     private func noise(_ count: Int, seed: Int) -> [UInt8] {
         (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ ($0 >> 8) &* 7 &+ seed) }
     }

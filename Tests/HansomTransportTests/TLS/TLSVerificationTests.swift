@@ -3,7 +3,7 @@ import Testing
 @testable import HansomTransport
 
 /// What certificates are refused for, and in which words.
-struct TLSVerificationTests {
+@Suite(.timeLimit(.minutes(2))) struct TLSVerificationTests {
     private let certificates = TestCertificates.shared
 
     private func refusal(

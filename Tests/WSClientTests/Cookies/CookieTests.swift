@@ -4,7 +4,7 @@ import WSProtocol
 @testable import WSClient
 
 /// Which cookies are kept, and where they are sent (RFC 6265).
-struct CookieTests {
+@Suite(.timeLimit(.minutes(5))) struct CookieTests {
     private static let now: Int64 = 1_000_000_000
 
     /// What a store that was told `fields` by `from` sends to `url`.

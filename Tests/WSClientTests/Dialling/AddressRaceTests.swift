@@ -5,7 +5,7 @@ import Testing
 @testable import WSClient
 
 /// Which address is tried when (RFC 8305), without a clock or a socket.
-struct AddressRaceTests {
+@Suite(.timeLimit(.minutes(2))) struct AddressRaceTests {
     private func addresses(_ hosts: [String]) -> [SocketAddress] {
         hosts.compactMap { SocketAddress(numeric: $0, port: 80) }
     }

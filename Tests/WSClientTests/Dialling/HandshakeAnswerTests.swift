@@ -77,7 +77,7 @@ import WSClient
     }
 
     @Test func `refuses a subprotocol that is not among those asked for (C4)`() async throws {
-        let error = try await connectError(options: .init(protocols: ["a", "b"])) {
+        let error = try await connectError(options: .init(subprotocols: ["a", "b"])) {
             Array(Handshakes.response(to: $0, extra: ["Sec-WebSocket-Protocol: c"]).utf8)
         }
         #expect(error.code == .badHandshake)
@@ -113,7 +113,7 @@ import WSClient
             try await socket.send(Handshakes.response(to: try await socket.receiveHead(), extra: extra))
             try await socket.answerClose()
         } _: { url in
-            try await WebSocket.withConnection(to: url, options: .init(protocols: ["a", "b"])) { connection in
+            try await WebSocket.withConnection(to: url, options: .init(subprotocols: ["a", "b"])) { connection in
                 #expect(connection.subprotocol == subprotocol)
                 #expect(connection.extensions == [])
                 #expect(connection.handshakeHeaders[.upgrade] == "websocket")

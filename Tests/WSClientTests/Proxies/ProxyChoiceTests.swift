@@ -5,7 +5,7 @@ import WSProtocol
 @testable import WSClient
 
 /// Which proxy is taken for which URL.
-struct ProxyChoiceTests {
+@Suite(.timeLimit(.minutes(2))) struct ProxyChoiceTests {
     private func proxy(_ url: String, _ variables: [String: String]) throws -> String? {
         let environment = ProxyEnvironment { variables[$0] }
         let found = try ProxyChoice.environment.proxy(for: WebSocketURL(url), environment: environment)

@@ -5,7 +5,7 @@ import WSConnection
 @testable import WSClient
 
 /// What is said to proxies and what is made of their answers, byte by byte, without a socket.
-struct TunnelTests {
+@Suite(.timeLimit(.minutes(2))) struct TunnelTests {
     private let server = WebSocketError.Place(host: "example.com", port: 443)
 
     /// What a tunnel comes to when an answer comes whole, and when it comes one byte at a time.

@@ -4,7 +4,7 @@ import WSConnection
 @testable import WSClient
 
 /// When a client tries again, without a clock, a socket or a die.
-struct ReconnectMachineTests {
+@Suite(.timeLimit(.minutes(2))) struct ReconnectMachineTests {
     private static let second: UInt64 = 1_000_000_000
     private static let start = 100 * second
 

@@ -5,7 +5,7 @@ import WSConnection
 @testable import WSClient
 
 /// What is tried again, and what the server may ask for (C9).
-struct ReconnectProspectTests {
+@Suite(.timeLimit(.minutes(2))) struct ReconnectProspectTests {
     private func refusal(_ status: Int, _ headers: HTTPFields = [:]) -> WebSocketError {
         WebSocketError(.http, "refused", response: .init(status: status, headers: headers, body: []))
     }

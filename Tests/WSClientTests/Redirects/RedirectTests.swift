@@ -35,7 +35,7 @@ import WSClient
         try await withRedirects(location, heads: heads) { url in
             var options = ConnectOptions.patient
             options.headers[.authorization] = "Bearer token"
-            options.protocols = ["chat"]
+            options.subprotocols = ["chat"]
             try await WebSocket.withConnection(to: url, options: options) { #expect($0.state == .open) }
         }
         let all = heads.all

@@ -3,7 +3,7 @@ import Testing
 @testable import WSConnection
 
 /// The machine by itself: times in, what is due out.
-@Suite struct DeadlinesTests {
+@Suite(.timeLimit(.minutes(2))) struct DeadlinesTests {
     private static let second: UInt64 = 1_000_000_000
     private let all = Timing(
         pingInterval: .seconds(20), pingTimeout: .seconds(10), idleTimeout: .seconds(120), writeTimeout: .seconds(30),

@@ -1,7 +1,7 @@
 import Testing
 import WSProtocol
 
-struct CompressedSendingTests {
+@Suite(.timeLimit(.minutes(2))) struct CompressedSendingTests {
     private static let text = String(repeating: "the same words again, ", count: 40)
 
     @Test func `compresses from the threshold on, and as it is told (W17)`() throws {

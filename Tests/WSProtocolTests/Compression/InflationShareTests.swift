@@ -3,19 +3,19 @@ import Testing
 @testable import WSProtocol
 
 /// Inflating so much and no more at a time, and no further than a limit allows.
-@Suite struct InflationShareTests {
+@Suite(.timeLimit(.minutes(2))) struct InflationShareTests {
     private func agreement() throws -> CompressionAgreement {
         try #require(CompressionAgreement.accepting([ExtensionOffer(name: "permessage-deflate")], CompressionOptions()))
     }
 
-    private func server(_ limits: Limits = Limits()) throws -> ProtocolMachine {
+    private func server(_ limits: MessageLimits = MessageLimits()) throws -> ProtocolMachine {
         ProtocolMachine(role: .server, limits: limits, compression: try agreement())
     }
 
     /// Messages of all kinds: long, short, in fragments, with a ping between.
     private func wire() throws -> [UInt8] {
         var client = ProtocolMachine(
-            role: .client(maskKeys: { 0x1234_5678 }), limits: Limits(), compression: try agreement())
+            role: .client(maskKeys: { 0x1234_5678 }), limits: MessageLimits(), compression: try agreement())
         try client.send(binary: [UInt8](repeating: 0, count: 120_000))
         try client.send(text: String(repeating: "grün und ", count: 5_000))
         try client.sendFragment(binary: [UInt8](repeating: 1, count: 80_000), isFinal: false)
@@ -83,7 +83,7 @@ import Testing
         for (ratio, count, isRefused) in [
             (100, 1 << 20, true), (100, 65_536, false), (1032, 1 << 20, false), (1, 1 << 20, true), (nil, 1 << 20, false),
         ] as [(Int?, Int, Bool)] {
-            var machine = try server(Limits(maxInflationRatio: ratio))
+            var machine = try server(MessageLimits(maxInflationRatio: ratio))
             var sender = try client()
             try sender.send(binary: [UInt8](repeating: 0, count: count))
             let events = machine.receive(sender.output.drain())
@@ -100,7 +100,7 @@ import Testing
             #expect(machine.bytesBuffered <= 96 << 10)
         }
         // What hardly compresses passes a strict limit.
-        var machine = try server(Limits(maxInflationRatio: 2))
+        var machine = try server(MessageLimits(maxInflationRatio: 2))
         var sender = try client()
         var state: UInt64 = 1
         let noise: [UInt8] = (0..<500_000).map { _ in

@@ -5,7 +5,7 @@ import HansomHTTP
 import WSProtocol
 
 /// Who agrees to what (RFC 7692 section 7.1).
-struct NegotiationTests {
+@Suite(.timeLimit(.minutes(2))) struct NegotiationTests {
     private static let name = "permessage-deflate"
 
     private func answer(to offers: String?, _ options: CompressionOptions? = .init()) throws -> Acceptance? {

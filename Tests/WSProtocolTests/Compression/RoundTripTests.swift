@@ -3,7 +3,7 @@ import Testing
 import WSProtocol
 
 /// Whatever both ends want, what is sent is what arrives.
-struct RoundTripTests {
+@Suite(.timeLimit(.minutes(2))) struct RoundTripTests {
     private static func options(_ generator: inout SeededGenerator) -> CompressionOptions {
         CompressionOptions(
             sendWindowBits: .random(in: 8...15, using: &generator),
@@ -75,13 +75,13 @@ struct RoundTripTests {
         let agreed = try negotiate(client: .eager, server: .eager).server
         for _ in 0..<50 {
             var server = ProtocolMachine(
-                role: .server, limits: Limits(maxMessageSize: 5000), compression: agreed)
+                role: .server, limits: MessageLimits(maxMessageSize: 5000), compression: agreed)
             let payload = (0..<Int.random(in: 0...60, using: &generator)).map { _ in
                 UInt8.random(in: 0...255, using: &generator)
             }
             let bytes = WireFrame.compressed(payload, isText: .random(using: &generator)).bytes()
             let whole = server.receive(bytes)
-            var again = ProtocolMachine(role: .server, limits: Limits(maxMessageSize: 5000), compression: agreed)
+            var again = ProtocolMachine(role: .server, limits: MessageLimits(maxMessageSize: 5000), compression: agreed)
             let pieces = again.receive(bytes, inPiecesOf: 1)
             #expect(whole.count == 1)
             #expect(whole == pieces)

@@ -3,7 +3,7 @@ import Testing
 import WSProtocol
 
 /// The examples of RFC 7692 section 7.2.3, and what may not be.
-struct VectorTests {
+@Suite(.timeLimit(.minutes(2))) struct VectorTests {
     static let hello: [UInt8] = [0xF2, 0x48, 0xCD, 0xC9, 0xC9, 0x07, 0x00]
 
     @Test(

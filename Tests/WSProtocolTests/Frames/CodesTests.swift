@@ -2,7 +2,7 @@ import ProtocolTesting
 import Testing
 import WSProtocol
 
-struct CodesTests {
+@Suite(.timeLimit(.minutes(2))) struct CodesTests {
     @Test func `allows exactly the close codes of the registry on the wire (W9)`() {
         let allowed = (0...UInt16.max).filter { CloseCode(rawValue: $0).canBeSent }
         #expect(allowed == Array(1000...1003) + Array(1007...1014) + Array(3000...4999))

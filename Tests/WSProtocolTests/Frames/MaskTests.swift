@@ -3,7 +3,7 @@ import Testing
 
 @testable import WSProtocol
 
-struct MaskTests {
+@Suite(.timeLimit(.minutes(5))) struct MaskTests {
     @Test(arguments: Array(0...70) + [125, 126, 127, 128, 1000, 4099])
     func `copies and masks as the byte-wise reference does`(count: Int) {
         var generator = SeededGenerator(seed: UInt64(count))

@@ -4,15 +4,15 @@ import Testing
 import HansomHTTP
 import WSProtocol
 
-struct ClientHandshakeTests {
+@Suite(.timeLimit(.minutes(2))) struct ClientHandshakeTests {
     private static let key = Array("the sample nonce".utf8)
 
     private func handshake(
         target: String = "/chat?x=1", host: String = "server.example.com", fields: HTTPFields = [:],
-        protocols: [String] = [],
+        subprotocols: [String] = [],
         key: [UInt8] = key
     ) throws(HandshakeMisuse) -> ClientHandshake {
-        try ClientHandshake(target: target, host: host, fields: fields, protocols: protocols, key: key)
+        try ClientHandshake(target: target, host: host, fields: fields, subprotocols: subprotocols, key: key)
     }
 
     private func answer(_ changes: KeyValuePairs<String, String?> = [:], status: Int = 101) -> ResponseHead {
@@ -24,7 +24,7 @@ struct ClientHandshakeTests {
     }
 
     @Test func `asks as RFC 6455 section 1.2 does`() throws {
-        let made = try handshake(fields: [.authorization: "Bearer t"], protocols: ["chat", "superchat"])
+        let made = try handshake(fields: [.authorization: "Bearer t"], subprotocols: ["chat", "superchat"])
         #expect(made.key == "dGhlIHNhbXBsZSBub25jZQ==")
         #expect(
             String(decoding: made.requestBytes, as: UTF8.self) == """
@@ -41,7 +41,7 @@ struct ClientHandshakeTests {
     }
 
     @Test func `agrees with our server`() throws {
-        let made = try handshake(protocols: ["a", "b"])
+        let made = try handshake(subprotocols: ["a", "b"])
         var requests = RequestHeadParser()
         let request = try #require(try requests.parse(made.requestBytes).head)
         let acceptance = try expectAccepted(request, .init(subprotocols: .preferring(["b"])))
@@ -57,7 +57,7 @@ struct ClientHandshakeTests {
     func `lets no control or foreign byte into target, host or protocol (T18)`(bad: String) {
         #expect(throws: HandshakeMisuse.target("/a\(bad)b")) { try handshake(target: "/a\(bad)b") }
         #expect(throws: HandshakeMisuse.host("h\(bad)b")) { try handshake(host: "h\(bad)b") }
-        #expect(throws: HandshakeMisuse.subprotocol("p\(bad)q")) { try handshake(protocols: ["ok", "p\(bad)q"]) }
+        #expect(throws: HandshakeMisuse.subprotocol("p\(bad)q")) { try handshake(subprotocols: ["ok", "p\(bad)q"]) }
     }
 
     @Test(arguments: ["", "chat", "#", "/a#b", "http://h/"])
@@ -87,13 +87,13 @@ struct ClientHandshakeTests {
 
     @Test func `checks key and protocols`() {
         #expect(throws: HandshakeMisuse.keyLength(15)) { try handshake(key: Array(Self.key.dropLast())) }
-        #expect(throws: HandshakeMisuse.duplicateSubprotocol("a")) { try handshake(protocols: ["a", "b", "a"]) }
-        #expect(throws: HandshakeMisuse.subprotocol("")) { try handshake(protocols: [""]) }
+        #expect(throws: HandshakeMisuse.duplicateSubprotocol("a")) { try handshake(subprotocols: ["a", "b", "a"]) }
+        #expect(throws: HandshakeMisuse.subprotocol("")) { try handshake(subprotocols: [""]) }
         #expect(throws: HandshakeMisuse.host("")) { try handshake(host: "") }
     }
 
     @Test func `takes no subprotocol as an answer (C4)`() throws {
-        let negotiated = try handshake(protocols: ["a"]).verify(answer())
+        let negotiated = try handshake(subprotocols: ["a"]).verify(answer())
         #expect(negotiated.subprotocol == nil)
     }
 
@@ -112,7 +112,7 @@ struct ClientHandshakeTests {
             ("Sec-WebSocket-Extensions", ";", .extensions(";")),
         ] as [(String, String?, HandshakeFailure)])
     func `checks the answer in full (C4)`(name: String, value: String?, failure: HandshakeFailure) throws {
-        let made = try handshake(protocols: ["a", "b"])
+        let made = try handshake(subprotocols: ["a", "b"])
         #expect(throws: failure) { try made.verify(answer([name: value])) }
         #expect(failure.description.contains("(RFC 6455 section 4.1)"))
         #expect(failure.description.contains(value ?? "missing"))

@@ -2,7 +2,7 @@ import Testing
 
 @testable import WSProtocol
 
-struct DigestTests {
+@Suite(.timeLimit(.minutes(2))) struct DigestTests {
     private func hex(_ bytes: [UInt8]) -> String {
         bytes.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
     }

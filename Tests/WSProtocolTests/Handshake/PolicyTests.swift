@@ -3,7 +3,7 @@ import ProtocolTesting
 import Testing
 import WSProtocol
 
-struct PolicyTests {
+@Suite(.timeLimit(.minutes(2))) struct PolicyTests {
     @Test(
         arguments: [
             ("http://server.example.com", false), ("http://server.example.com:80", false),

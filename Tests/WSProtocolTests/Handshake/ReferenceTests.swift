@@ -2,7 +2,7 @@ import Testing
 import WSProtocol
 
 /// References such as `Location` holds (RFC 3986 section 5), and what a proxy's URL consists of.
-struct ReferenceTests {
+@Suite(.timeLimit(.minutes(2))) struct ReferenceTests {
     /// RFC 3986 section 5.4, as far as a WebSocket has it.
     @Test(
         arguments: [

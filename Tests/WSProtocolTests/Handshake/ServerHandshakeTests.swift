@@ -4,7 +4,7 @@ import Testing
 import HansomHTTP
 import WSProtocol
 
-struct ServerHandshakeTests {
+@Suite(.timeLimit(.minutes(2))) struct ServerHandshakeTests {
     @Test func `grants the request of RFC 6455 section 1.2 (S4)`() throws {
         let acceptance = try expectAccepted(makeRequest())
         #expect(acceptance.acceptKey == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")

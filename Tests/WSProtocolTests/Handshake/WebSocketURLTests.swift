@@ -1,7 +1,7 @@
 import Testing
 import WSProtocol
 
-struct WebSocketURLTests {
+@Suite(.timeLimit(.minutes(2))) struct WebSocketURLTests {
     @Test(arguments: [
         ("ws://example.com", "example.com", 80, "/", "example.com", "http://example.com"),
         ("wss://example.com", "example.com", 443, "/", "example.com", "https://example.com"),

@@ -1,7 +1,7 @@
 import Testing
 import WSProtocol
 
-struct ClosingTests {
+@Suite(.timeLimit(.minutes(2))) struct ClosingTests {
     @Test(arguments: [1000, 1001, 1002, 1003, 1007, 1010, 1014, 3000, 3999, 4000, 4999] as [UInt16])
     func `answers a close with the same code (W9)`(code: UInt16) {
         expectServer(

@@ -2,7 +2,7 @@ import Testing
 import WSProtocol
 
 /// What must not depend on where the stream of bytes is cut. Each was found by a fuzzer: see Fuzz/README.md.
-struct CutTests {
+@Suite(.timeLimit(.minutes(2))) struct CutTests {
     @Test(arguments: TextTests.bad.map(\.0) + [[0xC3], [0x61, 0xF0, 0x9F, 0x98]])
     func `a frame whose text is bad is not counted, however it is cut`(payload: [UInt8]) {
         let bytes = [WireFrame.text("good"), WireFrame(opcode: 1, payload: payload)].bytes()
@@ -22,7 +22,7 @@ struct CutTests {
         let count = UInt8(content.count)
         let payload = [0, count, 0, ~count, 0xFF] + content
         try expectCompressedServer(
-            receiving: [.compressed(payload)], limits: Limits(maxMessageSize: 150),
+            receiving: [.compressed(payload)], limits: MessageLimits(maxMessageSize: 150),
             yields: [.failure(ProtocolFailure(.textNotUTF8))])
     }
 }

@@ -3,7 +3,7 @@ import Testing
 import HansomHTTP
 import WSProtocol
 
-struct GarbageTests {
+@Suite(.timeLimit(.minutes(2))) struct GarbageTests {
     @Test(arguments: 0..<300 as Range<UInt64>)
     func `makes the same of damaged frames however they are cut, and never crashes`(seed: UInt64) {
         var generator = SeededGenerator(seed: seed)

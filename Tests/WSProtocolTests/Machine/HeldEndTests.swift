@@ -2,7 +2,7 @@ import Testing
 import WSProtocol
 
 /// An end that is held back, so that what came in front of it can be answered first.
-struct HeldEndTests {
+@Suite(.timeLimit(.minutes(2))) struct HeldEndTests {
     /// Frames that end the connection, the event that they come to, and the close frame that is sent.
     static let ends: [([WireFrame], ProtocolEvent, CloseCode)] = [
         ([.close(4000, "bye")], .close(CloseFrame(code: .init(rawValue: 4000), reason: "bye")), .init(rawValue: 4000)),

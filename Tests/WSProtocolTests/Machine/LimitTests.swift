@@ -1,10 +1,10 @@
 import Testing
 import WSProtocol
 
-struct LimitTests {
+@Suite(.timeLimit(.minutes(2))) struct LimitTests {
     @Test(arguments: [1, 125, 126, 1000])
     func `takes a message of the limit, and refuses one byte more at its header (W15)`(limit: Int) {
-        let limits = Limits(maxMessageSize: limit)
+        let limits = MessageLimits(maxMessageSize: limit)
         let largest = [UInt8](repeating: 1, count: limit)
         var server = makeServer(limits)
         let events = server.receive([.binary(largest)])
@@ -18,11 +18,11 @@ struct LimitTests {
     @Test func `counts what came before (T2)`() {
         expectServer(
             receiving: [WireFrame.text("12345", isFinal: false), .continuation("678901", isFinal: false)].bytes(),
-            limits: Limits(maxMessageSize: 10), failsWith: .messageTooBig(count: 11, limit: 10), code: .messageTooBig)
+            limits: MessageLimits(maxMessageSize: 10), failsWith: .messageTooBig(count: 11, limit: 10), code: .messageTooBig)
     }
 
     @Test func `refuses endless continuations at the limit, not later (T2)`() {
-        var server = makeServer(Limits(maxMessageSize: 1000, maxFragments: .max))
+        var server = makeServer(MessageLimits(maxMessageSize: 1000, maxFragments: .max))
         _ = server.receive([.binary([0], isFinal: false)])
         var taken = 1
         while server.receive([.continuation([0], isFinal: false)]).isEmpty { taken += 1 }
@@ -33,8 +33,8 @@ struct LimitTests {
     @Test func `refuses a frame past its own limit`() {
         expectServer(
             receiving: WireFrame.binary(Array(repeating: 0, count: 11)).bytes(),
-            limits: Limits(maxFrameSize: 10), failsWith: .frameTooBig(count: 11, limit: 10), code: .messageTooBig)
-        var server = makeServer(Limits(maxFrameSize: 10))
+            limits: MessageLimits(maxFrameSize: 10), failsWith: .frameTooBig(count: 11, limit: 10), code: .messageTooBig)
+        var server = makeServer(MessageLimits(maxFrameSize: 10))
         let events = server.receive([
             .binary(Array(repeating: 0, count: 10), isFinal: false), .continuation(Array(repeating: 1, count: 10)),
         ])
@@ -43,7 +43,7 @@ struct LimitTests {
 
     @Test func `refuses a length of 2^63-1 after one byte of message, and allocates nothing (T6)`() {
         for max in [1 << 20, Int.max] {
-            var server = makeServer(Limits(maxMessageSize: max))
+            var server = makeServer(MessageLimits(maxMessageSize: max))
             _ = server.receive([.binary([1], isFinal: false)])
             let events = server.receive([0x80, 0xFF, 0x7F] + Array(repeating: 0xFF, count: 7) + [0, 0, 0, 0])
             #expect(events == [.failure(ProtocolFailure(.messageTooBig(count: .max, limit: max)))])
@@ -52,7 +52,7 @@ struct LimitTests {
     }
 
     @Test func `allocates nothing for a length that is only claimed (T7)`() {
-        var server = makeServer(Limits(maxMessageSize: .max))
+        var server = makeServer(MessageLimits(maxMessageSize: .max))
         let claim: [UInt8] = [0x82, 0xFF, 0x7F] + Array(repeating: 0xFF, count: 7) + [0, 0, 0, 0]
         let events = server.receive(claim)
         #expect(events.isEmpty)
@@ -82,7 +82,7 @@ struct LimitTests {
     @Test func `moves each byte a constant number of times, whatever the number of fragments (T4)`() {
         /// The bytes that are moved when memory grows: the capacity that was left behind each time.
         func bytesMoved(fragments: Int) -> Int {
-            var server = makeServer(Limits(maxMessageSize: .max, maxFragments: .max))
+            var server = makeServer(MessageLimits(maxMessageSize: .max, maxFragments: .max))
             _ = server.receive([.binary([1], isFinal: false)])
             var moved = 0
             var capacity = server.bytesBuffered
@@ -101,7 +101,7 @@ struct LimitTests {
     }
 
     @Test func `has no limit for what it throws away after our close`() throws {
-        var server = makeServer(Limits(maxMessageSize: 10))
+        var server = makeServer(MessageLimits(maxMessageSize: 10))
         try server.close()
         let events = server.receive([.binary(Array(repeating: 1, count: 100)), .close(1000)])
         #expect(events == [.close(CloseFrame(code: .normal))])

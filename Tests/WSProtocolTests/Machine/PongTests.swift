@@ -1,7 +1,7 @@
 import Testing
 import WSProtocol
 
-struct PongTests {
+@Suite(.timeLimit(.minutes(2))) struct PongTests {
     @Test func `gives ten pings in one segment ten pongs, in order (W5)`() {
         var server = makeServer()
         let pings = (0..<10).map { WireFrame.ping("\($0)") }

@@ -2,7 +2,7 @@ import ProtocolTesting
 import Testing
 import WSProtocol
 
-struct ReceivingTests {
+@Suite(.timeLimit(.minutes(2))) struct ReceivingTests {
     @Test(arguments: [0, 1, 125, 126, 127, 65535, 65536])
     func `reads a frame of any length form`(count: Int) {
         let payload = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 7) }
@@ -78,7 +78,7 @@ struct ReceivingTests {
         var server = makeServer()
         _ = server.receive([.text("abc"), .ping("de"), .binary([1], isFinal: false), .continuation([2])])
         try server.send(text: "four")
-        var expected = Counters()
+        var expected = FrameCounters()
         (expected.framesReceived, expected.bytesReceived) = (4, 7)
         (expected.framesSent, expected.bytesSent) = (2, 6)
         #expect(server.counters == expected)

@@ -1,7 +1,7 @@
 import Testing
 import WSProtocol
 
-struct SendingTests {
+@Suite(.timeLimit(.minutes(2))) struct SendingTests {
     @Test(arguments: [0, 1, 125, 126, 127, 8191, 8192, 65535, 65536])
     func `encodes as the reference does, and the other end reads it back`(count: Int) throws {
         let payload = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 13) }

@@ -1,7 +1,7 @@
 import Testing
 import WSProtocol
 
-struct StreamingTests {
+@Suite(.timeLimit(.minutes(2))) struct StreamingTests {
     private func streamingServer() -> ProtocolMachine {
         var server = makeServer()
         server.delivery = .fragments

@@ -1,7 +1,7 @@
 import Testing
 import WSProtocol
 
-struct TextTests {
+@Suite(.timeLimit(.minutes(2))) struct TextTests {
     /// Sequences that are not UTF-8, and the offset of the first byte that makes them so.
     static let bad: [([UInt8], Int)] = [
         ([0x80], 0), ([0xBF, 0x61], 0), ([0xC0, 0x80], 0), ([0xC1, 0xBF], 0), ([0xC2, 0x41], 1),

@@ -3,7 +3,7 @@ import Testing
 import HansomHTTP
 import WSProtocol
 
-struct ViolationTests {
+@Suite(.timeLimit(.minutes(2))) struct ViolationTests {
     @Test(arguments: [(0x4, 1), (0x2, 2), (0x1, 3), (0x7, 1)])
     func `refuses a reserved bit on any frame (T10)`(bits: UInt8, named: Int) {
         for opcode: UInt8 in [0, 1, 2, 8, 9, 10] {

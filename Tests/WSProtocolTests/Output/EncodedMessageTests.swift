@@ -1,7 +1,7 @@
 import Testing
 import WSProtocol
 
-struct EncodedMessageTests {
+@Suite(.timeLimit(.minutes(2))) struct EncodedMessageTests {
     @Test(arguments: [0, 1, 125, 126, 8191, 8192, 70_000])
     func `is what a server would have sent, and a client too`(count: Int) throws {
         let payload = [UInt8](repeating: 0x61, count: count)

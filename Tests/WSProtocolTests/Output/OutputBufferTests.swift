@@ -2,7 +2,7 @@ import Testing
 
 @testable import WSProtocol
 
-struct OutputBufferTests {
+@Suite(.timeLimit(.minutes(2))) struct OutputBufferTests {
     private func chunks(of buffer: borrowing OutputBuffer) -> [[UInt8]] {
         (0..<buffer.chunkCount).map { index in unsafe Array(buffer.chunk(index)) }
     }

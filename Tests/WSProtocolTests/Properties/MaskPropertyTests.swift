@@ -5,7 +5,7 @@ import Testing
 
 /// Masking against a byte-wise reading of RFC 6455 section 5.3, for every alignment of source and target and every length up to a
 /// few blocks.
-struct MaskPropertyTests {
+@Suite(.timeLimit(.minutes(2))) struct MaskPropertyTests {
     /// One more than the largest block that is masked at once.
     private static let alignments = 0..<65
     private static let counts = Array(0...200)

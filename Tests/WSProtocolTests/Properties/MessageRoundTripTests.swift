@@ -4,7 +4,7 @@ import Testing
 @testable import WSProtocol
 
 /// Whatever is sent, in whatever frames, arrives, wherever the stream is cut. A failure names its seed.
-struct MessageRoundTripTests {
+@Suite(.timeLimit(.minutes(2))) struct MessageRoundTripTests {
     private static let seeds = 0..<40 as Range<UInt64>
 
     @Test(arguments: seeds)

@@ -3,7 +3,7 @@ import Testing
 @testable import WSProtocol
 
 /// What two ends agree on, for all that they could want (RFC 7692 section 7.1).
-struct NegotiationPropertyTests {
+@Suite(.timeLimit(.minutes(2))) struct NegotiationPropertyTests {
     private typealias Window = CompressionParameters.ClientWindow
 
     /// All pairs of windows, or those at the edges with all wishes about contexts.

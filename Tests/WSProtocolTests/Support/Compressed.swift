@@ -25,7 +25,7 @@ struct CompressedPair: ~Copyable {
 
     init(
         client clientOptions: CompressionOptions = .eager, server serverOptions: CompressionOptions = .eager,
-        _ limits: Limits = .init()
+        _ limits: MessageLimits = .init()
     ) throws {
         let agreed = try negotiate(client: clientOptions, server: serverOptions)
         client = ProtocolMachine(
@@ -53,7 +53,7 @@ extension WireFrame {
 
 /// Expects that a server with compression makes `expected` of the frames: whole, a byte at a time, and cut in two at every point.
 func expectCompressedServer(
-    receiving frames: [WireFrame], options: CompressionOptions = .eager, limits: Limits = .init(),
+    receiving frames: [WireFrame], options: CompressionOptions = .eager, limits: MessageLimits = .init(),
     yields expected: [ProtocolEvent], sourceLocation: SourceLocation = #_sourceLocation
 ) throws {
     let bytes = frames.bytes()

@@ -4,11 +4,11 @@ import WSProtocol
 /// The key that test clients mask with: bytes 0x9C, 0x01, 0xFE, 0x37 in this order.
 let testMaskKey: UInt32 = 0x37FE_019C
 
-func makeServer(_ limits: Limits = .init()) -> ProtocolMachine {
+func makeServer(_ limits: MessageLimits = .init()) -> ProtocolMachine {
     ProtocolMachine(role: .server, limits: limits)
 }
 
-func makeClient(_ limits: Limits = .init()) -> ProtocolMachine {
+func makeClient(_ limits: MessageLimits = .init()) -> ProtocolMachine {
     ProtocolMachine(role: .client(maskKeys: { testMaskKey }), limits: limits)
 }
 
@@ -30,7 +30,7 @@ extension ProtocolMachine {
 
 /// Expects that a server makes `expected` of `bytes`: whole, a byte at a time, and cut in two at every point.
 func expectServer(
-    receiving bytes: [UInt8], limits: Limits = .init(), yields expected: [ProtocolEvent],
+    receiving bytes: [UInt8], limits: MessageLimits = .init(), yields expected: [ProtocolEvent],
     sends reply: [WireFrame]? = nil, sourceLocation: SourceLocation = #_sourceLocation
 ) {
     func check(_ pieces: [[UInt8]]) {
@@ -48,7 +48,7 @@ func expectServer(
 
 /// Expects that a server fails with `kind`, having queued the close frame that says so and delivered `before` only.
 func expectServer(
-    receiving bytes: [UInt8], limits: Limits = .init(), failsWith kind: ProtocolFailure.Kind, code: CloseCode,
+    receiving bytes: [UInt8], limits: MessageLimits = .init(), failsWith kind: ProtocolFailure.Kind, code: CloseCode,
     after before: [ProtocolEvent] = [], sourceLocation: SourceLocation = #_sourceLocation
 ) {
     let failure = ProtocolFailure(kind)

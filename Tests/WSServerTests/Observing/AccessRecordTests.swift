@@ -1,3 +1,4 @@
+import HansomHTTP
 import HansomTransport
 import Testing
 import WSConnection
@@ -5,7 +6,7 @@ import WSConnection
 @testable import WSServer
 
 /// How a finished connection looks in a log.
-struct AccessRecordTests {
+@Suite(.timeLimit(.minutes(2))) struct AccessRecordTests {
     static var record: AccessRecord {
         var record = AccessRecord()
         record.startedAt = 1_791_640_536

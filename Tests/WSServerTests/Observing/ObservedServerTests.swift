@@ -9,7 +9,7 @@ import WSClient
 @testable import WSServer
 
 /// What a server tells of itself: numbers, log and access log.
-struct ObservedServerTests {
+@Suite(.timeLimit(.minutes(2))) struct ObservedServerTests {
     private static func options(_ log: Probe<String>, _ access: Probe<AccessRecord>, level: Logger.Level = .info)
         -> ServerOptions
     {

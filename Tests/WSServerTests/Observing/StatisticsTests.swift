@@ -4,7 +4,7 @@ import WSConnection
 @testable import WSServer
 
 /// What is counted, and how Prometheus reads it.
-struct StatisticsTests {
+@Suite(.timeLimit(.minutes(2))) struct StatisticsTests {
     @Test func `counts durations in their buckets (S13)`() {
         var histogram = DurationHistogram(bounds: [.seconds(1), .seconds(5)])
         for time in [0, 1_000, 1_001, 5_000, 5_001, 99_000] { histogram.record(.milliseconds(time)) }

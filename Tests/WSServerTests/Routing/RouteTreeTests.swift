@@ -2,7 +2,7 @@ import Testing
 import WSServer
 
 /// Which route a path finds (S7).
-struct RouteTreeTests {
+@Suite(.timeLimit(.minutes(2))) struct RouteTreeTests {
     private func tree(_ paths: [String]) throws -> RouteTree<String> {
         var tree = RouteTree<String>()
         for path in paths {

@@ -9,7 +9,7 @@ import WSServer
 @testable import WSProtocol
 
 /// A server behind proxies, real sockets: whom it believes, and what it makes of it.
-struct BehindProxyTests {
+@Suite(.timeLimit(.minutes(2))) struct BehindProxyTests {
     /// Says who the server thinks asks.
     static let whoAmI: WebSocket.Handler = { ws in
         let asked = ws.request?.clientAddress == ws.clientAddress && ws.request?.peerAddress == ws.peerAddress

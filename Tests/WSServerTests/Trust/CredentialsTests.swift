@@ -7,7 +7,7 @@ import WSProtocol
 @testable import WSServer
 
 /// Who says who he is, and how it is compared.
-struct CredentialsTests {
+@Suite(.timeLimit(.minutes(2))) struct CredentialsTests {
     private func basic(_ text: String, scheme: String = "Basic") -> BasicCredentials? {
         BasicCredentials([.authorization: "\(scheme) \(Base64.encode(Array(text.utf8)))"])
     }

@@ -5,7 +5,7 @@ import Testing
 @testable import WSServer
 
 /// What the PROXY protocol's parser makes of headers, good and bad.
-struct ProxyHeaderTests {
+@Suite(.timeLimit(.minutes(2))) struct ProxyHeaderTests {
     /// A whole header, and what it says: source, destination, TLS.
     struct Good: Sendable, CustomTestStringConvertible {
         var testDescription: String

@@ -8,7 +8,7 @@ import Testing
 @testable import WSServer
 
 /// What is believed of forwarded headers, and whom.
-struct TrustedProxiesTests {
+@Suite(.timeLimit(.minutes(2))) struct TrustedProxiesTests {
     /// A request's fields, from which peer, and what comes of them.
     struct Case: Sendable {
         var fields: [String]

@@ -10,6 +10,9 @@ struct ConfigurationFile: Sendable {
     /// What paths in the file are relative to: the folder where it is.
     private let folder: String
 
+    /// Bytes of a file: a configuration has fewer.
+    private static let longest = 1 << 20
+
     private static let names = [
         "listen", "schedulers", "workers", "limits", "timeouts", "deflate", "origins", "allowedHosts", "subprotocols", "proxyProtocol",
         "trustedProxies", "accessLog", "metrics", "inspect", "routes",
@@ -21,7 +24,7 @@ struct ConfigurationFile: Sendable {
     init(path: String) async throws(CommandFailure) {
         let bytes: [UInt8]
         do {
-            bytes = try await blockingInAnyCase { () throws(SystemError) in try FileContent.read(path) }
+            bytes = try await blockingInAnyCase { () throws(SystemError) in try FileContent.read(path, atMost: ConfigurationFile.longest) }
         } catch {
             throw CommandFailure("\(path): \(error)")
         }
@@ -157,7 +160,7 @@ struct ConfigurationFile: Sendable {
     }
 
     /// What is served.
-    func makeService() -> Service {
+    func makeService() -> WebSocketService {
         var routes = Routes()
         var options = Topics.Options()
         // Who chats must not miss anything unnoticed.
@@ -165,39 +168,6 @@ struct ConfigurationFile: Sendable {
         let topics = Topics(options: options)
         for (path, setting) in self.routes { setting.add(to: &routes, at: path, topics) }
         return .routes(routes)
-    }
-}
-
-/// Reading whole files.
-enum FileContent {
-    /// A configuration is smaller than this.
-    static let longest = 1 << 20
-
-    /// Reads a file of at most so many bytes. Blocks.
-    static func read(_ path: String, atMost longest: Int = longest) throws(SystemError) -> [UInt8] {
-        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw SystemError(call: "open", errno: errno) }
-        defer { close(descriptor) }
-        var content: [UInt8] = []
-        while true {
-            let piece = try readPiece(descriptor)
-            if piece.isEmpty { return content }
-            content += piece
-            guard content.count <= longest else { throw SystemError(call: "read", errno: EFBIG) }
-        }
-    }
-
-    private static func readPiece(_ descriptor: Int32) throws(SystemError) -> [UInt8] {
-        while true {
-            var failure: Int32 = 0
-            let piece = unsafe [UInt8](unsafeUninitializedCapacity: 64 << 10) { buffer, count in
-                let got = unsafe Glibc.read(descriptor, buffer.baseAddress, buffer.count)
-                if got < 0 { failure = errno }
-                count = max(got, 0)
-            }
-            if failure == 0 { return piece }
-            guard failure == EINTR else { throw SystemError(call: "read", errno: failure) }
-        }
     }
 }
 

@@ -9,7 +9,7 @@ internal import HansomTransport
 final class ReservedPort: Sendable {
     /// All addresses of the host's name, with the real port.
     let addresses: [SocketAddress]
-    private let descriptors: [Int32]
+    private let sockets: [ReservedSocket]
 
     init(host: String, port: Int, on schedulers: SchedulerGroup) async throws(CommandFailure) {
         guard let number = UInt16(exactly: port) else { throw CommandFailure("port \(port); 0 to 65535 are allowed") }
@@ -19,45 +19,14 @@ final class ReservedPort: Sendable {
         } catch {
             throw CommandFailure("cannot resolve \(host): \(error.reason)")
         }
-        var bound: [(descriptor: Int32, address: SocketAddress)] = []
-        var missing: CommandFailure?
-        for address in found {
-            let address = address.with(port: bound.first?.address.port)
-            if bound.contains(where: { $0.address == address }) { continue }
-            do {
-                bound.append(try ReservedPort.bind(address))
-            } catch {
-                let failure = ReservedPort.failure(error, address)
-                // A name may have addresses that this machine has not: `localhost` without IPv6.
-                if error.errno == EADDRNOTAVAIL || error.errno == EAFNOSUPPORT {
-                    missing = failure
-                    continue
-                }
-                for (descriptor, _) in bound { Socket.close(descriptor) }
-                throw failure
+        do throws(NameBinding.Failure) {
+            sockets = try NameBinding.bind(toAll: found, bound: \.address) { address throws(SystemError) in
+                try ReservedSocket(address)
             }
-        }
-        if bound.isEmpty, let missing { throw missing }
-        descriptors = bound.map(\.descriptor)
-        addresses = bound.map(\.address)
-    }
-
-    deinit { for descriptor in descriptors { Socket.close(descriptor) } }
-
-    private static func bind(_ address: SocketAddress) throws(SystemError) -> (Int32, SocketAddress) {
-        let descriptor = try Socket.open(family: address.family)
-        do {
-            Socket.setOption(SO_REUSEADDR, level: SOL_SOCKET, of: descriptor, to: 1)
-            if case .v6 = address { Socket.setOption(IPV6_V6ONLY, level: Int32(IPPROTO_IPV6), of: descriptor, to: 0) }
-            try Socket.bind(descriptor, to: address)
-            // The port is shared only from here on: one that others listen on already is an error, even if they share
-            // it, since they would share the connections too.
-            Socket.setOption(SO_REUSEPORT, level: SOL_SOCKET, of: descriptor, to: 1)
-            return (descriptor, Socket.localAddress(descriptor) ?? address)
         } catch {
-            Socket.close(descriptor)
-            throw error
+            throw ReservedPort.failure(error.error, error.address)
         }
+        addresses = sockets.map(\.address)
     }
 
     private static func failure(_ error: SystemError, _ address: SocketAddress) -> CommandFailure {
@@ -69,14 +38,28 @@ final class ReservedPort: Sendable {
     }
 }
 
-extension SocketAddress {
-    /// The same with another port, if one is given.
-    fileprivate func with(port: Int?) -> SocketAddress {
-        guard let port, let number = UInt16(exactly: port) else { return self }
-        return switch self {
-        case .v4(let address, _): .v4(address, port: number)
-        case .v6(let address, let zone, _): .v6(address, zone: zone, port: number)
-        case .unix: self
+/// A socket that is bound and does not listen; closed when nobody holds it any more.
+private final class ReservedSocket: Sendable {
+    /// With the real port.
+    let address: SocketAddress
+    private let descriptor: Int32
+
+    init(_ address: SocketAddress) throws(SystemError) {
+        let descriptor = try Socket.open(family: address.family)
+        do throws(SystemError) {
+            Socket.setOption(SO_REUSEADDR, level: SOL_SOCKET, of: descriptor, to: 1)
+            if case .v6 = address { Socket.setOption(IPV6_V6ONLY, level: Int32(IPPROTO_IPV6), of: descriptor, to: 0) }
+            try Socket.bind(descriptor, to: address)
+        } catch {
+            Socket.close(descriptor)
+            throw error
         }
+        // The port is shared only from here on: one that others listen on already is an error, even if they share it,
+        // since they would share the connections too.
+        Socket.setOption(SO_REUSEPORT, level: SOL_SOCKET, of: descriptor, to: 1)
+        self.descriptor = descriptor
+        self.address = Socket.localAddress(descriptor) ?? address
     }
+
+    deinit { Socket.close(descriptor) }
 }

@@ -17,7 +17,7 @@ struct Worker {
     private enum Ending { case asked, alone }
 
     /// Serves where the keeper says, until a signal comes or the keeper is gone.
-    func run(_ service: Service, _ options: ServerOptions, _ watch: FullWatch) async throws {
+    func run(_ service: WebSocketService, _ options: ServerOptions, _ watch: FullWatch) async throws {
         // A keeper that is gone before its first word wants nothing any more.
         guard let channel = try? await WorkerChannel.open(descriptor), let word = try? await channel.recv() else {
             return
@@ -26,7 +26,8 @@ struct Worker {
         else { throw CommandFailure("a worker's first order is where to serve") }
         var options = options
         options.reusesPort = true
-        let server = try await service.listen(on: endpoints(addresses, ticketKey), options)
+        let server = try await WebSocketServer.listen(
+            on: endpoints(addresses, ticketKey), serving: service, options: options)
         let watching = watch.start(server, on: options.schedulers.next())
         // Every one: a service manager may send its own to all processes, beside the keeper's.
         let signals = Signals.catchAll([SIGTERM, SIGINT])
@@ -118,10 +119,7 @@ struct WorkerArguments: ParsableArguments {
     @Option(name: .customLong("worker-channel"), help: .hidden)
     var channel: Int32?
 
-    func validate() throws {
-        guard let count, !(1...1024).contains(count) else { return }
-        throw ValidationError("--workers \(count); 1 to 1024 are allowed")
-    }
+    func validate() throws { try OptionRange.check("--workers", count, 1...1024) }
 
     func apply(to settings: inout ServeSettings) {
         if let count { settings.workers = count }

@@ -3,7 +3,7 @@ import WSServer
 
 @testable import hansom
 
-struct ConfigurationFileTests {
+@Suite(.timeLimit(.minutes(2))) struct ConfigurationFileTests {
     private func read(_ text: String) throws -> ConfigurationFile {
         try ConfigurationFile(try ConfigurationParser.parse(Array(text.utf8)), folder: "/etc/app/")
     }

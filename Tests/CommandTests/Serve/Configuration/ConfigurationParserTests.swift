@@ -2,7 +2,7 @@ import Testing
 
 @testable import hansom
 
-struct ConfigurationParserTests {
+@Suite(.timeLimit(.minutes(2))) struct ConfigurationParserTests {
     private func parse(_ text: String) throws -> ConfigurationValue { try ConfigurationParser.parse(Array(text.utf8)) }
 
     @Test(arguments: [

@@ -2,7 +2,7 @@ import Testing
 
 @testable import hansom
 
-struct FullNoticeTests {
+@Suite(.timeLimit(.minutes(2))) struct FullNoticeTests {
     @Test func `is news once, and again when a tenth was free`() {
         var notice = FullNotice(maxConnections: 100)
         let news = [99, 100, 100, 99, 100, 91, 100, 89, 100, 120].map { notice.isNews($0) }

@@ -2,7 +2,7 @@ import Testing
 
 @testable import hansom
 
-struct LabelledMetricsTests {
+@Suite(.timeLimit(.minutes(2))) struct LabelledMetricsTests {
     @Test func `gives each process's numbers a label, and each metric one header`() {
         var metrics = LabelledMetrics()
         for (worker, count) in [("1", 3), ("2", 4)] {

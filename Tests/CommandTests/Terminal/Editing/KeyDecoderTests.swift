@@ -2,7 +2,7 @@ import Testing
 
 @testable import hansom
 
-struct KeyDecoderTests {
+@Suite(.timeLimit(.minutes(2))) struct KeyDecoderTests {
     @Test(
         arguments: [
             ("a€𝄞", [.character("a"), .character("€"), .character("𝄞")]),

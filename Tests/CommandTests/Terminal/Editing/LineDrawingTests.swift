@@ -2,7 +2,7 @@ import Testing
 
 @testable import hansom
 
-struct LineDrawingTests {
+@Suite(.timeLimit(.minutes(2))) struct LineDrawingTests {
     private func editor(_ text: String, left: Int = 0) -> LineEditor {
         var editor = LineEditor()
         for scalar in text.unicodeScalars { _ = editor.handle(.character(scalar)) }

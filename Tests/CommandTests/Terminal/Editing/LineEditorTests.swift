@@ -2,7 +2,7 @@ import Testing
 
 @testable import hansom
 
-struct LineEditorTests {
+@Suite(.timeLimit(.minutes(2))) struct LineEditorTests {
     /// An editor after keys, `|` in its line marks the cursor.
     private func line(_ text: String, _ keys: Key...) -> String {
         var editor = LineEditor()

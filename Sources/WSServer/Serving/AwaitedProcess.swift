@@ -2,11 +2,11 @@ internal import Actors
 internal import HansomTransport
 internal import WSConnection
 
-/// Something of the program's that a conversation waits for, the authorisation hook or a route: it runs as a process of
+/// Something of the program's that an HTTP connection waits for, the authorisation hook or a route: it runs as a process of
 /// its own, within a time, while an eye is kept on the peer.
 ///
-/// A process that does not heed its cancellation is left behind; the conversation goes on without it.
-@safe final class Errand<Value: Sendable>: StreamObserver, @unchecked Sendable {
+/// A process that does not heed its cancellation is left behind; the connection goes on without it.
+@safe final class AwaitedProcess<Value: Sendable>: StreamObserver, @unchecked Sendable {
     // Safety (@unchecked Sendable): used by the scheduler's thread only; the process lives on that scheduler too.
 
     enum Outcome {
@@ -15,14 +15,19 @@ internal import WSConnection
         case failed
         /// The time was over.
         case late
-        /// The peer reset the connection.
+    }
+
+    /// Why the wait is over.
+    private enum End {
+        case outcome(Outcome)
+        /// The peer reset the connection, or nobody waits any more.
         case peerLost
     }
 
     private let scheduler: Scheduler
     private let stream: any ByteStream
     private var process: PID?
-    private var outcome: Outcome?
+    private var end: End?
     private var waiter: UnsafeContinuation<Void, Never>?
 
     /// What the peer sent meanwhile: its next requests. When it is `mostReceived`, no more is read.
@@ -32,7 +37,7 @@ internal import WSConnection
     /// - Parameters:
     ///   - stream: the peer's; nobody else reads it meanwhile.
     ///   - heldCount: how much of what the peer sent too early waits already. With that of one read nothing more is read:
-    ///     a peer that asks and asks could fill the memory, an errand at a time.
+    ///     a peer that asks and asks could fill the memory, a process at a time.
     init(watching stream: any ByteStream, holding heldCount: Int, on scheduler: Scheduler) {
         self.stream = stream
         mostReceived = max(0, TransportResources.readSize - heldCount)
@@ -40,10 +45,12 @@ internal import WSConnection
     }
 
     /// Runs `work` and waits for it, or for what comes before.
+    ///
+    /// - Throws: that the peer is lost.
     func run(
         _ label: String, within time: Duration, _ work: @escaping @Sendable () async throws -> Value
-    ) async -> Outcome {
-        let alarm = Alarm { [unowned self] in finish(.late) }
+    ) async throws(WebSocketError) -> Outcome {
+        let alarm = Alarm { [unowned self] in finish(.outcome(.late)) }
         scheduler.arm(alarm, after: time)
         let observer = stream.observer
         stream.observer = self
@@ -51,32 +58,36 @@ internal import WSConnection
         start(label, work)
         await unsafe withUnsafeContinuation { continuation in
             // It may be done already, if the task changed jobs to suspend.
-            if outcome != nil { return unsafe continuation.resume() }
+            if end != nil { return unsafe continuation.resume() }
             unsafe waiter = continuation
         }
         scheduler.disarm(alarm)
         stream.setWantsRead(false)
         stream.observer = observer
-        return outcome ?? .failed
+        switch end {
+        case .outcome(let outcome): return outcome
+        case .peerLost: throw WebSocketError(.connectionLost, "the peer reset the connection", phase: .handshake)
+        case nil: return .failed
+        }
     }
 
-    /// The conversation is over: nobody waits for the result any more.
+    /// The connection is over: nobody waits for the result any more.
     func abandon() { finish(.peerLost) }
 
     private func start(_ label: String, _ work: @escaping @Sendable () async throws -> Value) {
         let pid = Process<Never>.spawn(on: scheduler, label: label) { [self] _ in
-            finish(.value(try await work()))
+            finish(.outcome(.value(try await work())))
         }.pid
         process = pid
         // However it ends.
-        pid.core.addObserver { [self] _ in finish(.failed) }
+        pid.core.addObserver { [self] _ in finish(.outcome(.failed)) }
     }
 
-    /// The first outcome counts.
-    private func finish(_ outcome: Outcome) {
-        guard self.outcome == nil else { return }
-        self.outcome = outcome
-        if case .value = outcome {} else { process?.exit(.shutdown) }
+    /// The first end counts.
+    private func finish(_ end: End) {
+        guard self.end == nil else { return }
+        self.end = end
+        if case .outcome(.value) = end {} else { process?.exit(.shutdown) }
         process = nil
         let waiter = unsafe waiter
         unsafe self.waiter = nil

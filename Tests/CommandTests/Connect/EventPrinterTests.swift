@@ -3,16 +3,16 @@ import WSClient
 
 @testable import hansom
 
-struct ReportTests {
+@Suite(.timeLimit(.minutes(2))) struct EventPrinterTests {
     private static let time = Timestamp(seconds: 0, milliseconds: 0)
 
     private func lines(
-        _ event: ConversationEvent, _ form: Report.Form = .plain(marks: false), isVerbose: Bool = false,
+        _ event: ConversationEvent, _ form: EventPrinter.Form = .plain(marks: false), isVerbose: Bool = false,
         colours: Bool = false
     ) -> [String] {
         let palette = Palette(isOn: colours)
-        let report = Report(form: form, isVerbose: isVerbose, output: palette, errors: palette)
-        return report.lines(for: event, at: ReportTests.time).map { "\($0.stream == .output ? 1 : 2) \($0.text)" }
+        let printer = EventPrinter(form: form, isVerbose: isVerbose, output: palette, errors: palette)
+        return printer.lines(for: event, at: EventPrinterTests.time).map { "\($0.stream == .output ? 1 : 2) \($0.text)" }
     }
 
     @Test func `prints messages on standard output and the end on standard error`() {

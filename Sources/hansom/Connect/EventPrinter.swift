@@ -1,7 +1,8 @@
+internal import Actors
 internal import WSClient
 
 /// What is printed of a conversation: events in, lines out.
-struct Report: Sendable {
+struct EventPrinter: Sendable {
     enum Form: Equatable, Sendable {
         /// Messages as they are; with `marks`, `<` in front of each.
         case plain(marks: Bool)
@@ -24,10 +25,10 @@ struct Report: Sendable {
         let told = isVerbose ? VerboseLines.of(event).map(note) : []
         switch form {
         case .json:
-            let line = JSONEvent.line(for: event, at: time).map { Console.Line(text: $0.description, stream: .output) }
+            let line = JSONEvent.line(for: event, at: time).map { Console.Line(text: $0, stream: .output) }
             return told + (line.map { [$0] } ?? [])
         case .plain(let marks): return told + plain(event) { [show($0, marks: marks)] }
-        case .raw(let separator): return told + plain(event) { [Report.raw($0, separator)] }
+        case .raw(let separator): return told + plain(event) { [EventPrinter.raw($0, separator)] }
         }
     }
 
@@ -44,7 +45,7 @@ struct Report: Sendable {
         case .connected(let facts) where facts.isAgain: return [remark("connected again")]
         case .closed(let close) where close.isOrderly: return [remark("closed with \(close)")]
         case .down(let error, let delay):
-            let text = "\(error.message); next attempt in \(Report.milliseconds(delay)) ms"
+            let text = "\(error.message); next attempt in \(EventPrinter.milliseconds(delay)) ms"
             return [Console.Line(text: errors.paint("\(Printable(text))", .failure), stream: .error)]
         case .request, .answer, .connected, .sent, .closing, .closed, .failed: return []
         }
@@ -101,36 +102,54 @@ struct Report: Sendable {
 /// Every line has `time` and `type`; what goes over the wire has `direction`, `in` or `out`.
 enum JSONEvent {
     /// - Returns: `nil` for what is no event of a connection.
-    static func line(for event: ConversationEvent, at time: () -> Timestamp) -> JSONLine? {
+    static func line(for event: ConversationEvent, at time: () -> Timestamp) -> String? {
         switch event {
         case .request, .answer: return nil
-        case .connected(let facts): return connected(facts, time())
-        case .sent(let message): return frame(WebSocket.Frame(message), "out", time())
-        case .received(let received): return frame(received, "in", time())
-        case .closing(let end): return close(end, "out", time())
-        case .closed(let end): return close(end, "in", time())
-        case .failed(let error): return failure("error", error, time())
+        case .connected(let facts): return line("connected", time()) { add(facts, to: &$0) }
+        case .sent(let message): return line(for: WebSocket.Frame(message), "out", time())
+        case .received(let received): return line(for: received, "in", time())
+        case .closing(let end): return line("close", time(), "out") { add(end, to: &$0) }
+        case .closed(let end): return line("close", time(), "in") { add(end, to: &$0) }
+        case .failed(let error): return line("error", time()) { add(error, to: &$0) }
         case .down(let error, let delay):
-            var line = failure("down", error, time())
-            line.add("retryMilliseconds", Report.milliseconds(delay))
-            return line
+            return line("down", time()) { json in
+                add(error, to: &json)
+                json.member("retryMilliseconds", EventPrinter.milliseconds(delay))
+            }
         }
     }
 
-    private static func connected(_ facts: ConversationEvent.Connected, _ time: Timestamp) -> JSONLine {
-        var line = begin("connected", time)
-        line.add("url", withoutCredentials(facts.url))
-        line.add("address", facts.address)
-        line.add("subprotocol", facts.subprotocol)
-        if let tls = facts.tls {
-            var object = JSONLine()
-            object.add("version", tls.version.description)
-            object.add("cipher", tls.cipher)
-            object.add("alpn", tls.alpn)
-            object.add("subject", tls.peerSubject)
-            line.add("tls", object)
+    private static func line(
+        _ type: String, _ time: Timestamp, _ direction: String? = nil, _ body: (inout JSONText) -> Void
+    ) -> String {
+        JSONText.line { json in
+            json.member("time", time.description)
+            json.member("direction", optional: direction)
+            json.member("type", type)
+            body(&json)
         }
-        return line
+    }
+
+    private static func line(for frame: WebSocket.Frame, _ direction: String, _ time: Timestamp) -> String {
+        switch frame {
+        case .text(let text): line("text", time, direction) { $0.member("data", text) }
+        case .binary(let bytes): line("binary", time, direction) { $0.member("data", base64: bytes) }
+        case .ping(let bytes): line("ping", time, direction) { $0.member("data", base64: bytes) }
+        case .pong(let bytes): line("pong", time, direction) { $0.member("data", base64: bytes) }
+        }
+    }
+
+    private static func add(_ facts: ConversationEvent.Connected, to json: inout JSONText) {
+        json.member("url", withoutCredentials(facts.url))
+        json.member("address", optional: facts.address)
+        json.member("subprotocol", optional: facts.subprotocol)
+        guard let tls = facts.tls else { return }
+        json.object("tls") { json in
+            json.member("version", tls.version.description)
+            json.member("cipher", tls.cipher)
+            json.member("alpn", optional: tls.alpn)
+            json.member("subject", optional: tls.peerSubject)
+        }
     }
 
     /// The URL without user and password: lines are kept, and sent to others.
@@ -142,54 +161,22 @@ enum JSONEvent {
         return String(url[..<scheme.upperBound] + rest[rest.index(after: at)...])
     }
 
-    private static func frame(_ frame: WebSocket.Frame, _ direction: String, _ time: Timestamp) -> JSONLine {
-        switch frame {
-        case .text(let text):
-            var line = begin("text", time, direction)
-            line.add("data", text)
-            return line
-        case .binary(let bytes): return bytesLine("binary", bytes, direction, time)
-        case .ping(let bytes): return bytesLine("ping", bytes, direction, time)
-        case .pong(let bytes): return bytesLine("pong", bytes, direction, time)
-        }
+    private static func add(_ close: WebSocket.Close, to json: inout JSONText) {
+        json.member("code", close.code.rawValue)
+        json.member("reason", close.reason)
     }
 
-    private static func bytesLine(
-        _ type: String, _ bytes: [UInt8], _ direction: String, _ time: Timestamp
-    ) -> JSONLine {
-        var line = begin(type, time, direction)
-        line.add("data", base64: bytes)
-        return line
-    }
-
-    private static func close(_ close: WebSocket.Close, _ direction: String, _ time: Timestamp) -> JSONLine {
-        var line = begin("close", time, direction)
-        line.add("code", Int(close.code.rawValue))
-        line.add("reason", close.reason)
-        return line
-    }
-
-    private static func failure(_ type: String, _ error: WebSocketError, _ time: Timestamp) -> JSONLine {
-        var line = begin(type, time)
-        line.add("error", error.code.description)
-        line.add("message", error.message)
-        line.add("host", error.host)
-        line.add("port", error.port)
-        line.add("phase", error.phase?.rawValue)
-        line.add("status", error.response?.status)
+    private static func add(_ error: WebSocketError, to json: inout JSONText) {
+        json.member("error", error.code.description)
+        json.member("message", error.message)
+        json.member("host", optional: error.host)
+        json.member("port", optional: error.port)
+        json.member("phase", optional: error.phase?.rawValue)
+        json.member("status", optional: error.response?.status)
         if let body = error.response?.body, !body.isEmpty {
-            if let text = String(validating: body, as: UTF8.self) { line.add("body", text) } else { line.add("body64", base64: body) }
+            if let text = String(validating: body, as: UTF8.self) { json.member("body", text) } else { json.member("body64", base64: body) }
         }
-        line.add("code", error.close.map { Int($0.code.rawValue) })
-        return line
-    }
-
-    private static func begin(_ type: String, _ time: Timestamp, _ direction: String? = nil) -> JSONLine {
-        var line = JSONLine()
-        line.add("time", time.description)
-        line.add("direction", direction)
-        line.add("type", type)
-        return line
+        json.member("code", optional: error.close.map { Int($0.code.rawValue) })
     }
 }
 

@@ -3,10 +3,13 @@ import HansomTesting
 import HansomTransport
 import SocketTesting
 import Testing
-import WSServer
+import WSConnection
+
+@testable import HansomHTTP
+@testable import WSServer
 
 /// How long one connection goes on with requests and answers, and how it ends (S7).
-@Suite(.serialized, .timeLimit(.minutes(1))) struct ConversationTests {
+@Suite(.serialized, .timeLimit(.minutes(1))) struct ExchangeTests {
     private static func request(_ line: String, _ fields: [String] = [], body: String = "") -> String {
         RoutesTests.request(line, fields, body: body)
     }
@@ -329,5 +332,71 @@ import WSServer
             _ = await socket.end()
             await shutdown
         }
+    }
+}
+
+/// What one request asks for, decided as a value: without a socket, a hook or a route (S6, S7).
+@Suite(.timeLimit(.minutes(1))) struct ExchangeTargetTests {
+    private static let upgrade = [
+        "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Version: 13",
+    ]
+
+    private static func settings() throws -> ServerSettings {
+        var routes = Routes()
+        routes.get("/plain/:name") { _ in ServerResponse() }
+        routes.webSocket("/chat") { _ in }
+        routes.get("/both") { _ in ServerResponse() }
+        routes.webSocket("/both") { _ in }
+        return try ServerSettings(.init(), WebSocketService.routes(routes).resources(.init()), tls: nil)
+    }
+
+    private static func exchange(_ text: String) throws -> Exchange {
+        var reader = RequestReader(maxBodyBytes: 100)
+        reader.receive(Array(text.utf8))
+        let request = try #require(try reader.nextHead())
+        return Exchange(request, from: nil, tls: nil, isSecureAtProxy: false, .init())
+    }
+
+    private static func word(_ target: Exchange.Target) -> String {
+        switch target {
+        case .webSocket: "webSocket"
+        case .responder: "route"
+        case .settled(.refused(let refusal)): "refused \(refusal.status)"
+        case .settled(.answered(let response)): "answered \(response.status.code)"
+        case .settled(.denied), .settled(.webSocket): "never before the hook is asked"
+        }
+    }
+
+    @Test(
+        arguments: [
+            ("GET /plain/a", false, "route"), ("HEAD /plain/a", false, "route"), ("POST /plain/a", false, "answered 405"),
+            ("GET /none", false, "answered 404"), ("OPTIONS *", false, "answered 204"),
+            ("CONNECT 127.0.0.1:1", false, "refused 501"), ("GET /../plain", false, "refused 400"),
+            ("GET https://127.0.0.1/plain/a", false, "refused 421"), ("GET /chat", true, "webSocket"),
+            ("GET /chat", false, "refused 426"), ("GET /both", true, "webSocket"), ("GET /both", false, "route"),
+        ])
+    func `a request is for a route, for a WebSocket, or settled at once (S6) (S7)`(
+        line: String, isUpgrade: Bool, expected: String
+    ) throws {
+        var exchange = try Self.exchange(RoutesTests.request(line, isUpgrade ? Self.upgrade : []))
+        #expect(Self.word(exchange.find(in: try Self.settings())) == expected)
+        #expect(exchange.isToHead == line.hasPrefix("HEAD"))
+        if line.hasSuffix("/plain/a"), expected == "route" { #expect(exchange.seen.parameters == ["name": "a"]) }
+    }
+
+    @Test func `on a server of one handler each path is the WebSocket's (S6)`() throws {
+        let resources = try WebSocketService.handler { _ in }.resources(.init())
+        let settings = try ServerSettings(.init(), resources, tls: nil)
+        for (fields, expected) in [(Self.upgrade, "webSocket"), ([], "refused 426")] {
+            var exchange = try Self.exchange(RoutesTests.request("GET /any/path", fields))
+            #expect(Self.word(exchange.find(in: settings)) == expected)
+        }
+    }
+
+    @Test func `another request may follow when the body was read, and not before (S7)`() throws {
+        var exchange = try Self.exchange(RoutesTests.request("POST /plain/a", ["Content-Length: 2"], body: "hi"))
+        #expect(!exchange.mayKeepAlive)
+        exchange.take(Array("hi".utf8))
+        #expect(exchange.mayKeepAlive && exchange.seen.body == Array("hi".utf8))
     }
 }
