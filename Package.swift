@@ -67,56 +67,101 @@ let package = Package(
         library("WSProtocol", ["HansomHTTP", "CHansomZlib", httpTypes]),
         library("WSConnection", ["Actors", "HansomTransport", "HansomHTTP", "WSProtocol", deque, httpTypes]),
         library("WSClient", ["WSConnection", "Actors", "HansomTransport", "HansomHTTP", "WSProtocol", httpTypes]),
-        library("WSServer", ["WSConnection", "Actors", "HansomTransport", "HansomHTTP", "WSProtocol", deque, httpTypes, logging]),
+        library(
+            "WSServer",
+            ["WSConnection", "Actors", "HansomTransport", "HansomHTTP", "WSProtocol", deque, httpTypes, logging]),
         library("WSTopics", ["WSConnection", "WSProtocol", "Actors", deque]),
         library("HansomLifecycle", ["WSServer", "Actors", lifecycle, logging]),
         library(
             "WSServerTelemetry",
-            ["WSServer", "WSConnection", "HansomHTTP", "WSProtocol", "HansomTransport", "Actors", httpTypes, metrics, tracing]),
+            [
+                "WSServer", "WSConnection", "HansomHTTP", "WSProtocol", "HansomTransport", "Actors", httpTypes, metrics,
+                tracing,
+            ]),
         library("HansomTesting", ["Actors", "HansomTransport", "WSProtocol", "WSConnection", logging]),
 
         .executableTarget(
-            name: "hansom", dependencies: [
-                "WSClient", "WSServer", "WSTopics", "WSConnection", "WSProtocol", "HansomHTTP", "HansomTransport", "Actors", httpTypes, logging, argumentParser,
+            name: "hansom",
+            dependencies: [
+                "WSClient", "WSServer", "WSTopics", "WSConnection", "WSProtocol", "HansomHTTP", "HansomTransport",
+                "Actors", httpTypes, logging, argumentParser,
             ],
             swiftSettings: strict),
 
         tests("ActorsTests", ["Actors", "HansomTesting", logging]),
         // Scenarios of process behaviour, run here and by Erlang/OTP: see Tests/OTPScenarios/README.md.
         .target(
-            name: "OTPScenarios", dependencies: ["Actors", "HansomTesting"], path: "Tests/OTPScenarios/Interpreter", swiftSettings: strict),
+            name: "OTPScenarios", dependencies: ["Actors", "HansomTesting"], path: "Tests/OTPScenarios/Interpreter",
+            swiftSettings: strict),
         .executableTarget(
-            name: "otp-scenarios", dependencies: ["OTPScenarios"], path: "Tests/OTPScenarios/Command", swiftSettings: strict),
+            name: "otp-scenarios", dependencies: ["OTPScenarios"], path: "Tests/OTPScenarios/Command",
+            swiftSettings: strict),
         tests("OTPCompareTests", ["OTPScenarios"]),
         // Heads and random values, for both kinds of pure machines.
-        .target(name: "ProtocolTesting", dependencies: ["HansomHTTP", httpTypes], path: "Tests/ProtocolTesting", swiftSettings: strict),
+        .target(
+            name: "ProtocolTesting", dependencies: ["HansomHTTP", httpTypes], path: "Tests/ProtocolTesting",
+            swiftSettings: strict),
         tests("HansomHTTPTests", ["HansomHTTP", "WSProtocol", "ProtocolTesting", httpTypes]),
         tests("WSProtocolTests", ["HansomHTTP", "WSProtocol", "ProtocolTesting", httpTypes]),
         // Real sockets that say any bytes at all, and a look at what a test leaves behind.
         .target(
-            name: "SocketTesting", dependencies: ["Actors", "HansomTransport", "WSConnection", "WSProtocol"], path: "Tests/SocketTesting",
+            name: "SocketTesting", dependencies: ["Actors", "HansomTransport", "WSConnection", "WSProtocol"],
+            path: "Tests/SocketTesting",
             swiftSettings: strict),
-        tests("WSClientTests", ["WSClient", "WSServer", "WSConnection", "WSProtocol", "HansomHTTP", "Actors", "HansomTransport", "HansomTesting", "SocketTesting", httpTypes]),
+        tests(
+            "WSClientTests",
+            [
+                "WSClient", "WSServer", "WSConnection", "WSProtocol", "HansomHTTP", "Actors", "HansomTransport",
+                "HansomTesting", "SocketTesting", httpTypes,
+            ]),
         tests(
             "WSServerTests",
-            ["WSServer", "WSTopics", "WSClient", "WSConnection", "WSProtocol", "HansomHTTP", "Actors", "HansomTransport", "HansomTesting", "SocketTesting", httpTypes, logging]),
-        tests("WSTopicsTests", ["WSTopics", "WSServer", "WSClient", "WSConnection", "WSProtocol", "Actors", "HansomTesting"]),
-        tests("HansomLifecycleTests", ["HansomLifecycle", "WSServer", "WSClient", "Actors", "HansomTesting", "SocketTesting", lifecycle, logging]),
+            [
+                "WSServer", "WSTopics", "WSClient", "WSConnection", "WSProtocol", "HansomHTTP", "Actors",
+                "HansomTransport", "HansomTesting", "SocketTesting", httpTypes, logging,
+            ]),
+        tests(
+            "WSTopicsTests",
+            ["WSTopics", "WSServer", "WSClient", "WSConnection", "WSProtocol", "Actors", "HansomTesting"]),
+        tests(
+            "HansomLifecycleTests",
+            ["HansomLifecycle", "WSServer", "WSClient", "Actors", "HansomTesting", "SocketTesting", lifecycle, logging]),
         // A server for tests of signals, and of one process that replaces another.
         .executableTarget(
-            name: "service-peer", dependencies: ["HansomLifecycle", "WSServer", "Actors", lifecycle, unixSignals, logging], path: "Tests/ServicePeer",
+            name: "service-peer",
+            dependencies: ["HansomLifecycle", "WSServer", "Actors", lifecycle, unixSignals, logging],
+            path: "Tests/ServicePeer",
             swiftSettings: strict),
         tests(
             "WSServerTelemetryTests",
-            ["WSServerTelemetry", "WSServer", "WSClient", "Actors", "SocketTesting", httpTypes, metrics, metricsTesting, tracing, tracingTesting]),
-        tests("InteropTests", ["service-peer", "hansom", "WSClient", "WSServer", "Actors", "HansomTransport", "HansomTesting", "SocketTesting", httpTypes]),
+            [
+                "WSServerTelemetry", "WSServer", "WSClient", "Actors", "SocketTesting", httpTypes, metrics,
+                metricsTesting, tracing, tracingTesting,
+            ]),
+        tests(
+            "InteropTests",
+            [
+                "service-peer", "hansom", "WSClient", "WSServer", "Actors", "HansomTransport", "HansomTesting",
+                "SocketTesting", httpTypes,
+            ]),
         tests("WSConnectionTests", ["WSConnection", "HansomTesting", "Actors", "HansomTransport", "WSProtocol"]),
         // What README.md and GUIDE.md show, compiled and run.
-        tests("GuideTests", ["WSClient", "WSServer", "WSTopics", "WSServerTelemetry", "WSProtocol", "HansomLifecycle", "Actors", "HansomTesting", lifecycle, unixSignals, logging]),
+        tests(
+            "GuideTests",
+            [
+                "WSClient", "WSServer", "WSTopics", "WSServerTelemetry", "WSProtocol", "HansomLifecycle", "Actors",
+                "HansomTesting", lifecycle, unixSignals, logging,
+            ]),
         tests("HansomTransportTests", ["HansomTransport", "Actors", "CTLS", "HansomTesting"]),
         // What a hostile peer makes us do, for a test that counts instructions.
         .executableTarget(
-            name: "hostile-cost", dependencies: ["HansomHTTP", "WSProtocol", httpTypes], path: "Tests/HostileCost", swiftSettings: strict),
-        tests("CommandTests", ["hostile-cost", "hansom", "WSClient", "WSServer", "WSProtocol", "HansomHTTP", argumentParser, logging, "HansomTransport", "SocketTesting"]),
+            name: "hostile-cost", dependencies: ["HansomHTTP", "WSProtocol", httpTypes], path: "Tests/HostileCost",
+            swiftSettings: strict),
+        tests(
+            "CommandTests",
+            [
+                "hostile-cost", "hansom", "WSClient", "WSServer", "WSProtocol", "HansomHTTP", argumentParser, logging,
+                "HansomTransport", "SocketTesting",
+            ]),
     ]
 )

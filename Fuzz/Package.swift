@@ -12,8 +12,8 @@ let strict: [SwiftSetting] = [
 
 func hansom(_ product: String) -> Target.Dependency { .product(name: product, package: "hansom") }
 
-/// The fuzz targets, a package of their own so that nobody else builds them: all in one program, which `Scripts/fuzz` builds with
-/// libFuzzer and the address sanitizer. It looks inside the libraries (`-enable-testing`).
+/// The fuzz targets, a package of their own so that nobody else builds them: all in one program, which `Scripts/fuzz`
+/// builds with libFuzzer and the address sanitizer. It looks inside the libraries (`-enable-testing`).
 let package = Package(
     name: "fuzz",
     dependencies: [

@@ -15,8 +15,9 @@ struct Echo {
         options.limits.messageSize = 64 << 10  // longer messages are answered with close code 1009
         options.maxConnections = 10_000  // further clients wait until one leaves
 
-        // `listen` returns as soon as the server accepts. The closure runs once for each connection, as that connection,
-        // on its thread: waiting for the next message costs nothing, and one slow client delays nobody else.
+        // `listen` returns as soon as the server accepts. The closure runs once for each connection, as that
+        // connection, on its thread: waiting for the next message costs nothing, and one slow client delays nobody
+        // else.
         let server = try await WebSocketServer.listen(port: port, options: options) { ws in
             print("\(ws.peerAddress.map { "\($0)" } ?? "somebody") came for \(ws.request?.path ?? "/")")
 
@@ -29,7 +30,8 @@ struct Echo {
         }
         print("listening on ws://\(server.address)")
 
-        // Until the program is stopped. `await server.shutdown()`, from anywhere, tells every client 1001 and ends this.
+        // Until the program is stopped. `await server.shutdown()`, from anywhere, tells every client 1001 and ends
+        // this.
         await server.wait()
     }
 }

@@ -34,7 +34,8 @@ package struct Authority: Hashable, Sendable {
         byte.isASCIILetter || byte.isDigit || [UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_")].contains(byte)
     }
 
-    /// What stands behind the host: nothing, a lone colon (RFC 3986 section 3.2.3 allows it), or a colon and 1 to 65535.
+    /// What stands behind the host: nothing, a lone colon (RFC 3986 section 3.2.3 allows it), or a colon and 1 to
+    /// 65535.
     private static func port(_ text: ArraySlice<UInt8>) -> (number: Int?, Void)? {
         guard let colon = text.first else { return (nil, ()) }
         let digits = text.dropFirst()
@@ -47,8 +48,8 @@ package struct Authority: Hashable, Sendable {
 
 /// IPv6 addresses as URLs have them between brackets (RFC 3986 section 3.2.2).
 enum IPv6Literal {
-    /// Whether `text`, without brackets, is an IPv6 address, as the system reads it. A zone (RFC 6874) is no part of it: it
-    /// means something on one machine only.
+    /// Whether `text`, without brackets, is an IPv6 address, as the system reads it. A zone (RFC 6874) is no part of
+    /// it: it means something on one machine only.
     static func isValid(_ text: String) -> Bool {
         var address = in6_addr()
         // C would stop reading at a NUL.

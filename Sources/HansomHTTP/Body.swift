@@ -50,8 +50,8 @@ extension HTTPFields {
         }
     }
 
-    /// Leaves of an answer's framing what is sure (RFC 9112 section 6.3): of lengths that are all the same one, and none that
-    /// contradict each other or stand beside `Transfer-Encoding`, which goes before them.
+    /// Leaves of an answer's framing what is sure (RFC 9112 section 6.3): of lengths that are all the same one, and
+    /// none that contradict each other or stand beside `Transfer-Encoding`, which goes before them.
     ///
     /// - Returns: what was wrong, if anything.
     mutating func settleFraming() -> HeadError? {
@@ -70,8 +70,8 @@ extension HTTPFields {
 }
 
 extension RequestHead {
-    /// Refuses a target that has none of the four forms, or one that is not the method's (RFC 9112 section 3.2). What it says
-    /// is not repeated: it may hold a secret.
+    /// Refuses a target that has none of the four forms, or one that is not the method's (RFC 9112 section 3.2). What
+    /// it says is not repeated: it may hold a secret.
     package func checkTarget() throws(HeadError) {
         switch RequestTarget(target).form {
         case .origin where method != .connect, .absolute where method != .connect: return
@@ -86,8 +86,8 @@ extension RequestHead {
         }
     }
 
-    /// The host that the request is for: "the origin server MUST ignore the received Host header field (if any) and instead
-    /// use the host information of the request-target" where that is a URL (RFC 9112 section 3.2.2).
+    /// The host that the request is for: "the origin server MUST ignore the received Host header field (if any) and
+    /// instead use the host information of the request-target" where that is a URL (RFC 9112 section 3.2.2).
     package var effectiveHost: String? { RequestTarget(target).host ?? fields[.hostField] }
 
     /// Refuses a request that does not say which host it is for (RFC 9112 section 3.2). HTTP/1.0 need not say it.

@@ -7,8 +7,8 @@ package struct ChunkedBody: Sendable {
     package enum Excess: Sendable {
         /// It is 413.
         case refused
-        /// It is left out, and the body ends at the limit; trailers are left out too. For a client, which only wants to know
-        /// what an answer says.
+        /// It is left out, and the body ends at the limit; trailers are left out too. For a client, which only wants to
+        /// know what an answer says.
         case leftOut
     }
 
@@ -82,8 +82,8 @@ package struct ChunkedBody: Sendable {
         }
     }
 
-    /// `1*HEXDIG [ chunk-ext ]`; extensions are passed over, as section 7.1.1 wants it, if they are well-formed: a quoted string
-    /// that does not end has let others take the line's end for a part of it.
+    /// `1*HEXDIG [ chunk-ext ]`; extensions are passed over, as section 7.1.1 wants it, if they are well-formed: a
+    /// quoted string that does not end has let others take the line's end for a part of it.
     private static func size(_ line: [UInt8], _ extensionBytes: inout Int) throws(HeadError) -> Int {
         let digits = line.prefix { $0.hexValue != nil }
         let rest = line[digits.endIndex...]

@@ -1,5 +1,5 @@
-/// Dates of HTTP, read as cookies have them read, in whatever form they come (RFC 6265 section 5.1.1): the three forms of RFC
-/// 9110 section 5.6.7 are among them.
+/// Dates of HTTP, read as cookies have them read, in whatever form they come (RFC 6265 section 5.1.1): the three forms
+/// of RFC 9110 section 5.6.7 are among them.
 package enum HTTPDate {
     private static let months = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 

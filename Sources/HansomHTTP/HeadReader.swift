@@ -165,8 +165,8 @@ struct HeadReader: Sendable {
         if !passesOverFolds { swap(&heldField, &line) }
     }
 
-    /// "A user agent that receives an obs-fold in a response message ... MUST replace each received obs-fold with one or more
-    /// SP octets prior to interpreting the field value" (RFC 9112 section 5.2).
+    /// "A user agent that receives an obs-fold in a response message ... MUST replace each received obs-fold with one
+    /// or more SP octets prior to interpreting the field value" (RFC 9112 section 5.2).
     private mutating func unfold() throws(HeadError) {
         if passesOverFolds { return }
         guard !heldField.isEmpty else {
@@ -195,8 +195,8 @@ struct HeadReader: Sendable {
         heldField.removeAll(keepingCapacity: true)
     }
 
-    /// White space between a name and its colon is taken away where it is forgiven, as proxies must do with responses (RFC
-    /// 9112 section 5.1).
+    /// White space between a name and its colon is taken away where it is forgiven, as proxies must do with responses
+    /// (RFC 9112 section 5.1).
     private mutating func closeNameUp() throws(HeadError) {
         guard let colon = heldField.firstIndex(of: UInt8(ascii: ":")) else { return }
         let name = heldField[..<colon].trimmingWhitespace

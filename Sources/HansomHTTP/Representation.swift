@@ -60,8 +60,8 @@ package struct Representation: Sendable, Hashable {
         fields[name].flatMap(HTTPDate.seconds)
     }
 
-    /// Whether a list of entity tags, or an asterisk, has ours among them. A comma may stand inside a tag, so the quotes are
-    /// what parts them.
+    /// Whether a list of entity tags, or an asterisk, has ours among them. A comma may stand inside a tag, so the
+    /// quotes are what parts them.
     private func lists(_ tags: String, weakly: Bool) -> Bool {
         let own = entityTag.utf8
         let quote = UInt8(ascii: "\"")
@@ -79,7 +79,8 @@ package struct Representation: Sendable, Hashable {
 
     // MARK: Ranges
 
-    /// One range of bytes. Several, another unit, and what breaks the grammar count for nothing, as section 14.2 allows.
+    /// One range of bytes. Several, another unit, and what breaks the grammar count for nothing, as section 14.2
+    /// allows.
     private func part(_ value: String) -> Selection {
         let text = value.utf8
         guard let equals = text.firstIndex(of: UInt8(ascii: "=")),

@@ -41,8 +41,8 @@ enum HTTPVersion {
 
 /// Reads request heads, in pieces of any size, by the strict grammar of HTTP/1.1 (RFC 9112 sections 2 to 5).
 ///
-/// What is lenient in others is refused here, for each such leniency has let a request be smuggled past a proxy. Where the target
-/// is a URL, its host is what `Host` of the head says, whatever came (RFC 9112 section 3.2.2).
+/// What is lenient in others is refused here, for each such leniency has let a request be smuggled past a proxy. Where
+/// the target is a URL, its host is what `Host` of the head says, whatever came (RFC 9112 section 3.2.2).
 public struct RequestHeadParser: Sendable {
     private var reader: HeadReader
     private let acceptsHTTP10: Bool
@@ -60,8 +60,8 @@ public struct RequestHeadParser: Sendable {
 
     /// Takes the next bytes. Those behind the head are left alone: they belong to what follows.
     ///
-    /// - Returns: how many bytes were taken, all of them unless the head is complete; and the head once it is. The parser is
-    ///   then ready for the next one.
+    /// - Returns: how many bytes were taken, all of them unless the head is complete; and the head once it is. The
+    ///   parser is then ready for the next one.
     /// - Throws: `HeadError` with the status to answer; the parser is of no further use.
     public mutating func parse(_ bytes: UnsafeRawBufferPointer) throws(HeadError) -> (consumed: Int, head: RequestHead?)
     {
@@ -123,8 +123,8 @@ public struct RequestHeadParser: Sendable {
 
 /// Reads the requests of one connection, one after the other, by the strict grammar of HTTP/1.1: heads, then bodies.
 ///
-/// It holds what came too early: the next requests of a client that does not wait for answers, or what follows a request
-/// for a WebSocket. Whoever reads stops giving it bytes while it has some left, so that is one read's worth.
+/// It holds what came too early: the next requests of a client that does not wait for answers, or what follows a
+/// request for a WebSocket. Whoever reads stops giving it bytes while it has some left, so that is one read's worth.
 package struct RequestReader: Sendable {
     private let maxBodyBytes: Int
     private let limits: HeadLimits

@@ -44,8 +44,8 @@ package struct RequestTarget: Hashable, Sendable {
     /// Whom an absolute form names, where it is well-formed: what counts in the place of `Host`.
     package var host: String? { form == .absolute ? authority : nil }
 
-    /// A target as logs may have it: without the query, where tokens travel, and without the user of a URL. Otherwise as it
-    /// came, with the host of a URL.
+    /// A target as logs may have it: without the query, where tokens travel, and without the user of a URL. Otherwise
+    /// as it came, with the host of a URL.
     package static func withoutSecrets(_ target: String) -> String {
         let shown = target.prefix { $0 != "?" }
         if shown.hasPrefix("/") { return String(shown) }
@@ -58,7 +58,8 @@ package struct RequestTarget: Hashable, Sendable {
     private static func form(of target: String, _ scheme: String?, _ authority: String?) -> Form? {
         if target.hasPrefix("/") { return .origin }
         if target == "*" { return .asterisk }
-        // An authority with a user is none: "a sender MUST NOT generate the userinfo subcomponent" (RFC 9110 section 4.2.4).
+        // An authority with a user is none: "a sender MUST NOT generate the userinfo subcomponent" (RFC 9110 section
+        // 4.2.4).
         if let scheme, let authority {
             return ["http", "https"].contains(scheme) && Authority(authority) != nil ? .absolute : nil
         }
@@ -66,8 +67,8 @@ package struct RequestTarget: Hashable, Sendable {
     }
 
     /// The segments between the slashes, decoded once; `nil` when this is no path, when an escape is broken, or when a
-    /// segment is `.` or `..` or holds a NUL: no client that means well sends those, and files have been lost to them. A
-    /// slash that was escaped stays part of its segment; between such slashes there may be no dots either.
+    /// segment is `.` or `..` or holds a NUL: no client that means well sends those, and files have been lost to them.
+    /// A slash that was escaped stays part of its segment; between such slashes there may be no dots either.
     package var segments: [String]? {
         guard path.hasPrefix("/") else { return nil }
         var segments: [String] = []

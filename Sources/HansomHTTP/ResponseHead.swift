@@ -18,8 +18,8 @@ public struct ResponseHead: Hashable, Sendable {
     }
 }
 
-/// Reads response heads, in pieces of any size, by the strict grammar of HTTP/1.1 (RFC 9112 sections 2 to 5). Folded lines are
-/// unfolded, as a user agent must (section 5.2).
+/// Reads response heads, in pieces of any size, by the strict grammar of HTTP/1.1 (RFC 9112 sections 2 to 5). Folded
+/// lines are unfolded, as a user agent must (section 5.2).
 public struct ResponseHeadParser: Sendable {
     private var reader: HeadReader
     private let acceptsHTTP10: Bool
@@ -29,8 +29,8 @@ public struct ResponseHeadParser: Sendable {
 
     /// - Parameters:
     ///   - acceptsHTTP10: many proxies answer CONNECT with HTTP/1.0; nothing else may.
-    ///   - isForgiving: whether of an answer that grants nothing, one that is no 101, is taken what is sure: a line that is
-    ///     malformed, too long or one too many is passed over, a head that is too long ends at the limit, and `fault` of the
+    ///   - isForgiving: whether of an answer that grants nothing, one that is no 101, is taken what is sure: a line
+    ///     that is malformed, too long or one too many is passed over, a head that is too long ends at the limit, and `fault` of the
     ///     head says what was wrong first. Otherwise such a head is refused, and its status is lost with it.
     public init(limits: HeadLimits = .init(), acceptsHTTP10: Bool = false, isForgiving: Bool = false) {
         reader = HeadReader(
@@ -42,8 +42,8 @@ public struct ResponseHeadParser: Sendable {
 
     /// Takes the next bytes. Those behind the head are left alone: they belong to what follows.
     ///
-    /// - Returns: how many bytes were taken, all of them unless the head is complete; and the head once it is. The parser is
-    ///   then ready for the next one.
+    /// - Returns: how many bytes were taken, all of them unless the head is complete; and the head once it is. The
+    ///   parser is then ready for the next one.
     /// - Throws: `HeadError`; the parser is of no further use.
     public mutating func parse(_ bytes: UnsafeRawBufferPointer) throws(HeadError) -> (
         consumed: Int, head: ResponseHead?
@@ -121,21 +121,24 @@ public struct ResponseHeadParser: Sendable {
 }
 
 extension ResponseHead {
-    /// What RFC 9110 and others call a status; empty for one that has no name. The library has the phrases, but does not find
-    /// one by its number.
+    /// What RFC 9110 and others call a status; empty for one that has no name. The library has the phrases, but does
+    /// not find one by its number.
     private static func registeredPhrase(of status: Int) -> String { registeredPhrases[status] ?? "" }
 
     private static let registeredPhrases: [Int: String] = {
         let statuses: [HTTPResponse.Status] = [
             .continue, .switchingProtocols, .earlyHints,
             .ok, .created, .accepted, .nonAuthoritativeInformation, .noContent, .resetContent, .partialContent,
-            .multipleChoices, .movedPermanently, .found, .seeOther, .notModified, .temporaryRedirect, .permanentRedirect,
-            .badRequest, .unauthorized, .forbidden, .notFound, .methodNotAllowed, .notAcceptable, .proxyAuthenticationRequired,
+            .multipleChoices, .movedPermanently, .found, .seeOther, .notModified, .temporaryRedirect,
+            .permanentRedirect,
+            .badRequest, .unauthorized, .forbidden, .notFound, .methodNotAllowed, .notAcceptable,
+            .proxyAuthenticationRequired,
             .requestTimeout, .conflict, .gone, .lengthRequired, .preconditionFailed, .contentTooLarge, .uriTooLong,
             .unsupportedMediaType, .rangeNotSatisfiable, .expectationFailed, .misdirectedRequest, .unprocessableContent,
             .tooEarly, .upgradeRequired, .preconditionRequired, .tooManyRequests, .requestHeaderFieldsTooLarge,
             .unavailableForLegalReasons,
-            .internalServerError, .notImplemented, .badGateway, .serviceUnavailable, .gatewayTimeout, .httpVersionNotSupported,
+            .internalServerError, .notImplemented, .badGateway, .serviceUnavailable, .gatewayTimeout,
+            .httpVersionNotSupported,
             .networkAuthenticationRequired,
         ]
         return Dictionary(uniqueKeysWithValues: statuses.map { ($0.code, $0.reasonPhrase) })
@@ -155,8 +158,8 @@ extension RequestHead {
 }
 
 extension HTTPFields {
-    /// The field lines and the empty line behind them (RFC 9112 section 5). Values keep the bytes they came with, but for
-    /// those that would end a line or a string: whatever a program was talked into, it writes one field.
+    /// The field lines and the empty line behind them (RFC 9112 section 5). Values keep the bytes they came with, but
+    /// for those that would end a line or a string: whatever a program was talked into, it writes one field.
     fileprivate var bytes: [UInt8] {
         var bytes: [UInt8] = []
         for field in self {

@@ -24,8 +24,8 @@ public struct SupervisorService: Service {
 
     /// Returns after a shutdown that was asked for.
     ///
-    /// - Throws: `SupervisorError` when the tree cannot be started; the `ExitReason` of the tree when it ended by itself, whose
-    ///   `error` says which child it gave up on and why.
+    /// - Throws: `SupervisorError` when the tree cannot be started; the `ExitReason` of the tree when it ended by
+    ///   itself, whose `error` says which child it gave up on and why.
     public func run() async throws {
         let wasAsked = Promise<Void>()
         // A task of its own, since a graceful shutdown does not cancel this one.
@@ -36,7 +36,11 @@ public struct SupervisorService: Service {
             Task { try await starting.value.stop() }
         }
         let end = await withGracefulShutdownHandler {
-            await withTaskCancellationHandler { await self.end(of: starting) } onCancel: { stop() }
+            await withTaskCancellationHandler {
+                await self.end(of: starting)
+            } onCancel: {
+                stop()
+            }
         } onGracefulShutdown: {
             stop()
         }
@@ -69,9 +73,11 @@ extension Child {
         _ id: String, service: any Service, restart: Restart = .permanent,
         shutdown: Shutdown = .after(.seconds(5)), significant: Bool = false
     ) {
-        self.init(id, restart: restart, shutdown: shutdown, significant: significant, start: {
-            Process<ServiceEvent>.spawn(label: id) { me in try await me.run(service) }
-        })
+        self.init(
+            id, restart: restart, shutdown: shutdown, significant: significant,
+            start: {
+                Process<ServiceEvent>.spawn(label: id) { me in try await me.run(service) }
+            })
     }
 }
 

@@ -27,15 +27,19 @@ public struct WebSocketServerService: Service {
     /// Starts the server, and returns when it has ended because that was asked for: a graceful shutdown drains it
     /// (`WebSocketServer.shutdown(within:)`), cancelling ends it at once.
     ///
-    /// While `listen` has not returned, both cancel it. One that goes on nevertheless is waited for as long as a drain may take,
-    /// and not at all after cancelling; a server that comes of it later is closed at once.
+    /// While `listen` has not returned, both cancel it. One that goes on nevertheless is waited for as long as a drain
+    /// may take, and not at all after cancelling; a server that comes of it later is closed at once.
     ///
     /// - Throws: what `listen` throws; the `ExitReason` of the server when it ended by itself.
     public func run() async throws {
         let run = ServerRun(drain)
         run.start(listen)
         await withGracefulShutdownHandler {
-            await withTaskCancellationHandler { await run.wait() } onCancel: { run.cancel() }
+            await withTaskCancellationHandler {
+                await run.wait()
+            } onCancel: {
+                run.cancel()
+            }
         } onGracefulShutdown: {
             run.shutDown()
         }

@@ -1,8 +1,8 @@
 public import Actors
-public import HansomTransport
 public import HTTPTypes
-public import WSConnection
 public import HansomHTTP
+public import HansomTransport
+public import WSConnection
 public import WSProtocol
 
 /// How a client connects, and what it grants the connection.
@@ -24,19 +24,19 @@ public struct ConnectOptions: Sendable {
     public var writeIdleTimeout: Duration?
     /// Further header fields of the request. Those that the handshake itself sends are refused.
     public var headers: HTTPFields
-    /// How much of the head of an answer is read, the server's and a proxy's; default: lines of 8 KiB, 100 of them, and 64 KiB in
-    /// all. A 101 beyond that is refused; of any other answer what is beyond is left out.
+    /// How much of the head of an answer is read, the server's and a proxy's; default: lines of 8 KiB, 100 of them, and
+    /// 64 KiB in all. A 101 beyond that is refused; of any other answer what is beyond is left out.
     public var headLimits = HeadLimits()
     /// Subprotocols to offer, most wanted first (RFC 6455 section 1.9).
     public var subprotocols: [String]
     /// What `Host` says (RFC 9110 section 7.2); default: the URL's host and port. For one server of several behind one
-    /// address, or behind a Unix-domain socket. A redirect to another origin leaves it behind. Whom a certificate must name
-    /// is `tls.serverName`.
+    /// address, or behind a Unix-domain socket. A redirect to another origin leaves it behind. Whom a certificate must
+    /// name is `tls.serverName`.
     public var hostHeader: String?
     /// What `subscribe` without a mode means; default `.off`.
     public var active: WebSocket.ActiveMode
-    /// Verification, trust, certificate of a `wss` connection. Files are read at the first use of such options, and again
-    /// only after sixteen others were used.
+    /// Verification, trust, certificate of a `wss` connection. Files are read at the first use of such options, and
+    /// again only after sixteen others were used.
     public var tls: TLSClientOptions
     /// Which proxy to go through; default: what the environment says.
     public var proxy = ProxyChoice.environment
@@ -72,8 +72,8 @@ public struct ConnectOptions: Sendable {
     /// Whether all messages are received in pieces, from the first one on; default: no, they are received whole.
     ///
     /// Then no more than `limits.inboundBytes` of a message is held at a time, however early or large it comes, and
-    /// `limits.streamedMessageSize` bounds the whole. Messages are taken with `recvStream`; `recv`, iteration, active modes
-    /// and message handlers, which would hold a whole one, are refused.
+    /// `limits.streamedMessageSize` bounds the whole. Messages are taken with `recvStream`; `recv`, iteration, active
+    /// modes and message handlers, which would hold a whole one, are refused.
     public var receivesInPieces = false
     /// Is told of each opening handshake as it goes, on the connection's scheduler: redirects' and refused ones too.
     package var onHandshake: (@Sendable (HandshakeStep) -> Void)?

@@ -1,5 +1,5 @@
-internal import HansomHTTP
 internal import Actors
+internal import HansomHTTP
 internal import HansomTransport
 public import WSConnection
 internal import WSProtocol
@@ -21,7 +21,9 @@ extension WebSocket {
     ) async throws(WebSocketError) -> WebSocket {
         let target = try parse(url)
         return try await attempt(options) { (scheduler) throws(WebSocketError) in
-            try Dialer(Hop(target, headers: options.headers, tls: options.tls, hostHeader: options.hostHeader), options, on: scheduler)
+            try Dialer(
+                Hop(target, headers: options.headers, tls: options.tls, hostHeader: options.hostHeader), options,
+                on: scheduler)
         }
     }
 
@@ -105,8 +107,8 @@ extension WebSocket {
     /// redirect is thrown as `.http`. For `wss` and `https` TLS is spoken over the socket.
     ///
     /// - Parameters:
-    ///   - descriptor: a connected stream socket. It becomes the connection's when this returns, and stays the caller's,
-    ///     open, when this throws; what was sent and received by then is lost. It is made non-blocking.
+    ///   - descriptor: a connected stream socket. It becomes the connection's when this returns, and stays the
+    ///     caller's, open, when this throws; what was sent and received by then is lost. It is made non-blocking.
     ///   - url: whom it leads to and what to ask for; its host is what `Host` says and TLS verifies.
     ///   - options: as for `connect(to:options:)`.
     /// - Throws: as `connect(to:options:)`.
@@ -144,7 +146,8 @@ extension WebSocket {
                 let near = pipe.near
                 scheduler.run { near.lend() }
                 return try Dialer(
-                    Hop(target, headers: options.headers, tls: options.tls, hostHeader: options.hostHeader), options, over: near, on: scheduler)
+                    Hop(target, headers: options.headers, tls: options.tls, hostHeader: options.hostHeader), options,
+                    over: near, on: scheduler)
             }
         } catch {
             pipe.giveBack()

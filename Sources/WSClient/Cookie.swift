@@ -1,5 +1,5 @@
-internal import HansomTransport
 internal import HansomHTTP
+internal import HansomTransport
 internal import WSProtocol
 
 /// A cookie as a jar keeps it (RFC 6265bis section 5.7).
@@ -16,8 +16,8 @@ public struct Cookie: Sendable, Hashable {
     /// Whether it is sent over TLS only.
     public let isSecure: Bool
 
-    /// Whom it belongs to, roughly: the last two labels of its domain. Where these are a suffix that strangers share, they
-    /// share the room for cookies too.
+    /// Whom it belongs to, roughly: the last two labels of its domain. Where these are a suffix that strangers share,
+    /// they share the room for cookies too.
     let site: String
 
     /// The longest cookie that is kept, name, value and attributes (RFC 6265 section 6.1).
@@ -38,7 +38,8 @@ public struct Cookie: Sendable, Hashable {
     ) {
         guard text.utf8.count <= Cookie.mostBytes, !text.utf8.contains(where: { $0 < 0x20 && $0 != 0x09 || $0 == 0x7F })
         else { return nil }
-        // By bytes throughout: as characters, a semicolon and a combining mark behind it would be one, and no semicolon.
+        // By bytes throughout: as characters, a semicolon and a combining mark behind it would be one, and no
+        // semicolon.
         var parts = text.utf8.split(separator: UInt8(ascii: ";"), omittingEmptySubsequences: false)
         guard let (name, value) = Cookie.pair(parts.removeFirst(), needsEquals: true), !name.isEmpty else { return nil }
         let attributes = CookieAttributes(parts.compactMap { Cookie.pair($0, needsEquals: false) }, now: now)
@@ -60,7 +61,9 @@ public struct Cookie: Sendable, Hashable {
         path = attributes.path ?? Cookie.defaultPath(of: url)
         expires = attributes.expires.map { min($0, now.addingReportingOverflow(Cookie.longestLife).partialValue) }
         isSecure = attributes.isSecure
-        guard isTrueToItsPrefix(hasDomain: attributes.domain != nil, hasPath: attributes.path != nil) else { return nil }
+        guard isTrueToItsPrefix(hasDomain: attributes.domain != nil, hasPath: attributes.path != nil) else {
+            return nil
+        }
     }
 
     /// Whether it belongs into a request (RFC 6265 section 5.4).
@@ -73,10 +76,11 @@ public struct Cookie: Sendable, Hashable {
     /// Whether it takes the place of `other`.
     func replaces(_ other: Cookie) -> Bool { name == other.name && domain == other.domain && path == other.path }
 
-    /// Whether a server would be sent it where it expects `other`, or beside it: the same name, for hosts of which one lies
-    /// within the other, at a path below the other's (RFC 6265bis section 5.7).
+    /// Whether a server would be sent it where it expects `other`, or beside it: the same name, for hosts of which one
+    /// lies within the other, at a path below the other's (RFC 6265bis section 5.7).
     func wouldHide(_ other: Cookie) -> Bool {
-        name == other.name && (Cookie.isHost(domain, within: other.domain) || Cookie.isHost(other.domain, within: domain))
+        name == other.name
+            && (Cookie.isHost(domain, within: other.domain) || Cookie.isHost(other.domain, within: domain))
             && Cookie.isPath(path[...], within: other.path)
     }
 

@@ -6,11 +6,11 @@ internal import WSProtocol
 
 /// Keeps the cookies that servers set, and sends each back to where it belongs (RFC 6265bis).
 ///
-/// One jar may serve any number of connections, at once too. It lives in memory, and is bounded: 50 cookies of a domain, 180 of
-/// all domains that end in the same two labels, 3,000 in all, 4 KiB each, 400 days at most. Where there is no room, those
-/// that are not `Secure` go first, the oldest first; in a full jar, of the site that has most. A request's `Cookie` field is
-/// bounded at 8,000 bytes: those that are `Secure`, and for one host alone, come first. So one server cannot push out what
-/// another has set, nor make the requests to another too large.
+/// One jar may serve any number of connections, at once too. It lives in memory, and is bounded: 50 cookies of a
+/// domain, 180 of all domains that end in the same two labels, 3,000 in all, 4 KiB each, 400 days at most. Where there
+/// is no room, those that are not `Secure` go first, the oldest first; in a full jar, of the site that has most. A
+/// request's `Cookie` field is bounded at 8,000 bytes: those that are `Secure`, and for one host alone, come first. So
+/// one server cannot push out what another has set, nor make the requests to another too large.
 ///
 /// What was set over TLS, an answer without TLS cannot replace, hide or push out.
 ///
@@ -28,9 +28,10 @@ public final class CookieJar: Sendable, Hashable {
 
     /// An empty jar.
     ///
-    /// - Parameter isPublicSuffix: says of a domain (in lower case) whether strangers live side by side below it, as below
-    ///   `co.uk` or `github.io` (publicsuffix.org has a list). No host may set a cookie for such a domain, but one that is it,
-    ///   for itself alone. Default: none is, except those without a dot. It is called for each cookie with a `Domain`.
+    /// - Parameter isPublicSuffix: says of a domain (in lower case) whether strangers live side by side below it, as
+    ///   below `co.uk` or `github.io` (publicsuffix.org has a list). No host may set a cookie for such a domain, but
+    ///   one that is it, for itself alone. Default: none is, except those without a dot. It is called for each cookie
+    ///   with a `Domain`.
     public init(isPublicSuffix: @escaping @Sendable (_ domain: String) -> Bool = { _ in false }) {
         storage = Storage()
         self.isPublicSuffix = isPublicSuffix

@@ -2,8 +2,8 @@ public import Actors
 package import HansomTransport
 internal import Synchronization
 
-/// A pipe in memory that a WebSocket can be opened over, so that its bytes may travel by whatever you have: an SSH channel,
-/// another library's TLS or HTTP, a test. (`WebSocket.connect(over:to:options:)` of the client,
+/// A pipe in memory that a WebSocket can be opened over, so that its bytes may travel by whatever you have: an SSH
+/// channel, another library's TLS or HTTP, a test. (`WebSocket.connect(over:to:options:)` of the client,
 /// `WebSocketServer.accept(over:request:)` of the server.)
 ///
 /// The WebSocket has one end. You have the other: read from it what must travel, and write to it what has come. It

@@ -95,8 +95,8 @@ struct Deadlines {
 
     /// The first deadline, if there is one.
     ///
-    /// What shows life never makes it earlier, or the alarm that is set for it would ring too late. So a ping is among those
-    /// that are looked at also while the pong of one before is awaited.
+    /// What shows life never makes it earlier, or the alarm that is set for it would ring too late. So a ping is among
+    /// those that are looked at also while the pong of one before is awaited.
     ///
     /// - Parameter isReading: whether the socket is read. If not, the peer's silence is ours.
     func next(_ timing: Timing, isReading: Bool) -> (due: Due, at: UInt64)? {
@@ -295,7 +295,9 @@ enum KeepalivePayload {
     private static let digitCount = 12
 
     static func bytes(_ age: UInt64) -> [UInt8] {
-        let digits = stride(from: digitCount - 1, through: 0, by: -1).map { digit(UInt8(age >> (4 * UInt64($0)) & 0xF)) }
+        let digits = stride(from: digitCount - 1, through: 0, by: -1).map {
+            digit(UInt8(age >> (4 * UInt64($0)) & 0xF))
+        }
         return word + digits
     }
 

@@ -18,14 +18,18 @@
 ///
 /// - C: `announce`, `armDeadline`, `flush`, `failSenders`, `discardInput`
 /// - M: `announce`, `failSenders`, `armDeadline`, `decodeOn`
-/// - F: `announce`, `armDeadline`, `flush`. How it ended is known, and told when our last frame is written (BEHAVIOUR W27).
-/// - W: `tell`; in front of it `shutWrite` unless both said close. A server that has closed goes on to R at once: it drops TCP
-///   first, and the client waits for that (RFC 6455 section 7.1.1). After a violation the peer may still be sending: to close
-///   now would reset the connection and could destroy the close frame on its way, so only our side is shut.
-/// - R: `tell`, unless that was done; `release`; then `over` with `endProcess`. While the handler runs, `released` without it.
+/// - F: `announce`, `armDeadline`, `flush`. How it ended is known, and told when our last frame is written (BEHAVIOUR
+///   W27).
+/// - W: `tell`; in front of it `shutWrite` unless both said close. A server that has closed goes on to R at once: it
+///   drops TCP first, and the client waits for that (RFC 6455 section 7.1.1). After a violation the peer may still be
+///   sending: to close now would reset the connection and could destroy the close frame on its way, so only our side is
+///   shut.
+/// - R: `tell`, unless that was done; `release`; then `over` with `endProcess`. While the handler runs, `released`
+///   without it.
 ///
-/// `handlerBegan` and `handlerEnded` change no other stage than `released`, which `handlerEnded` makes `over`: `endProcess`.
-/// `abandoned` makes any stage `over`: of `released` by `endProcess`, of `over` by nothing, of the others by `handOver`.
+/// `handlerBegan` and `handlerEnded` change no other stage than `released`, which `handlerEnded` makes `over`:
+/// `endProcess`. `abandoned` makes any stage `over`: of `released` by `endProcess`, of `over` by nothing, of the others
+/// by `handOver`.
 struct EndMachine {
     enum Stage: UInt8, CaseIterable {
         /// Messages flow.
@@ -53,7 +57,8 @@ struct EndMachine {
         case closeSent
         /// The stream takes nothing more.
         case writeFailed
-        /// The protocol is at its end: the peer's close has arrived, or a rule was broken. Our last frame is in the output.
+        /// The protocol is at its end: the peer's close has arrived, or a rule was broken. Our last frame is in the
+        /// output.
         case ended(Boxed<WebSocket.Outcome>)
         /// All of the output is written.
         case written

@@ -63,7 +63,7 @@ extension WebSocket {
         published.publish(.closed)
         let waiters = unsafe endWaiters
         unsafe endWaiters = []
-        for unsafe waiter in unsafe waiters { unsafe waiter.resume() }
+        unsafe waiters.forEach { unsafe $0.resume() }
     }
 
     private func endProcess() {
@@ -183,8 +183,8 @@ extension WebSocket {
 
     /// What waits is written; then comes the end.
     ///
-    /// Whoever is told of it may end the program in that moment. So our last frame is written first, now if the peer takes
-    /// it, and they are told afterwards.
+    /// Whoever is told of it may end the program in that moment. So our last frame is written first, now if the peer
+    /// takes it, and they are told afterwards.
     private func finish(_ outcome: Outcome) { take(.ended(how { outcome })) }
 
     /// Ends the connection for `error`, and tells the peer the close that it carries.

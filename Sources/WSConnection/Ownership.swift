@@ -4,13 +4,17 @@ internal import Synchronization
 extension WebSocket {
     /// Makes `owner` the process that holds the connection; `nil` leaves it to its references.
     ///
-    /// One that has ended stays with its references: nothing is left to end, and nothing would end the bond but the owner.
+    /// One that has ended stays with its references: nothing is left to end, and nothing would end the bond but the
+    /// owner.
     package func setOwner(_ owner: ProcessCore?) {
         self.owner?.end()
         // The owner's observer holds the connection.
-        self.owner = core.endReason != nil ? nil : owner.map { owner in
-            EndBond(owner) { _ in self.scheduler.run { self.onOwnThread { $0.beginClose(.goingAway) } } }
-        }
+        self.owner =
+            core.endReason != nil
+            ? nil
+            : owner.map { owner in
+                EndBond(owner) { _ in self.scheduler.run { self.onOwnThread { $0.beginClose(.goingAway) } } }
+            }
     }
 
     /// Gives the connection to another process, whose end then ends it. To one that has ended already, the connection
@@ -40,7 +44,8 @@ extension WebSocket: ProcessHost, Supervisable {
         }
     }
 
-    /// A suspended connection reads nothing more from its peer, until it closes; what it has read already can be received.
+    /// A suspended connection reads nothing more from its peer, until it closes; what it has read already can be
+    /// received.
     package nonisolated func setSuspended(_ isSuspended: Bool) {
         onOwnThread { me in
             guard me.isSuspended != isSuspended else { return }
@@ -52,7 +57,8 @@ extension WebSocket: ProcessHost, Supervisable {
 
 extension WebSocket {
     /// Ties the connection and another process: the end of the other for any reason but `.normal` closes the connection
-    /// with 1001, and the end of the connection for any reason but a close in good order ends the other. (OTP: `link/1`.)
+    /// with 1001, and the end of the connection for any reason but a close in good order ends the other. (OTP:
+    /// `link/1`.)
     ///
     /// For a handler; a process links itself to `ws.pid`.
     public func link(_ other: PID) { core.link(to: other.core) }
@@ -105,8 +111,8 @@ extension WebSocket {
         if !isOwnEnd(reason) { core.reportCrash(core.exitReason ?? reason) }
     }
 
-    /// Whether it tells that this connection has ended, by its peer, the network or itself: that is no crash. The end of another
-    /// one, which a handler did not expect, is.
+    /// Whether it tells that this connection has ended, by its peer, the network or itself: that is no crash. The end
+    /// of another one, which a handler did not expect, is.
     func isOwnEnd(_ reason: ExitReason) -> Bool {
         guard let error = reason.error as? WebSocketError else { return false }
         return error.endOf == core.id

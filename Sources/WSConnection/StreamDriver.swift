@@ -5,8 +5,8 @@ package import HansomTransport
 ///
 /// Confined to the stream's scheduler, like the stream; one task uses it.
 @safe package final class StreamDriver: StreamObserver, @unchecked Sendable {
-    // Safety (@unchecked Sendable): only the scheduler's thread touches it; the task that drives it runs there, as one of
-    // its actors or by preference, and whoever aborts it does so there.
+    // Safety (@unchecked Sendable): only the scheduler's thread touches it; the task that drives it runs there, as one
+    // of its actors or by preference, and whoever aborts it does so there.
     package private(set) var stream: any ByteStream
     private let buffer: UnsafeMutableRawBufferPointer
     private var waiter: UnsafeContinuation<Void, Never>?
@@ -20,8 +20,9 @@ package import HansomTransport
     /// Is told whenever bytes went through.
     package var onProgress: (() -> Void)?
 
-    /// With as many bytes as a connection reads in a turn, or as many calls, it waits for the next turn: a peer that always has
-    /// more to say, or takes whatever it is given, must not stop everybody else on the scheduler, nor the deadlines.
+    /// With as many bytes as a connection reads in a turn, or as many calls, it waits for the next turn: a peer that
+    /// always has more to say, or takes whatever it is given, must not stop everybody else on the scheduler, nor the
+    /// deadlines.
     private static let (mostBytesOfTurn, mostCallsOfTurn) = (TransportResources.readSize, 16)
 
     /// - Parameters:
@@ -83,8 +84,8 @@ package import HansomTransport
         }
     }
 
-    /// Writes all of a request. A peer that answers before it has all of it, with a refusal or a TLS alert, and then resets the
-    /// connection, makes the write fail; but its answer has come, and says more than that.
+    /// Writes all of a request. A peer that answers before it has all of it, with a refusal or a TLS alert, and then
+    /// resets the connection, makes the write fail; but its answer has come, and says more than that.
     ///
     /// - Throws: what `write` does, unless an answer is there to be read; of TLS, what the peer's alert says.
     package func ask(_ bytes: [UInt8]) async throws(WebSocketError) {

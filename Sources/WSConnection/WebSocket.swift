@@ -1,8 +1,8 @@
 public import Actors
 internal import DequeModule
-public import HansomTransport
 public import HTTPTypes
 internal import HansomHTTP
+public import HansomTransport
 public import WSProtocol
 
 /// A WebSocket connection (RFC 6455): a process whose mailbox is fed by a socket.
@@ -36,7 +36,8 @@ public import WSProtocol
     var isReadPaused = false
     /// Whether introspection has asked it to read no more for now.
     var isSuspended = false
-    /// What all connections of the server may hold, if that is bounded; what this one has told it; and whether it waits for room.
+    /// What all connections of the server may hold, if that is bounded; what this one has told it; and whether it waits
+    /// for room.
     let budget: InboundBudget?
     var counted = InboundCount()
     var isHeldUp = false
@@ -162,8 +163,8 @@ extension WebSocket {
     /// The other end's address: of the socket, or as a PROXY header says.
     public nonisolated var peerAddress: SocketAddress? { description.peerAddress }
 
-    /// On the server, who asked for the connection: `peerAddress`, or behind proxies that the server trusts whom they name;
-    /// `nil` when such a proxy does not say.
+    /// On the server, who asked for the connection: `peerAddress`, or behind proxies that the server trusts whom they
+    /// name; `nil` when such a proxy does not say.
     public nonisolated var clientAddress: SocketAddress? {
         if let forwarding = description.routing?.forwarding { forwarding.clientAddress } else { peerAddress }
     }

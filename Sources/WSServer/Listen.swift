@@ -14,8 +14,8 @@ extension WebSocketServer {
     ///   - service: what is done for whoever comes: a handler, a synchronous handler, or routes.
     ///   - options: limits and the rest.
     /// - Throws: `.addressInUse`, `.accessDenied`, `.resolution`, `.tls` when certificate or key cannot be used, each
-    ///   naming the address or file; `.invalidConfiguration` without any endpoint, for an option that cannot be and for a route
-    ///   that is none; `.system` otherwise. Then it listens nowhere.
+    ///   naming the address or file; `.invalidConfiguration` without any endpoint, for an option that cannot be and for
+    ///   a route that is none; `.system` otherwise. Then it listens nowhere.
     public static func listen(
         on endpoints: [Endpoint], serving service: WebSocketService, options: ServerOptions = .init()
     ) async throws(WebSocketError) -> WebSocketServer {
@@ -44,8 +44,8 @@ extension WebSocketServer {
     /// Starts a server over TCP and returns it running.
     ///
     /// - Parameters:
-    ///   - host: a name or address to bind; default `127.0.0.1`. `::` is every address, IPv4 and IPv6; of a name that has
-    ///     several, each is listened on: see `addresses`.
+    ///   - host: a name or address to bind; default `127.0.0.1`. `::` is every address, IPv4 and IPv6; of a name that
+    ///     has several, each is listened on: see `addresses`.
     ///   - port: default 8080; 0 lets the system choose, and `address` then tells.
     ///   - options: TLS, limits and the rest.
     ///   - handler: runs as each connection.
@@ -72,7 +72,8 @@ extension WebSocketServer {
         try await start([.tcp(host: host, port: port, tls: options.tls)], .routes(routes), options)
     }
 
-    /// Runs a server over TCP until it has ended. Cancelling the task shuts it down, and this returns when that is done.
+    /// Runs a server over TCP until it has ended. Cancelling the task shuts it down, and this returns when that is
+    /// done.
     ///
     /// - Parameters: as for `listen(host:port:options:handler:)`.
     /// - Throws: as `listen(on:serving:options:)`.
@@ -107,7 +108,8 @@ extension WebSocketServer {
     /// Starts a server on a socket that is bound and listens already: inherited from a service manager (as file
     /// descriptor 3, say) or handed over by the process before. The server owns it from then on.
     ///
-    /// - Throws: `.invalidConfiguration` when the descriptor is no listening socket; otherwise as `listen(on:serving:options:)`.
+    /// - Throws: `.invalidConfiguration` when the descriptor is no listening socket; otherwise as
+    ///   `listen(on:serving:options:)`.
     public static func listen(
         descriptor: Int32, options: ServerOptions = .init(), handler: @escaping WebSocket.Handler
     ) async throws(WebSocketError) -> WebSocketServer {

@@ -1,13 +1,13 @@
 internal import Actors
+public import HansomHTTP
 internal import HansomTransport
 public import WSConnection
-public import HansomHTTP
 internal import WSProtocol
 
 /// Connections that another HTTP server has accepted.
 extension WebSocketServer {
-    /// Turns a connection that another HTTP server has accepted into a WebSocket, and serves it to its end: for a server
-    /// that reads requests itself and finds one that asks for a WebSocket.
+    /// Turns a connection that another HTTP server has accepted into a WebSocket, and serves it to its end: for a
+    /// server that reads requests itself and finds one that asks for a WebSocket.
     ///
     /// It answers: 101, or why not. Whoever calls must not have begun an answer.
     ///
@@ -27,7 +27,8 @@ extension WebSocketServer {
         try await takeOver(descriptor, received, options, .handler(handler))
     }
 
-    /// The same with routes: answers requests, one after the other, until one becomes a WebSocket or the connection ends.
+    /// The same with routes: answers requests, one after the other, until one becomes a WebSocket or the connection
+    /// ends.
     ///
     /// - Returns: whether one became a WebSocket.
     @discardableResult
@@ -46,8 +47,9 @@ extension WebSocketServer {
     ///   - answerBegun: whether the other server has begun to answer.
     ///   - options, handler: as for `upgrade(over:received:)`.
     /// - Returns: whether the request was one that was accepted; a refused one was answered.
-    /// - Throws: `.misuse` when an answer has begun: nothing may come between; `.invalidConfiguration` when `descriptor` is no
-    ///   connected stream socket, or `request` none that could have been read. It stays the caller's then.
+    /// - Throws: `.misuse` when an answer has begun: nothing may come between; `.invalidConfiguration` when
+    ///   `descriptor` is no connected stream socket, or `request` none that could have been read. It stays the caller's
+    ///   then.
     @discardableResult
     public static func accept(
         over descriptor: Int32, request: RequestHead, received: [UInt8] = [], answerBegun: Bool = false,

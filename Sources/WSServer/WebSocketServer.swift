@@ -2,8 +2,8 @@ public import Actors
 public import HansomTransport
 public import WSConnection
 
-/// A WebSocket server: a listener, and on each scheduler an acceptor and a supervisor of connections, under one supervisor
-/// above them.
+/// A WebSocket server: a listener, and on each scheduler an acceptor and a supervisor of connections, under one
+/// supervisor above them.
 ///
 ///     let server = try await WebSocketServer.listen(port: 8080) { ws in
 ///         for try await message in ws { try await ws.send(message) }
@@ -68,8 +68,8 @@ public final class WebSocketServer: Sendable, Supervisable {
     /// How many handshakes are under way now, those of peers among them that were refused and have not gone yet.
     public var handshakeCount: Int { load.handshakeCount }
 
-    /// The processes that it consists of, in the order in which they are started: a supervisor for the connections of each
-    /// scheduler, the listener, and an acceptor on each scheduler.
+    /// The processes that it consists of, in the order in which they are started: a supervisor for the connections of
+    /// each scheduler, the listener, and an acceptor on each scheduler.
     ///
     /// - Returns: none when it has ended.
     public func children() async -> [ChildInfo] { (try? await tree.root.children()) ?? [] }
@@ -103,7 +103,8 @@ public final class WebSocketServer: Sendable, Supervisable {
 
 /// What can be changed while a server runs.
 extension WebSocketServer {
-    /// Accepts no more for now. Connections and handshakes that are there go on; who comes waits in the kernel's backlog.
+    /// Accepts no more for now. Connections and handshakes that are there go on; who comes waits in the kernel's
+    /// backlog.
     ///
     /// Nobody is let in any more when it returns.
     public func suspend() async {
@@ -129,8 +130,8 @@ extension WebSocketServer {
     ///   - options: the new certificate, and all else about TLS. Session tickets stay good only with the same
     ///     `sessionTicketKey`.
     ///   - address: at which of `addresses`; default: at all that speak TLS.
-    /// - Throws: `.tls` when certificate or key cannot be used, and then the old one stays; `.invalidConfiguration` when
-    ///   nobody speaks TLS there.
+    /// - Throws: `.tls` when certificate or key cannot be used, and then the old one stays; `.invalidConfiguration`
+    ///   when nobody speaks TLS there.
     public func reload(tls options: TLSServerOptions, at address: SocketAddress? = nil) async throws(WebSocketError) {
         let secure = endpoints.filter { $0.isSecure && (address == nil || $0.address == address) }
         guard !secure.isEmpty else {
@@ -158,11 +159,11 @@ extension WebSocketServer {
 }
 
 extension WebSocketServer {
-    /// Lets people look into this program: listens on a Unix-domain socket and answers each text message with a snapshot
-    /// of a scheduler group, one line of JSON. `hansom top` shows it.
+    /// Lets people look into this program: listens on a Unix-domain socket and answers each text message with a
+    /// snapshot of a scheduler group, one line of JSON. `hansom top` shows it.
     ///
-    /// A message that is a number bounds how many processes are listed. Whoever may write to the socket's file may look:
-    /// its owner, whatever the umask says (mode 0600).
+    /// A message that is a number bounds how many processes are listed. Whoever may write to the socket's file may
+    /// look: its owner, whatever the umask says (mode 0600).
     ///
     /// - Parameters:
     ///   - unixPath: at most 107 bytes; a socket file that nobody listens on any more is replaced.
@@ -189,7 +190,7 @@ extension WebSocketServer {
 extension WebSocketServer {
     /// How the server fares. It may be asked as often as one likes: nothing is counted for it meanwhile.
     ///
-    /// The connections are looked at in slices, each in a turn of its own; so with a hundred thousand of them it takes a while,
-    /// but holds nobody up.
+    /// The connections are looked at in slices, each in a turn of its own; so with a hundred thousand of them it takes
+    /// a while, but holds nobody up.
     public func statistics() async -> ServerStatistics { await load.reports.statistics(load) }
 }

@@ -15,14 +15,14 @@ public struct WebSocketService: Sendable {
 
     private let content: Content
 
-    /// A handler that runs as each connection, on any path. One that returns closes it with 1000, one that throws with 1011.
-    /// A request that asks for no WebSocket is answered with 426.
+    /// A handler that runs as each connection, on any path. One that returns closes it with 1000, one that throws with
+    /// 1011. A request that asks for no WebSocket is answered with 426.
     public static func handler(_ handler: @escaping WebSocket.Handler) -> WebSocketService {
         WebSocketService(content: .everyPath(.perConnection(handler)))
     }
 
-    /// The same with a synchronous handler, which is called for each message and answers with `trySend`: nothing suspends, so
-    /// it is the fastest. If it throws, its connection is closed with 1011.
+    /// The same with a synchronous handler, which is called for each message and answers with `trySend`: nothing
+    /// suspends, so it is the fastest. If it throws, its connection is closed with 1011.
     public static func onMessage(_ handler: @escaping WebSocket.MessageHandler) -> WebSocketService {
         WebSocketService(content: .everyPath(.perMessage(handler)))
     }

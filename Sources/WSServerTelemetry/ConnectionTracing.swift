@@ -1,8 +1,8 @@
-internal import HansomTransport
 internal import HTTPTypes
+internal import HansomHTTP
+internal import HansomTransport
 internal import Tracing
 internal import WSConnection
-internal import HansomHTTP
 internal import WSProtocol
 
 /// Makes spans of requests and connections.

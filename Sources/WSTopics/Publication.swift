@@ -69,7 +69,8 @@ final class Publication: @unchecked Sendable {
         for part in parts { part.hub.scheduler.runLater { [self] in part.hub.cancel(self) } }
     }
 
-    /// The message as a connection that compresses so can send it. Whoever comes first makes it; the others wait for that.
+    /// The message as a connection that compresses so can send it. Whoever comes first makes it; the others wait for
+    /// that.
     func compressed(with options: CompressionOptions) -> EncodedMessage {
         guard message.byteCount >= options.threshold else { return plain }
         return lock.withLock {

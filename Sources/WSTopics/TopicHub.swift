@@ -3,7 +3,8 @@ internal import DequeModule
 internal import Synchronization
 internal import WSConnection
 
-/// What topics are on one scheduler: who of its connections has subscribed to what, and the messages on their way to them.
+/// What topics are on one scheduler: who of its connections has subscribed to what, and the messages on their way to
+/// them.
 final class TopicHub: @unchecked Sendable {
     // Safety: touched by the scheduler's thread only, but for what is constant.
 

@@ -10,8 +10,8 @@ public import WSConnection
 ///         for try await message in ws { topics.publish(message, to: "news", except: ws) }
 ///     }
 ///
-/// A topic exists while somebody has subscribed to it, and a connection that ends leaves all of its topics. Connections of
-/// any server and any scheduler can share a `Topics`, a client's too.
+/// A topic exists while somebody has subscribed to it, and a connection that ends leaves all of its topics. Connections
+/// of any server and any scheduler can share a `Topics`, a client's too.
 ///
 /// A message is encoded once, and compressed once for all who agreed on the same window, however many get it. Each
 /// scheduler on which subscribers live is told once, and hands the message to so many of them a turn that its other
@@ -95,25 +95,26 @@ extension Topics {
         public var topicsPerConnection = 100
         /// The most bytes of a topic's name; default 256. Names often come from peers.
         public var nameBytes = 256
-        /// How many bytes of messages may be on their way from publishers to connections, each counted with 1 KiB on top;
-        /// default 16 MiB. What is published beyond is refused. One message always fits.
+        /// How many bytes of messages may be on their way from publishers to connections, each counted with 1 KiB on
+        /// top; default 16 MiB. What is published beyond is refused. One message always fits.
         public var pendingBytes = 16 << 20
 
         public init() {}
     }
 
-    /// What becomes of a connection that has no room for a message that is published: one for which as many bytes wait as its
-    /// limit `outboundHighWater` allows, or more.
+    /// What becomes of a connection that has no room for a message that is published: one for which as many bytes wait
+    /// as its limit `outboundHighWater` allows, or more.
     ///
-    /// A publisher that would rather wait for room says for how long (`publish(_:to:except:slowReaders:waiting:)`); this
-    /// is then for those that have none by the end.
+    /// A publisher that would rather wait for room says for how long (`publish(_:to:except:slowReaders:waiting:)`);
+    /// this is then for those that have none by the end.
     public enum SlowReaders: Sendable, Hashable {
-        /// It does not get the message, and that is counted. For what the next message makes out of date: prices, positions,
-        /// who is typing. (So do uWebSockets, and MQTT brokers at QoS 0.)
+        /// It does not get the message, and that is counted. For what the next message makes out of date: prices,
+        /// positions, who is typing. (So do uWebSockets, and MQTT brokers at QoS 0.)
         case dropMessage
         /// It is closed with 1013, "try again later": for what must not have gaps. Its client reconnects and asks for
         /// what it missed. (So do NATS and Redis.) 1008 would say that the peer broke a rule, which it has not. The
-        /// close frame stands behind what waits already; a peer that does not take that within `closeTimeout` is dropped.
+        /// close frame stands behind what waits already; a peer that does not take that within `closeTimeout` is
+        /// dropped.
         case dropConnection
     }
 }
@@ -147,16 +148,17 @@ extension Topics {
         return true
     }
 
-    /// Publishes a message to all who have subscribed to the topic, waits for those that have no room, and says how many
-    /// got it.
+    /// Publishes a message to all who have subscribed to the topic, waits for those that have no room, and says how
+    /// many got it.
     ///
-    /// Only the publisher waits: members that have room get the message at once, and what others publish meanwhile too. At
-    /// a member that has none the message waits in line, so that it comes before what is sent later. Cancelling the
+    /// Only the publisher waits: members that have room get the message at once, and what others publish meanwhile too.
+    /// At a member that has none the message waits in line, so that it comes before what is sent later. Cancelling the
     /// task ends the waiting: who has no room then does not get the message, and is not closed for it.
     ///
     /// - Parameters:
     ///   - message, topic, connection: as of the other.
-    ///   - slowReaders: what becomes of those that still have no room when the time is over; default: as in the options.
+    ///   - slowReaders: what becomes of those that still have no room when the time is over; default: as in the
+    ///     options.
     ///   - patience: how long to wait for room; with `.zero` it only counts.
     /// - Returns: how many got it. A connection that is being closed counts as none of them.
     @discardableResult

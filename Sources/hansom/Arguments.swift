@@ -1,6 +1,6 @@
 internal import ArgumentParser
-internal import WSClient
 internal import HansomHTTP
+internal import WSClient
 internal import WSProtocol
 
 /// How much of what a peer sends is taken: by a server of its clients, by a client of its server.
@@ -27,7 +27,8 @@ struct LimitArguments: ParsableArguments {
     @Option(
         name: .customLong("max-inflation-ratio"),
         help: ArgumentHelp(
-            "Take no compressed message that becomes more times longer, and longer than 64 KiB. (default: any)", valueName: "times"))
+            "Take no compressed message that becomes more times longer, and longer than 64 KiB. (default: any)",
+            valueName: "times"))
     var inflationRatio: Int?
 
     func validate() throws {
@@ -51,7 +52,8 @@ struct MessageLimitArguments: ParsableArguments {
     @Option(
         name: .customLong("max-message-size"),
         help: ArgumentHelp(
-            "Take messages of so many bytes; a longer one ends the connection with 1009. (default: 1048576)", valueName: "bytes"))
+            "Take messages of so many bytes; a longer one ends the connection with 1009. (default: 1048576)",
+            valueName: "bytes"))
     var messageSize: Int?
 
     @Option(

@@ -2,11 +2,12 @@ internal import ArgumentParser
 internal import Glibc
 internal import WSConnection
 
-/// Where the command begins and ends. What goes wrong becomes one line on standard error and an exit code that is not 0.
+/// Where the command begins and ends. What goes wrong becomes one line on standard error and an exit code that is not
+/// 0.
 @main
 enum Main {
-    /// Not `async`: the main thread is to wait for signals, and an asynchronous `main` gives it to Dispatch, which lets it
-    /// die by them.
+    /// Not `async`: the main thread is to wait for signals, and an asynchronous `main` gives it to Dispatch, which lets
+    /// it die by them.
     static func main() {
         Signals.block()
         Task.detached {

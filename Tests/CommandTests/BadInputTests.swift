@@ -83,14 +83,16 @@ import Testing
     }
 
     @Test(arguments: [
-        ["--proxy", "gopher://me:secret@p"], ["--proxy", "http://me:secret@p:99999"], ["--proxy", "http://me:se/cret@p"],
+        ["--proxy", "gopher://me:secret@p"], ["--proxy", "http://me:secret@p:99999"],
+        ["--proxy", "http://me:se/cret@p"],
         ["--proxy", "http://me:secret@p/path"], ["-H", "Authorization secret"], ["-H", "X: secret\nY"],
     ])
     func `does not repeat a secret that it refuses (T18)`(options: [String]) async throws {
         let run = await (try CommandRun(arguments: ["connect", "ws://127.0.0.1/"] + options, input: Data())).finished()
         #expect(run.code == 64 && run.output == [])
         #expect(run.errors.count == 1)
-        #expect(run.errors.first?.contains("cret") == false && run.errors.first?.contains(":se") == false, "\(run.errors)")
+        #expect(
+            run.errors.first?.contains("cret") == false && run.errors.first?.contains(":se") == false, "\(run.errors)")
     }
 
     @Test func `says that a port is in use (S1)`() async throws {

@@ -1,6 +1,6 @@
 import Actors
-import WSClient
 import HansomHTTP
+import WSClient
 import WSProtocol
 import WSServer
 

@@ -1,7 +1,8 @@
 import Foundation
 import Testing
 
-/// The guide's comparison with hackney and HTTP.jl: each of their names has a row, and each row a Swift name that exists.
+/// The guide's comparison with hackney and HTTP.jl: each of their names has a row, and each row a Swift name that
+/// exists.
 @Suite(.timeLimit(.minutes(2))) struct ComparisonTests {
     /// What the guides of the two libraries name.
     private static let theirs = [

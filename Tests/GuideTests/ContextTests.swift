@@ -1,8 +1,8 @@
 import Foundation
 import Testing
 
-/// What the guide shows compiles wherever a reader puts it: as the code of `main.swift`, in a handler and in the body of a
-/// process. (That it does in a function the sources in `Snippets` show, of which these programs are made.)
+/// What the guide shows compiles wherever a reader puts it: as the code of `main.swift`, in a handler and in the body
+/// of a process. (That it does in a function the sources in `Snippets` show, of which these programs are made.)
 @Suite(.timeLimit(.minutes(5))) struct ContextTests {
     /// Those that return something.
     private static let onlyInFunctions: Set = ["server-handshake"]
@@ -136,7 +136,10 @@ private struct FramedSnippet {
 
     private func closure(_ kind: String, _ type: String, _ parameter: String) -> [String] {
         let function = name.replacingOccurrences(of: "-", with: "_")
-        return ["func \(function)_\(kind)() {", "let _: @Sendable (isolated \(type)) async throws -> Void = { \(parameter) in"]
+        return [
+            "func \(function)_\(kind)() {",
+            "let _: @Sendable (isolated \(type)) async throws -> Void = { \(parameter) in",
+        ]
             + holes(without: parameter) + lines + ["}", "}"]
     }
 }
@@ -158,7 +161,8 @@ private struct Compiler {
         let build = try #require(Compiler.buildFolder)
         let root = Documents.root
         let maps = [
-            build.appending(path: "CHansomSystem.build/module.modulemap"), root.appending(path: "Sources/CTLS/module.modulemap"),
+            build.appending(path: "CHansomSystem.build/module.modulemap"),
+            root.appending(path: "Sources/CTLS/module.modulemap"),
             root.appending(path: "Sources/CHansomZlib/module.modulemap"),
         ]
         flags =
@@ -179,7 +183,9 @@ private struct Compiler {
         let debug = Documents.root.appending(path: ".build/debug")
         while folder.path != "/" {
             folder.deleteLastPathComponent()
-            if FileManager.default.fileExists(atPath: folder.appending(path: "Modules/WSClient.swiftmodule").path) { return folder }
+            if FileManager.default.fileExists(atPath: folder.appending(path: "Modules/WSClient.swiftmodule").path) {
+                return folder
+            }
         }
         return FileManager.default.fileExists(atPath: debug.appending(path: "Modules").path) ? debug : nil
     }
@@ -220,7 +226,10 @@ private struct Compiler {
             try (program.lines.joined(separator: "\n") + "\n").write(to: file, atomically: true, encoding: .utf8)
             let swiftc = Foundation.Process()
             swiftc.executableURL = URL(filePath: "/usr/bin/env")
-            swiftc.arguments = ["swiftc", "-emit-sil", "-o", folder.appending(path: "out").path, "-wmo"] + flags + [file.path, hole.path]
+            swiftc.arguments =
+                ["swiftc", "-emit-sil", "-o", folder.appending(path: "out").path, "-wmo"] + flags + [
+                    file.path, hole.path,
+                ]
             let pipe = Pipe()
             swiftc.standardOutput = pipe
             swiftc.standardError = pipe

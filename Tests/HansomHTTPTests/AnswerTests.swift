@@ -1,6 +1,6 @@
 import HTTPTypes
-import Testing
 import HansomHTTP
+import Testing
 
 /// Answers as they go out (S7).
 @Suite(.timeLimit(.minutes(2))) struct AnswerTests {

@@ -1,7 +1,7 @@
 import HTTPTypes
+import HansomHTTP
 import ProtocolTesting
 import Testing
-import HansomHTTP
 
 @Suite(.timeLimit(.minutes(2))) struct HeadLimitTests {
     private func head(fieldCount: Int) -> String {

@@ -24,10 +24,13 @@ import Testing
             ("bytes=99-", .part(99..<100)), ("Bytes= 10-19 ", .part(10..<20)), ("bytes=-1", .part(99..<100)),
             ("bytes=-100", .part(0..<100)), ("bytes=-101", .part(0..<100)),
             ("bytes=0-99999999999999999999999", .part(0..<100)), ("bytes=-99999999999999999999999", .part(0..<100)),
-            ("bytes=100-", .unsatisfiable), ("bytes=99999999999999999999-", .unsatisfiable), ("bytes=100-200", .unsatisfiable),
+            ("bytes=100-", .unsatisfiable), ("bytes=99999999999999999999-", .unsatisfiable),
+            ("bytes=100-200", .unsatisfiable),
             ("bytes=-0", .unsatisfiable),
-            ("", .whole), ("bytes", .whole), ("bytes=", .whole), ("bytes=-", .whole), ("bytes=5", .whole), ("bytes=5-4", .whole),
-            ("bytes=0-1,3-4", .whole), ("bytes=a-b", .whole), ("bytes=1-b", .whole), ("bytes=--1", .whole), ("lines=0-1", .whole),
+            ("", .whole), ("bytes", .whole), ("bytes=", .whole), ("bytes=-", .whole), ("bytes=5", .whole),
+            ("bytes=5-4", .whole),
+            ("bytes=0-1,3-4", .whole), ("bytes=a-b", .whole), ("bytes=1-b", .whole), ("bytes=--1", .whole),
+            ("lines=0-1", .whole),
             ("bytes=+1-2", .whole),
         ] as [(String, Representation.Selection)])
     func `one range of bytes is sent, and what is none counts for nothing (S23)`(
@@ -52,10 +55,13 @@ import Testing
     @Test(
         arguments: [
             ("*", true, true), ("\"a,b\"", true, true), ("W/\"a,b\"", true, false), ("\"x\" , \"a,b\"", true, true),
-            ("\"x\",W/\"a,b\"", true, false), ("\"a\", \"b\"", false, false), ("\"a,b", false, false), ("a,b", false, false),
+            ("\"x\",W/\"a,b\"", true, false), ("\"a\", \"b\"", false, false), ("\"a,b", false, false),
+            ("a,b", false, false),
             ("", false, false), ("**", false, false), ("\"", false, false),
         ])
-    func `tags are compared weakly for a copy, and strongly for a part (S23)`(tags: String, weakly: Bool, strongly: Bool) {
+    func `tags are compared weakly for a copy, and strongly for a part (S23)`(
+        tags: String, weakly: Bool, strongly: Bool
+    ) {
         #expect(select([(.ifNoneMatch, tags)]) == (weakly ? .notModified : .whole))
         #expect(select([(.ifMatch, tags)]) == (strongly ? .whole : .preconditionFailed))
     }

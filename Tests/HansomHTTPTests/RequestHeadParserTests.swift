@@ -1,7 +1,7 @@
 import HTTPTypes
+import HansomHTTP
 import ProtocolTesting
 import Testing
-import HansomHTTP
 
 @Suite(.timeLimit(.minutes(2))) struct RequestHeadParserTests {
     @Test func `reads a head cut at every point, and leaves alone what follows (T31)`() throws {

@@ -1,7 +1,7 @@
 import HTTPTypes
+import HansomHTTP
 import ProtocolTesting
 import Testing
-import HansomHTTP
 import WSProtocol
 
 /// Requests with bodies, one behind the other, as the server of ordinary HTTP reads them (S7).

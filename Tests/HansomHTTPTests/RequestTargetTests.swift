@@ -1,7 +1,7 @@
 import HTTPTypes
+import HansomHTTP
 import ProtocolTesting
 import Testing
-import HansomHTTP
 import WSProtocol
 
 /// Targets taken apart, and paths decoded once (S7).

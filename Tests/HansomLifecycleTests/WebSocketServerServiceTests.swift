@@ -1,4 +1,5 @@
 import Actors
+import HansomLifecycle
 import HansomTesting
 import Logging
 import ServiceLifecycle
@@ -6,7 +7,6 @@ import SocketTesting
 import Testing
 import WSClient
 import WSServer
-import HansomLifecycle
 
 /// A server as a service of swift-service-lifecycle (S9).
 @Suite(.timeLimit(.minutes(1))) struct WebSocketServerServiceTests {
@@ -63,7 +63,8 @@ import HansomLifecycle
 
     /// A service whose server does not start before the test lets it, and whether that was cancelled.
     private func slowService(
-        _ begun: Handover<Bool>, _ latch: Handover<Bool>, _ server: Handover<WebSocketServer>, drain: Duration = .seconds(30)
+        _ begun: Handover<Bool>, _ latch: Handover<Bool>, _ server: Handover<WebSocketServer>,
+        drain: Duration = .seconds(30)
     ) -> WebSocketServerService {
         WebSocketServerService(drain: drain) {
             begun.give()

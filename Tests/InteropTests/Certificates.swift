@@ -14,7 +14,8 @@ struct Certificates: Sendable {
 
     static var shared: Certificates { get async throws { try await making.value } }
 
-    /// An authority, and certificates by it: for this machine, for a client, for another host, and one that has expired.
+    /// An authority, and certificates by it: for this machine, for a client, for another host, and one that has
+    /// expired.
     private init() async throws {
         directory = Certificates.directory
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)

@@ -1,8 +1,8 @@
 import Foundation
 import Testing
 
-/// The foreign programs of Tests/Peers that are written in C or Go, compiled when they are first asked for, in a temporary
-/// directory.
+/// The foreign programs of Tests/Peers that are written in C or Go, compiled when they are first asked for, in a
+/// temporary directory.
 struct CompiledPeers: Sendable {
     private static let directory = NSTemporaryDirectory() + "hansom-peers-\(UUID())"
 
@@ -21,10 +21,11 @@ struct CompiledPeers: Sendable {
                 "cc", "-O1", "-Wall", "-Wextra", "-Werror", source("lws_\(end).c"), "-lwebsockets", "-o",
                 path("lws_\(end)"),
             ])
-            // Debian's packages of Go lie in a path of their own, from the time before modules. Its cache: a home is not
-            // everybody's to write to.
+            // Debian's packages of Go lie in a path of their own, from the time before modules. Its cache: a home is
+            // not everybody's to write to.
             try await compile([
-                "GO111MODULE=off", "GOPATH=/usr/share/gocode", "GOCACHE=\(path("go-cache"))", "go", "build", "-o", path("gorilla_\(end)"),
+                "GO111MODULE=off", "GOPATH=/usr/share/gocode", "GOCACHE=\(path("go-cache"))", "go", "build", "-o",
+                path("gorilla_\(end)"),
                 source("gorilla/\(end).go"),
             ])
         }

@@ -20,8 +20,8 @@ import WSClient
         await body()
     }
 
-    /// A server that learns from the system that there are none left, and says so; and the command, which knows its limit
-    /// and lets in only as many as it has descriptors for.
+    /// A server that learns from the system that there are none left, and says so; and the command, which knows its
+    /// limit and lets in only as many as it has descriptors for.
     private static let servers: [(words: [String], complaint: String?)] = [
         (["service-peer", "port", "0"], "no descriptors"),
         (["hansom", "serve", "echo", "--port", "0", "--schedulers", "2"], nil),

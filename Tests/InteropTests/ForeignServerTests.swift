@@ -165,7 +165,9 @@ import WSClient
 
             // A subprotocol that nobody asked for; aiohttp never chooses one.
             if server.library == "websockets" {
-                let forced = await failure { _ = try await server.connect("/subprotocol?force=x", subprotocols: ["chat"]) }
+                let forced = await failure {
+                    _ = try await server.connect("/subprotocol?force=x", subprotocols: ["chat"])
+                }
                 #expect(forced?.code == .badHandshake, "\(String(describing: forced))")
             }
         }

@@ -2,7 +2,8 @@ import SocketTesting
 import Testing
 import WSClient
 
-/// Our client against the servers of libraries in JavaScript, Go and C, plain and over TLS, with compression and without.
+/// Our client against the servers of libraries in JavaScript, Go and C, plain and over TLS, with compression and
+/// without.
 @Suite(.timeLimit(.minutes(2))) struct OtherServerTests {
     @Test(arguments: EchoServer.others, RealClient.Manner.all)
     func `exchanges messages with a foreign server of another language (W7) (W8) (W15) (W16) (W17)`(

@@ -41,7 +41,8 @@ import WSServer
     private func options(_ manner: RealClient.Manner, _ certificates: Certificates) -> ServerOptions {
         var options = ServerOptions()
         options.subprotocols = .preferring(["superchat", "chat"])
-        // libwebsockets hands a message that is not compressed over twice once compression is agreed on: its issue 2794.
+        // libwebsockets hands a message that is not compressed over twice once compression is agreed on: its issue
+        // 2794.
         if manner.deflates { options.compression = CompressionOptions(threshold: 0) }
         if manner.isSecure { options.tls = TLSServerOptions(identity: certificates.identity("server")) }
         return options

@@ -1,5 +1,5 @@
-package import HansomHTTP
 package import HTTPTypes
+package import HansomHTTP
 package import Testing
 
 /// The request of RFC 6455 section 1.2, with changes: `nil` takes a line away, a value replaces or adds one.

@@ -1,9 +1,9 @@
 import Actors
+import HansomLifecycle
 import Logging
 import ServiceLifecycle
 import UnixSignals
 import WSServer
-import HansomLifecycle
 
 /// A program that serves, for tests of what only a process of the system can show: signals, and handing over a socket.
 ///

@@ -2,8 +2,8 @@ package import Actors
 package import HansomTransport
 internal import WSConnection
 
-/// One end of a real connection that says any bytes at all: the scripted peer over TCP or a Unix-domain socket. One task may
-/// send while another receives.
+/// One end of a real connection that says any bytes at all: the scripted peer over TCP or a Unix-domain socket. One
+/// task may send while another receives.
 package actor RawSocket {
     /// How a connection ended for its reader.
     package enum End: Sendable, Equatable { case endOfStream, reset }
@@ -52,7 +52,9 @@ package actor RawSocket {
     package func secure(_ options: TLSServerOptions) async throws {
         let scheduler = scheduler
         let tls = TLSStream(server: try TLSContext(server: options), over: socket) { scheduler.runHereLater($0) }
-        let result = await withCheckedContinuation { continuation in tls.handshake { continuation.resume(returning: $0) } }
+        let result = await withCheckedContinuation { continuation in
+            tls.handshake { continuation.resume(returning: $0) }
+        }
         stream = tls
         stream.observer = waiters
         _ = try result.get()
@@ -94,7 +96,8 @@ package actor RawSocket {
         }
     }
 
-    /// Receives one HTTP answer with its content, as long as `Content-Length` says; nothing when the connection ends first.
+    /// Receives one HTTP answer with its content, as long as `Content-Length` says; nothing when the connection ends
+    /// first.
     package func receiveAnswer(toHead isToHead: Bool = false) async throws -> (head: String, body: String) {
         let head = try await receiveHead()
         let length = isToHead ? 0 : Int(Handshakes.field("Content-Length", of: head) ?? "0") ?? 0

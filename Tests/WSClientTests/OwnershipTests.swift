@@ -75,7 +75,9 @@ import WSClient
         }
     }
 
-    @Test func `a process does not keep what it has connected and the server has closed at once (W12a, W20)`() async throws {
+    @Test func `a process does not keep what it has connected and the server has closed at once (W12a, W20)`()
+        async throws
+    {
         try await withSchedulers(2) { schedulers in
             let listener = try RawListener.listen()
             let serving = Task {

@@ -71,7 +71,8 @@ import WSClient
         headers.append(HTTPField(name: .origin, value: "https://example.com"))
         headers.append(HTTPField(name: .cookie, value: "a=1"))
         headers.append(HTTPField(name: .cookie, value: "b=2"))
-        let head = try await request("ws://HOST", options: .init(headers: headers, subprotocols: ["superchat", "chat"]))
+        let head = try await request(
+            "ws://HOST", options: .init(headers: headers, subprotocols: ["superchat", "chat"]))
         #expect(Handshakes.field("Sec-WebSocket-Protocol", of: head) == "superchat, chat")
         #expect(head.contains("Origin: https://example.com\r\nCookie: a=1; b=2\r\n"))
     }
@@ -156,7 +157,8 @@ import WSClient
     @Test(arguments: [
         ["a b"], ["a\r\nX: y"], ["a\0"], [""], ["a,b"], ["ä"], ["chat", "chat"], ["chat", "evil\n"],
     ])
-    func `refuses a subprotocol that is no token before a byte is sent (C1) (T18)`(subprotocols: [String]) async throws {
+    func `refuses a subprotocol that is no token before a byte is sent (C1) (T18)`(subprotocols: [String]) async throws
+    {
         _ = try await expectRefused("ws://HOST/", .init(subprotocols: subprotocols))
     }
 

@@ -48,7 +48,8 @@ import WSConnection
             let (ws, peer) = await bench.connect()
             let (notes, reading) = try await ws.subscribe(active: .count(3)).noted(bench)
             try await peer.send(
-                together: Wire.text("1"), Wire.text("2a", isFinal: false), Wire.ping("p"), Wire.more("2b", isFinal: true),
+                together: Wire.text("1"), Wire.text("2a", isFinal: false), Wire.ping("p"),
+                Wire.more("2b", isFinal: true),
                 Wire.text("4"))
             await bench.settle()
             #expect(await notes.all == [.text("1"), .ping("p"), .text("2a2b")])
@@ -83,10 +84,15 @@ import WSConnection
         }
     }
 
-    @Test func `recv in an active mode throws activeMode, also one that is pending when it is turned on (W2)`() async throws {
+    @Test func `recv in an active mode throws activeMode, also one that is pending when it is turned on (W2)`()
+        async throws
+    {
         try await Bench.run { bench in
             let (ws, peer) = await bench.connect()
-            let pending = [bench.task { await failure { try await ws.recv() } }, bench.task { await failure { try await ws.recv() } }]
+            let pending = [
+                bench.task { await failure { try await ws.recv() } },
+                bench.task { await failure { try await ws.recv() } },
+            ]
             await bench.settle()
             let (notes, reading) = try await ws.subscribe(active: .on).noted(bench)
             for task in pending { #expect(await task.value?.code == .activeMode) }
@@ -176,7 +182,8 @@ import WSConnection
         }
     }
 
-    @Test func `the pong to a ping that was cancelled, or answered by a later pong, is nobody's (W5, W6)`() async throws {
+    @Test func `the pong to a ping that was cancelled, or answered by a later pong, is nobody's (W5, W6)`() async throws
+    {
         try await Bench.run { bench in
             let (ws, peer) = await bench.connect()
             let cancelled = bench.task { await failure { try await ws.ping() } }
@@ -231,7 +238,9 @@ import WSConnection
         }
     }
 
-    @Test func `a passive subscriber is told of the end once recv has taken what came before it (W2, W11)`() async throws {
+    @Test func `a passive subscriber is told of the end once recv has taken what came before it (W2, W11)`()
+        async throws
+    {
         try await Bench.run { bench in
             let (ws, peer) = await bench.connect()
             let (notes, reading) = try await ws.subscribe(active: .off).noted(bench)
@@ -268,7 +277,9 @@ import WSConnection
             let stream = try await ws.subscribe(active: .on)
             let count = 400
             let sending = bench.task {
-                for index in 0..<count { try await peer.send(Wire.text("\(index)" + String(repeating: ".", count: 1000))) }
+                for index in 0..<count {
+                    try await peer.send(Wire.text("\(index)" + String(repeating: ".", count: 1000)))
+                }
                 return true
             }
             await bench.settle()
@@ -295,7 +306,8 @@ import WSConnection
             for isStream in [true, false] {
                 let (ws, peer) = await bench.connect()
                 let (notes, reading) =
-                    isStream ? try await ws.subscribe(active: .on).noted(bench) : try await ws.events(active: .on).noted(bench)
+                    isStream
+                    ? try await ws.subscribe(active: .on).noted(bench) : try await ws.events(active: .on).noted(bench)
                 try await peer.send(Wire.text("1"))
                 await bench.settle()
                 reading.cancel()

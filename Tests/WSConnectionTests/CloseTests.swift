@@ -4,7 +4,9 @@ import Testing
 import WSConnection
 
 @Suite(.timeLimit(.minutes(5))) struct CloseTests {
-    @Test func `the messages before a close stay readable, then its code and reason come each time one asks (W4)`() async throws {
+    @Test func `the messages before a close stay readable, then its code and reason come each time one asks (W4)`()
+        async throws
+    {
         try await Bench.run { bench in
             let (ws, peer) = await bench.connect()
             try await peer.send(together: Wire.text("a"), Wire.binary([1]), Wire.close(3999, "done"), Wire.text("late"))
@@ -25,7 +27,8 @@ import WSConnection
 
     /// What ends a connection, and the code of the close frame that answers it.
     static let ends: [([UInt8], UInt16)] = [
-        (Wire.close(3999, "done"), 3999), (Wire.frame(5, []), 1002), (Wire.more("continues nothing", isFinal: false), 1002),
+        (Wire.close(3999, "done"), 3999), (Wire.frame(5, []), 1002),
+        (Wire.more("continues nothing", isFinal: false), 1002),
         (Wire.frame(1, [0xFF]), 1007), (Wire.frame(1, Array("more".utf8), masked: false), 1002),
     ]
 
@@ -211,7 +214,9 @@ import WSConnection
         }
     }
 
-    @Test func `closing twice, thrice, and after the end is harmless; sending after close throws closed (W8)`() async throws {
+    @Test func `closing twice, thrice, and after the end is harmless; sending after close throws closed (W8)`()
+        async throws
+    {
         try await Bench.run { bench in
             let (ws, peer) = await bench.connect()
             let closings = (0..<3).map { _ in bench.task { try await ws.close() } }
@@ -292,7 +297,9 @@ import WSConnection
     // MARK: Everything in one segment
 
     @Test(arguments: [true, false])
-    func `data that come together with a close, an end or a reset are delivered first (W3)`(withHandshake: Bool) async throws {
+    func `data that come together with a close, an end or a reset are delivered first (W3)`(withHandshake: Bool)
+        async throws
+    {
         let data = Wire.text("first") + Wire.ping("p") + Wire.binary([2])
         for end in ["close", "end", "reset"] {
             try await Bench.run { bench in
@@ -311,7 +318,9 @@ import WSConnection
     }
 
     @Test(arguments: [.off, .once, .count(2), .on] as [WebSocket.ActiveMode])
-    func `a frame that came with the handshake is delivered in every mode (W3, T31)`(mode: WebSocket.ActiveMode) async throws {
+    func `a frame that came with the handshake is delivered in every mode (W3, T31)`(mode: WebSocket.ActiveMode)
+        async throws
+    {
         let bytes = Wire.text("eins") + Wire.text("zwei") + Wire.close(1000)
         for cut in 0...bytes.count {
             try await Bench.run { bench in
@@ -346,21 +355,24 @@ import WSConnection
 
     // MARK: Protocol errors
 
-    @Test(arguments: [
-        ([0x82, 0xFF, 0x80, 0, 0, 0, 0, 0, 0, 0], 1002),  // T5
-        ([0x82, 0xFF, 0x7F, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF], 1009),  // T6
-        (Wire.text("bare", masked: false), 1002),  // T8
-        ([0xC9, 0x80, 1, 2, 3, 4], 1002), ([0xA1, 0x80, 1, 2, 3, 4], 1002), ([0x91, 0x80, 1, 2, 3, 4], 1002),  // T10
-        ([0xC1, 0x80, 1, 2, 3, 4], 1002), ([0x83, 0x80, 1, 2, 3, 4], 1002), ([0x8B, 0x80, 1, 2, 3, 4], 1002),
-        (Wire.frame(9, [], isFinal: false), 1002), (Wire.header(9, 126), 1002), ([0x81, 0xFE, 0, 125], 1002),
-        (Wire.more("nothing to continue", isFinal: true), 1002), (Wire.text("a", isFinal: false) + Wire.text("b"), 1002),
-        (Wire.frame(1, [0xC0, 0xAF]), 1007), (Wire.frame(1, [0xED, 0xA0, 0x80]), 1007),  // T11
-        (Wire.frame(1, [0xCE], isFinal: false) + Wire.frame(0, [0x41]), 1007), (Wire.frame(1, [0xE2, 0x82]), 1007),
-        (Wire.close(0), 1002), (Wire.close(999), 1002), (Wire.close(1004), 1002), (Wire.close(1005), 1002),  // T12
-        (Wire.close(1006), 1002), (Wire.close(1015), 1002), (Wire.close(1016), 1002), (Wire.close(2999), 1002),
-        (Wire.close(5000), 1002), (Wire.frame(8, [3]), 1002), (Wire.frame(8, [3, 0xE8, 0xFF]), 1007),
-        (Wire.header(2, 1_048_577), 1009),
-    ] as [([UInt8], UInt16)])
+    @Test(
+        arguments: [
+            ([0x82, 0xFF, 0x80, 0, 0, 0, 0, 0, 0, 0], 1002),  // T5
+            ([0x82, 0xFF, 0x7F, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF], 1009),  // T6
+            (Wire.text("bare", masked: false), 1002),  // T8
+            ([0xC9, 0x80, 1, 2, 3, 4], 1002),  // T10
+            ([0xA1, 0x80, 1, 2, 3, 4], 1002), ([0x91, 0x80, 1, 2, 3, 4], 1002),
+            ([0xC1, 0x80, 1, 2, 3, 4], 1002), ([0x83, 0x80, 1, 2, 3, 4], 1002), ([0x8B, 0x80, 1, 2, 3, 4], 1002),
+            (Wire.frame(9, [], isFinal: false), 1002), (Wire.header(9, 126), 1002), ([0x81, 0xFE, 0, 125], 1002),
+            (Wire.more("nothing to continue", isFinal: true), 1002),
+            (Wire.text("a", isFinal: false) + Wire.text("b"), 1002),
+            (Wire.frame(1, [0xC0, 0xAF]), 1007), (Wire.frame(1, [0xED, 0xA0, 0x80]), 1007),  // T11
+            (Wire.frame(1, [0xCE], isFinal: false) + Wire.frame(0, [0x41]), 1007), (Wire.frame(1, [0xE2, 0x82]), 1007),
+            (Wire.close(0), 1002), (Wire.close(999), 1002), (Wire.close(1004), 1002), (Wire.close(1005), 1002),  // T12
+            (Wire.close(1006), 1002), (Wire.close(1015), 1002), (Wire.close(1016), 1002), (Wire.close(2999), 1002),
+            (Wire.close(5000), 1002), (Wire.frame(8, [3]), 1002), (Wire.frame(8, [3, 0xE8, 0xFF]), 1007),
+            (Wire.header(2, 1_048_577), 1009),
+        ] as [([UInt8], UInt16)])
     func `a broken rule closes with the right code, after the data before it (W10, T5 to T12)`(
         bytes: [UInt8], code: UInt16
     ) async throws {

@@ -17,7 +17,8 @@ import Testing
 
     private func told(_ range: Range<Int>) -> [Told] { range.map { .text("\($0)") } }
 
-    @Test func `a mailbox gives back what nobody has read, also of a connection that has ended (W2, W23)`() async throws {
+    @Test func `a mailbox gives back what nobody has read, also of a connection that has ended (W2, W23)`() async throws
+    {
         try await Bench.run { bench in
             for ends in [false, true] {
                 let (ws, peer) = await bench.connect()
@@ -136,7 +137,9 @@ import Testing
         }
     }
 
-    @Test func `ownership goes along: the end of the heir ends the connection, that of who had it before does not (W12, W23)`()
+    @Test
+    func
+        `ownership goes along: the end of the heir ends the connection, that of who had it before does not (W12, W23)`()
         async throws
     {
         try await Bench.run { bench in
@@ -156,7 +159,9 @@ import Testing
         }
     }
 
-    @Test func `to a process that has ended it is closed, and what had arrived can be received (W12, W23)`() async throws {
+    @Test func `to a process that has ended it is closed, and what had arrived can be received (W12, W23)`()
+        async throws
+    {
         try await Bench.run { bench in
             let (ws, peer) = await bench.connect()
             let mailbox = EventMailbox()
@@ -171,7 +176,9 @@ import Testing
         }
     }
 
-    @Test func `unsubscribed it is passive, and whoever subscribes next goes on where the last one stopped (W2, W23)`() async throws {
+    @Test func `unsubscribed it is passive, and whoever subscribes next goes on where the last one stopped (W2, W23)`()
+        async throws
+    {
         try await Bench.run { bench in
             let (ws, peer) = await bench.connect()
             await ws.unsubscribe()
@@ -195,7 +202,10 @@ import Testing
 
     // MARK: A mailbox that is dropped
 
-    @Test func `of a connection that has ended, what nobody read can be received after its mailbox is dropped (W2, W4)`() async throws {
+    @Test
+    func `of a connection that has ended, what nobody read can be received after its mailbox is dropped (W2, W4)`()
+        async throws
+    {
         try await Bench.run { bench in
             let (ws, peer) = await bench.connect()
             do {

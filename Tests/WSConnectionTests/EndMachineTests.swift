@@ -9,7 +9,8 @@ import Testing
 
     /// What can happen; events of the machine without their values.
     enum Happening: String, CaseIterable, Sendable {
-        case closeSent, writeFailed, closed, violated, written, endOfStream, broken, lost, handlerBegan, handlerEnded, abandoned
+        case closeSent, writeFailed, closed, violated, written, endOfStream, broken, lost, handlerBegan, handlerEnded,
+            abandoned
     }
 
     private static func event(_ happening: Happening, _ outcome: Boxed<WebSocket.Outcome>) -> EndMachine.Event {
@@ -75,7 +76,8 @@ import Testing
             ]),
             .draining: [
                 .writeFailed: (.over, [.release, .endProcess]), .endOfStream: (.over, [.release, .endProcess]),
-                .broken: (.over, [.release, .endProcess]), .lost: (.over, [.release, .endProcess]), .abandoned: handOver,
+                .broken: (.over, [.release, .endProcess]), .lost: (.over, [.release, .endProcess]),
+                .abandoned: handOver,
             ],
             .released: [.handlerEnded: (.over, [.endProcess]), .abandoned: (.over, [.endProcess])],
             .over: [:],
@@ -86,7 +88,9 @@ import Testing
     func `each entry of the table is what the machine does (W8, W20, W27)`(stage: Stage, isServer: Bool) {
         for happening in Happening.allCases {
             var machine = EndMachine(isServer: isServer)
-            for step in EndMachineTests.way(to: stage) { _ = machine.take(EndMachineTests.event(step, EndMachineTests.outcome(step))) }
+            for step in EndMachineTests.way(to: stage) {
+                _ = machine.take(EndMachineTests.event(step, EndMachineTests.outcome(step)))
+            }
             #expect(machine.stage == stage)
             let steps = machine.take(EndMachineTests.event(happening, EndMachineTests.outcome(happening)))
             let (next, expected) = EndMachineTests.table[stage]?[happening] ?? (stage, [])
@@ -130,7 +134,9 @@ import Testing
             if happening == .handlerEnded { handlerRuns = false }
             if happening == .abandoned { isAbandoned = true }
             if before == .over, !steps.isEmpty || machine.stage != .over { return "something is done after the end" }
-            if before == .released, steps.contains(where: { $0 != .endProcess }) { return "the stream is used after its end" }
+            if before == .released, steps.contains(where: { $0 != .endProcess }) {
+                return "the stream is used after its end"
+            }
             for step in steps {
                 if closed > 0, step != .endProcess { return "\(step) after the stream was closed" }
                 if let wrong = note(step, happening, before) { return wrong }
@@ -156,7 +162,8 @@ import Testing
                 processEnds += 1
                 if handlerRuns, happening != .abandoned { return "the process ends under its handler" }
                 if closed != 1 { return "the process ends before its stream" }
-            case .announce, .armDeadline, .flush, .failSenders, .discardInput, .decodeOn, .stopReading, .shutWrite: break
+            case .announce, .armDeadline, .flush, .failSenders, .discardInput, .decodeOn, .stopReading, .shutWrite:
+                break
             }
             return nil
         }
@@ -169,16 +176,20 @@ import Testing
             if machine.isReleased != (closed == 1) { return "released and not closed, or closed and not released" }
             if (machine.stage == .over) != (processEnds == 1) { return "over, and the process has not ended" }
             let isKnown = machine.isFinishing || told == 1
-            if !isAbandoned, isKnown != (machine.outcome != nil) { return "how it ended is known too early or too late" }
+            if !isAbandoned, isKnown != (machine.outcome != nil) {
+                return "how it ended is known too early or too late"
+            }
             if !isAbandoned, machine.isReleased, told != 1 { return "released, and nobody was told" }
             return nil
         }
     }
 
     @Test(arguments: [true, false])
-    func `in every order: closed once, told once and not before the last frame, the process ended once, nothing after (W11, W20, W27)`(
-        isServer: Bool
-    ) {
+    func
+        `in every order: closed once, told once and not before the last frame, the process ended once, nothing after (W11, W20, W27)`(
+            isServer: Bool
+        )
+    {
         var count = 0
         var seen: Set<Stage> = []
         func walk(_ from: Walk, _ depth: Int) -> String? {
@@ -199,10 +210,14 @@ import Testing
     }
 
     @Test(arguments: Stage.allCases, [true, false])
-    func `from wherever it stands, a deadline and the end of the handler bring it to its end (W20)`(stage: Stage, hasHandler: Bool) {
+    func `from wherever it stands, a deadline and the end of the handler bring it to its end (W20)`(
+        stage: Stage, hasHandler: Bool
+    ) {
         var walk = Walk(isServer: true)
         if hasHandler, stage != .released { #expect(walk.take(.handlerBegan) == nil) }
-        for happening in EndMachineTests.way(to: stage) + [.lost, .handlerEnded] { #expect(walk.take(happening) == nil) }
+        for happening in EndMachineTests.way(to: stage) + [.lost, .handlerEnded] {
+            #expect(walk.take(happening) == nil)
+        }
         #expect(walk.machine.stage == .over)
         #expect((walk.told, walk.closed, walk.processEnds) == (1, 1, 1))
     }

@@ -5,7 +5,9 @@ import WSConnection
 
 /// What a message costs the scheduler: counted in jobs, not in time.
 @Suite(.timeLimit(.minutes(2))) struct EnqueueTests {
-    @Test func `a handler's wait costs one local job, a receive that need not wait none, and no other thread is asked`() async throws {
+    @Test func `a handler's wait costs one local job, a receive that need not wait none, and no other thread is asked`()
+        async throws
+    {
         try await Bench.run { bench in
             let scheduler = bench.group.schedulers[0]
             let (ws, peer) = await bench.connect()

@@ -59,7 +59,9 @@ import Testing
             hand.driven.settle()
             fill(hand, &rest, &count, of: 500)
         }
-        #expect(frames.map { String(decoding: $0.payload, as: UTF8.self).prefix { $0 != " " } } == (0..<500).map { "\($0)" })
+        #expect(
+            frames.map { String(decoding: $0.payload, as: UTF8.self).prefix { $0 != " " } } == (0..<500).map { "\($0)" }
+        )
         #expect(outcomes.values.allSatisfy { $0 == .sent })
         hand.end()
     }

@@ -5,7 +5,8 @@ import Testing
 
 @testable import WSConnection
 
-/// What all connections of a server together hold, counted and bounded (S24), and a peak given back. Every moment is the test's.
+/// What all connections of a server together hold, counted and bounded (S24), and a peak given back. Every moment is
+/// the test's.
 @Suite(.timeLimit(.minutes(2))) struct InboundBudgetTests {
     private static let step = InboundBudget.step
 
@@ -21,7 +22,8 @@ import Testing
     /// The length of the next message, which is taken.
     private func taken(_ peer: ByHand) -> Int? { peer.run { $0.messageAtOnce()?.byteCount } }
 
-    @Test func `what is held is counted in steps of 64 KiB, and no more once it is taken or the connection gone (S24)`() {
+    @Test func `what is held is counted in steps of 64 KiB, and no more once it is taken or the connection gone (S24)`()
+    {
         let driven = HandDriven()
         let budget = InboundBudget(limit: 64 << 20)
         let (a, b) = (connect(driven, budget), connect(driven, budget))
@@ -46,7 +48,10 @@ import Testing
         a.end()
     }
 
-    @Test func `at the bound those that hold most stop reading, small ones do not, and all go on when a quarter is free (S24)`() {
+    @Test
+    func
+        `at the bound those that hold most stop reading, small ones do not, and all go on when a quarter is free (S24)`()
+    {
         let driven = HandDriven()
         let budget = InboundBudget(limit: 1 << 20)
         let large = connect(driven, budget)
@@ -79,7 +84,8 @@ import Testing
     @Test func `whoever waits for room is not taken for dead, and is heard again afterwards (S24)`() {
         let driven = HandDriven()
         let budget = InboundBudget(limit: 1 << 20)
-        let timing = Timing(pingInterval: .seconds(1), pingTimeout: .seconds(1), idleTimeout: .seconds(3), messageTimeout: .seconds(3))
+        let timing = Timing(
+            pingInterval: .seconds(1), pingTimeout: .seconds(1), idleTimeout: .seconds(3), messageTimeout: .seconds(3))
         let full = connect(driven, budget)
         for _ in 0..<2 { full.send(Wire.binary(rest(500_000))) }
         driven.settle()

@@ -93,7 +93,9 @@ import Testing
         hand.end()
     }
 
-    @Test func `a peer that does not read now is waited for, until its deadline; sending is over at once (W8, W27)`() throws {
+    @Test func `a peer that does not read now is waited for, until its deadline; sending is over at once (W8, W27)`()
+        throws
+    {
         for takesIt in [true, false] {
             let hand = ByHand(ConnectionOptions(closeTimeout: .seconds(10)), capacity: 100)
             let witness = try witness(hand)

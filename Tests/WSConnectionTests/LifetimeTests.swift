@@ -68,7 +68,9 @@ import Testing
     @Test func `a connection that has ended is not kept by whom it is given to (W12, W20)`() async throws {
         try await Bench.run(schedulers: 2) { bench in
             for heirIsNear in [true, false] {
-                let heir = Process<Int>.spawn(on: bench.group.schedulers[heirIsNear ? 0 : 1]) { me in _ = await me.receive() }
+                let heir = Process<Int>.spawn(on: bench.group.schedulers[heirIsNear ? 0 : 1]) { me in
+                    _ = await me.receive()
+                }
                 let ended = await endedAndGiven(to: heir.pid, bench)
                 await bench.until("it is kept") { ended.allSatisfy { $0.object == nil } }
                 #expect(heir.pid.isAlive)
@@ -92,7 +94,9 @@ import Testing
 
     // MARK: References
 
-    @Test func `when the last reference goes the peer gets 1001, behind what was sent, and has its time (W12)`() async throws {
+    @Test func `when the last reference goes the peer gets 1001, behind what was sent, and has its time (W12)`()
+        async throws
+    {
         try await Bench.run { bench in
             let peer = try await dropped(bench, sending: 100_000)
             await bench.settle()
@@ -204,7 +208,9 @@ import Testing
         }
     }
 
-    @Test func `the process ends with the connection: normal when it was closed, an error when it was lost (W12)`() async throws {
+    @Test func `the process ends with the connection: normal when it was closed, an error when it was lost (W12)`()
+        async throws
+    {
         try await Bench.run { bench in
             for isLost in [false, true] {
                 let (ws, peer) = await bench.connect()
@@ -221,7 +227,9 @@ import Testing
 
     // MARK: Handlers
 
-    @Test func `a handler that returns closes with 1000, one that throws with 1011, a cancelled one with 1001 (W8)`() async throws {
+    @Test func `a handler that returns closes with 1000, one that throws with 1011, a cancelled one with 1001 (W8)`()
+        async throws
+    {
         try await Bench.run { bench in
             for (end, code) in [("return", 1000), ("throw", 1011), ("cancel", 1001)] as [(String, UInt16)] {
                 let (ws, peer) = await bench.connect()
@@ -282,7 +290,8 @@ import Testing
                 if message == .text("throw") { throw Broken() }
                 #expect(ws.trySend(message) == .sent)
             }
-            try await peer.send(together: Wire.text("a"), Wire.ping("p"), Wire.binary([2]), Wire.text("throw"), Wire.text("no"))
+            try await peer.send(
+                together: Wire.text("a"), Wire.ping("p"), Wire.binary([2]), Wire.text("throw"), Wire.text("no"))
             try await expectReceived(.text("a"), by: peer)
             try await expectReceived(.pong("p"), by: peer)
             try await expectReceived(.binary([2]), by: peer)

@@ -4,7 +4,9 @@ import WSConnection
 
 /// Connections that are lost, and not closed.
 @Suite(.timeLimit(.minutes(5))) struct LossTests {
-    @Test func `a close that is decoded after the connection was lost changes nothing any more (W4, W11, W20)`() async throws {
+    @Test func `a close that is decoded after the connection was lost changes nothing any more (W4, W11, W20)`()
+        async throws
+    {
         try await Bench.run { bench in
             var limits = WebSocket.Limits()
             limits.inboundMessages = 1
@@ -61,7 +63,9 @@ import WSConnection
         }
     }
 
-    @Test func `a close that cannot be written still hears the close that the peer sent before it went (W8)`() async throws {
+    @Test func `a close that cannot be written still hears the close that the peer sent before it went (W8)`()
+        async throws
+    {
         try await Bench.run { bench in
             let (ws, peer) = await bench.connect()
             let peerGoes = bench.task {
@@ -76,7 +80,9 @@ import WSConnection
         }
     }
 
-    @Test func `a peer that shuts its side after its close still gets the answer, however long it takes (W9)`() async throws {
+    @Test func `a peer that shuts its side after its close still gets the answer, however long it takes (W9)`()
+        async throws
+    {
         try await Bench.run { bench in
             let (ws, peer) = await bench.connect(capacity: 64)
             try await ws.send(.binary([UInt8](repeating: 7, count: 1000)))

@@ -46,7 +46,9 @@ import WSConnection
             guard case .binary(let first)? = try await iterator.next() else { throw OtherKind() }
             #expect(first.count > 100_000)
             #expect(await ws.heldBytes < 1000)
-            let rest = bench.task { try await peer.send(Array(frame[150_000...]) + Wire.text("next", masked: isServer)) }
+            let rest = bench.task {
+                try await peer.send(Array(frame[150_000...]) + Wire.text("next", masked: isServer))
+            }
             var all = first
             while let piece = try await iterator.next() {
                 guard case .binary(let more) = piece else { throw OtherKind() }
@@ -78,13 +80,16 @@ import WSConnection
     // MARK: From the start
 
     @Test(arguments: [true, false])
-    func `what came before anybody asked comes message by message, none of it whole (W7, W24)`(isServer: Bool) async throws {
+    func `what came before anybody asked comes message by message, none of it whole (W7, W24)`(isServer: Bool)
+        async throws
+    {
         try await Bench.run { bench in
             var limits = WebSocket.Limits()
             limits.messageSize = 10
             let large = [UInt8](repeating: 5, count: 5000)
             let early =
-                Wire.text("one", masked: isServer) + Wire.binary([], masked: isServer) + Wire.ping("p", masked: isServer)
+                Wire.text("one", masked: isServer) + Wire.binary([], masked: isServer)
+                + Wire.ping("p", masked: isServer)
                 + Wire.binary(large, masked: isServer) + Wire.frame(2, [1], isFinal: false, masked: isServer)
             let (ws, peer) = await connect(bench, isServer: isServer, limits, leftover: Array(early))
             await bench.settle()
@@ -102,7 +107,8 @@ import WSConnection
     @Test func `each byte on its own comes out the same (W7, W19, W24)`() async throws {
         try await Bench.run { bench in
             let (ws, peer) = await connect(bench)
-            let frames = Wire.text("zä", isFinal: false) + Wire.more("h", isFinal: true) + Wire.binary([1, 2]) + Wire.text("")
+            let frames =
+                Wire.text("zä", isFinal: false) + Wire.more("h", isFinal: true) + Wire.binary([1, 2]) + Wire.text("")
             for byte in frames { try await peer.send([byte]) }
             #expect(try await joined(ws.recvStream()) == Array("zäh".utf8))
             #expect(try await joined(ws.recvStream()) == [1, 2])
@@ -143,7 +149,9 @@ import WSConnection
             #expect(try await joined(ws.recvStream()) == Array("whole".utf8))
             var iterator = try await ws.recvStream().makeAsyncIterator()
             #expect(try await iterator.next() == .text("A"))
-            await #expect { _ = try await iterator.next() } throws: { ($0 as? WebSocketError)?.close?.code.rawValue == 4000 }
+            await #expect { _ = try await iterator.next() } throws: {
+                ($0 as? WebSocketError)?.close?.code.rawValue == 4000
+            }
             #expect(await failure { try await ws.recvStream() }?.code == .misuse)
             var told: [Told] = []
             for await event in events { told.append(Told(event)) }
@@ -173,14 +181,17 @@ import WSConnection
     // MARK: Limits
 
     @Test(arguments: [true, false])
-    func `a limit of its own bounds the whole, by one frame's header or over many (W15, W24)`(inPieces: Bool) async throws {
+    func `a limit of its own bounds the whole, by one frame's header or over many (W15, W24)`(inPieces: Bool)
+        async throws
+    {
         try await Bench.run { bench in
             var limits = WebSocket.Limits()
             limits.messageSize = 10
             limits.fragments = 2
             limits.streamedMessageSize = 100
             for frames in [
-                Wire.header(2, 101), Wire.frame(2, [UInt8](repeating: 1, count: 60), isFinal: false) + Wire.header(0, 41),
+                Wire.header(2, 101),
+                Wire.frame(2, [UInt8](repeating: 1, count: 60), isFinal: false) + Wire.header(0, 41),
             ] {
                 let (ws, peer) = await connect(bench, limits, inPieces: inPieces)
                 let stream = try await ws.recvStream()
@@ -195,7 +206,9 @@ import WSConnection
                 limits.streamedMessageSize = limit
                 let (ws, peer) = await connect(bench, limits, inPieces: inPieces)
                 let stream = try await ws.recvStream()
-                let frames = (0..<10).map { Wire.frame($0 == 0 ? 2 : 0, [UInt8](repeating: 1, count: 10), isFinal: $0 == 9) }
+                let frames = (0..<10).map {
+                    Wire.frame($0 == 0 ? 2 : 0, [UInt8](repeating: 1, count: 10), isFinal: $0 == 9)
+                }
                 try await peer.send(Array(frames.joined()))
                 #expect(try await joined(stream).count == 100)
                 await peer.close()
@@ -211,7 +224,9 @@ import WSConnection
             let stream = try await ws.recvStream()
             let part = [UInt8](repeating: 9, count: 60_000)
             let (first, more, last) = (
-                Wire.frame(2, part, isFinal: false), Wire.frame(0, part, isFinal: false), Wire.frame(0, part, isFinal: true))
+                Wire.frame(2, part, isFinal: false), Wire.frame(0, part, isFinal: false),
+                Wire.frame(0, part, isFinal: true)
+            )
             // More than the limit would be, and than as many fragments as a message may else have.
             let count = 1200
             let sending = bench.task {
@@ -260,13 +275,17 @@ import WSConnection
         }
     }
 
-    @Test func `pieces of one byte are joined while nobody reads, and messages of one byte wait in bounded number (W15, W24)`()
+    @Test
+    func
+        `pieces of one byte are joined while nobody reads, and messages of one byte wait in bounded number (W15, W24)`()
         async throws
     {
         try await Bench.run { bench in
             let (ws, peer) = await connect(bench)
             let count = 50_000
-            let frames = (0..<count).map { Wire.frame($0 == 0 ? 2 : 0, [UInt8(truncatingIfNeeded: $0)], isFinal: $0 == count - 1) }
+            let frames = (0..<count).map {
+                Wire.frame($0 == 0 ? 2 : 0, [UInt8(truncatingIfNeeded: $0)], isFinal: $0 == count - 1)
+            }
             let sending = bench.task { try await peer.send(Array(frames.joined())) }
             await bench.settle()
             let parts = try await pieces(ws.recvStream())
@@ -275,7 +294,9 @@ import WSConnection
             #expect(parts.count <= count / 100, "\(parts.count)")
             _ = try await sending.value
 
-            let many = bench.task { try await peer.send((0..<5000).flatMap { Wire.binary([UInt8(truncatingIfNeeded: $0)]) }) }
+            let many = bench.task {
+                try await peer.send((0..<5000).flatMap { Wire.binary([UInt8(truncatingIfNeeded: $0)]) })
+            }
             await bench.settle()
             #expect(await ws.counters.framesReceived <= UInt64(count + 17))
             for index in 0..<5000 {

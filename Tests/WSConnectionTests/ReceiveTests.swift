@@ -169,7 +169,8 @@ import WSConnection
     @Test func `recvFrame returns pings and pongs too, recv passes them over (W1, W5)`() async throws {
         try await Bench.run { bench in
             let (ws, peer) = await bench.connect()
-            try await peer.send(together: Wire.ping("p"), Wire.pong("q"), Wire.text("t"), Wire.ping("r"), Wire.text("u"))
+            try await peer.send(
+                together: Wire.ping("p"), Wire.pong("q"), Wire.text("t"), Wire.ping("r"), Wire.text("u"))
             #expect(try await ws.recvFrame() == .ping(Array("p".utf8)))
             #expect(try await ws.recvFrame() == .pong(Array("q".utf8)))
             #expect(try await ws.recvFrame() == .text("t"))
@@ -220,7 +221,9 @@ import WSConnection
         }
     }
 
-    @Test func `iteration in one task ends in good order when another closes between two messages (W1, W8)`() async throws {
+    @Test func `iteration in one task ends in good order when another closes between two messages (W1, W8)`()
+        async throws
+    {
         try await Bench.run { bench in
             let (ws, peer) = await bench.connect()
             async let closed: Void = ws.close()

@@ -173,7 +173,9 @@ import WSConnection
 
     // MARK: Fragments
 
-    @Test func `fragments are sent one frame each, text and bytes; an empty sequence is an empty text (W7)`() async throws {
+    @Test func `fragments are sent one frame each, text and bytes; an empty sequence is an empty text (W7)`()
+        async throws
+    {
         try await Bench.run { bench in
             let (ws, peer) = await bench.connect()
             #expect(try await ws.send(fragments: ["one", "two", "é"]) == 8)
@@ -192,7 +194,9 @@ import WSConnection
         }
     }
 
-    @Test func `an asynchronous sequence is sent as it comes, and others wait for its end, but for pings (W7, W16)`() async throws {
+    @Test func `an asynchronous sequence is sent as it comes, and others wait for its end, but for pings (W7, W16)`()
+        async throws
+    {
         try await Bench.run { bench in
             let (ws, peer) = await bench.connect()
             let (parts, source) = AsyncStream.makeStream(of: String.self)
@@ -252,7 +256,9 @@ import WSConnection
     }
 
     @Test(arguments: [false, true])
-    func `a sender of fragments that is cancelled amid its message closes with 1011 (W7, W16)`(isAsync: Bool) async throws {
+    func `a sender of fragments that is cancelled amid its message closes with 1011 (W7, W16)`(isAsync: Bool)
+        async throws
+    {
         try await Bench.run { bench in
             var limits = WebSocket.Limits()
             (limits.outboundHighWater, limits.outboundLowWater) = (100, 50)
@@ -292,7 +298,9 @@ import WSConnection
         }
     }
 
-    @Test func `pings that wait have payloads of their own; the pong to the newest answers all before it (W6)`() async throws {
+    @Test func `pings that wait have payloads of their own; the pong to the newest answers all before it (W6)`()
+        async throws
+    {
         try await Bench.run { bench in
             let (ws, peer) = await bench.connect()
             let pings = (0..<3).map { _ in bench.task { try await ws.ping() } }
@@ -352,7 +360,10 @@ import WSConnection
         }
     }
 
-    @Test func `a ping with a timeout is told of the connection's end, of its task's too, and leaves no timer (W6, W20)`() async throws {
+    @Test
+    func `a ping with a timeout is told of the connection's end, of its task's too, and leaves no timer (W6, W20)`()
+        async throws
+    {
         try await Bench.run { bench in
             let (ws, peer) = await bench.connect()
             let cancelled = bench.task { await failure { try await ws.ping([1], timeout: .seconds(3)) } }
@@ -460,7 +471,8 @@ import WSConnection
             let count = 100_000
             let sending = bench.task {
                 for index in 0..<count {
-                    try await pair.client.send(.binary([UInt8(index & 0xFF), UInt8(index >> 8 & 0xFF), UInt8(index >> 16)]))
+                    try await pair.client.send(
+                        .binary([UInt8(index & 0xFF), UInt8(index >> 8 & 0xFF), UInt8(index >> 16)]))
                 }
             }
             for index in 0..<count {

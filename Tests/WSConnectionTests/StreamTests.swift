@@ -16,7 +16,9 @@ import WSConnection
 
     private struct NotBinary: Error {}
 
-    @Test func `a message far beyond the queue's bytes comes in pieces, whole and in order, and only it (W7)`() async throws {
+    @Test func `a message far beyond the queue's bytes comes in pieces, whole and in order, and only it (W7)`()
+        async throws
+    {
         var limits = WebSocket.Limits()
         limits.messageSize = 8 << 20
         limits.inboundBytes = 64 << 10
@@ -160,7 +162,9 @@ import WSConnection
     }
 
     @Test(arguments: [1, 2])
-    func `stream after stream reaches a process, on the connection's scheduler or another (W7)`(schedulers: Int) async throws {
+    func `stream after stream reaches a process, on the connection's scheduler or another (W7)`(schedulers: Int)
+        async throws
+    {
         try await Bench.run(schedulers: schedulers) { bench in
             let (ws, peer) = await bench.connect()
             let notes = Notes<[[UInt8]]>()

@@ -60,7 +60,9 @@ import Testing
     }
 
     private func expectInOrder(_ counter: Counter, _ count: Int) {
-        let numbers = counter.messages.map { if case .binary(let bytes) = $0 { Int(bytes[0]) << 8 | Int(bytes[1]) } else { -1 } }
+        let numbers = counter.messages.map {
+            if case .binary(let bytes) = $0 { Int(bytes[0]) << 8 | Int(bytes[1]) } else { -1 }
+        }
         #expect(numbers == Array(0..<count))
     }
 
@@ -79,7 +81,9 @@ import Testing
     }
 
     @Test(arguments: Receiver.allCases)
-    func `a flood of tiny messages is taken 256 a turn, all of it and in order (W16, W28, T38)`(receiver: Receiver) throws {
+    func `a flood of tiny messages is taken 256 a turn, all of it and in order (W16, W28, T38)`(receiver: Receiver)
+        throws
+    {
         let (hand, counter) = try connect(receiver)
         let flood = TurnShareTests.numbered(8000)
         #expect(hand.send(Array(flood.joined())) == 8000 * 8)
@@ -148,7 +152,8 @@ import Testing
     func `a connection lost while more waits for its turn gives that first, then the end (W4, W11, W28)`(
         receiver: Receiver
     ) throws {
-        let (hand, counter) = try connect(receiver, ConnectionOptions(timing: Timing(writeTimeout: .seconds(5))), capacity: 20_000)
+        let (hand, counter) = try connect(
+            receiver, ConnectionOptions(timing: Timing(writeTimeout: .seconds(5))), capacity: 20_000)
         hand.run { _ = $0.trySend(.binary([UInt8](repeating: 0, count: 60_000))) }
         hand.driven.settle()
         hand.driven.time.advance(by: .seconds(5))
@@ -164,8 +169,10 @@ import Testing
 
     // MARK: Deadlines
 
-    @Test func `waiting for a turn is no silence of the peer's, and puts off no message's end (W13, W14, W28)`() throws {
-        let timing = Timing(pingInterval: .seconds(2), pingTimeout: .seconds(2), idleTimeout: .seconds(3), messageTimeout: .seconds(5))
+    @Test func `waiting for a turn is no silence of the peer's, and puts off no message's end (W13, W14, W28)`() throws
+    {
+        let timing = Timing(
+            pingInterval: .seconds(2), pingTimeout: .seconds(2), idleTimeout: .seconds(3), messageTimeout: .seconds(5))
         let pings = Array(repeatElement(Wire.ping(""), count: 300).joined())
         for isBusy in [false, true] {
             let (hand, counter) = try connect(.handler, ConnectionOptions(timing: timing))
@@ -191,7 +198,8 @@ import Testing
         }
     }
 
-    @Test func `a connection suspended while more waits for its turn takes that when it is resumed (P21, W28)`() throws {
+    @Test func `a connection suspended while more waits for its turn takes that when it is resumed (P21, W28)`() throws
+    {
         let (hand, counter) = try connect(.handler, ConnectionOptions(timing: Timing(idleTimeout: .seconds(5))))
         hand.send(Array(TurnShareTests.numbered(2000).joined()))
         hand.driven.turn()
@@ -272,7 +280,9 @@ import Testing
         let told = Probe<UInt64>()
         hand.run { ws in
             _ = ws.trySend(zeros)
-            for id in 1...3 as ClosedRange<UInt64> { ws.sendWhenRoom(EncodedMessage(zeros), id: id) { _ in told.record(id) } }
+            for id in 1...3 as ClosedRange<UInt64> {
+                ws.sendWhenRoom(EncodedMessage(zeros), id: id) { _ in told.record(id) }
+            }
         }
         hand.driven.settle()
         #expect(told.values == [])
@@ -294,7 +304,8 @@ import Testing
         limits.inflationRatio = 100
         let agreement = try agreement()
         let (hand, counter) = try connect(.sink, ConnectionOptions(limits: limits), compression: agreement)
-        hand.send(try compressed([[UInt8](repeating: 0, count: 60_000), [UInt8](repeating: 0, count: 1 << 20)], agreement))
+        hand.send(
+            try compressed([[UInt8](repeating: 0, count: 60_000), [UInt8](repeating: 0, count: 1 << 20)], agreement))
         hand.driven.settle()
         #expect(counter.messages.count == 1)
         #expect(counter.ends == [.messageTooBig])

@@ -160,7 +160,9 @@ import WSServer
         let failures = Atomic<Int>(3)
         var options = ServerOptions()
         options.accept = { (listener) throws(SystemError) in
-            if failures.wrappingSubtract(1, ordering: .relaxed).oldValue > 0 { throw SystemError(call: "accept4", errno: code) }
+            if failures.wrappingSubtract(1, ordering: .relaxed).oldValue > 0 {
+                throw SystemError(call: "accept4", errno: code)
+            }
             return try Socket.accept(listener)
         }
         try await ServerHarness.with(options) { harness in _ = try await harness.rawUpgraded() }

@@ -50,7 +50,9 @@ import WSServer
     }
 
     @Test(arguments: [true, false])
-    func `a synchronous handler that throws is reported at once, and ends its connection with the error (S2)`(isOwn: Bool)
+    func `a synchronous handler that throws is reported at once, and ends its connection with the error (S2)`(
+        isOwn: Bool
+    )
         async throws
     {
         let reports = Probe<SystemEvent>()
@@ -110,7 +112,8 @@ import WSServer
 
     @Test func `a handler that is cancelled by a shutdown has not crashed (S2) (S9)`() async throws {
         let reports = Probe<SystemEvent>()
-        try await ServerHarness.with(report: { reports.record($0) }, handler: { ws in _ = try await ws.recv() }) { harness in
+        try await ServerHarness.with(report: { reports.record($0) }, handler: { ws in _ = try await ws.recv() }) {
+            harness in
             _ = try await harness.rawUpgraded()
             await harness.server.forceClose()
         }

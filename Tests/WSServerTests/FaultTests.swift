@@ -20,7 +20,10 @@ import WSServer
     private static let clients = 16
     private static let rounds = 25
 
-    @Test func `handlers that throw at random, and acceptors that are killed meanwhile, cost nobody else a message (S2)`() async throws {
+    @Test
+    func `handlers that throw at random, and acceptors that are killed meanwhile, cost nobody else a message (S2)`()
+        async throws
+    {
         let thrown = Atomic<Int>(0)
         let handler: WebSocket.Handler = { ws in
             for try await message in ws {
@@ -82,7 +85,10 @@ import WSServer
                 guard let pid = child.pid else { continue }
                 pid.exit(.kill)
                 _ = try await pid.down()
-                #expect(await eventually { await server.children().first { $0.id == child.id }?.pid.map { $0 != pid } ?? false })
+                #expect(
+                    await eventually {
+                        await server.children().first { $0.id == child.id }?.pid.map { $0 != pid } ?? false
+                    })
             }
         }
     }

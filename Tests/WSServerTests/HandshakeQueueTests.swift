@@ -8,7 +8,9 @@ import Testing
     private static let second: UInt64 = 1_000_000_000
 
     /// A queue of handshakes that began one second after the other, number by number.
-    private func queue(_ count: UInt64, _ standing: (UInt64) -> HandshakeQueue.Standing = { _ in .silent }) -> HandshakeQueue {
+    private func queue(_ count: UInt64, _ standing: (UInt64) -> HandshakeQueue.Standing = { _ in .silent })
+        -> HandshakeQueue
+    {
         var queue = HandshakeQueue()
         for number in 1...count { queue.append(number, at: number * Self.second, living: Int(count), standing) }
         return queue
@@ -66,7 +68,9 @@ import Testing
             alive[number] = Bool.random(using: &random)
             let standing: (UInt64) -> HandshakeQueue.Standing = { alive[$0].map { $0 ? .silent : .speaking } ?? .gone }
             queue.append(number, at: number, living: alive.count, standing)
-            if Bool.random(using: &random), let leaving = alive.keys.randomElement(using: &random) { alive[leaving] = nil }
+            if Bool.random(using: &random), let leaving = alive.keys.randomElement(using: &random) {
+                alive[leaving] = nil
+            }
             guard number % 3 == 0, let victim = queue.next(at: 100 * Self.second, standing) else { continue }
             let isSilent = alive[victim] == true
             #expect(alive[victim] != nil && gone.insert(victim).inserted)

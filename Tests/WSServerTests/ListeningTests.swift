@@ -57,7 +57,8 @@ import WSClient
         var options = ServerOptions()
         options.maxConnections = 2
         let server = try await WebSocketServer.listen(
-            on: [.tcp(port: 0), .unix(path), .tcp(host: "127.0.0.2", port: 0)], options: options, handler: ServerHarness.echo)
+            on: [.tcp(port: 0), .unix(path), .tcp(host: "127.0.0.2", port: 0)], options: options,
+            handler: ServerHarness.echo)
         #expect(server.endpoints.count == 3 && server.listeningDescriptors.count == 3)
         #expect(server.addresses[1] == .unix(path: path))
         try await expectEcho("ws://\(server.addresses[0])/")

@@ -80,7 +80,8 @@ struct ServerHarness: Sendable {
     /// The same with a synchronous handler.
     static func with<R>(
         _ options: ServerOptions = .init(), time: any TimeSource = ManualTime(),
-        report: @escaping @Sendable (SystemEvent) -> Void = { _ in }, onMessage handler: @escaping WebSocket.MessageHandler,
+        report: @escaping @Sendable (SystemEvent) -> Void = { _ in },
+        onMessage handler: @escaping WebSocket.MessageHandler,
         _ body: (ServerHarness) async throws -> R
     ) async throws -> R {
         try await with(options, 1, time, report, body) {
@@ -91,7 +92,8 @@ struct ServerHarness: Sendable {
     /// The same with a server that has routes.
     static func with<R>(
         _ options: ServerOptions = .init(), count: Int = 1, time: any TimeSource = ManualTime(),
-        report: @escaping @Sendable (SystemEvent) -> Void = { _ in }, routes: (inout Routes) -> Void, _ body: (ServerHarness) async throws -> R
+        report: @escaping @Sendable (SystemEvent) -> Void = { _ in }, routes: (inout Routes) -> Void,
+        _ body: (ServerHarness) async throws -> R
     ) async throws -> R {
         var all = Routes()
         routes(&all)
@@ -102,7 +104,8 @@ struct ServerHarness: Sendable {
     }
 
     private static func with<R>(
-        _ options: ServerOptions, _ count: Int, _ time: any TimeSource, _ report: @escaping @Sendable (SystemEvent) -> Void,
+        _ options: ServerOptions, _ count: Int, _ time: any TimeSource,
+        _ report: @escaping @Sendable (SystemEvent) -> Void,
         _ body: (ServerHarness) async throws -> R, listen: (ServerOptions) async throws -> WebSocketServer
     ) async throws -> R {
         try await withSchedulers(count, time: time, report: report) { schedulers in

@@ -17,7 +17,8 @@ import WSClient
         options.origins = .list(["https://a.example", origin])
         let refused = options
         let first = await failure { _ = try await WebSocketServer.listen(port: 0, options: refused) { _ in } }
-        #expect(first?.code == .invalidConfiguration && first?.message.contains(reason) == true, "\(first?.message ?? "")")
+        #expect(
+            first?.code == .invalidConfiguration && first?.message.contains(reason) == true, "\(first?.message ?? "")")
         var routes = Routes()
         routes.webSocket("/", options: RouteOptions(origins: .list([origin]))) { _ in }
         let all = routes
@@ -26,7 +27,8 @@ import WSClient
     }
 
     @Test(arguments: [
-        "https://example.com", "HTTP://EXAMPLE.com:8080", "https://[::1]:8443", "null", "chrome-extension://abc", "file://",
+        "https://example.com", "HTTP://EXAMPLE.com:8080", "https://[::1]:8443", "null", "chrome-extension://abc",
+        "file://",
     ])
     func `an origin that a page can have is taken (S5) (S16)`(origin: String) throws {
         var options = ServerOptions()
@@ -119,7 +121,9 @@ import WSClient
         #expect(hosts.allow(try #require(WebOrigin(origin))) == isAllowed)
     }
 
-    @Test(arguments: [[], ["*"], ["https://example.com"], ["example.com/"], ["a b"], [""], ["*.[::1]"], ["example.com:99999"]])
+    @Test(arguments: [
+        [], ["*"], ["https://example.com"], ["example.com/"], ["a b"], [""], ["*.[::1]"], ["example.com:99999"],
+    ])
     func `hosts that nobody can ask for are refused (S16) (S17)`(hosts: [String]) {
         var options = ServerOptions()
         options.allowedHosts = hosts
@@ -157,7 +161,8 @@ import WSClient
         }
         try await ServerHarness.with(options) { harness in
             let request = Handshakes.request(host: "rebound.evil.example")
-            expectRefusal(try await harness.answer(to: request), 421, "rebound.evil.example is none of this server's hosts")
+            expectRefusal(
+                try await harness.answer(to: request), 421, "rebound.evil.example is none of this server's hosts")
         }
     }
 
@@ -169,7 +174,8 @@ import WSClient
             for (seen, status) in [("a.example", "101"), ("b.example", "421")] {
                 let socket = try await harness.raw()
                 try await socket.send(
-                    Handshakes.request(host: "10.0.0.7:8080", extra: ["X-Forwarded-For: 192.0.2.1", "X-Forwarded-Host: \(seen)"]))
+                    Handshakes.request(
+                        host: "10.0.0.7:8080", extra: ["X-Forwarded-For: 192.0.2.1", "X-Forwarded-Host: \(seen)"]))
                 let head = try await socket.receiveHead()
                 #expect(head.hasPrefix("HTTP/1.1 \(status) "), "\(head)")
                 await socket.close()

@@ -3,6 +3,7 @@ import SocketTesting
 import Testing
 import WSClient
 import WSServer
+
 @testable import WSTopics
 
 /// Topics among the connections of a server.

@@ -5,8 +5,8 @@ import WSServer
 /// A server that says the same to all:
 /// `broadcast [--by topics|loop] [--stalled N] [--members N] [--size BYTES] [--rate HZ] [--seconds S]`.
 ///
-/// Waits until those that never read are connected, sends them as much as they take, and prints `filled`. Waits until the
-/// members are connected too, says something so often to all of them, each message with the time in front, and
+/// Waits until those that never read are connected, sends them as much as they take, and prints `filled`. Waits until
+/// the members are connected too, says something so often to all of them, each message with the time in front, and
 /// prints `published N`, `delivered N`, `dropped N` and `cpu_seconds S`.
 @main
 struct Broadcast {

@@ -7,7 +7,8 @@ import WSProtocol
 struct Compression {
     /// Window, memory level, takeover.
     private static let choices: [(Int, Int, Bool)] = [
-        (9, 1, true), (10, 3, true), (11, 4, true), (12, 4, true), (12, 5, true), (12, 8, true), (13, 6, true), (15, 8, true),
+        (9, 1, true), (10, 3, true), (11, 4, true), (12, 4, true), (12, 5, true), (12, 8, true), (13, 6, true),
+        (15, 8, true),
         (9, 1, false), (12, 5, false), (15, 8, false),
     ]
     private static let connections = 200

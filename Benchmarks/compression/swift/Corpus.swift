@@ -30,11 +30,13 @@ struct Corpus {
         var corpus = Corpus()
         let words = (0..<3_000).map { _ in corpus.word() }
         return (0..<count).map { _ in
-            (0...(50 + corpus.next(250))).map { _ in words[corpus.next(corpus.next(words.count) + 1)] }.joined(separator: " ")
+            (0...(50 + corpus.next(250))).map { _ in words[corpus.next(corpus.next(words.count) + 1)] }.joined(
+                separator: " ")
         }
     }
 
     private mutating func word() -> String {
-        (0...next(4)).map { _ in pick(["a", "be", "con", "der", "ing", "lo", "mi", "ra", "s", "ter", "un", "we"]) }.joined()
+        (0...next(4)).map { _ in pick(["a", "be", "con", "der", "ing", "lo", "mi", "ra", "s", "ter", "un", "we"]) }
+            .joined()
     }
 }

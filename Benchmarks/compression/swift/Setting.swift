@@ -17,8 +17,11 @@ struct Setting {
 
     /// Two ends that agreed on it.
     func makePair() throws -> Pair {
-        let handshake = try ClientHandshake(target: "/", host: "localhost", compression: options, key: [UInt8](repeating: 0, count: 16))
-        guard case .accept(let acceptance) = ServerHandshake.evaluate(handshake.request, rules: .init(compression: options)),
+        let handshake = try ClientHandshake(
+            target: "/", host: "localhost", compression: options, key: [UInt8](repeating: 0, count: 16))
+        guard
+            case .accept(let acceptance) = ServerHandshake.evaluate(
+                handshake.request, rules: .init(compression: options)),
             let client = try handshake.verify(ResponseHead(status: 101, fields: acceptance.fields)).compression
         else { throw NotAgreed() }
         return Pair(

@@ -1,7 +1,7 @@
 import Actors
 
-/// A process calls a server that lives on its scheduler, with the default timeout: nanoseconds for a call and its reply.
-/// On several schedulers: a pair on each.
+/// A process calls a server that lives on its scheduler, with the default timeout: nanoseconds for a call and its
+/// reply. On several schedulers: a pair on each.
 struct Calls: Workload {
     let name = "call"
 

@@ -1,7 +1,7 @@
 import Actors
 
-/// Two processes of one scheduler and one message between them: nanoseconds for there and back. On several schedulers: a
-/// pair on each.
+/// Two processes of one scheduler and one message between them: nanoseconds for there and back. On several schedulers:
+/// a pair on each.
 struct PingPong: Workload {
     let name = "ping-pong"
     static let end = -1

@@ -2,8 +2,8 @@ import Actors
 
 /// What Hansom's processes cost: `processes MEASURE [--schedulers N] [--seconds S]`.
 ///
-/// Prints a line for each figure: its name and its value, in nanoseconds or bytes. `../erlang/measures.erl` does the same
-/// on the BEAM, in the same way.
+/// Prints a line for each figure: its name and its value, in nanoseconds or bytes. `../erlang/measures.erl` does the
+/// same on the BEAM, in the same way.
 @main
 struct Processes {
     static let measures: [String: any Measure] = [

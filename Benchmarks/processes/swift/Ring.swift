@@ -1,7 +1,7 @@
 import Actors
 
-/// A ring of a thousand processes, around which one message goes: nanoseconds for a hop. On several schedulers: a ring on
-/// each.
+/// A ring of a thousand processes, around which one message goes: nanoseconds for a hop. On several schedulers: a ring
+/// on each.
 struct Ring: Workload {
     let name = "ring"
     private let size = 1_000

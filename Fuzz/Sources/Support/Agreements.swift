@@ -47,7 +47,7 @@ enum Agreements {
 }
 
 extension CompressionAgreement {
-    /// Whether it may depend on where the stream is cut that a reference beyond the window is refused: zlib looks no closer than to
-    /// what it still reaches, and with the largest window that is the window.
+    /// Whether it may depend on where the stream is cut that a reference beyond the window is refused: zlib looks no
+    /// closer than to what it still reaches, and with the largest window that is the window.
     func isLenient(isServer: Bool) -> Bool { (isServer ? clientWindowBits : serverWindowBits) < 15 }
 }

@@ -1,4 +1,5 @@
-/// Takes decisions from the front of the input, so that the fuzzer learns what each byte does. When the input is used up, all are 0.
+/// Takes decisions from the front of the input, so that the fuzzer learns what each byte does. When the input is used
+/// up, all are 0.
 struct Choices {
     private(set) var rest: ArraySlice<UInt8>
 
@@ -31,7 +32,8 @@ struct Choices {
 }
 
 extension [UInt8] {
-    /// The bytes cut in pieces whose lengths `cuts` says, used again from the front when they are used up; with none, one piece.
+    /// The bytes cut in pieces whose lengths `cuts` says, used again from the front when they are used up; with none,
+    /// one piece.
     func pieces(cutBy cuts: [UInt8]) -> [[UInt8]] {
         guard !cuts.isEmpty else { return [self] }
         var pieces: [[UInt8]] = []

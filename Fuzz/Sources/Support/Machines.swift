@@ -4,7 +4,8 @@
 let fuzzMaskKey: UInt32 = 0x37FE_019C
 
 extension ProtocolMachine {
-    static func make(isServer: Bool, limits: MessageLimits, compression: CompressionAgreement? = nil) -> ProtocolMachine {
+    static func make(isServer: Bool, limits: MessageLimits, compression: CompressionAgreement? = nil) -> ProtocolMachine
+    {
         ProtocolMachine(
             role: isServer ? .server : .client(maskKeys: { fuzzMaskKey }), limits: limits, compression: compression)
     }
@@ -19,8 +20,8 @@ extension ProtocolMachine {
         return events
     }
 
-    /// What is held for a message in progress stays within the limit, but for the room that the allocator rounds up to, and a
-    /// control frame.
+    /// What is held for a message in progress stays within the limit, but for the room that the allocator rounds up to,
+    /// and a control frame.
     func requireBounded() {
         let most = 2 * limits.maxMessageSize + 1024
         require(bytesBuffered <= most, "\(bytesBuffered) bytes held, at most \(most) allowed")

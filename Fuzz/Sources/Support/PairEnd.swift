@@ -182,8 +182,8 @@ struct PairEnd: ~Copyable {
         require(!isOver || machine.bytesBuffered == 0, "memory held after the end")
     }
 
-    /// What arrived of messages, pings and the close is what was sent, in this order; a receiver that has sent its close frame is
-    /// given no more messages.
+    /// What arrived of messages, pings and the close is what was sent, in this order; a receiver that has sent its
+    /// close frame is given no more messages.
     static func requireDelivered(from sender: borrowing PairEnd, to receiver: borrowing PairEnd) {
         func isOwn(_ item: Item) -> Bool { if case .pong = item { false } else { true } }
         let (sent, received) = (sender.sent, receiver.received.filter(isOwn))

@@ -1,4 +1,5 @@
-/// Ends the program, so that libFuzzer keeps the input, when something does not hold. Unlike `assert` it stays in optimised code.
+/// Ends the program, so that libFuzzer keeps the input, when something does not hold. Unlike `assert` it stays in
+/// optimised code.
 func require(
     _ condition: Bool, _ message: @autoclosure () -> String, file: StaticString = #fileID, line: UInt = #line
 ) {

@@ -1,7 +1,7 @@
 @testable import WSProtocol
 
-/// The assembler against joined arrays: what comes out is what went in, text is never cut inside a character, and no more is
-/// held than has come.
+/// The assembler against joined arrays: what comes out is what went in, text is never cut inside a character, and no
+/// more is held than has come.
 func fuzzAssembler(_ input: [UInt8]) {
     var choices = Choices(input)
     var run = AssemblerRun(&choices)

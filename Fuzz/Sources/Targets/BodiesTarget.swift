@@ -3,8 +3,8 @@ import HTTPTypes
 @testable import HansomHTTP
 @testable import WSProtocol
 
-/// Requests with bodies, several on one connection: in one piece, in pieces and byte by byte the same; no body longer than its
-/// limit; what was read in chunks is the same when it is written with a length.
+/// Requests with bodies, several on one connection: in one piece, in pieces and byte by byte the same; no body longer
+/// than its limit; what was read in chunks is the same when it is written with a length.
 func fuzzBodies(_ input: [UInt8]) {
     var choices = Choices(input)
     let limits = HeadTrials.limits(&choices)

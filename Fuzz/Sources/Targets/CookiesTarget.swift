@@ -1,5 +1,5 @@
-@testable import WSClient
 @testable import HansomHTTP
+@testable import WSClient
 @testable import WSProtocol
 
 /// `Set-Cookie`, dates, `Retry-After` and `NO_PROXY`: what others write in text, and what a client makes of it.

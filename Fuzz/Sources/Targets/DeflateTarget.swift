@@ -12,8 +12,8 @@ func fuzzDeflate(_ input: [UInt8]) {
 
 // MARK: - Anything
 
-/// Compressed messages of arbitrary bytes, in one piece and in many: the same comes out, no more than the limit, of text only
-/// what is UTF-8, and nothing is held behind a failure.
+/// Compressed messages of arbitrary bytes, in one piece and in many: the same comes out, no more than the limit, of
+/// text only what is UTF-8, and nothing is held behind a failure.
 private func inflateAnything(_ choices: inout Choices) {
     let limits = MessageLimits(maxMessageSize: choices.element(of: [100, 5000, 70_000, 1 << 20]), maxFragments: 50)
     let agreement = Agreements.choose(&choices)

@@ -3,7 +3,8 @@ import HTTPTypes
 @testable import HansomHTTP
 @testable import WSProtocol
 
-/// The list fields of the handshake: what is accepted is written and read again; compression is agreed on within what was offered.
+/// The list fields of the handshake: what is accepted is written and read again; compression is agreed on within what
+/// was offered.
 func fuzzFields(_ input: [UInt8]) {
     var choices = Choices(input)
     let options = Agreements.chooseOptions(&choices)

@@ -1,11 +1,12 @@
 import HTTPTypes
 
-@testable import HansomTransport
 @testable import HansomHTTP
+@testable import HansomTransport
 @testable import WSProtocol
 @testable import WSServer
 
-/// What request fields say of who asks: `Forwarded` and its kin, credentials, tokens; and the ranges that say whom to believe.
+/// What request fields say of who asks: `Forwarded` and its kin, credentials, tokens; and the ranges that say whom to
+/// believe.
 func fuzzForwarded(_ input: [UInt8]) {
     var choices = Choices(input)
     let kind = choices.byte() % 4

@@ -1,7 +1,7 @@
 @testable import WSProtocol
 
-/// A client and a server, with a pipe each way between them that keeps the order and loses nothing. The input says who sends what,
-/// when how many bytes arrive, who closes, and which bytes a bad network puts in between.
+/// A client and a server, with a pipe each way between them that keeps the order and loses nothing. The input says who
+/// sends what, when how many bytes arrive, who closes, and which bytes a bad network puts in between.
 func fuzzPair(_ input: [UInt8]) {
     var choices = Choices(input)
     var pair = PairRun(&choices)

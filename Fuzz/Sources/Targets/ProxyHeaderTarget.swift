@@ -1,7 +1,7 @@
 @testable import WSServer
 
-/// The header that a proxy puts in front of a connection: in one piece, in pieces and byte by byte the same, and never more taken
-/// than it is long.
+/// The header that a proxy puts in front of a connection: in one piece, in pieces and byte by byte the same, and never
+/// more taken than it is long.
 func fuzzProxyHeader(_ input: [UInt8]) {
     var choices = Choices(input)
     let cuts = choices.bytes(choices.number(upTo: 4))

@@ -3,8 +3,8 @@ import HTTPTypes
 @testable import HansomHTTP
 @testable import WSProtocol
 
-/// Request heads, cut anywhere against whole; what is accepted is written and read again; what the server's half of the handshake
-/// says to them can be read by a client.
+/// Request heads, cut anywhere against whole; what is accepted is written and read again; what the server's half of the
+/// handshake says to them can be read by a client.
 func fuzzRequests(_ input: [UInt8]) {
     var choices = Choices(input)
     let limits = HeadTrials.limits(&choices)

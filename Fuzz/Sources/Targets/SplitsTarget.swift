@@ -1,7 +1,7 @@
 @testable import WSProtocol
 
-/// One stream of bytes, cut anywhere, against itself in one piece: same events, same output, same counters. With and without
-/// compression, as whole messages and part by part.
+/// One stream of bytes, cut anywhere, against itself in one piece: same events, same output, same counters. With and
+/// without compression, as whole messages and part by part.
 func fuzzSplits(_ input: [UInt8]) {
     var choices = Choices(input)
     let isServer = choices.flag()

@@ -23,7 +23,8 @@ private func requireSame<T: Tunnel>(_ answer: [UInt8], _ cuts: [UInt8], _ make: 
     let first = run(answer.pieces(cutBy: cuts), make())
     let second = run(answer.map { [$0] }, make())
     requireEqual(first.sent[...], second.sent.prefix(first.sent.count), "what was said to the proxy")
-    // Bytes too many are seen only when they come along, so a tunnel may be over in large pieces, and not in small ones.
+    // Bytes too many are seen only when they come along, so a tunnel may be over in large pieces, and not in small
+    // ones.
     if first.isOver { return }
     requireEqual(second.sent, first.sent, "what was said to the proxy")
     require(!second.isOver, "over in small pieces only")

@@ -81,8 +81,8 @@ public struct LongMailboxReport: Sendable {
     public let length: Int
 }
 
-/// The system has no descriptors or memory left for what a process is to do. Told once when that begins and once when it is
-/// over, not for each attempt.
+/// The system has no descriptors or memory left for what a process is to do. Told once when that begins and once when
+/// it is over, not for each attempt.
 public struct ExhaustionReport: Sendable {
     public let process: ProcessIdentity
     /// What failed; `nil`: it is over.

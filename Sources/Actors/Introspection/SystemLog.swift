@@ -72,9 +72,9 @@ public enum SystemLog {
 
 /// What others have written, fit to stand between quotation marks on one line of a log or a terminal.
 ///
-/// Only visible ASCII and spaces are left as they are. All else is escaped: control characters of both sets move cursors and end
-/// lines, so do U+0085, U+2028 and U+2029, bidirectional overrides and tags show what is not there or hide what is, and
-/// nobody knows what the next version of Unicode adds. No log of ours escapes in any other place.
+/// Only visible ASCII and spaces are left as they are. All else is escaped: control characters of both sets move
+/// cursors and end lines, so do U+0085, U+2028 and U+2029, bidirectional overrides and tags show what is not there or
+/// hide what is, and nobody knows what the next version of Unicode adds. No log of ours escapes in any other place.
 package enum LogText {
     /// How it is escaped.
     package enum Notation: Sendable {

@@ -35,7 +35,8 @@ extension Process {
     package nonisolated var activity: ProcessActivity {
         onOwnThread { me in
             let state: ProcessState =
-                !me.isOpen ? .exiting : me.special?.isSuspended == true ? .suspended : me.isWaiting ? .waiting : .running
+                !me.isOpen
+                ? .exiting : me.special?.isSuspended == true ? .suspended : me.isWaiting ? .waiting : .running
             return ProcessActivity(
                 state: state, waiting: me.queue.count, handled: me.handled, monitors: me.special?.monitors.count ?? 0)
         }

@@ -108,7 +108,8 @@ extension ProcessCore {
         let activity = host.activity
         return ProcessSummary(
             pid: pid, names: Registry.names(of: pid), groups: GroupDirectory.names(of: pid), label: label,
-            kind: String(describing: type(of: host)), detail: activity.detail, parent: parent, scheduler: scheduler.index,
+            kind: String(describing: type(of: host)), detail: activity.detail, parent: parent,
+            scheduler: scheduler.index,
             state: machine.isRunning ? activity.state : .exiting, mailboxLength: activity.waiting,
             messagesHandled: activity.handled, links: links.peers, monitors: activity.monitors,
             monitoredBy: observerCount, age: scheduler.age(since: startedAt))
@@ -189,9 +190,11 @@ package struct JSONText {
     private var needsComma = false
     private let escape: @Sendable (String) -> String
 
-    /// - Parameter escape: makes a text one that may stand between quotation marks. By default nothing but visible ASCII is left
-    ///   as it is, as in logs.
-    package init(escaping escape: @escaping @Sendable (String) -> String = { LogText.escaped($0, .json) }) { self.escape = escape }
+    /// - Parameter escape: makes a text one that may stand between quotation marks. By default nothing but visible
+    ///   ASCII is left as it is, as in logs.
+    package init(escaping escape: @escaping @Sendable (String) -> String = { LogText.escaped($0, .json) }) {
+        self.escape = escape
+    }
 
     /// An object, or `{` to `}` of what `body` writes.
     package mutating func object(_ key: String? = nil, _ body: (inout JSONText) -> Void) {
@@ -200,7 +203,9 @@ package struct JSONText {
         end("}")
     }
 
-    package mutating func array<C: Collection>(_ key: String, _ elements: C, _ body: (inout JSONText, C.Element) -> Void) {
+    package mutating func array<C: Collection>(
+        _ key: String, _ elements: C, _ body: (inout JSONText, C.Element) -> Void
+    ) {
         begin(key, "[")
         for element in elements { body(&self, element) }
         end("]")

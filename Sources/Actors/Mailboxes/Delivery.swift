@@ -35,8 +35,8 @@ extension Process {
         }
     }
 
-    /// The same for a queue that has to grow. It may be reported, by code of the user's: last of all, so that whatever that
-    /// does finds the message in its place.
+    /// The same for a queue that has to grow. It may be reported, by code of the user's: last of all, so that whatever
+    /// that does finds the message in its place.
     @usableFromInline
     nonisolated func deliverToFull(_ message: Message) {
         let length = queue.count
@@ -84,8 +84,9 @@ extension Process {
 
     /// Puts a message at the end and wakes the body if it waits for this one.
     ///
-    /// The tracer, the filter and who takes reports are code of the user's, which may do to this process whatever it likes:
-    /// send to it, end it. They come when the message is in its place, and nothing is taken for granted behind them.
+    /// The tracer, the filter and who takes reports are code of the user's, which may do to this process whatever it
+    /// likes: send to it, end it. They come when the message is in its place, and nothing is taken for granted behind
+    /// them.
     func enqueue(_ message: Message) {
         // What made room for it may have ended the process.
         guard isOpen else { return core.scheduler.deadLetters += 1 }
@@ -146,8 +147,8 @@ extension Process {
         core.isAlive && (!core.scheduler.isCurrent || isPlain || onOwnThread { $0.isOpen })
     }
 
-    /// Offers a message. Where a full mailbox would drop it, it is not taken; one that makes room by its policy, or ends for
-    /// want of it, does so.
+    /// Offers a message. Where a full mailbox would drop it, it is not taken; one that makes room by its policy, or
+    /// ends for want of it, does so.
     ///
     /// - Parameter make: makes the message; is called only if the message is taken.
     package nonisolated func offer(_ make: () -> Message) -> Reception {
@@ -164,8 +165,8 @@ extension Process {
     ///
     /// - Parameters:
     ///   - ticket: by which `cancelPlace` finds the request.
-    ///   - tell: is called once, on the process's thread, when a place is kept for the caller: who then fills it or gives it
-    ///     back. With `false` when there will be none, since the process ends. It must not call back into the process.
+    ///   - tell: is called once, on the process's thread, when a place is kept for the caller: who then fills it or
+    ///     gives it back. With `false` when there will be none, since the process ends. It must not call back into the process.
     package nonisolated func awaitPlace(_ ticket: PlaceTicket, _ tell: @escaping @Sendable (Bool) -> Void) {
         core.scheduler.run { [self] in onOwnThread { $0.wait(.init(.place(tell), ticket)) } }
     }

@@ -106,15 +106,15 @@ public struct Address<Message: Sendable>: Sendable, Hashable, CustomStringConver
     }
 }
 
-/// The messages that wait in one mailbox: a ring that takes no memory until the first comes and gives up much of it when
-/// it is empty again.
+/// The messages that wait in one mailbox: a ring that takes no memory until the first comes and gives up much of it
+/// when it is empty again.
 ///
 /// Places are counted from the first message there ever was, so that a place means the same message while others come
 /// and go at the ends.
 @usableFromInline
 @safe struct MessageQueue<Element>: ~Copyable {
-    // Safety: `ring` holds `capacity` slots, a power of two; the places from `head` on, `count` of them, are initialised
-    // at their remainder.
+    // Safety: `ring` holds `capacity` slots, a power of two; the places from `head` on, `count` of them, are
+    // initialised at their remainder.
     @usableFromInline var ring: UnsafeMutablePointer<Element>?
     @usableFromInline var capacity: Int
     /// The place of the first message that waits.
@@ -202,8 +202,8 @@ public struct Address<Message: Sendable>: Sendable, Hashable, CustomStringConver
         capacity = wider
     }
 
-    /// Hands over all that waits, in a queue of its own: what goes with the messages may do anything, and this queue is whole
-    /// and empty by then.
+    /// Hands over all that waits, in a queue of its own: what goes with the messages may do anything, and this queue is
+    /// whole and empty by then.
     mutating func takeAll() -> MessageQueue {
         var taken = MessageQueue()
         swap(&taken, &self)

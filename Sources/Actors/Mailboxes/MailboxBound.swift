@@ -106,8 +106,8 @@ final class MailboxBound<Message: Sendable>: MailboxPlaces, @unchecked Sendable 
     }
 }
 
-/// By which a waiting sender is found when it is to wait no more, maybe before it has begun to. The flag may be raised from
-/// any thread.
+/// By which a waiting sender is found when it is to wait no more, maybe before it has begun to. The flag may be raised
+/// from any thread.
 package final class PlaceTicket: Sendable {
     let isCancelled = Atomic<Bool>(false)
 

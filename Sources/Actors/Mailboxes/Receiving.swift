@@ -112,8 +112,8 @@ extension Process {
         return nil
     }
 
-    /// Whether the message at a place is wanted, and where it stands now: the one who judges is code of the user's, which may
-    /// have moved it or taken it away.
+    /// Whether the message at a place is wanted, and where it stands now: the one who judges is code of the user's,
+    /// which may have moved it or taken it away.
     private func judge(_ place: Int, _ isWanted: (Message) -> Bool) -> (isWanted: Bool, place: Int?) {
         let special = makeSpecial()
         special.judged = place

@@ -66,7 +66,9 @@ public struct ExitReason: Error, CustomStringConvertible {
     public static let noProcess = ExitReason(.noProcess)
 
     /// It was asked to end in good order, for the reason given.
-    public static func shutdown(_ detail: String) -> ExitReason { ExitReason(.shutdown, Particulars(detail: detail, error: nil)) }
+    public static func shutdown(_ detail: String) -> ExitReason {
+        ExitReason(.shutdown, Particulars(detail: detail, error: nil))
+    }
 
     /// A supervisor has ended by itself.
     static func shutdown(because error: SupervisorError) -> ExitReason {
@@ -74,10 +76,12 @@ public struct ExitReason: Error, CustomStringConvertible {
     }
 
     /// The body threw `error`.
-    public static func error(_ error: any Error) -> ExitReason { ExitReason(.error, Particulars(detail: nil, error: error)) }
+    public static func error(_ error: any Error) -> ExitReason {
+        ExitReason(.error, Particulars(detail: nil, error: error))
+    }
 
-    /// Whether it is an end in good order: `.normal`, `.shutdown` or `.shutdown(detail)`. A transient child is not started
-    /// again after it.
+    /// Whether it is an end in good order: `.normal`, `.shutdown` or `.shutdown(detail)`. A transient child is not
+    /// started again after it.
     public var isOrderly: Bool { kind == .normal || kind == .shutdown }
 
     /// Whether it is a failure: of a process that has failed by itself it is reported as a crash.
@@ -93,7 +97,8 @@ public struct ExitReason: Error, CustomStringConvertible {
     }
 }
 
-/// An exit signal that was trapped: a linked process has ended, or somebody asks this one to. (OTP: `{'EXIT', From, Reason}`.)
+/// An exit signal that was trapped: a linked process has ended, or somebody asks this one to. (OTP: `{'EXIT', From,
+/// Reason}`.)
 public struct ExitSignal: Sendable {
     /// Who ended, or asked; `nil` for code outside any process.
     public let from: PID?

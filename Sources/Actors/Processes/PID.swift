@@ -1,6 +1,7 @@
 /// Which process: a small value that outlives it.
 ///
-/// Enough to ask a process to end, to link and to hear of its end; messages go through `Process` itself or an `Address`.
+/// Enough to ask a process to end, to link and to hear of its end; messages go through `Process` itself or an
+/// `Address`.
 public struct PID: Sendable, Hashable, CustomStringConvertible {
     package let core: ProcessCore
 
@@ -10,7 +11,8 @@ public struct PID: Sendable, Hashable, CustomStringConvertible {
 
     public func hash(into hasher: inout Hasher) { hasher.combine(core.id) }
 
-    /// The process whose body the calling task runs, if it is one's. Child tasks and `Task {}` inherit it. (OTP: `self/0`.)
+    /// The process whose body the calling task runs, if it is one's. Child tasks and `Task {}` inherit it. (OTP:
+    /// `self/0`.)
     public static var current: PID? { ProcessCore.current?.pid }
 
     /// Its number: no other process of this program has it, before or after.
@@ -24,10 +26,10 @@ public struct PID: Sendable, Hashable, CustomStringConvertible {
 
     /// Sends an exit signal: the process is to end, for `reason`.
     ///
-    /// Its mailbox closes and its task is cancelled; it has ended when its body has returned, or when 5 s have passed. A
-    /// process that traps exits gets a message instead. `.kill` cannot be trapped and marks it dead at once. `.normal`
-    /// has no effect on another process that does not trap, as in Erlang; a process that sends it to itself ends. To a
-    /// process that has ended this does nothing. (OTP: `exit/2`.)
+    /// Its mailbox closes and its task is cancelled; it has ended when its body has returned, or when 5 s have passed.
+    /// A process that traps exits gets a message instead. `.kill` cannot be trapped and marks it dead at once.
+    /// `.normal` has no effect on another process that does not trap, as in Erlang; a process that sends it to itself
+    /// ends. To a process that has ended this does nothing. (OTP: `exit/2`.)
     public func exit(_ reason: ExitReason) { core.sendExit(reason) }
 
     /// Waits for the end of the process and returns its reason: at once if it has ended already.
@@ -35,8 +37,8 @@ public struct PID: Sendable, Hashable, CustomStringConvertible {
     /// (A monitor of a process that has ended tells `.noProcess`, as in Erlang; whoever holds a `PID` and asks from
     /// outside is told what happened.)
     ///
-    /// - Throws: `CancellationError` as soon as the calling task is cancelled. The process goes on, and nothing waits at it
-    ///   any more.
+    /// - Throws: `CancellationError` as soon as the calling task is cancelled. The process goes on, and nothing waits
+    ///   at it any more.
     public func down() async throws(CancellationError) -> ExitReason {
         let end = Promise<ExitReason>()
         let bond = EndBond(core) { end.keep($0) }
@@ -57,16 +59,16 @@ public struct PID: Sendable, Hashable, CustomStringConvertible {
     }
 }
 
-/// What somebody outside a process has to do when it ends, until that is over: what waits for it, what connects on its behalf, a
-/// connection that it owns.
+/// What somebody outside a process has to do when it ends, until that is over: what waits for it, what connects on its
+/// behalf, a connection that it owns.
 package final class EndBond: @unchecked Sendable {
     // Safety: both vars are touched on the process's scheduler only.
     private let process: ProcessCore
     private var observer: UInt64?
     private var isOver = false
 
-    /// - Parameter whenOver: called once when the process ends, on its scheduler, with the reason; at once if it has ended
-    ///   already.
+    /// - Parameter whenOver: called once when the process ends, on its scheduler, with the reason; at once if it has
+    ///   ended already.
     package init(_ process: ProcessCore, whenOver: @escaping @Sendable (ExitReason) -> Void) {
         self.process = process
         process.scheduler.run { [self] in

@@ -16,11 +16,11 @@ public final actor Process<Message: Sendable> {
     @usableFromInline package nonisolated let core: ProcessCore
     // The mailbox: see Process+Delivery.swift and Process+Receive.swift.
     //
-    // Safety: touched by the scheduler's thread only, as all state of an actor. No access to these calls out; each is over
-    // before any other code runs. So they need neither a closure that runs as the actor nor checks of exclusivity.
+    // Safety: touched by the scheduler's thread only, as all state of an actor. No access to these calls out; each is
+    // over before any other code runs. So they need neither a closure that runs as the actor nor checks of exclusivity.
     @safe @exclusivity(unchecked) @usableFromInline nonisolated(unsafe) var queue = MessageQueue<Message>()
-    /// Whether the mailbox is open, unbounded, not suspended and not traced, and nobody waits in it for anything but the
-    /// next message, whenever it comes: then a message needs no more than a place.
+    /// Whether the mailbox is open, unbounded, not suspended and not traced, and nobody waits in it for anything but
+    /// the next message, whenever it comes: then a message needs no more than a place.
     @safe @exclusivity(unchecked) @usableFromInline nonisolated(unsafe) var isPlain: Bool
     /// Whether the body waits for a message.
     @safe @exclusivity(unchecked) @usableFromInline nonisolated(unsafe) var isWaiting = false
@@ -84,8 +84,8 @@ public final actor Process<Message: Sendable> {
         var exitAdapter: (@Sendable (ExitSignal) -> Message)?
         var monitors: Set<MonitorReference> = []
         var groupMonitors: Set<UInt64> = []
-        /// At which places of the queue the messages stand that signals have become, by the numbers of the signals. Some
-        /// may have been taken since, when the mailbox was plain: their places are before the queue's head.
+        /// At which places of the queue the messages stand that signals have become, by the numbers of the signals.
+        /// Some may have been taken since, when the mailbox was plain: their places are before the queue's head.
         var signalPlaces: [UInt64: Int] = [:]
         /// Where the message stands that a selective receive is asking about, as long as it is there.
         var judged: Int?
@@ -191,7 +191,8 @@ extension Process {
 
     /// Begins what it was prepared for, from another thread than its scheduler's. `first` is done there before.
     ///
-    /// Its task is made here and now: so it has the task-locals of whoever spawns it, as it has when both live on one scheduler.
+    /// Its task is made here and now: so it has the task-locals of whoever spawns it, as it has when both live on one
+    /// scheduler.
     nonisolated func launchElsewhere(_ first: @escaping @Sendable () -> Void) {
         let job = core.scheduler.firstJob { makeTask() }
         core.scheduler.post(

@@ -6,7 +6,8 @@ internal import Synchronization
 /// as the tombstone that a `PID` refers to. The body waits at it, as a gate, for messages.
 @usableFromInline
 package final class ProcessCore: Gate, @unchecked Sendable {
-    // Safety: the lets and the atomics are made for any thread; the rest, once it is enlisted, belongs to the scheduler's thread.
+    // Safety: the lets and the atomics are made for any thread; the rest, once it is enlisted, belongs to the
+    // scheduler's thread.
     package let id: UInt64
     @usableFromInline package let scheduler: Scheduler
     /// Who started it, or has adopted it, if a process did.
@@ -64,7 +65,9 @@ package final class ProcessCore: Gate, @unchecked Sendable {
     /// The process whose body or handler the current task runs.
     @TaskLocal package static var current: ProcessCore?
 
-    package convenience init(on scheduler: Scheduler) { self.init(on: scheduler, messageType: nil, parent: nil, places: nil) }
+    package convenience init(on scheduler: Scheduler) {
+        self.init(on: scheduler, messageType: nil, parent: nil, places: nil)
+    }
 
     init(on scheduler: Scheduler, messageType: Any.Type?, parent: ProcessCore?, places: MailboxPlaces?) {
         id = ProcessCore.nextID()
@@ -81,8 +84,8 @@ package final class ProcessCore: Gate, @unchecked Sendable {
 
     // MARK: On the scheduler's thread
 
-    /// Begins to count as a process of its scheduler, hosted by `host`, which is not retained. If the scheduler is ending,
-    /// the process is asked to end as well.
+    /// Begins to count as a process of its scheduler, hosted by `host`, which is not retained. If the scheduler is
+    /// ending, the process is asked to end as well.
     package func enlist(_ host: any ProcessHost) {
         unsafe self.host = host
         scheduler.processes.insert(self)
@@ -172,8 +175,8 @@ package final class ProcessCore: Gate, @unchecked Sendable {
         end(.killed, isReported: true)
     }
 
-    /// The process has ended: everyone who waits for it is told, once. Of one that was marked dead before, only its task
-    /// has ended now.
+    /// The process has ended: everyone who waits for it is told, once. Of one that was marked dead before, only its
+    /// task has ended now.
     ///
     /// - Parameter isReported: whether an end by an error is reported as a crash.
     package func finish(_ reason: ExitReason, isReported: Bool = true) {
@@ -272,8 +275,8 @@ public enum ProcessState: String, Sendable, Hashable, CaseIterable {
     case exiting
 }
 
-/// The processes of one scheduler that have not ended, in no order. Each knows its place, so that adding and removing one
-/// costs the same however many there are.
+/// The processes of one scheduler that have not ended, in no order. Each knows its place, so that adding and removing
+/// one costs the same however many there are.
 package struct ProcessTable {
     package private(set) var cores: [ProcessCore] = []
 

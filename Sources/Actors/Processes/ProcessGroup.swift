@@ -6,8 +6,8 @@ internal import Synchronization
 ///     room.join(member)
 ///     room.broadcast(.said("hello"))
 ///
-/// A group exists while somebody is in it. A process may be in several, and several times in one; at its death it leaves
-/// all of them. Every function may be called from any thread, and none suspends.
+/// A group exists while somebody is in it. A process may be in several, and several times in one; at its death it
+/// leaves all of them. Every function may be called from any thread, and none suspends.
 public struct ProcessGroup<Message: Sendable>: Sendable, Hashable {
     public let name: String
 
@@ -56,7 +56,9 @@ public struct ProcessGroup<Message: Sendable>: Sendable, Hashable {
                 for (core, times) in members { for _ in 0..<times { Address(core).deliver(message) } }
             } else {
                 // A bounded member's places are taken now: what the sender sends later must not get them.
-                let claims = members.map { core, times in core.places == nil ? [] : (0..<times).map { _ in core.claimPlace() } }
+                let claims = members.map { core, times in
+                    core.places == nil ? [] : (0..<times).map { _ in core.claimPlace() }
+                }
                 scheduler.post(
                     .action {
                         for ((core, times), claims) in zip(members, claims) {

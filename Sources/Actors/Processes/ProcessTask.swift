@@ -3,8 +3,8 @@
 ///     let page = ProcessTask.spawn { try await fetch(url) }
 ///     let text = try await page.value
 ///
-/// It can be linked, monitored, supervised and listed like any process, and has no mailbox. Unlike a Swift task it has an
-/// exit reason, and others hear of it.
+/// It can be linked, monitored, supervised and listed like any process, and has no mailbox. Unlike a Swift task it has
+/// an exit reason, and others hear of it.
 public struct ProcessTask<Value: Sendable>: Supervisable, Hashable {
     private let process: Process<Never>
     private let result: TaskResult<Value>
@@ -19,7 +19,8 @@ public struct ProcessTask<Value: Sendable>: Supervisable, Hashable {
     ///
     /// - Parameters:
     ///   - parent: a process to link it to from its first moment, usually `me.pid`; default: none.
-    ///   - scheduler: where it lives; default: the caller's scheduler, or from outside one of the shared group's in turn.
+    ///   - scheduler: where it lives; default: the caller's scheduler, or from outside one of the shared group's in
+    ///     turn.
     ///   - label: what introspection and reports call it; default `"task"`.
     ///   - work: what it does. What it throws is the reason of its end.
     public static func spawn(
@@ -37,8 +38,8 @@ public struct ProcessTask<Value: Sendable>: Supervisable, Hashable {
     ///
     /// Cancelling the waiting task ends the wait; `cancel` ends the work.
     ///
-    /// - Throws: what it threw, or the `ExitReason` by which it was ended; `CancellationError` as soon as the calling task is
-    ///   cancelled.
+    /// - Throws: what it threw, or the `ExitReason` by which it was ended; `CancellationError` as soon as the calling
+    ///   task is cancelled.
     public var value: Value {
         get async throws {
             let reason = try await process.down()

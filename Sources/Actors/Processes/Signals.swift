@@ -1,7 +1,7 @@
 /// Links, monitors and trapped exits of a process, for its body.
 extension Process {
-    /// Ties this process and `other`: the end of one for any reason but `.normal` ends the other, or becomes a message to
-    /// it if it traps exits.
+    /// Ties this process and `other`: the end of one for any reason but `.normal` ends the other, or becomes a message
+    /// to it if it traps exits.
     ///
     /// To link twice is the same as once. A process that has ended already answers with an exit signal `.noProcess`.
     /// (OTP: `link/1`.)
@@ -169,9 +169,10 @@ extension ProcessCore {
 ///
 /// A link is an agreement of two sides that may be made, undone and made again from both at once, while signals are
 /// under way. So a side remembers its own request and the newest that has arrived, each by its number, which is larger
-/// than all before it. Who undoes a link, or ends, says which request of the other has arrived: one that has not makes a
-/// new link when it does, so the other side keeps it. Signals from one side to the other keep their order: what has
-/// arrived from a side before it undoes is undone with it. (OTP: links and the unlink protocol of the signal reference.)
+/// than all before it. Who undoes a link, or ends, says which request of the other has arrived: one that has not makes
+/// a new link when it does, so the other side keeps it. Signals from one side to the other keep their order: what has
+/// arrived from a side before it undoes is undone with it. (OTP: links and the unlink protocol of the signal
+/// reference.)
 struct LinkTable<Peer: Hashable> {
     private struct Link {
         /// This side's request, 0 for none.

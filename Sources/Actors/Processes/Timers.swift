@@ -58,8 +58,8 @@ final class MessageTimer<Message: Sendable>: ProcessTimer, @unchecked Sendable {
     }
 }
 
-/// The armed timers of one process, linked to each other, so that adding and removing one costs the same however many there
-/// are.
+/// The armed timers of one process, linked to each other, so that adding and removing one costs the same however many
+/// there are.
 @safe struct TimerList {
     // Safety: as the links of `ProcessTimer`.
     private unowned(unsafe) var first: ProcessTimer?
@@ -143,7 +143,8 @@ extension Process {
         start(MessageTimer(self, message, interval: max(interval.clampedNanoseconds, 1_000)), after: interval)
     }
 
-    /// Cancels a timer of this process. A message that has arrived stays in the mailbox. (OTP: `erlang:cancel_timer/1`.)
+    /// Cancels a timer of this process. A message that has arrived stays in the mailbox. (OTP:
+    /// `erlang:cancel_timer/1`.)
     ///
     /// - Returns: how much time remained; `nil` if it had rung, or was cancelled before, or is another process's.
     @discardableResult

@@ -176,8 +176,9 @@ private func blockingThreadMain(_ raw: UnsafeMutableRawPointer?) -> UnsafeMutabl
 /// libraries that take long belong here. `work` has the task-locals of the calling task, `PID.current` too. (OTP: dirty
 /// schedulers.)
 ///
-/// - Throws: what `work` throws; `CancellationError` as soon as the calling task is cancelled. `work` that has not begun by then
-///   is left out; what has begun goes on to its end, since nothing can interrupt it, and may look at `Task.isCancelled`.
+/// - Throws: what `work` throws; `CancellationError` as soon as the calling task is cancelled. `work` that has not
+///   begun by then is left out; what has begun goes on to its end, since nothing can interrupt it, and may look at
+///   `Task.isCancelled`.
 public func blocking<R: Sendable>(_ work: @escaping @Sendable () throws -> R) async throws -> R {
     let outcome = Promise<Result<R, any Error>>()
     let task = Task(executorPreference: BlockingPool.current) {
@@ -191,7 +192,9 @@ public func blocking<R: Sendable>(_ work: @escaping @Sendable () throws -> R) as
 }
 
 /// The same to its end, whatever becomes of the calling task, and with the type of its error.
-package func blockingInAnyCase<R: Sendable, E: Error>(_ work: @escaping @Sendable () throws(E) -> R) async throws(E) -> R {
+package func blockingInAnyCase<R: Sendable, E: Error>(_ work: @escaping @Sendable () throws(E) -> R) async throws(E)
+    -> R
+{
     try await BlockingPool.current.run(work)
 }
 

@@ -15,8 +15,8 @@ package protocol Poller: AnyObject {
     func remove(_ descriptor: Int32)
 
     /// Waits for readiness, at most `timeout` nanoseconds (`nil`: for ever; 0: not at all), and returns how many
-    /// events `event(_:)` then gives. A wake-up ends the wait; it may be one of them, ready for nothing, with a token of
-    /// no watch.
+    /// events `event(_:)` then gives. A wake-up ends the wait; it may be one of them, ready for nothing, with a token
+    /// of no watch.
     func wait(timeout: UInt64?) -> Int
 
     /// The event at `index` of those that the last `wait` found.
@@ -33,8 +33,8 @@ package struct Readiness: OptionSet, Sendable, Hashable {
 
     package static let read = Readiness(rawValue: 1)
     package static let write = Readiness(rawValue: 2)
-    /// Of several schedulers that watch the descriptor one is told, or a few, but not all: to be watched with `read`, and
-    /// not changed later.
+    /// Of several schedulers that watch the descriptor one is told, or a few, but not all: to be watched with `read`,
+    /// and not changed later.
     package static let exclusive = Readiness(rawValue: 8)
     /// Both directions are down, or an error waits: told whatever is watched.
     package static let hangUp = Readiness(rawValue: 4)

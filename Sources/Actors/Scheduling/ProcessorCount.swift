@@ -1,8 +1,8 @@
 internal import CHansomSystem
 internal import Glibc
 
-/// How many processors a program may use. A container or `taskset` often allows fewer than the machine has: with a thread
-/// for each of those, most would only take time from each other.
+/// How many processors a program may use. A container or `taskset` often allows fewer than the machine has: with a
+/// thread for each of those, most would only take time from each other.
 enum ProcessorCount {
     static var online: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
 
@@ -28,7 +28,8 @@ enum ProcessorCount {
 /// What control groups allow of the processors' time, from the files of the kernel (cgroups(7), proc(5)): of version 2
 /// `cpu.max`, of version 1 `cpu.cfs_quota_us` and `cpu.cfs_period_us`. A group is bound by those above it too.
 enum CPUQuota {
-    /// How many processors' time the program may use: the least that one of its groups allows; `nil` if none has a quota.
+    /// How many processors' time the program may use: the least that one of its groups allows; `nil` if none has a
+    /// quota.
     ///
     /// - Parameter read: the text of a file, `nil` if there is none.
     static func processors(reading read: (String) -> String?) -> Double? {
@@ -58,7 +59,9 @@ enum CPUQuota {
     }
 
     private static func legacy(_ folder: String, _ read: (String) -> String?) -> Double? {
-        guard let quota = read(folder + "/cpu.cfs_quota_us"), let period = read(folder + "/cpu.cfs_period_us") else { return nil }
+        guard let quota = read(folder + "/cpu.cfs_quota_us"), let period = read(folder + "/cpu.cfs_period_us") else {
+            return nil
+        }
         return ratio(quota.prefix { $0 != "\n" }, period.prefix { $0 != "\n" })
     }
 
@@ -75,10 +78,13 @@ enum CPUQuota {
         let root: String
         let point: String
 
-        /// A line of mountinfo: number, parent, device, root, point, options, any number of tags, "-", type, source, options.
+        /// A line of mountinfo: number, parent, device, root, point, options, any number of tags, "-", type, source,
+        /// options.
         init?(_ line: String) {
             let fields = line.split(separator: " ").map(String.init)
-            guard fields.count > 6, let dash = fields[6...].firstIndex(of: "-"), fields.count > dash + 3 else { return nil }
+            guard fields.count > 6, let dash = fields[6...].firstIndex(of: "-"), fields.count > dash + 3 else {
+                return nil
+            }
             switch fields[dash + 1] {
             case "cgroup2": isUnified = true
             case "cgroup" where fields[dash + 3].split(separator: ",").contains("cpu"): isUnified = false
@@ -90,7 +96,8 @@ enum CPUQuota {
 
         /// The folders of a group and of those above it, as far as they can be seen.
         func folders(of group: String) -> [String] {
-            // In a container whose own groups are mounted, but which is told the host's name of its group, it is the root.
+            // In a container whose own groups are mounted, but which is told the host's name of its group, it is the
+            // root.
             let prefix = root == "/" ? "" : root
             let inside = group == root ? "" : group.hasPrefix(prefix + "/") ? group.dropFirst(prefix.count) : ""
             var folder = point == "/" ? "" : point

@@ -48,8 +48,8 @@ internal import Synchronization
 }
 
 /// What other threads hand to a scheduler: a queue behind a lock that is held for an append or a swap, and nothing
-/// longer. Actions run in the order in which they were posted; jobs become ready in that order, and run after the actions
-/// that were posted before them.
+/// longer. Actions run in the order in which they were posted; jobs become ready in that order, and run after the
+/// actions that were posted before them.
 struct Inbox: ~Copyable {
     enum Item {
         case job(UnownedJob)
@@ -127,9 +127,13 @@ package final actor Gatekeeper: SerialExecutor {
 
     init() {}
 
-    @usableFromInline package nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe UnownedSerialExecutor(ordinary: self) }
+    @usableFromInline package nonisolated var unownedExecutor: UnownedSerialExecutor {
+        unsafe UnownedSerialExecutor(ordinary: self)
+    }
 
-    @usableFromInline package nonisolated func enqueue(_ job: consuming ExecutorJob) { unsafe gate?.waiting = UnownedJob(job) }
+    @usableFromInline package nonisolated func enqueue(_ job: consuming ExecutorJob) {
+        unsafe gate?.waiting = UnownedJob(job)
+    }
 
     /// Where a task stops that has named its gate.
     @usableFromInline package func stop() { stops &+= 1 }
@@ -138,13 +142,13 @@ package final actor Gatekeeper: SerialExecutor {
 extension Actor {
     /// Runs `body` as the actor, from code that already is on the thread of the actor's scheduler.
     ///
-    /// What `assumeIsolated` does, less its check, which a socket event should not pay for. A closure that captures nothing
-    /// costs nothing; one that must not escape would have to be boxed twice to be called.
+    /// What `assumeIsolated` does, less its check, which a socket event should not pay for. A closure that captures
+    /// nothing costs nothing; one that must not escape would have to be boxed twice to be called.
     @inlinable
     @inline(__always)
     package nonisolated func onOwnThread<R>(_ body: @escaping (isolated Self) -> R) -> R {
-        // Safety: the caller is on the actor's scheduler, so nothing else runs as the actor now; a function type with an
-        // isolated parameter is called like one without.
+        // Safety: the caller is on the actor's scheduler, so nothing else runs as the actor now; a function type with
+        // an isolated parameter is called like one without.
         unsafe unsafeBitCast(body, to: ((Self) -> R).self)(self)
     }
 }

@@ -101,8 +101,8 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
     /// Where what lives here does what must block: its group's pool.
     package var blockingPool: BlockingPool { ownBlockingPool ?? SchedulerGroup.shared.blockingPool }
 
-    /// Where the names are looked up for what lives here: on threads of their own, since a name server that does not answer
-    /// holds each for many seconds, and what else must block should not wait behind that.
+    /// Where the names are looked up for what lives here: on threads of their own, since a name server that does not
+    /// answer holds each for many seconds, and what else must block should not wait behind that.
     package var resolverPool: BlockingPool { ownResolverPool ?? SchedulerGroup.shared.resolverPool }
 
     /// The scheduler that runs the calling thread, if it is one.
@@ -129,16 +129,16 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
         } else if let held = unsafe hansom_held_job() {
             unsafe held.assumingMemoryBound(to: UnownedJob?.self).pointee = job
         } else {
-            // The runtime names the scheduler without holding it, and what the job holds may end with the job: on another
-            // thread, or on this one after the scheduler's end.
+            // The runtime names the scheduler without holding it, and what the job holds may end with the job: on
+            // another thread, or on this one after the scheduler's end.
             let held = unsafe Unmanaged.passRetained(self)
             post(.job(job))
             unsafe held.release()
         }
     }
 
-    /// Calls `start`, which starts a task here from another thread, and returns its first job instead of posting it: so that
-    /// the task has the task-locals of the caller, and others hear of it before it runs.
+    /// Calls `start`, which starts a task here from another thread, and returns its first job instead of posting it: so
+    /// that the task has the task-locals of the caller, and others hear of it before it runs.
     func firstJob(of start: () -> Void) -> UnownedJob {
         var job: UnownedJob?
         // Safety: `enqueue` writes there while `start` runs, on this thread.

@@ -8,7 +8,8 @@ internal import Synchronization
 public final class SchedulerGroup: Sendable {
     /// How a group is made.
     public struct Options: Sendable {
-        /// How many schedulers; default: one for each processor that the program may use, `SchedulerGroup.processorCount`.
+        /// How many schedulers; default: one for each processor that the program may use,
+        /// `SchedulerGroup.processorCount`.
         public var count: Int
         /// Where the schedulers read the time; default: the kernel's monotonic clock.
         public var time: any TimeSource
@@ -16,11 +17,12 @@ public final class SchedulerGroup: Sendable {
         public var name: String
         /// How many threads `blocking` work may use at once; default 8.
         public var blockingThreads: Int
-        /// How many names may be looked up at once, each on a thread of its own while that takes; default 16. More wait in order.
+        /// How many names may be looked up at once, each on a thread of its own while that takes; default 16. More wait
+        /// in order.
         public var resolverThreads: Int
         /// Keeps glibc from returning freed memory to the kernel between messages, which costs large messages
-        /// up to 40 % of their speed. It holds for the whole process. What a server's connections held at a peak of 32 MiB or more
-        /// is given back some seconds after it. Default `true`.
+        /// up to 40 % of their speed. It holds for the whole process. What a server's connections held at a peak of 32
+        /// MiB or more is given back some seconds after it. Default `true`.
         public var retainsFreedMemory: Bool
         /// What the runtime watches for, and whom it tells.
         public var system: SystemSettings
@@ -28,7 +30,8 @@ public final class SchedulerGroup: Sendable {
 
         public init(
             count: Int = SchedulerGroup.processorCount, time: any TimeSource = SystemTime.shared,
-            name: String = "hansom", blockingThreads: Int = 8, resolverThreads: Int = 16, retainsFreedMemory: Bool = true,
+            name: String = "hansom", blockingThreads: Int = 8, resolverThreads: Int = 16,
+            retainsFreedMemory: Bool = true,
             system: SystemSettings = SystemSettings()
         ) {
             self.count = count
@@ -99,8 +102,9 @@ public final class SchedulerGroup: Sendable {
         }
     }()
 
-    /// How many processors the program may use: those that are online, of them those that its affinity allows (`taskset`,
-    /// cpusets), and no more than the quota of its control groups comes to, rounded up (a container's `--cpus`).
+    /// How many processors the program may use: those that are online, of them those that its affinity allows
+    /// (`taskset`, cpusets), and no more than the quota of its control groups comes to, rounded up (a container's
+    /// `--cpus`).
     public static var processorCount: Int { ProcessorCount.usable() }
 
     /// Where the next piece of work goes: the caller's own scheduler if it is one of these, else round robin.
@@ -140,8 +144,8 @@ public final class SchedulerGroup: Sendable {
         end.keep(())
     }
 
-    /// Waits for the ends of the threads on a thread of its own: those of the blocking pool may all be taken, by what waits
-    /// for this end.
+    /// Waits for the ends of the threads on a thread of its own: those of the blocking pool may all be taken, by what
+    /// waits for this end.
     private func joinThreads() async {
         let threads = threads
         await withCheckedContinuation { continuation in
@@ -218,8 +222,8 @@ package enum FreedMemory {
 
     /// Gives back to the kernel, once, what is free now; nothing where freed memory is not retained.
     ///
-    /// It takes some 0.1 ms for each MiB and holds the lock of an arena meanwhile, so ask seldom. It runs on a thread that may
-    /// block, and one at a time.
+    /// It takes some 0.1 ms for each MiB and holds the lock of an arena meanwhile, so ask seldom. It runs on a thread
+    /// that may block, and one at a time.
     package static func giveBack(on scheduler: Scheduler) {
         guard isRetained.load(ordering: .relaxed), !isGoingBack.exchange(true, ordering: .relaxed) else { return }
         scheduler.blockingPool.submit {

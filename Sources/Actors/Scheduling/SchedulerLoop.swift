@@ -35,7 +35,8 @@ extension Scheduler {
             })
     }
 
-    /// Does what is ready and what that makes ready, until nothing is left, armed alarms included: none of them rings any more.
+    /// Does what is ready and what that makes ready, until nothing is left, armed alarms included: none of them rings
+    /// any more.
     ///
     /// Not for ever: a task that never rests must not hold up the end. What it leaves runs when somebody posts again.
     func runOut() {
@@ -48,8 +49,8 @@ extension Scheduler {
         _ = dropAlarms()
     }
 
-    /// Lets go of all that armed alarms hold, which may hold this scheduler: they would keep each other for ever. Whether
-    /// there were any.
+    /// Lets go of all that armed alarms hold, which may hold this scheduler: they would keep each other for ever.
+    /// Whether there were any.
     private func dropAlarms() -> Bool {
         var dropped = false
         // Those that are armed meanwhile have their turn in the next round.
@@ -161,8 +162,8 @@ extension Scheduler {
 
     private func ringAlarms() -> Bool {
         var rang = false
-        // Those that the ringing ones arm have their turn in the next round, and so have those beyond the bound: none can
-        // hold up the loop.
+        // Those that the ringing ones arm have their turn in the next round, and so have those beyond the bound: none
+        // can hold up the loop.
         let last = alarms.lastTicket
         var left = Scheduler.alarmsPerTurn
         while left > 0, let alarm = alarms.popDue(at: now, armedUpTo: last) {

@@ -77,8 +77,9 @@ package class Alarm {
 
 /// The armed alarms of one scheduler, soonest first; alarms of one moment in the order in which they were armed.
 ///
-/// A heap in which each element has four below it, with the keys beside the alarms, so that looking for a place touches few
-/// lines of memory and no alarm but those that move. An alarm knows its place: moving or disarming it costs O(log n).
+/// A heap in which each element has four below it, with the keys beside the alarms, so that looking for a place touches
+/// few lines of memory and no alarm but those that move. An alarm knows its place: moving or disarming it costs O(log
+/// n).
 ///
 /// Those that are due at one time are taken out together. If they are many, which is what a heap is bad at, they are
 /// sorted, and the rest is made a heap again.
@@ -135,8 +136,8 @@ package class Alarm {
 
     /// Disarms `alarm`; harmless when it is not armed.
     ///
-    /// - Returns: the heap's reference, if it was armed. The caller releases it when this is over: what goes with an alarm may
-    ///   arm and disarm others, and must find the heap whole.
+    /// - Returns: the heap's reference, if it was armed. The caller releases it when this is over: what goes with an
+    ///   alarm may arm and disarm others, and must find the heap whole.
     @inline(never)
     mutating func disarm(_ alarm: Alarm) -> Unmanaged<Alarm>? {
         switch alarm.place {
@@ -274,7 +275,8 @@ package class Alarm {
     private func soonestChild(of index: Int) -> Int {
         let left = index * 4 + 1
         var soonest = left
-        for child in left + 1..<max(left + 1, min(left + 4, size)) where unsafe entries[child].rings(before: entries[soonest]) {
+        for child in left + 1..<max(left + 1, min(left + 4, size))
+        where unsafe entries[child].rings(before: entries[soonest]) {
             soonest = child
         }
         return soonest
@@ -304,7 +306,8 @@ extension Duration {
         return UInt64(seconds) * 1_000_000_000 + UInt64(attoseconds / 1_000_000_000)
     }
 
-    /// The longest wait before one more attempt, for a backoff that begins with this: twice as much each time, up to `most`.
+    /// The longest wait before one more attempt, for a backoff that begins with this: twice as much each time, up to
+    /// `most`.
     ///
     /// - Parameter attempt: its number among the further ones, from 1.
     package func backoff(before attempt: Int, atMost most: Duration) -> Duration {

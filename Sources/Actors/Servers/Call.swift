@@ -10,8 +10,8 @@ extension Process {
     ///   - timeout: how long to wait; default 5 s; `nil`: until the reply comes or the process ends.
     ///   - request: makes the message out of the token by which the process replies.
     /// - Returns: what it replied.
-    /// - Throws: `CallError`: `.timeout`, `.noProcess`, `.exited`, `.calledSelf`, `.replyDropped` or `.cancelled`; or the
-    ///   error that the process gave to `Reply.fail(_:)`.
+    /// - Throws: `CallError`: `.timeout`, `.noProcess`, `.exited`, `.calledSelf`, `.replyDropped` or `.cancelled`; or
+    ///   the error that the process gave to `Reply.fail(_:)`.
     @inlinable
     public nonisolated func call<Value: Sendable>(
         timeout: Duration? = .seconds(5), _ request: (Reply<Value>) -> Message

@@ -2,12 +2,12 @@ internal import Synchronization
 
 /// A call that waits for its reply: who calls, who is called, and what has become of it.
 ///
-/// It lives on one scheduler: the caller's, or the callee's if the caller is on none. A settled call takes nothing more,
-/// so that a late reply reaches nobody. The caller waits at it, as a gate.
+/// It lives on one scheduler: the caller's, or the callee's if the caller is on none. A settled call takes nothing
+/// more, so that a late reply reaches nobody. The caller waits at it, as a gate.
 @usableFromInline
 class PendingCall: Gate, @unchecked Sendable {
-    // Safety: the lets and `isSettled` are made for any thread; `failure` is written by who settles the call and read once it
-    // is over; the rest belongs to `home`'s thread.
+    // Safety: the lets and `isSettled` are made for any thread; `failure` is written by who settles the call and read
+    // once it is over; the rest belongs to `home`'s thread.
     private let home: Scheduler
     @usableFromInline final let callee: ProcessCore
     private let timeout: Duration?

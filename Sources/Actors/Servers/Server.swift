@@ -18,8 +18,8 @@
 ///     let counter = try await Counter().started()
 ///     let total = try await counter.call { .add(5, $0) }
 ///
-/// The value that conforms is the state, and each handler may change it. No handler is entered while another awaits, and
-/// each says what comes next. One that throws ends the process with that error.
+/// The value that conforms is the state, and each handler may change it. No handler is entered while another awaits,
+/// and each says what comes next. One that throws ends the process with that error.
 public protocol Server: Sendable {
     /// Requests that are answered: each case carries the `Reply` that answers it.
     associatedtype Call: Sendable = Never
@@ -209,7 +209,8 @@ extension Process {
         }
     }
 
-    /// Puts a question to the process, which it answers between two messages; one that cannot, or has ended, says `nil`.
+    /// Puts a question to the process, which it answers between two messages; one that cannot, or has ended, says
+    /// `nil`.
     nonisolated func request(_ request: SystemRequest) {
         core.scheduler.run { [self] in
             onOwnThread { me in
@@ -307,11 +308,13 @@ extension Server {
     /// - Parameters:
     ///   - parent: a process to link it to from its first moment, usually `me.pid`; default: none.
     ///   - name: a name for the registry; default: none.
-    ///   - scheduler: where it lives; default: the caller's scheduler, or from outside one of the shared group's in turn.
+    ///   - scheduler: where it lives; default: the caller's scheduler, or from outside one of the shared group's in
+    ///     turn.
     ///   - label: what introspection and reports call it; default: the name of its type.
     ///   - mailbox: how many messages may wait; default: without bound.
-    /// - Throws: what its `start` threw; `RegistryError` if the name is taken; `CallError` with `.exited` if it was ended
-    ///   before its `start` returned, or `.cancelled` if the calling task was cancelled: then the server is ended too.
+    /// - Throws: what its `start` threw; `RegistryError` if the name is taken; `CallError` with `.exited` if it was
+    ///   ended before its `start` returned, or `.cancelled` if the calling task was cancelled: then the server is ended
+    ///   too.
     @inlinable
     public func started(
         linkedTo parent: PID? = nil, name: String? = nil, on scheduler: Scheduler? = nil, label: String? = nil,
@@ -342,8 +345,8 @@ extension Process {
         }
     }
 
-    /// Starts it and asks it to say when it is ready. It does not suspend, so that nothing of the caller's holds the token
-    /// meanwhile.
+    /// Starts it and asks it to say when it is ready. It does not suspend, so that nothing of the caller's holds the
+    /// token meanwhile.
     private nonisolated func beginServing(
         linkedTo parent: PID?, _ name: String?, _ label: String,
         _ serve: @escaping @Sendable (isolated Process<Message>, Reply<Void>) async throws -> Void

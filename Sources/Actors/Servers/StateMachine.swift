@@ -13,8 +13,8 @@ internal import DequeModule
 ///     }
 ///     let door = try await Door().started(in: .closed)
 ///
-/// The value that conforms is the data that all states share, and each handler may change it. No handler is entered while
-/// another awaits. One that throws ends the process with that error.
+/// The value that conforms is the data that all states share, and each handler may change it. No handler is entered
+/// while another awaits. One that throws ends the process with that error.
 public protocol StateMachine: Sendable {
     associatedtype State: Sendable & Equatable
     /// What can happen; an event that is answered carries its `Reply`.
@@ -54,7 +54,9 @@ extension StateMachine {
     /// The process that runs the machine: for monitors, links, timers.
     public typealias Me = Process<ServerMessage<StateMachineServer<Self>>>
 
-    public mutating func enter(_ state: State, from previous: State?, _ me: isolated Me) async throws -> Duration? { nil }
+    public mutating func enter(_ state: State, from previous: State?, _ me: isolated Me) async throws -> Duration? {
+        nil
+    }
     public mutating func handleTimeout(in state: State, _ me: isolated Me) async throws -> Transition<State> { .stay }
     public mutating func terminate(_ reason: ExitReason, in state: State, _ me: isolated Me) async {}
 
@@ -64,7 +66,8 @@ extension StateMachine {
     ///   - state: its first state.
     ///   - parent: a process to link it to from its first moment; default: none.
     ///   - name: a name for the registry; default: none.
-    ///   - scheduler: where it lives; default: the caller's scheduler, or from outside one of the shared group's in turn.
+    ///   - scheduler: where it lives; default: the caller's scheduler, or from outside one of the shared group's in
+    ///     turn.
     /// - Throws: what `enter` threw for the first state; otherwise as `Server.started`.
     public func started(
         in state: State, linkedTo parent: PID? = nil, name: String? = nil, on scheduler: Scheduler? = nil
@@ -84,7 +87,8 @@ public struct StateMachineProcess<Machine: StateMachine>: Supervisable, Hashable
     /// Sends an event.
     public func send(_ event: Machine.Event) { server.send(.event(event)) }
 
-    /// Sends an event that is answered and waits for the answer, as `Process.call(timeout:_:)` does. It may be postponed.
+    /// Sends an event that is answered and waits for the answer, as `Process.call(timeout:_:)` does. It may be
+    /// postponed.
     public func call<Value: Sendable>(
         timeout: Duration? = .seconds(5), _ event: (Reply<Value>) -> Machine.Event
     ) async throws -> Value {

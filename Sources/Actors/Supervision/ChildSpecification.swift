@@ -1,4 +1,5 @@
-/// How a child is restarted and stopped: what a supervisor knows of it beside how it is started. (OTP: child specification.)
+/// How a child is restarted and stopped: what a supervisor knows of it beside how it is started. (OTP: child
+/// specification.)
 struct ChildSpecification: Sendable, Hashable {
     let id: String
     let restart: Child.Restart
@@ -44,10 +45,11 @@ public struct Child: Sendable {
     ///   - restart: when it is started again; default `.permanent`.
     ///   - limit: how long a start may take before it is cancelled and has failed; default: as long as it takes.
     ///     (OTP: the option `timeout` of `gen_server:start_link/3`.)
-    ///   - shutdown: how it is stopped; default `.after(.seconds(5))`. A start that is cancelled has the same time to end.
+    ///   - shutdown: how it is stopped; default `.after(.seconds(5))`. A start that is cancelled has the same time to
+    ///     end.
     ///   - significant: whether its end may end the supervisor: see `Supervisor.AutoShutdown`. Default `false`.
-    ///   - start: runs as the supervisor and returns when the child is ready; the supervisor does nothing else meanwhile.
-    ///     What it throws is a failed start. It is cancelled when the supervisor is to end; what it has begun by then it
+    ///   - start: runs as the supervisor and returns when the child is ready; the supervisor does nothing else
+    ///     meanwhile. What it throws is a failed start. It is cancelled when the supervisor is to end; what it has begun by then it
     ///     ends itself.
     public init<S: Supervisable>(
         _ id: String, restart: Restart = .permanent, startWithin limit: Duration? = nil,
@@ -115,7 +117,8 @@ struct ChildStarter: Sendable {
     let shutdown: Child.Shutdown
 
     init(
-        _ start: @escaping @Sendable () async throws -> any Supervisable, within limit: Duration?, shutdown: Child.Shutdown
+        _ start: @escaping @Sendable () async throws -> any Supervisable, within limit: Duration?,
+        shutdown: Child.Shutdown
     ) {
         self.start = start
         self.limit = limit
@@ -125,12 +128,13 @@ struct ChildStarter: Sendable {
     static func check(_ limit: Duration?, of id: String) throws(SupervisorError) {
         guard let limit, limit <= .zero else { return }
         throw SupervisorError(
-            .badSpecification, child: id, advice: "startWithin is \(limit): it must be more than 0, or nil for no limit")
+            .badSpecification, child: id, advice: "startWithin is \(limit): it must be more than 0, or nil for no limit"
+        )
     }
 }
 
-/// Whether a supervisor was asked to end by code outside any process. It stands for a message that waits in the mailbox, which
-/// a supervisor that starts a child has not read yet.
+/// Whether a supervisor was asked to end by code outside any process. It stands for a message that waits in the
+/// mailbox, which a supervisor that starts a child has not read yet.
 final class EndWish: @unchecked Sendable {
     // Safety: touched by the thread of the supervisor's scheduler only.
     private(set) var isThere = false
@@ -142,8 +146,8 @@ final class EndWish: @unchecked Sendable {
     }
 }
 
-/// How a supervisor starts a child: in a task of its own, since the supervisor's would stay cancelled. So a start that hangs
-/// does not hold up the end: Swift can cancel it, which Erlang cannot.
+/// How a supervisor starts a child: in a task of its own, since the supervisor's would stay cancelled. So a start that
+/// hangs does not hold up the end: Swift can cancel it, which Erlang cannot.
 extension Process {
     /// A start under way.
     private final class Attempt {
@@ -155,8 +159,8 @@ extension Process {
 
     /// Starts a child and waits for it, unless this supervisor is to end.
     ///
-    /// A start that takes too long is cancelled and then has as long as the child has to stop. One that goes on after that is left
-    /// to itself: should a process come of it, that is stopped.
+    /// A start that takes too long is cancelled and then has as long as the child has to stop. One that goes on after
+    /// that is left to itself: should a process come of it, that is stopped.
     func start<S: Server>(
         _ id: String, _ starter: ChildStarter, unless wish: EndWish
     ) async -> Result<PID, any Error> where Message == ServerMessage<S> {

@@ -1,4 +1,5 @@
-/// A supervisor to be, of many children of one kind that come and go. (OTP: `simple_one_for_one`; Elixir: `DynamicSupervisor`.)
+/// A supervisor to be, of many children of one kind that come and go. (OTP: `simple_one_for_one`; Elixir:
+/// `DynamicSupervisor`.)
 ///
 ///     let rooms = try await DynamicSupervisor(maxChildren: 1_000).start()
 ///     let room = try await rooms.start { try await Room().started() }
@@ -27,7 +28,8 @@ public struct DynamicSupervisor: Sendable {
     ///   - maxRestarts: how many restarts it makes in `period` before it gives up, stops its children and ends with
     ///     `.shutdown`; default 1.
     ///   - period: default 5 s.
-    ///   - limit: how long the start of a child may take before it is cancelled and has failed; default: as long as it takes.
+    ///   - limit: how long the start of a child may take before it is cancelled and has failed; default: as long as it
+    ///     takes.
     public init(
         id: String = "dynamic supervisor", restart: Child.Restart = .temporary,
         shutdown: Child.Shutdown = .after(.seconds(5)), maxChildren: Int = .max, maxRestarts: Int = 1,
@@ -44,8 +46,8 @@ public struct DynamicSupervisor: Sendable {
     /// - Parameters:
     ///   - parent: a process to link it to from its first moment; default: none.
     ///   - name: a name for the registry; default: none.
-    ///   - scheduler: where it lives, and its children unless they say otherwise; default: the caller's, or from outside
-    ///     one of the shared group's in turn.
+    ///   - scheduler: where it lives, and its children unless they say otherwise; default: the caller's, or from
+    ///     outside one of the shared group's in turn.
     /// - Throws: `SupervisorError` with `.badSpecification`; `RegistryError` if the name is taken.
     public func start(
         linkedTo parent: PID? = nil, name: String? = nil, on scheduler: Scheduler? = nil
@@ -78,7 +80,8 @@ public struct DynamicSupervisor: Sendable {
         return RunningDynamicSupervisor(top: top, partitions: started)
     }
 
-    /// A part for each scheduler, as children of a supervisor that has others too; and where they are found once started.
+    /// A part for each scheduler, as children of a supervisor that has others too; and where they are found once
+    /// started.
     package func partitions(over group: SchedulerGroup) -> (children: [Child], started: StartedPartitions) {
         let started = StartedPartitions()
         return (group.schedulers.map { partition(on: $0, started) }, started)
@@ -96,7 +99,9 @@ public struct DynamicSupervisor: Sendable {
         guard maxIsSensible else {
             throw SupervisorError(
                 .badSpecification, child: id,
-                advice: "maxChildren is \(options.maxChildren) and maxRestarts \(options.maxRestarts): both must be 0 or more")
+                advice:
+                    "maxChildren is \(options.maxChildren) and maxRestarts \(options.maxRestarts): both must be 0 or more"
+            )
         }
         guard options.period > .zero else {
             throw SupervisorError(
@@ -170,7 +175,8 @@ struct DynamicMachine<Handle: Hashable & Sendable>: Sendable {
         return nil
     }
 
-    /// A child is stopped for good, also one that was this process and is to be started again. Its number, if it is there.
+    /// A child is stopped for good, also one that was this process and is to be started again. Its number, if it is
+    /// there.
     mutating func terminated(_ handle: Handle) -> Int? {
         if let number = running.removeValue(forKey: handle) { return number }
         guard let number = restarting.first(where: { $0.value == handle })?.key else { return nil }

@@ -184,8 +184,8 @@ public struct RunningDynamicSupervisor: Supervisable {
 
     /// Starts a child.
     ///
-    /// - Parameter start: runs as the supervisor, once more for each restart, and returns when the child is ready. It is
-    ///   cancelled when the supervisor is to end, and after `startWithin`.
+    /// - Parameter start: runs as the supervisor, once more for each restart, and returns when the child is ready. It
+    ///   is cancelled when the supervisor is to end, and after `startWithin`.
     /// - Returns: its process.
     /// - Throws: `SupervisorError`: `.tooManyChildren`, `.startFailed` or `.noSupervisor`.
     @discardableResult

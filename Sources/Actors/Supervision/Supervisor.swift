@@ -77,17 +77,17 @@ public struct Supervisor: Sendable {
 
     /// Starts it and its children, and returns when all are started.
     ///
-    /// Cancelling ends it: the start of the child that is being started is cancelled, the children before it are stopped, the
-    /// last one first, and then this throws.
+    /// Cancelling ends it: the start of the child that is being started is cancelled, the children before it are
+    /// stopped, the last one first, and then this throws.
     ///
     /// - Parameters:
     ///   - parent: a process to link it to from its first moment; default: none.
     ///   - name: a name for the registry; default: none.
-    ///   - scheduler: where it lives, and its children unless they say otherwise; default: the caller's, or from outside
-    ///     one of the shared group's in turn.
-    /// - Throws: `SupervisorError`: `.badSpecification` before anything is started; `.startFailed` when a child cannot be,
-    ///   after those before it were stopped, the last one first. `RegistryError` if the name is taken. `CallError` with
-    ///   `.cancelled`: nothing of it is left then.
+    ///   - scheduler: where it lives, and its children unless they say otherwise; default: the caller's, or from
+    ///     outside one of the shared group's in turn.
+    /// - Throws: `SupervisorError`: `.badSpecification` before anything is started; `.startFailed` when a child cannot
+    ///   be, after those before it were stopped, the last one first. `RegistryError` if the name is taken. `CallError`
+    ///   with `.cancelled`: nothing of it is left then.
     public func start(
         linkedTo parent: PID? = nil, name: String? = nil, on scheduler: Scheduler? = nil
     ) async throws -> RunningSupervisor {
@@ -164,7 +164,9 @@ extension ChildSpecification {
         guard restart != .permanent else {
             throw SupervisorError(
                 .badSpecification, child: id,
-                advice: "a permanent child never ends for good, so it cannot be significant: make it transient or temporary")
+                advice:
+                    "a permanent child never ends for good, so it cannot be significant: make it transient or temporary"
+            )
         }
         guard autoShutdown != .never else {
             throw SupervisorError(
@@ -203,8 +205,8 @@ public struct SupervisorError: Error, Sendable, CustomStringConvertible {
         public static let startTimeout = Code("startTimeout")
         /// The child was being started when the supervisor was asked to end, or was to be.
         public static let startCancelled = Code("startCancelled")
-        /// The supervisor has ended because this child ended, or could not be started again, more often than is allowed: see
-        /// `underlying`.
+        /// The supervisor has ended because this child ended, or could not be started again, more often than is
+        /// allowed: see `underlying`.
         public static let gaveUp = Code("gaveUp")
         /// The supervisor has ended because its significant children had.
         public static let significantChildEnded = Code("significantChildEnded")
@@ -259,7 +261,9 @@ extension SupervisorError {
         let limit = allowed == 1 ? "1 restart" : "\(allowed) restarts"
         return SupervisorError(
             .gaveUp, child: child, underlying: reason,
-            advice: "supervisor \"\(supervisor)\" gave up after \(limit) in \(period), since child \"\(child)\" ended with: \(reason)")
+            advice:
+                "supervisor \"\(supervisor)\" gave up after \(limit) in \(period), since child \"\(child)\" ended with: \(reason)"
+        )
     }
 
     /// A start has taken longer than it may.

@@ -1,8 +1,8 @@
 /// What a supervisor decides, as a value: no processes, no clock, no waiting.
 ///
 /// It keeps a plan: steps that whoever drives it takes one after the other with `next`, and whose outcome it is told.
-/// A step is done before the next is taken, as OTP's supervisor starts and stops its children one at a time; what happens
-/// meanwhile is told afterwards. (OTP: `supervisor`.)
+/// A step is done before the next is taken, as OTP's supervisor starts and stops its children one at a time; what
+/// happens meanwhile is told afterwards. (OTP: `supervisor`.)
 struct SupervisorMachine<Handle: Hashable & Sendable>: Sendable {
     typealias ID = String
 
@@ -105,7 +105,8 @@ struct SupervisorMachine<Handle: Hashable & Sendable>: Sendable {
         plan = [.tryAgain(id, lastNumber)]
     }
 
-    /// A child was stopped as the plan wanted. A temporary one is forgotten, one that waits for its restart goes on waiting.
+    /// A child was stopped as the plan wanted. A temporary one is forgotten, one that waits for its restart goes on
+    /// waiting.
     mutating func stopped(_ id: ID) {
         guard let index = index(id) else { return }
         if children[index].specification.restart == .temporary {
@@ -301,8 +302,8 @@ struct RestartIntensity: Sendable {
     }
 }
 
-/// Waiting before a child is started again, longer each time, by a random part of what it could be (full jitter), so that
-/// many that failed together do not return together.
+/// Waiting before a child is started again, longer each time, by a random part of what it could be (full jitter), so
+/// that many that failed together do not return together.
 public struct RestartBackoff: Sendable, Hashable {
     /// The most that the first wait can be; it doubles with each further restart in the supervisor's period.
     public var first: Duration

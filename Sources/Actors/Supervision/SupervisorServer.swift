@@ -233,8 +233,8 @@ public struct RunningSupervisor: Supervisable, Hashable {
     /// Adds a child at the end of the order and starts it. (OTP: `start_child/2`.)
     ///
     /// - Returns: its process.
-    /// - Throws: `SupervisorError`: `.alreadyRunning`, `.alreadyPresent`, `.badSpecification`, `.startFailed` (then it is
-    ///   not added) or `.noSupervisor`.
+    /// - Throws: `SupervisorError`: `.alreadyRunning`, `.alreadyPresent`, `.badSpecification`, `.startFailed` (then it
+    ///   is not added) or `.noSupervisor`.
     @discardableResult
     public func start(child: Child) async throws -> PID { try await ask { .start(child, $0) } }
 

@@ -1,9 +1,10 @@
-/// A network of IP addresses (CIDR, RFC 4632 and RFC 4291 section 2.3), or one address, or all peers of Unix-domain sockets.
+/// A network of IP addresses (CIDR, RFC 4632 and RFC 4291 section 2.3), or one address, or all peers of Unix-domain
+/// sockets.
 ///
 ///     options.trustedProxies = [try IPRange("10.0.0.0/8"), try IPRange("::1"), .unixSockets]
 ///
-/// An IPv4 address is the same whether it comes as such or mapped into IPv6 (`::ffff:10.0.0.1`), which is how a server that
-/// listens on `::` sees it.
+/// An IPv4 address is the same whether it comes as such or mapped into IPv6 (`::ffff:10.0.0.1`), which is how a server
+/// that listens on `::` sees it.
 public struct IPRange: Sendable, Hashable, CustomStringConvertible {
     /// A text that is no range.
     public struct Malformed: Error, Hashable, Sendable, CustomStringConvertible {

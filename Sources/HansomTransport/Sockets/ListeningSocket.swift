@@ -98,15 +98,16 @@ package final class ListeningSocket: Sendable {
     /// Closes the socket; harmless when repeated. A Unix-domain socket's file is removed, unless another server has put
     /// its own there since.
     ///
-    /// Whoever uses the descriptor keeps it open until the end of that, since its number may be another's at once when it is
-    /// closed.
+    /// Whoever uses the descriptor keeps it open until the end of that, since its number may be another's at once when
+    /// it is closed.
     package func close() {
         guard isOpen.exchange(false, ordering: .acquiringAndReleasing) else { return }
         if let file, file == File(socketAt: address.host) { _ = unsafe unlink(address.host) }
         endUse()
     }
 
-    /// From now on, until `endUse`, the descriptor is this socket's, also if somebody closes it. False when it is closed.
+    /// From now on, until `endUse`, the descriptor is this socket's, also if somebody closes it. False when it is
+    /// closed.
     package func beginUse() -> Bool {
         var seen = users.load(ordering: .acquiring)
         while seen > 0, isOpen.load(ordering: .acquiring) {

@@ -16,7 +16,8 @@ package enum Resolver {
         }
     }
 
-    /// All addresses of `host`, a name, an address with or without brackets, or `*` for every one of this machine's, in the order of preference that the system gives (RFC 6724).
+    /// All addresses of `host`, a name, an address with or without brackets, or `*` for every one of this machine's, in
+    /// the order of preference that the system gives (RFC 6724).
     package static func resolve(
         _ host: String, port: UInt16, on pool: BlockingPool
     ) async throws(Failure) -> [SocketAddress] {
@@ -24,7 +25,8 @@ package enum Resolver {
         if host == "*" { return [anyAddress(port)] }
         // As it stands in a URL.
         if host.hasPrefix("["), host.hasSuffix("]"),
-            let literal = SocketAddress(numeric: String(host.dropFirst().dropLast()), port: port), literal.family == AF_INET6
+            let literal = SocketAddress(numeric: String(host.dropFirst().dropLast()), port: port),
+            literal.family == AF_INET6
         {
             return [literal]
         }
@@ -35,7 +37,8 @@ package enum Resolver {
         return try await pool.run { () throws(Failure) in try lookUp(host, port) }
     }
 
-    /// Every address of this machine, as `*` has it for a listener: `::`, which takes IPv4 too, or `0.0.0.0` without IPv6.
+    /// Every address of this machine, as `*` has it for a listener: `::`, which takes IPv4 too, or `0.0.0.0` without
+    /// IPv6.
     private static func anyAddress(_ port: UInt16) -> SocketAddress {
         let six = SocketAddress.v6(.init(high: 0, low: 0), zone: 0, port: port)
         guard let probe = try? Socket.open(family: AF_INET6) else { return .v4(.init(bits: 0), port: port) }

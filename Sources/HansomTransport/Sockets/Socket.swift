@@ -99,8 +99,8 @@ package enum Socket {
         return value
     }
 
-    /// Takes no more while about so many bytes have not been sent yet (TCP_NOTSENT_LOWAT): the kernel's send buffer alone would
-    /// take megabytes for a peer that reads nothing. A Unix-domain socket does not heed it.
+    /// Takes no more while about so many bytes have not been sent yet (TCP_NOTSENT_LOWAT): the kernel's send buffer
+    /// alone would take megabytes for a peer that reads nothing. A Unix-domain socket does not heed it.
     package static func boundUnsent(_ descriptor: Int32, to count: Int) {
         setOption(TCP_NOTSENT_LOWAT, level: Int32(IPPROTO_TCP), of: descriptor, to: Int32(clamping: count))
     }
@@ -117,8 +117,9 @@ public struct SocketOptions: Sendable, Hashable {
     public var localAddress: SocketAddress? = nil
     /// Whether small writes leave at once (`TCP_NODELAY`). Default: they do.
     public var noDelay = true
-    /// After how long a silence the kernel asks whether the peer is there (`SO_KEEPALIVE`), in whole seconds; it asks as
-    /// often again, and gives up after three questions. Default: never. WebSocket pings see more: they ask the program.
+    /// After how long a silence the kernel asks whether the peer is there (`SO_KEEPALIVE`), in whole seconds; it asks
+    /// as often again, and gives up after three questions. Default: never. WebSocket pings see more: they ask the
+    /// program.
     public var keepAlive: Duration? = nil
     /// Bytes of the kernel's send buffer (`SO_SNDBUF`, which Linux doubles). Default: the kernel adapts it.
     public var sendBuffer: Int? = nil
@@ -165,8 +166,8 @@ package enum NameBinding {
     /// How often another port is tried when one that the system chose for the first address is taken at the next.
     private static let portAttempts = 8
 
-    /// Binds to each address once, and on one port if it is for the system to choose. Addresses that this machine has not are
-    /// left out if there are others: `localhost` without IPv6.
+    /// Binds to each address once, and on one port if it is for the system to choose. Addresses that this machine has
+    /// not are left out if there are others: `localhost` without IPv6.
     ///
     /// - Parameters:
     ///   - addresses: of one name, all with one port; 0 lets the system choose.

@@ -100,7 +100,8 @@ public enum SocketAddress: Sendable, Hashable, CustomStringConvertible {
         let bytes = Array(bytes)
         switch bytes.count {
         case 4: self = .v4(unsafe bytes.withUnsafeBytes { unsafe $0.loadUnaligned(as: IPv4.self) }, port: port)
-        case 16: self = .v6(unsafe bytes.withUnsafeBytes { unsafe $0.loadUnaligned(as: IPv6.self) }, zone: 0, port: port)
+        case 16:
+            self = .v6(unsafe bytes.withUnsafeBytes { unsafe $0.loadUnaligned(as: IPv6.self) }, zone: 0, port: port)
         default: return nil
         }
     }

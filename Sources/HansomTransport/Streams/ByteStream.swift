@@ -30,8 +30,8 @@ package protocol ByteStream: AnyObject {
     /// Says that nothing more will be written (FIN; under TLS `close_notify` first). Reading goes on.
     func closeWrite()
 
-    /// Takes no more from a writer while about so many bytes have not left for the peer yet, so that a peer that takes nothing
-    /// is soon seen to. A stream that holds little anyway does nothing.
+    /// Takes no more from a writer while about so many bytes have not left for the peer yet, so that a peer that takes
+    /// nothing is soon seen to. A stream that holds little anyway does nothing.
     func boundUnsent(to count: Int)
 
     /// Releases everything at once. The observer hears nothing more. Harmless when repeated.

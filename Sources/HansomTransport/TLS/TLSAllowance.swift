@@ -5,8 +5,8 @@ import Glibc
 /// tickets, requests for another handshake. Each is a few bytes to send and a new key or a signature to take in.
 ///
 /// So many at once, and one more for each second. No honest peer comes near that: OpenSSL changes its key when it is
-/// told to, others after gigabytes, and a server sends its tickets once. BoringSSL, Go and rustls count those that come in
-/// a row; here a byte of data between two of them changes nothing.
+/// told to, others after gigabytes, and a server sends its tickets once. BoringSSL, Go and rustls count those that come
+/// in a row; here a byte of data between two of them changes nothing.
 struct TLSAllowance {
     static let most: UInt64 = 32
     private static let nanosecondsForOne: UInt64 = 1_000_000_000
@@ -49,7 +49,8 @@ struct TLSMessageCount {
         if isRecordCounted { count() }
     }
 
-    /// A whole message came. A request for another handshake is dropped by a client at any time, so it counts at any time.
+    /// A whole message came. A request for another handshake is dropped by a client at any time, so it counts at any
+    /// time.
     mutating func message(kind: UInt8) {
         guard isOpen || kind == UInt8(SSL3_MT_HELLO_REQUEST) else { return }
         if isRecordCounted { isRecordCounted = false } else { count() }

@@ -220,7 +220,8 @@ extension TLSPEM {
         } catch {
             throw TLSConfigurationError(
                 .unreadableFile,
-                "cannot read '\(path)': \(SystemError.text(of: error.errno)); expected \(kind) that this process may read")
+                "cannot read '\(path)': \(SystemError.text(of: error.errno)); expected \(kind) that this process may read"
+            )
         }
     }
 }

@@ -96,7 +96,8 @@ package final class TLSContext: @unchecked Sendable {
     }
 
     private init(
-        server options: TLSServerOptions, identity: TLSIdentity, _ ticketKeys: TLSTicketKeys, named: [String: TLSContext]
+        server options: TLSServerOptions, identity: TLSIdentity, _ ticketKeys: TLSTicketKeys,
+        named: [String: TLSContext]
     ) throws(TLSConfigurationError) {
         // Safety: the method is a constant of the library.
         let handle = try unsafe TLSContextHandle(
@@ -142,8 +143,8 @@ package final class TLSContext: @unchecked Sendable {
         return named["*" + name[dot...]]
     }
 
-    /// What sessions are bound to: the main identity and the demands on clients. Otherwise a session that began without a
-    /// client certificate could be taken up, by a shared ticket key, where one is required.
+    /// What sessions are bound to: the main identity and the demands on clients. Otherwise a session that began without
+    /// a client certificate could be taken up, by a shared ticket key, where one is required.
     private static func scope(of options: TLSServerOptions) throws(TLSConfigurationError) -> [UInt8] {
         SHA256.digest(of: try options.identity.certificateChain.read() + Array("\(options.clientCertificates)".utf8))
     }
@@ -181,7 +182,8 @@ final class TLSKeyLog: Sendable {
         descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else {
             throw TLSConfigurationError(
-                .unreadableFile, "cannot append to '\(path)', which SSLKEYLOGFILE names: \(SystemError.text(of: errno))")
+                .unreadableFile, "cannot append to '\(path)', which SSLKEYLOGFILE names: \(SystemError.text(of: errno))"
+            )
         }
     }
 

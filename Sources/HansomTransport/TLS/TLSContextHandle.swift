@@ -31,8 +31,8 @@ import CTLS
         unsafe SSL_CTX_free(raw)
     }
 
-    /// What is spoken in TLS 1.2 unless somebody says otherwise: forward secrecy and authenticated encryption, nothing else
-    /// (RFC 9325 sections 4.1 and 4.2).
+    /// What is spoken in TLS 1.2 unless somebody says otherwise: forward secrecy and authenticated encryption, nothing
+    /// else (RFC 9325 sections 4.1 and 4.2).
     private static let classicSuites = "ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL"
 
     private func use(_ suites: String?, minimumVersion: TLSVersion) throws(TLSConfigurationError) {

@@ -2,10 +2,11 @@ internal import Actors
 import CTLS
 import Glibc
 
-/// The TLS contexts of recent client connections, by their options: so the trust roots are loaded once, and sessions resume.
+/// The TLS contexts of recent client connections, by their options: so the trust roots are loaded once, and sessions
+/// resume.
 ///
-/// Files are looked at again for each attempt, by what `stat` says of them: a certificate or an authority that was replaced
-/// is read anew, and the sessions that began with the old one are forgotten.
+/// Files are looked at again for each attempt, by what `stat` says of them: a certificate or an authority that was
+/// replaced is read anew, and the sessions that began with the old one are forgotten.
 package final class TLSContexts: @unchecked Sendable {
     // Safety: `recent` is touched with `lock` held.
     package static let shared = TLSContexts()
@@ -24,9 +25,9 @@ package final class TLSContexts: @unchecked Sendable {
 
     /// The context for `options`: one that was made before, or a new one. It looks at files, and may read them.
     ///
-    /// While an identity is being replaced, its certificate and its key may not belong together for a moment. A client that
-    /// had a good one goes on with that, and looks again at the next attempt. Trust roots that cannot be read are an error
-    /// at once: nobody is to be believed by a list that is not there any more.
+    /// While an identity is being replaced, its certificate and its key may not belong together for a moment. A client
+    /// that had a good one goes on with that, and looks again at the next attempt. Trust roots that cannot be read are
+    /// an error at once: nobody is to be believed by a list that is not there any more.
     ///
     /// - Throws: what cannot be used, where it was found and what to do about it.
     package func context(for options: TLSClientOptions) throws(TLSConfigurationError) -> TLSContext {

@@ -100,7 +100,8 @@ struct TLSAlert: RawRepresentable, Sendable, Hashable, CustomStringConvertible {
     /// What it most likely means for whoever receives it, where the name alone does not say.
     var advice: String? {
         switch rawValue {
-        case 40: "it found no cipher suite, group or signature in common; `cipherSuites` says more than the default ones"
+        case 40:
+            "it found no cipher suite, group or signature in common; `cipherSuites` says more than the default ones"
         case 42, 43, 44, 45, 46: "it refuses the certificate that this side showed"
         case 48: "it does not know the authority behind the certificate that this side showed"
         case 49: "it knows who this side is, and does not want it"

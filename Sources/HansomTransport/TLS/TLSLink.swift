@@ -6,8 +6,8 @@ import Glibc
 /// The session owns it, and outlives every call of OpenSSL's; OpenSSL holds a bare pointer to it.
 final class TLSLink {
     /// How many times one call of OpenSSL's may read from below. What a peer sends besides data (tickets, key updates)
-    /// is consumed inside such a call, so without a bound a flood of it would hold the scheduler. How many messages they
-    /// may be, `counts` says.
+    /// is consumed inside such a call, so without a bound a flood of it would hold the scheduler. How many messages
+    /// they may be, `counts` says.
     static let readsPerCall = 16
 
     let lower: any ByteStream
@@ -22,8 +22,8 @@ final class TLSLink {
     /// What broke the stream below in the present call.
     private(set) var failure: StreamError?
 
-    /// Why nothing can be written any more, found out during the handshake. It goes on as if all were written, to read what the
-    /// peer said before it hung up: an alert, as a rule, which says more.
+    /// Why nothing can be written any more, found out during the handshake. It goes on as if all were written, to read
+    /// what the peer said before it hung up: an alert, as a rule, which says more.
     private var writeFailure: StreamError?
 
     /// The first bytes that came, for the message that they are not TLS; kept during the handshake.
@@ -192,8 +192,8 @@ final class TLSLink {
 
     /// Lends the next bytes as one range, at most `limit` and no fewer than that unless fewer are left.
     ///
-    /// A vector that is long enough, or the last, is lent where it is; several short ones are copied together, so that a
-    /// frame's header and payload share a TLS record.
+    /// A vector that is long enough, or the last, is lent where it is; several short ones are copied together, so that
+    /// a frame's header and payload share a TLS record.
     func withChunk<Result>(of limit: Int, _ body: (UnsafeRawBufferPointer) -> Result) -> Result {
         // Safety: `index` is less than the count while not at the end, and `offset` less than the vector's length.
         let first = unsafe UnsafeRawBufferPointer(rebasing: rest(of: vectors[index], from: offset).prefix(limit))

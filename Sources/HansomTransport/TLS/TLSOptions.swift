@@ -2,8 +2,9 @@
 public struct TLSClientOptions: Sendable, Hashable {
     /// Whether the server must prove who it is.
     public enum Verification: Sendable, Hashable {
-        /// Its certificate must lead to a trusted root, be valid today, be strong enough, name the host, and not be revoked as
-        /// far as the server sends its authority's word along; one that demands that word ("must-staple") must come with it.
+        /// Its certificate must lead to a trusted root, be valid today, be strong enough, name the host, and not be
+        /// revoked as far as the server sends its authority's word along; one that demands that word ("must-staple")
+        /// must come with it.
         case full
         /// Nothing is checked but `pinnedPublicKeys`: without pins, anyone on the path can read and change everything.
         case none
@@ -21,10 +22,10 @@ public struct TLSClientOptions: Sendable, Hashable {
     /// The oldest version that is accepted. Default: TLS 1.2.
     public var minimumVersion: TLSVersion = .tls12
 
-    /// The cipher suites to offer, in OpenSSL's notation, separated by colons; `nil`: those of TLS 1.3, and for TLS 1.2 those
-    /// that keep past traffic secret when a key is lost later (ECDHE) and authenticate what they encrypt (AES-GCM,
-    /// ChaCha20-Poly1305), as RFC 9325 wants it. A peer too old for these needs to be named: `"DEFAULT"` is OpenSSL's choice,
-    /// `"ECDHE+AESGCM:ECDHE+CHACHA20:ECDHE+AES"` adds CBC.
+    /// The cipher suites to offer, in OpenSSL's notation, separated by colons; `nil`: those of TLS 1.3, and for TLS 1.2
+    /// those that keep past traffic secret when a key is lost later (ECDHE) and authenticate what they encrypt
+    /// (AES-GCM, ChaCha20-Poly1305), as RFC 9325 wants it. A peer too old for these needs to be named: `"DEFAULT"` is
+    /// OpenSSL's choice, `"ECDHE+AESGCM:ECDHE+CHACHA20:ECDHE+AES"` adds CBC.
     ///
     /// Names that begin with `TLS_` are TLS 1.3 suites, all others speak for TLS 1.2; with the former alone, TLS 1.2 is
     /// off. `@SECLEVEL=1` among them admits weaker keys and signatures; without it the level is 2 (RSA of 2048 bits or
@@ -71,10 +72,10 @@ public struct TLSServerOptions: Sendable, Hashable {
     /// The oldest version that is accepted. Default: TLS 1.2.
     public var minimumVersion: TLSVersion = .tls12
 
-    /// The cipher suites to accept, in OpenSSL's notation, separated by colons; `nil`: those of TLS 1.3, and for TLS 1.2 those
-    /// that keep past traffic secret when a key is lost later (ECDHE) and authenticate what they encrypt (AES-GCM,
-    /// ChaCha20-Poly1305), as RFC 9325 wants it. A peer too old for these needs to be named: `"DEFAULT"` is OpenSSL's choice,
-    /// `"ECDHE+AESGCM:ECDHE+CHACHA20:ECDHE+AES"` adds CBC.
+    /// The cipher suites to accept, in OpenSSL's notation, separated by colons; `nil`: those of TLS 1.3, and for TLS
+    /// 1.2 those that keep past traffic secret when a key is lost later (ECDHE) and authenticate what they encrypt
+    /// (AES-GCM, ChaCha20-Poly1305), as RFC 9325 wants it. A peer too old for these needs to be named: `"DEFAULT"` is
+    /// OpenSSL's choice, `"ECDHE+AESGCM:ECDHE+CHACHA20:ECDHE+AES"` adds CBC.
     ///
     /// Names that begin with `TLS_` are TLS 1.3 suites, all others speak for TLS 1.2; with the former alone, TLS 1.2 is
     /// off. `@SECLEVEL=1` among them admits weaker keys and signatures; without it the level is 2 (RSA of 2048 bits or
@@ -88,12 +89,12 @@ public struct TLSServerOptions: Sendable, Hashable {
     /// Whether clients must prove who they are. Default: they are not asked.
     public var clientCertificates: ClientCertificates = .none
 
-    /// 80 secret random bytes from which the keys of session tickets are made, so that several processes can take up each
-    /// other's sessions; `nil`: each context makes its own.
+    /// 80 secret random bytes from which the keys of session tickets are made, so that several processes can take up
+    /// each other's sessions; `nil`: each context makes its own.
     ///
-    /// The keys change by themselves at midnight (UTC), those of the day before are still accepted, and processes that were
-    /// given the same bytes agree whatever day they begin. Whoever knows the bytes themselves can read recorded TLS 1.2
-    /// traffic: keep them out of files, and renew them now and then.
+    /// The keys change by themselves at midnight (UTC), those of the day before are still accepted, and processes that
+    /// were given the same bytes agree whatever day they begin. Whoever knows the bytes themselves can read recorded
+    /// TLS 1.2 traffic: keep them out of files, and renew them now and then.
     public var sessionTicketKey: [UInt8]? = nil
 
     /// The same with the day that it is for, in place of `sessionTicketKey`.
@@ -113,8 +114,8 @@ public struct TLSIdentity: Sendable, Hashable {
     /// The private key of the first certificate, not encrypted. It may be in the same file.
     public var privateKey: TLSPEM
 
-    /// What a server sends along to show that the certificate is not revoked; default `nil`: nothing. A certificate that
-    /// demands it ("must-staple", RFC 7633) is refused by clients without it. Clients send none.
+    /// What a server sends along to show that the certificate is not revoked; default `nil`: nothing. A certificate
+    /// that demands it ("must-staple", RFC 7633) is refused by clients without it. Clients send none.
     public var ocspResponse: TLSOCSPResponse?
 
     /// An identity from two sources, which may be the same one.
@@ -136,7 +137,8 @@ public struct TLSIdentity: Sendable, Hashable {
 
 /// Which certificate authorities are believed.
 public enum TLSTrustRoots: Sendable, Hashable {
-    /// Those of the operating system (OpenSSL's default file and directory; `SSL_CERT_FILE` and `SSL_CERT_DIR` move them).
+    /// Those of the operating system (OpenSSL's default file and directory; `SSL_CERT_FILE` and `SSL_CERT_DIR` move
+    /// them).
     case system
     /// Those in a PEM file, and no others.
     case file(String)

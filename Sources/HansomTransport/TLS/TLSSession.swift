@@ -151,14 +151,15 @@ import CTLS
                 throw .tls("OpenSSL refuses the server address '\(host)'")
             }
         case nil:
-            throw .tls("server name '\(LogText.escaped(host, .bytes, atMost: 256))' is neither a host name nor an address")
+            throw .tls(
+                "server name '\(LogText.escaped(host, .bytes, atMost: 256))' is neither a host name nor an address")
         }
         unsafe link.context.sessions?.offer(for: host, in: ssl)
     }
 
-    /// Lets a label with `_` stand under a wildcard, where OpenSSL wants letters, digits and `-` alone: such names are no
-    /// host names, but services and containers have them, and other clients accept them. Asked for itself, a wildcard is
-    /// found only where the certificate has that very one.
+    /// Lets a label with `_` stand under a wildcard, where OpenSSL wants letters, digits and `-` alone: such names are
+    /// no host names, but services and containers have them, and other clients accept them. Asked for itself, a
+    /// wildcard is found only where the certificate has that very one.
     private func admitWildcard(above name: String, to parameters: OpaquePointer?) -> Bool {
         guard let dot = name.firstIndex(of: "."), name[..<dot].contains("_"), name[dot...].dropFirst().contains(".")
         else { return true }

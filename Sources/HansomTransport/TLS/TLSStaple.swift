@@ -1,11 +1,12 @@
 import CTLS
 import Glibc
 
-/// Where a server has an answer of its certificate's authority from: that the certificate is not revoked (OCSP, RFC 6960), in
-/// DER. It is sent along ("stapled", RFC 6066 section 8) to clients that ask, so that they need not ask the authority.
+/// Where a server has an answer of its certificate's authority from: that the certificate is not revoked (OCSP, RFC
+/// 6960), in DER. It is sent along ("stapled", RFC 6066 section 8) to clients that ask, so that they need not ask the
+/// authority.
 ///
-/// What is stapled must be fetched by somebody: `openssl ocsp -respout`, certbot's companions, or the program itself. An
-/// answer that is too old, or about another certificate, is not sent.
+/// What is stapled must be fetched by somebody: `openssl ocsp -respout`, certbot's companions, or the program itself.
+/// An answer that is too old, or about another certificate, is not sent.
 public enum TLSOCSPResponse: Sendable, Hashable {
     /// A file, read when the TLS context is made: at the start, and with each reload.
     case file(String)
@@ -19,8 +20,8 @@ public enum TLSOCSPResponse: Sendable, Hashable {
 public final class TLSOCSPSource: Sendable, Hashable {
     let response: @Sendable () -> [UInt8]?
 
-    /// - Parameter response: gives the newest answer in DER, or `nil` while there is none. It is called in the middle of
-    ///   handshakes, on threads of schedulers: it must not block.
+    /// - Parameter response: gives the newest answer in DER, or `nil` while there is none. It is called in the middle
+    ///   of handshakes, on threads of schedulers: it must not block.
     public init(_ response: @escaping @Sendable () -> [UInt8]?) { self.response = response }
 
     public static func == (a: TLSOCSPSource, b: TLSOCSPSource) -> Bool { a === b }
@@ -104,7 +105,9 @@ final class TLSStaple: @unchecked Sendable {
         let name = if case .file(let path) = response { "'\(path)'" } else { "the OCSP response given" }
         var verdict = TLSOCSPVerdict()
         // Safety: the certificates live as long as `self`.
-        guard let flaw = unsafe verdict.read(source() ?? [], about: certificate.raw, issuer: issuer?.raw) else { return }
+        guard let flaw = unsafe verdict.read(source() ?? [], about: certificate.raw, issuer: issuer?.raw) else {
+            return
+        }
         throw TLSConfigurationError(
             .badOCSPResponse, "\(name) cannot be stapled to the certificate '\(chain[0].view.subject)': \(flaw)")
     }
@@ -122,7 +125,8 @@ final class TLSStaple: @unchecked Sendable {
 extension TLSContextHandle {
     /// Staples what there is to the certificate, for clients that ask.
     func send(_ staple: TLSStaple) {
-        // Safety: the context of each session holds the handle, which holds the staple; OpenSSL takes a copy of the bytes.
+        // Safety: the context of each session holds the handle, which holds the staple; OpenSSL takes a copy of the
+        // bytes.
         unsafe CTLS_set_staple_callback(
             raw,
             { ssl, argument in
@@ -154,8 +158,8 @@ extension TLSContextHandle {
 extension TLSVerifier {
     /// What is wrong with a certificate by what its server has sent along.
     ///
-    /// An authority's word that it is revoked counts in any case. Where there is no usable word, a certificate that demands one
-    /// (RFC 7633) is refused, and any other accepted, as without OCSP.
+    /// An authority's word that it is revoked counts in any case. Where there is no usable word, a certificate that
+    /// demands one (RFC 7633) is refused, and any other accepted, as without OCSP.
     static func complaintAboutStaple(of ssl: OpaquePointer) -> String? {
         var verdict = TLSOCSPVerdict()
         let flaw = unsafe verdict.readStaple(of: ssl)
@@ -163,7 +167,10 @@ extension TLSVerifier {
         // Safety: the certificate belongs to the session, which lives during the call.
         guard let leaf = unsafe SSL_get0_peer_certificate(ssl), unsafe CTLS_must_staple(leaf) == 1 else { return nil }
         let demand = "it is good only with an OCSP response that shows that it is not revoked (must-staple, RFC 7633)"
-        if let flaw { return flaw.isMissing ? "\(demand), and the server has sent none" : "\(demand), and of the one sent: \(flaw.flaw)" }
+        if let flaw {
+            return flaw.isMissing
+                ? "\(demand), and the server has sent none" : "\(demand), and of the one sent: \(flaw.flaw)"
+        }
         if !verdict.isTimely(at: Int64(time(nil))) { return "\(demand), and the one sent is too old, or of the future" }
         return verdict.isGood ? nil : "\(demand), and the authority does not know the certificate"
     }

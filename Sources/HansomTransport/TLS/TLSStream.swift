@@ -296,8 +296,8 @@ extension TLSStream {
 
     /// Shakes hands; `completion` is called once, never before this returns, and not at all after `close()`.
     ///
-    /// When it fails, an alert has been sent where there was room, and the stream below is ended for writing and no longer
-    /// observed; it is the owner's to close.
+    /// When it fails, an alert has been sent where there was room, and the stream below is ended for writing and no
+    /// longer observed; it is the owner's to close.
     package func handshake(_ completion: @escaping (Result<TLSDetails, StreamError>) -> Void) {
         guard case .idle = phase else { preconditionFailure("a TLS stream shakes hands once") }
         do {

@@ -4,8 +4,9 @@ import Glibc
 
 /// What the keys of session tickets are made from, for one day (in UTC), and from then on for the next.
 ///
-/// Each day's secret is a digest of the day before's: whoever has one can follow it forward and never back. So processes that
-/// began with the same one agree whatever day they begin, and what is forgotten cannot be found out afterwards.
+/// Each day's secret is a digest of the day before's: whoever has one can follow it forward and never back. So
+/// processes that began with the same one agree whatever day they begin, and what is forgotten cannot be found out
+/// afterwards.
 package struct TLSTicketSecret: Sendable, Hashable, Codable {
     package private(set) var bytes: [UInt8]
     package private(set) var day: Int64
@@ -38,10 +39,11 @@ package struct TLSTicketSecret: Sendable, Hashable, Codable {
     fileprivate func derive(_ purpose: String) -> [UInt8] { SHA256.digest(of: Array(purpose.utf8) + [0] + bytes) }
 }
 
-/// The keys of session tickets (RFC 5077 section 4): another each day, with which new tickets are made, and the one of the
-/// day before, whose tickets are still taken.
+/// The keys of session tickets (RFC 5077 section 4): another each day, with which new tickets are made, and the one of
+/// the day before, whose tickets are still taken.
 ///
-/// Whoever learns a key can read what was recorded of TLS 1.2 sessions on its day; so keys do not last (RFC 9325 section 3.4).
+/// Whoever learns a key can read what was recorded of TLS 1.2 sessions on its day; so keys do not last (RFC 9325
+/// section 3.4).
 @safe final class TLSTicketKeys: @unchecked Sendable {
     // Safety: `secret`, `current` and `previous` are touched with `lock` held.
 
@@ -108,10 +110,11 @@ package struct TLSTicketSecret: Sendable, Hashable, Codable {
 extension TLSContextHandle {
     /// Has tickets made and read with keys that change each day.
     func renewTicketKeys() {
-        // Safety: OpenSSL calls on the session's thread; name and vector have 16 bytes each, the contexts live during the
-        // call, and what the keys point at is copied.
+        // Safety: OpenSSL calls on the session's thread; name and vector have 16 bytes each, the contexts live during
+        // the call, and what the keys point at is copied.
         unsafe SSL_CTX_set_tlsext_ticket_key_evp_cb(raw) { ssl, name, vector, cipher, authentication, isNew in
-            guard let keys = unsafe TLSLink.of(ssl)?.context.ticketKeys, let name = unsafe name, let vector = unsafe vector
+            guard let keys = unsafe TLSLink.of(ssl)?.context.ticketKeys, let name = unsafe name,
+                let vector = unsafe vector
             else { return -1 }
             guard isNew == 0 else {
                 let key = keys.forNewTickets()

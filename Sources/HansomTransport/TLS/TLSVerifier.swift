@@ -91,11 +91,13 @@ enum TLSNameAdvice {
 
     private static func text(forAddress address: String, _ names: [TLSCertificate.Name]) -> String? {
         if names.contains(.host(address)) {
-            return "'\(address)' stands there as a DNS name, and an address counts only as one: subjectAltName must say "
+            return
+                "'\(address)' stands there as a DNS name, and an address counts only as one: subjectAltName must say "
                 + "IP:\(address), not DNS:\(address) (RFC 9525 section 6.4)"
         }
         let hasAddress = names.contains { if case .address = $0 { true } else { false } }
-        return hasAddress || names.isEmpty ? nil : "it names no address, and this host is one; dial it by a name that it has"
+        return hasAddress || names.isEmpty
+            ? nil : "it names no address, and this host is one; dial it by a name that it has"
     }
 
     /// What is wrong with a wildcard that was perhaps meant (RFC 9525 section 6.3).
@@ -105,7 +107,9 @@ enum TLSNameAdvice {
             return "in '\(pattern)' the wildcard is not the whole of the first label, and counts for nothing"
         }
         let rest = pattern.dropFirst().lowercased()
-        if host == rest.dropFirst() { return "'\(pattern)' does not stand for '\(host)' itself, only for what is below it" }
+        if host == rest.dropFirst() {
+            return "'\(pattern)' does not stand for '\(host)' itself, only for what is below it"
+        }
         guard host.hasSuffix(rest) else { return nil }
         if host.dropLast(rest.count).contains(".") { return "the wildcard of '\(pattern)' stands for one label alone" }
         return rest.dropFirst().contains(".") ? nil : "a wildcard as wide as '\(pattern)' counts for nothing"

@@ -1,7 +1,7 @@
 internal import Actors
+internal import HansomHTTP
 package import HansomTransport
 internal import WSConnection
-internal import HansomHTTP
 internal import WSProtocol
 
 /// One attempt to connect, from the name to the 101, over as many redirects as are allowed, within one deadline.
@@ -167,8 +167,8 @@ extension Dialer {
     /// A broken stream does not know where it led, nor how far it had come.
     private func named(_ error: WebSocketError) -> WebSocketError {
         if error.code == .tls, error.host == nil {
-            // Said after the TLS handshake: a server of TLS 1.3 judges the client's certificate when the client thinks that all
-            // is done.
+            // Said after the TLS handshake: a server of TLS 1.3 judges the client's certificate when the client thinks
+            // that all is done.
             return WebSocketError(.tls, "\(counterpart): \(error.message)", phase: .tls, place: counterpart)
         }
         guard error.code == .connectionLost, error.host == nil else { return error }

@@ -1,8 +1,8 @@
 internal import Actors
-internal import HansomTransport
 internal import HTTPTypes
-internal import WSConnection
 internal import HansomHTTP
+internal import HansomTransport
+internal import WSConnection
 internal import WSProtocol
 
 /// The opening handshake (RFC 6455 section 4.1).
@@ -22,7 +22,8 @@ extension Dialer {
         let fields = joinCookies(of: hop.headers, with: options.cookies?.field(for: hop.url))
         do {
             return try ClientHandshake(
-                target: hop.url.target, host: hop.hostHeader ?? hop.url.hostHeader, fields: fields, subprotocols: options.subprotocols,
+                target: hop.url.target, host: hop.hostHeader ?? hop.url.hostHeader, fields: fields,
+                subprotocols: options.subprotocols,
                 compression: options.compression, key: Random.bytes(16))
         } catch {
             throw WebSocketError(.invalidConfiguration, "\(error)")
@@ -123,7 +124,8 @@ extension Dialer {
             .badHandshake, "\(hop.place) sent \(Dialer.mostInterimAnswers) interim answers (RFC 9110 section 15.2)")
     }
 
-    private func readHead(_ driver: StreamDriver, after held: [UInt8]) async throws(WebSocketError) -> IncomingResponse {
+    private func readHead(_ driver: StreamDriver, after held: [UInt8]) async throws(WebSocketError) -> IncomingResponse
+    {
         // A refusal may come in HTTP/1.0, and with a head that is not as it should be; a 101 may not.
         var parser = ResponseHeadParser(limits: options.headLimits, acceptsHTTP10: true, isForgiving: true)
         var head: [UInt8] = []
@@ -164,7 +166,9 @@ extension Dialer {
     // MARK: Refusals and redirects
 
     /// Reads the body of a refusal, as far as it is kept, and makes the error of it.
-    private func refusal(_ answer: IncomingResponse, _ driver: StreamDriver) async throws(WebSocketError) -> WebSocketError {
+    private func refusal(_ answer: IncomingResponse, _ driver: StreamDriver) async throws(WebSocketError)
+        -> WebSocketError
+    {
         var body = RefusalBody(of: answer.head, limit: RefusalBody.longest)
         body.append(answer.rest)
         while !body.isComplete {
@@ -204,8 +208,8 @@ extension Dialer {
 
 /// The body of a response that refused the handshake (RFC 9112 section 6.3), as far as it is kept.
 ///
-/// Its form may be broken anywhere: then what came before counts. Each byte is looked at once, however it is cut. What is read is
-/// bounded too, not only what is kept: chunks of one byte could cost a lot and hold little.
+/// Its form may be broken anywhere: then what came before counts. Each byte is looked at once, however it is cut. What
+/// is read is bounded too, not only what is kept: chunks of one byte could cost a lot and hold little.
 struct RefusalBody {
     /// The longest body of a refusal that is kept.
     static let longest = 64 << 10

@@ -1,7 +1,7 @@
-public import HansomTransport
 public import HTTPTypes
-internal import WSConnection
 internal import HansomHTTP
+public import HansomTransport
+internal import WSConnection
 internal import WSProtocol
 
 /// A proxy that a client goes through: it makes a tunnel to the server, and TLS with the server is spoken inside it.
@@ -94,7 +94,8 @@ public struct Proxy: Sendable, Hashable {
     ///
     /// - Throws: `.invalidConfiguration`, without a password.
     func check(reaching server: String) throws(WebSocketError) {
-        // Brackets and a port of its own would make two of one. A zone is this machine's business (RFC 4007 section 11).
+        // Brackets and a port of its own would make two of one. A zone is this machine's business (RFC 4007 section
+        // 11).
         let named = host.contains(":") ? String(host.prefix { $0 != "%" }) : host
         guard let authority = Authority(Authority.bracketed(named)), authority.port == nil, !host.hasPrefix("["),
             !host.hasSuffix(":"), (1...65535).contains(port)
@@ -157,7 +158,8 @@ public enum ProxyChoice: Sendable, Hashable {
         if let proxy, let zone = url.zone {
             throw WebSocketError(
                 .invalidConfiguration,
-                "proxy \(proxy): the zone \(zone.debugDescription) of the server's address is this machine's own; connect without a proxy")
+                "proxy \(proxy): the zone \(zone.debugDescription) of the server's address is this machine's own; connect without a proxy"
+            )
         }
         try proxy?.check(reaching: url.host)
         return proxy

@@ -1,7 +1,7 @@
 internal import Glibc
+internal import HansomHTTP
 internal import HansomTransport
 internal import WSConnection
-internal import HansomHTTP
 internal import WSProtocol
 
 /// What environment variables say of proxies, by the rules that curl and Go have made common.

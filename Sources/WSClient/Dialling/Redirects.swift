@@ -1,7 +1,7 @@
-internal import HansomTransport
 public import HTTPTypes
-internal import WSConnection
 internal import HansomHTTP
+internal import HansomTransport
+internal import WSConnection
 internal import WSProtocol
 
 /// How far a client follows a server that sends it elsewhere (301, 302, 303, 307, 308).

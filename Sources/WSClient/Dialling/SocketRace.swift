@@ -161,8 +161,8 @@ struct AddressRace {
     /// More than any honest name has.
     static let mostAddresses = 32
 
-    /// - Parameter addresses: in the order of the system's preference (RFC 6724). The families take turns, beginning with that of
-    ///   the first (RFC 8305 section 4), so that one that leads nowhere does not hold up the other.
+    /// - Parameter addresses: in the order of the system's preference (RFC 6724). The families take turns, beginning
+    ///   with that of the first (RFC 8305 section 4), so that one that leads nowhere does not hold up the other.
     init(_ addresses: [SocketAddress]) {
         let first = addresses.filter { $0.family == addresses[0].family }
         let second = addresses.filter { $0.family != addresses[0].family }

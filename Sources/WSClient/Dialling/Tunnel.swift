@@ -1,7 +1,7 @@
-internal import HansomTransport
 internal import HTTPTypes
-internal import WSConnection
 internal import HansomHTTP
+internal import HansomTransport
+internal import WSConnection
 internal import WSProtocol
 
 /// How a proxy is asked for a way to a server, and how its answer is read: bytes in, bytes out.
@@ -115,7 +115,8 @@ struct HTTPTunnel: Tunnel {
         let flaw = head.fault.map { "; its head: \($0.message)" } ?? ""
         let hint =
             head.status == 407
-            ? " (it wants \(head.fields[.proxyAuthenticate] ?? "credentials"); give user and password in its URL, or as `credentials`)" : ""
+            ? " (it wants \(head.fields[.proxyAuthenticate] ?? "credentials"); give user and password in its URL, or as `credentials`)"
+            : ""
         return TunnelFailure(
             reason: "answered CONNECT with \(head.status) \(head.reasonPhrase)\(hint)\(flaw)",
             response: .init(status: head.status, headers: head.fields, body: body.bytes))

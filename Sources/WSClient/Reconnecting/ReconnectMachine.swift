@@ -1,7 +1,7 @@
 internal import Actors
 internal import HTTPTypes
-public import WSConnection
 internal import HansomHTTP
+public import WSConnection
 internal import WSProtocol
 
 /// When a client tries again, and when no more, as a value: times and random numbers are passed in.
@@ -103,8 +103,8 @@ extension WebSocketError {
     /// Whether the same attempt, made again later, may succeed: whether a reconnecting client tries again.
     ///
     /// No: what must be put right first, here or there. The URL or the options, certificates and the rest of TLS, a
-    /// redirect that is not followed, the wrong use of a connection, and every answer of a server or proxy but 408, 425,
-    /// 429 and those from 500 on that are not 501 or 505 (so not 401, 403, 404).
+    /// redirect that is not followed, the wrong use of a connection, and every answer of a server or proxy but 408,
+    /// 425, 429 and those from 500 on that are not 501 or 505 (so not 401, 403, 404).
     /// Yes: everything else. Names that are not found, refused and lost connections, timeouts, any close.
     public var mayPass: Bool {
         switch code {

@@ -181,8 +181,8 @@ struct ReconnectListener: Sendable {
     }
 }
 
-/// What the process of a reconnecting client is sent. Each carries the number of what it is about, so that one that comes
-/// late means nothing.
+/// What the process of a reconnecting client is sent. Each carries the number of what it is about, so that one that
+/// comes late means nothing.
 enum ReconnectSignal: Sendable, Hashable {
     /// The wait before an attempt is over.
     case timeIsUp(attempt: UInt64)

@@ -1,16 +1,16 @@
 public import Actors
 public import WSConnection
 
-/// A client that reconnects: a process that connects, does something with each connection, and connects again when that is
-/// over.
+/// A client that reconnects: a process that connects, does something with each connection, and connects again when that
+/// is over.
 ///
 ///     let feed = ReconnectingWebSocket.start(to: url) { ws in
 ///         for try await message in ws { ... }        // once for each connection
 ///     }
 ///
 /// It is a process like any other: it can be linked, monitored and listed, and be a child of a supervisor. It owns its
-/// connections, which close with 1001 when it ends. It ends with the last error when it gives up, and goes on when nobody
-/// holds it: `stop()` ends it.
+/// connections, which close with 1001 when it ends. It ends with the last error when it gives up, and goes on when
+/// nobody holds it: `stop()` ends it.
 public struct ReconnectingWebSocket: Supervisable, Hashable {
     let process: Process<ReconnectSignal>
     let feed: ReconnectFeed
@@ -21,13 +21,13 @@ public struct ReconnectingWebSocket: Supervisable, Hashable {
 
     public var pid: PID { process.pid }
 
-    /// Starts a client that hands each connection to a closure. Never fails: what is wrong with the URL or the options ends
-    /// the client.
+    /// Starts a client that hands each connection to a closure. Never fails: what is wrong with the URL or the options
+    /// ends the client.
     ///
-    /// When the body returns and its connection has ended, the client connects again. When it returns and the connection
-    /// is still open, the work is done: the connection is closed with 1000, and the client ends with `.normal`. A
-    /// `WebSocketError` that it throws stands for a lost connection, which is closed with 1001 if it is still open; any
-    /// other error ends the client, and is the reason of its end.
+    /// When the body returns and its connection has ended, the client connects again. When it returns and the
+    /// connection is still open, the work is done: the connection is closed with 1000, and the client ends with
+    /// `.normal`. A `WebSocketError` that it throws stands for a lost connection, which is closed with 1001 if it is
+    /// still open; any other error ends the client, and is the reason of its end.
     ///
     /// - Parameters:
     ///   - url: as for `WebSocket.connect(to:options:)`.
@@ -45,9 +45,9 @@ public struct ReconnectingWebSocket: Supervisable, Hashable {
 
     /// Starts a client whose connections' frames are events: read `events`, which is one sequence over all connections.
     ///
-    /// Nothing is lost to a slow reader: the next connection is not made before the last frame of this one was read. While
-    /// nobody reads, frames wait with the connection, and those of one that has ended meanwhile are gone; once a connection
-    /// can hold no more, its end is not noticed. Who wants no frames gives a body.
+    /// Nothing is lost to a slow reader: the next connection is not made before the last frame of this one was read.
+    /// While nobody reads, frames wait with the connection, and those of one that has ended meanwhile are gone; once a
+    /// connection can hold no more, its end is not noticed. Who wants no frames gives a body.
     ///
     /// - Parameters:
     ///   - url, options, parent, label: as with a body.
@@ -97,8 +97,8 @@ public struct ReconnectingWebSocket: Supervisable, Hashable {
     /// The connection, while there is one.
     public var connection: WebSocket? { if case .up(let connection) = state { connection } else { nil } }
 
-    /// Sends over the present connection, as `WebSocket.send(_:)` does. What was sent just before a connection was lost may
-    /// not have arrived: nothing is sent again.
+    /// Sends over the present connection, as `WebSocket.send(_:)` does. What was sent just before a connection was lost
+    /// may not have arrived: nothing is sent again.
     ///
     /// - Throws: `.notConnected` between two connections; what `WebSocket.send` throws.
     public func send(_ message: WebSocket.Message) async throws(WebSocketError) {
@@ -137,7 +137,8 @@ extension ReconnectingWebSocket {
         case up(WebSocket)
         /// A message, ping or pong arrived.
         case frame(WebSocket, WebSocket.Frame)
-        /// The connection is over, or an attempt has failed: why, and how long the client waits before the next attempt.
+        /// The connection is over, or an attempt has failed: why, and how long the client waits before the next
+        /// attempt.
         case down(WebSocketError, retryIn: Duration)
         /// The client has ended, by its own decision or another's. The last event, once.
         case stopped(ExitReason)
@@ -244,8 +245,8 @@ extension ReconnectingWebSocket {
 
 /// How a client reconnects.
 public struct ReconnectOptions: Sendable {
-    /// Waiting before each further attempt: a random time (full jitter) below a bound that doubles with each failure in a
-    /// row, so that many clients that lost one server do not return together.
+    /// Waiting before each further attempt: a random time (full jitter) below a bound that doubles with each failure in
+    /// a row, so that many clients that lost one server do not return together.
     public struct Backoff: Sendable, Hashable {
         /// The most that the first wait can be; default 500 ms.
         public var first: Duration
@@ -262,15 +263,16 @@ public struct ReconnectOptions: Sendable {
         }
     }
 
-    /// How each connection is made; its `connectTimeout` is the deadline of one attempt. The client itself is the owner of
-    /// each connection, whatever `owner` says, and lives on `scheduler` with them.
+    /// How each connection is made; its `connectTimeout` is the deadline of one attempt. The client itself is the owner
+    /// of each connection, whatever `owner` says, and lives on `scheduler` with them.
     public var connect: ConnectOptions
     /// How long it waits between attempts, and how often it tries.
     public var backoff: Backoff
-    /// How long all attempts together may take, waits included, from the start or from the loss of a connection that held;
-    /// default: as long as it takes.
+    /// How long all attempts together may take, waits included, from the start or from the loss of a connection that
+    /// held; default: as long as it takes.
     public var totalTimeout: Duration?
-    /// How long a connection must last to count as one that held: the next failure is then the first again. Default 10 s.
+    /// How long a connection must last to count as one that held: the next failure is then the first again. Default 10
+    /// s.
     public var steadyAfter: Duration
     /// Whether to try again after an error; default: `WebSocketError.mayPass`. Asked for failed attempts and lost
     /// connections, on the client's thread; not when the client itself is to end.

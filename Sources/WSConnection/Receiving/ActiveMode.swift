@@ -23,10 +23,10 @@ extension WebSocket {
 
     /// Subscribes a process: each event becomes one of its messages, in order with all others.
     ///
-    /// The process's mailbox is not bounded by this; with `.once` or `.count` it asks for what it can take. A mailbox that
-    /// is bounded, by `.suspend`, `.fail` or `.dropNewest`, takes a frame when there is room for it; until then the
-    /// connection keeps it, and in the end reads no more. By `.dropOldest` it makes room, and by `.kill` the process ends,
-    /// as with any message. The end is told however full it is.
+    /// The process's mailbox is not bounded by this; with `.once` or `.count` it asks for what it can take. A mailbox
+    /// that is bounded, by `.suspend`, `.fail` or `.dropNewest`, takes a frame when there is room for it; until then
+    /// the connection keeps it, and in the end reads no more. By `.dropOldest` it makes room, and by `.kill` the
+    /// process ends, as with any message. The end is told however full it is.
     ///
     /// - Parameters:
     ///   - process: whose mailbox the events enter.
@@ -83,17 +83,17 @@ extension WebSocket {
 
     /// Ends the subscription: the connection turns passive and stays open, and somebody else can subscribe.
     ///
-    /// Nothing is lost, and the order is kept: what waits in an `EventMailbox` comes back, in front of what arrives from now
-    /// on; a stream of events ends. What has become a message of a process stays there, unless it is taken back with
-    /// `unsubscribe(_:_:)`. Without a subscriber it does nothing.
+    /// Nothing is lost, and the order is kept: what waits in an `EventMailbox` comes back, in front of what arrives
+    /// from now on; a stream of events ends. What has become a message of a process stays there, unless it is taken
+    /// back with `unsubscribe(_:_:)`. Without a subscriber it does nothing.
     public func unsubscribe() {
         let keeper = subscriber?.keeper
         endSubscription()
         if let keeper { takeBack(from: keeper) }
     }
 
-    /// Ends the subscription of a process, and takes back what waits in its mailbox unread: the connection is then as if
-    /// that had never been told, and another can subscribe and miss nothing.
+    /// Ends the subscription of a process, and takes back what waits in its mailbox unread: the connection is then as
+    /// if that had never been told, and another can subscribe and miss nothing.
     ///
     /// Does nothing while somebody else is subscribed. While it goes on, nobody is told anything.
     ///
@@ -123,12 +123,12 @@ extension WebSocket {
         putBack(unread.compactMap { if case .frame(_, let frame) = $0 { frame } else { nil } })
     }
 
-    /// Gives the connection to a process that is told what arrives: who was subscribed before is not any more. Nothing is
-    /// lost, and the order is kept, as `unsubscribe` says.
+    /// Gives the connection to a process that is told what arrives: who was subscribed before is not any more. Nothing
+    /// is lost, and the order is kept, as `unsubscribe` says.
     ///
     /// - Parameters:
-    ///   - process: who owns the connection from now on: the end of the process ends it. If the process has ended already,
-    ///     the connection is closed with 1001.
+    ///   - process: who owns the connection from now on: the end of the process ends it. If the process has ended
+    ///     already, the connection is closed with 1001.
     ///   - active: how many frames become events; default: the mode as it is.
     ///   - adapter: makes a message of the process's kind out of an event.
     /// - Throws: `.misuse` for an active mode on a connection that receives in pieces.
@@ -275,7 +275,8 @@ package protocol EventSink: AnyObject {
     /// Nobody will take events any more: the connection ended the subscription.
     func end()
 
-    /// Gives back, in order, the frames that were taken and that nobody has read. Forgets an end that nobody has read too.
+    /// Gives back, in order, the frames that were taken and that nobody has read. Forgets an end that nobody has read
+    /// too.
     func takeBackUnread(of connection: WebSocket) -> [WebSocket.Frame]
 
     /// Whether it takes events before anybody reads them, and can give them back.

@@ -9,8 +9,8 @@ internal import DequeModule
 ///     for await event in mailbox { ... }
 ///
 /// When it is full, connections keep what they have and, once they can hold no more, stop reading their sockets. It
-/// never ends by itself. It holds its connections; when it is dropped they turn passive, and get back what was not read. So
-/// does one connection that is unsubscribed or transferred.
+/// never ends by itself. It holds its connections; when it is dropped they turn passive, and get back what was not
+/// read. So does one connection that is unsubscribed or transferred.
 public final class EventMailbox: AsyncSequence, Sendable {
     let storage: Storage
 
@@ -59,7 +59,8 @@ public final class EventMailbox: AsyncSequence, Sendable {
         init(capacity: Int) { self.capacity = capacity }
 
         func offer(_ event: WebSocket.Event) -> EventReception {
-            let (reception, reader) = lock.withLock { () -> (EventReception, CheckedContinuation<WebSocket.Event?, Never>?) in
+            let (reception, reader) = lock.withLock {
+                () -> (EventReception, CheckedContinuation<WebSocket.Event?, Never>?) in
                 // The connection will hear from `close`, which gives back what comes before this.
                 if isClosed { return (.notNow, nil) }
                 if !readers.isEmpty { return (.taken, readers.removeFirst().continuation) }
@@ -113,7 +114,8 @@ public final class EventMailbox: AsyncSequence, Sendable {
         func next(isolation: isolated (any Actor)? = #isolation) async -> WebSocket.Event? {
             let id = ProcessCore.nextID()
             return await withTaskCancellationHandler {
-                // A closure that names it stays on the caller's thread; without it this one would run on the global pool.
+                // A closure that names it stays on the caller's thread; without it this one would run on the global
+                // pool.
                 _ = isolation
                 return await withCheckedContinuation { take(id, $0) }
             } onCancel: {

@@ -3,10 +3,10 @@ internal import Synchronization
 
 /// What all connections of a server together hold of what has come in, and who waits for room.
 ///
-/// A connection tells it only when what it holds has crossed a boundary of 64 KiB: messages smaller than that cost nothing
-/// here. Above the limit those that are counted, which are the largest, stop reading. They go on, the smallest first, when a
-/// quarter is free. If there was no room for a whole second, the largest unfinished messages are given up until a quarter is:
-/// so that messages that nobody completes cannot keep out the others for ever.
+/// A connection tells it only when what it holds has crossed a boundary of 64 KiB: messages smaller than that cost
+/// nothing here. Above the limit those that are counted, which are the largest, stop reading. They go on, the smallest
+/// first, when a quarter is free. If there was no room for a whole second, the largest unfinished messages are given up
+/// until a quarter is: so that messages that nobody completes cannot keep out the others for ever.
 package final class InboundBudget: @unchecked Sendable {
     // Safety: all vars are touched with `lock` held; nobody is called with it held.
     /// What a connection holds is counted in whole steps of so many bytes.
@@ -139,8 +139,8 @@ package final class InboundBudget: @unchecked Sendable {
         if goesOn { watch(on: scheduler) }
     }
 
-    /// With `lock` held: whose unfinished messages would have to go for a quarter to be free, the largest first, be it that
-    /// they wait for room or that their peers have fallen silent.
+    /// With `lock` held: whose unfinished messages would have to go for a quarter to be free, the largest first, be it
+    /// that they wait for room or that their peers have fallen silent.
     private func largestUnfinished() -> [ProcessCore] {
         var excess = heldBytes - (limit - limit / 4) + 1
         var chosen: [ProcessCore] = []
@@ -176,7 +176,8 @@ struct InboundCount: Equatable {
 
 /// A connection's part in it.
 extension WebSocket {
-    /// Whether nothing more is to be read for now, be it that introspection has asked for that or that there is no room.
+    /// Whether nothing more is to be read for now, be it that introspection has asked for that or that there is no
+    /// room.
     var isStopped: Bool { isSuspended || isHeldUp }
 
     /// Sees to it that the budget knows what is held; one that holds little has nothing to tell.
@@ -229,7 +230,8 @@ extension WebSocket {
         backlog = Backlog()
         fail(
             WebSocketError(
-                .protocolViolation, "a message was not complete, and all connections together held the \(budget?.limit ?? 0) bytes of totalBytes",
+                .protocolViolation,
+                "a message was not complete, and all connections together held the \(budget?.limit ?? 0) bytes of totalBytes",
                 close: Close(code: .tryAgainLater, reason: "no room"), phase: .message))
         if !end.isReleased && isReadPaused {
             // What still comes is thrown away, up to the peer's end.

@@ -2,8 +2,8 @@ internal import Actors
 
 /// Hands events to a process, as messages of its kind. While it is subscribed the process holds the connection.
 ///
-/// Where a bounded mailbox would drop a frame, the connection keeps it and waits for a place, in line with the others who do.
-/// The end is told however full the mailbox is.
+/// Where a bounded mailbox would drop a frame, the connection keeps it and waits for a place, in line with the others
+/// who do. The end is told however full the mailbox is.
 final class ProcessSink<Message: Sendable>: EventSink, @unchecked Sendable {
     // Safety: all `var`s belong to the connection's thread; all else is constant, and may be used from any thread.
     let process: Process<Message>

@@ -205,7 +205,8 @@ extension WebSocket: StreamObserver {
 }
 
 /// What one connection may take of its scheduler in a turn before the others have theirs: one read of 64 KiB, so many
-/// messages, however small, and so many bytes of them, however well they were compressed. The rest waits in the backlog.
+/// messages, however small, and so many bytes of them, however well they were compressed. The rest waits in the
+/// backlog.
 struct TurnShare {
     /// Frames that reach the connection: messages, their fragments where they are streamed, pings and pongs.
     static let frames: Int16 = 256

@@ -8,8 +8,9 @@ extension WebSocket {
     ///
     /// - Returns: the message.
     /// - Throws: `.timeout` when none came in time, `.cancelled` when the task was cancelled (both lose nothing),
-    ///   `.activeMode` while a subscriber is told, `.misuse` on a connection that receives in pieces, and once all that arrived is read: `.closed` with code and reason,
-    ///   `.connectionLost`, or `.protocolViolation`, each time one asks.
+    ///   `.activeMode` while a subscriber is told, `.misuse` on a connection that receives in pieces, and once all that
+    ///   arrived is read: `.closed` with code and reason, `.connectionLost`, or `.protocolViolation`, each time one
+    ///   asks.
     public nonisolated(nonsending) func recv() async throws(WebSocketError) -> Message {
         if let message = messageAtOnce() { return message }
         return try await messageLater(options.recvPatience)
@@ -65,7 +66,8 @@ extension WebSocket {
         return frame
     }
 
-    /// All that was decoded has been taken: there is room for more, and a subscriber that waits for the end may hear it.
+    /// All that was decoded has been taken: there is room for more, and a subscriber that waits for the end may hear
+    /// it.
     private func inboundDrained() {
         refillIfNeeded()
         if subscriber != nil && outcome != nil { pumpEvents() }

@@ -8,9 +8,9 @@ extension WebSocket {
     /// Takes the next message as a stream of its pieces. Memory stays within the limit `inboundBytes`, however large
     /// the limit `streamedMessageSize` lets the message be; while the reader is slow, the socket is not read.
     ///
-    /// A message that is arriving is streamed from where it is; one that has arrived already comes as one piece, unless the
-    /// connection receives in pieces (the option `receivesInPieces`): then none was ever held as a whole. Messages behind it
-    /// wait for the next call, or for `recv`.
+    /// A message that is arriving is streamed from where it is; one that has arrived already comes as one piece, unless
+    /// the connection receives in pieces (the option `receivesInPieces`): then none was ever held as a whole. Messages
+    /// behind it wait for the next call, or for `recv`.
     ///
     /// - Throws: `.misuse` while another message is streamed or a `recv` waits; `.activeMode` while a subscriber is
     ///   told; the connection's end when nothing more is to come. The stream then throws as `recv` does.
@@ -90,7 +90,9 @@ extension WebSocket {
 
     /// Gives a message that comes back from a subscriber to the stream that waits for its first piece, if one does.
     func deliverToStream(_ message: Message) -> Bool {
-        guard let pieces = streamed, pieces.claim != nil, !pieces.hasBegun, !options.receivesInPieces else { return false }
+        guard let pieces = streamed, pieces.claim != nil, !pieces.hasBegun, !options.receivesInPieces else {
+            return false
+        }
         machine.delivery = .messages
         pieces.append(message, isFirst: true, isFinal: true)
         return true
@@ -165,8 +167,8 @@ final class StreamClaim: Sendable {
 
 /// What has arrived of messages that are received in pieces, and who reads them.
 ///
-/// On most connections there is one for one message, from `recvStream` to that message's end. On one that receives in pieces
-/// it lasts, and several messages may wait in it.
+/// On most connections there is one for one message, from `recvStream` to that message's end. On one that receives in
+/// pieces it lasts, and several messages may wait in it.
 @safe final class IncomingPieces {
     private struct Piece {
         var payload: WebSocket.Message
@@ -185,8 +187,8 @@ final class StreamClaim: Sendable {
     private var isArriving = false
     private var waiter: UnsafeContinuation<Void, Never>?
 
-    /// What comes in smaller pieces while nobody reads is joined to pieces of up to this length: or many small ones would
-    /// take far more memory than they hold.
+    /// What comes in smaller pieces while nobody reads is joined to pieces of up to this length: or many small ones
+    /// would take far more memory than they hold.
     private static let joinedCount = 16 << 10
 
     var isEmpty: Bool { pieces.isEmpty }

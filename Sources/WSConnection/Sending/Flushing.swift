@@ -23,8 +23,8 @@ extension WebSocket: EndOfTurnFlush {
         scheduler.flushAtEndOfTurn(self)
     }
 
-    /// A flush that was asked for still comes, and finds less: the scheduler holds the connection until then, so only its
-    /// call ends `isFlushPending`, by which `abandon` knows.
+    /// A flush that was asked for still comes, and finds less: the scheduler holds the connection until then, so only
+    /// its call ends `isFlushPending`, by which `abandon` knows.
     func flush() {
         guard let stream else { return }
         var hasTaken = false
@@ -48,7 +48,8 @@ extension WebSocket: EndOfTurnFlush {
         let count = Swift.min(machine.output.chunkCount, 16)
         if count == 1 {
             let chunk = unsafe machine.output.chunk(0)
-            var vector = unsafe iovec(iov_base: UnsafeMutableRawPointer(mutating: chunk.baseAddress), iov_len: chunk.count)
+            var vector = unsafe iovec(
+                iov_base: UnsafeMutableRawPointer(mutating: chunk.baseAddress), iov_len: chunk.count)
             return unsafe withUnsafePointer(to: &vector) {
                 unsafe stream.write(UnsafeBufferPointer(start: $0, count: 1))
             }

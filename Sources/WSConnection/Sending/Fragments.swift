@@ -13,7 +13,8 @@ extension WebSocket {
         try await sendFragments(of: fragments) { Message($0) }
     }
 
-    /// Sends the sequences of bytes as one binary message, each as a frame. An empty sequence sends an empty text message.
+    /// Sends the sequences of bytes as one binary message, each as a frame. An empty sequence sends an empty text
+    /// message.
     ///
     /// - Returns: the payload bytes sent.
     /// - Throws: as the same for text.
@@ -26,8 +27,8 @@ extension WebSocket {
     /// waits until the sequence has ended; pings and pongs do not.
     ///
     /// - Returns: the payload bytes sent.
-    /// - Throws: what the sequence throws, otherwise as `send(_:)`; `.cancelled` also when the task was cancelled by the
-    ///   time the sequence ended, since that may be why it did. If a part of the message is out by then, it cannot
+    /// - Throws: what the sequence throws, otherwise as `send(_:)`; `.cancelled` also when the task was cancelled by
+    ///   the time the sequence ended, since that may be why it did. If a part of the message is out by then, it cannot
     ///   be finished, and the connection is closed with 1011.
     @discardableResult
     public func send<S: AsyncSequence & Sendable>(fragments: S) async throws -> Int
@@ -35,8 +36,8 @@ extension WebSocket {
         try await sendFragments(each: fragments) { Message($0) }
     }
 
-    /// Sends the sequences of bytes as one binary message, each as a frame as soon as its successor is there, as the same for
-    /// text does.
+    /// Sends the sequences of bytes as one binary message, each as a frame as soon as its successor is there, as the
+    /// same for text does.
     @discardableResult
     public func send<S: AsyncSequence & Sendable>(fragments: S) async throws -> Int
     where S.Element: Sequence<UInt8> & Sendable {

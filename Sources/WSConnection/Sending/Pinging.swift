@@ -9,21 +9,24 @@ extension WebSocket {
         let sentAt: UInt64
         /// What bounds the wait, if anything does.
         let alarm: Alarm?
-        /// Who waits for the pong; `nil` once that call has given up. The pong is then nobody's, but it is still not news.
+        /// Who waits for the pong; `nil` once that call has given up. The pong is then nobody's, but it is still not
+        /// news.
         var continuation: UnsafeContinuation<Result<Duration, WebSocketError>, Never>?
     }
 
     /// Of pings that nobody waits for any more, the newest so many are remembered.
     private static var givenUpPingsKept: Int { 16 }
 
-    /// Sends a ping and waits for its pong. The pong belongs to this call: it is no frame for `recvFrame` or a subscriber.
+    /// Sends a ping and waits for its pong. The pong belongs to this call: it is no frame for `recvFrame` or a
+    /// subscriber.
     ///
     /// - Parameters:
     ///   - payload: at most 125 bytes; by default something that no other ping of this connection carries.
-    ///   - timeout: how long to wait for the pong; default: as long as the connection lives, which the keepalive sees to.
+    ///   - timeout: how long to wait for the pong; default: as long as the connection lives, which the keepalive sees
+    ///     to.
     /// - Returns: the time from the ping to its pong.
-    /// - Throws: `.misuse` for a longer payload, `.timeout` when no pong came in time (the connection is as it was), `.cancelled`,
-    ///   or the connection's end.
+    /// - Throws: `.misuse` for a longer payload, `.timeout` when no pong came in time (the connection is as it was),
+    ///   `.cancelled`, or the connection's end.
     @discardableResult
     public func ping(_ payload: [UInt8]? = nil, timeout: Duration? = nil) async throws(WebSocketError) -> Duration {
         let id = ProcessCore.nextID()
@@ -106,7 +109,9 @@ extension WebSocket {
 
     /// Ends the wait for a pong, and remembers the ping: its pong is still not news.
     private func endPing(_ id: UInt64, _ error: WebSocketError) {
-        guard let index = pings.firstIndex(where: { $0.id == id }), unsafe pings[index].continuation != nil else { return }
+        guard let index = pings.firstIndex(where: { $0.id == id }), unsafe pings[index].continuation != nil else {
+            return
+        }
         let ping = pings[index]
         unsafe pings[index].continuation = nil
         let givenUp = pings.indices.filter { unsafe pings[$0].continuation == nil }

@@ -188,7 +188,8 @@ extension WebSocket {
 extension WebSocket {
     /// Sends a message that was encoded once, to this connection among others.
     ///
-    /// A small one is copied into the output, a large one retained where it is. It suspends as `send(_:)` of a message does.
+    /// A small one is copied into the output, a large one retained where it is. It suspends as `send(_:)` of a message
+    /// does.
     ///
     /// - Returns: the payload bytes sent, not compressed.
     /// - Throws: `.closed` or `.connectionLost` once the connection has ended, `.cancelled` when the task was cancelled
@@ -221,7 +222,8 @@ extension WebSocket {
     /// Ends the wait of `sendWhenRoom`, if it still waits: then it is told that it was cancelled, and nothing was sent.
     package func stopWaiting(_ id: UInt64) { endSender(id, .cancelled) }
 
-    /// With what a message for many is compressed so that this connection can send it; `nil` when it compresses nothing.
+    /// With what a message for many is compressed so that this connection can send it; `nil` when it compresses
+    /// nothing.
     package var sharedCompression: CompressionOptions? { machine.sharedCompression }
 
     func enqueue(_ message: EncodedMessage) throws(WebSocketError) -> Int {
@@ -232,8 +234,8 @@ extension WebSocket {
 extension EncodedMessage {
     /// Encodes a message once, to be sent to many.
     ///
-    /// - Parameter compression: the options of the connections that are to get it, if they compress: then it is compressed
-    ///   here, once, for all that agreed on a window that is large enough.
+    /// - Parameter compression: the options of the connections that are to get it, if they compress: then it is
+    ///   compressed here, once, for all that agreed on a window that is large enough.
     public init(_ message: WebSocket.Message, compression: CompressionOptions? = nil) {
         switch message {
         case .text(let text): self.init(text: text, compression: compression)

@@ -1,6 +1,6 @@
-public import HansomTransport
 public import HTTPTypes
 package import HansomHTTP
+public import HansomTransport
 internal import WSProtocol
 
 extension WebSocket {
@@ -15,8 +15,8 @@ extension WebSocket {
         /// What followed the question mark, if there was one; percent-encoded as it came.
         public let query: String?
         public let headers: HTTPFields
-        /// Whether it asks for a WebSocket as it must (RFC 6455 section 4.1): a GET whose `Connection` lists `upgrade` and whose
-        /// `Upgrade` lists `websocket`, with a `Sec-WebSocket-Key` of 16 bytes and version 13.
+        /// Whether it asks for a WebSocket as it must (RFC 6455 section 4.1): a GET whose `Connection` lists `upgrade`
+        /// and whose `Upgrade` lists `websocket`, with a `Sec-WebSocket-Key` of 16 bytes and version 13.
         public let isUpgrade: Bool
         /// The other end of the connection that it came over: of the socket, or as a PROXY header says.
         public let peerAddress: SocketAddress?
@@ -32,8 +32,8 @@ extension WebSocket {
             if let forwarding = routing.forwarding { forwarding.clientAddress } else { peerAddress }
         }
 
-        /// What stands in the path where the route has a parameter, percent-decoded: `room` of `/chat/:room`, and `*` for
-        /// the rest of a path whose route ends in one.
+        /// What stands in the path where the route has a parameter, percent-decoded: `room` of `/chat/:room`, and `*`
+        /// for the rest of a path whose route ends in one.
         public var parameters: [String: String] { routing.parameters }
 
         /// The value that the authorisation hook accepted the request with; `nil` when it gave none, or one of another

@@ -49,8 +49,8 @@ public struct WebSocketError: Error, Sendable, CustomStringConvertible {
         public static let resolution = Code("resolution")
         /// TLS could not be set up.
         public static let tls = Code("tls")
-        /// A proxy would not make the way there, or does not speak as a proxy does; `response` has its HTTP answer, if it
-        /// gave one.
+        /// A proxy would not make the way there, or does not speak as a proxy does; `response` has its HTTP answer, if
+        /// it gave one.
         public static let proxy = Code("proxy")
         /// The server's answer is not a WebSocket handshake.
         public static let badHandshake = Code("bad handshake")
@@ -142,8 +142,8 @@ public struct WebSocketError: Error, Sendable, CustomStringConvertible {
 
     /// The number of the connection whose end it tells of; `nil` when it tells of none.
     ///
-    /// What a handler throws is no crash if its own connection's end is the cause. Code and close say nothing of that: another
-    /// connection that the handler has may have ended in the same way.
+    /// What a handler throws is no crash if its own connection's end is the cause. Code and close say nothing of that:
+    /// another connection that the handler has may have ended in the same way.
     var endOf: UInt64? { storage.endOf }
 
     /// The same, as the end of a connection.

@@ -48,8 +48,8 @@ extension CompressionAgreement {
 // MARK: - The client's side
 
 extension CompressionAgreement {
-    /// What a client offers, most wanted first. A server that cannot make its window smaller must decline an offer that asks for
-    /// it (section 7.1.2.1), so the last one does not ask.
+    /// What a client offers, most wanted first. A server that cannot make its window smaller must decline an offer that
+    /// asks for it (section 7.1.2.1), so the last one does not ask.
     static func offers(_ options: CompressionOptions) -> [CompressionParameters] {
         if let offers = options.offers { return offers.map(\.parameters) }
         var offer = CompressionParameters()
@@ -78,8 +78,9 @@ extension CompressionAgreement {
             answer: answer, options: options)
     }
 
-    /// Whether a server may answer so: what the offer demands is there. The size of the client's own window is not a demand but a
-    /// hint, which a server may ignore (section 7.1.2.2): an answer with a larger one leaves the client with its own.
+    /// Whether a server may answer so: what the offer demands is there. The size of the client's own window is not a
+    /// demand but a hint, which a server may ignore (section 7.1.2.2): an answer with a larger one leaves the client
+    /// with its own.
     private static func isAnswer(_ answer: CompressionParameters, to offer: CompressionParameters) -> Bool {
         if offer.serverNoContextTakeover && !answer.serverNoContextTakeover { return false }
         // "If a received offer doesn't have the parameter, the response MUST NOT include it" (section 7.1.2.2).
@@ -107,8 +108,8 @@ struct CompressionParameters: Hashable, Sendable {
 
     init() {}
 
-    /// - Returns: `nil` for an unknown parameter, one that comes twice, or one with a value that it may not have: such an offer
-    ///   is declined, and such an answer fails the handshake (sections 7.1 and 5.1).
+    /// - Returns: `nil` for an unknown parameter, one that comes twice, or one with a value that it may not have: such
+    ///   an offer is declined, and such an answer fails the handshake (sections 7.1 and 5.1).
     init?(_ offer: ExtensionOffer) {
         guard offer.name == Self.extensionName else { return nil }
         var seen: Set<String> = []
@@ -140,8 +141,8 @@ struct CompressionParameters: Hashable, Sendable {
 
     /// What an answer has that no answer may have, in words; `nil` where it is sound by itself.
     ///
-    /// Without a value `client_max_window_bits` is an offer's way to say that the client can do it. An answer sets the window,
-    /// so there it must have one (section 7.1.2.2), and "an invalid value" fails the connection (section 7.1).
+    /// Without a value `client_max_window_bits` is an offer's way to say that the client can do it. An answer sets the
+    /// window, so there it must have one (section 7.1.2.2), and "an invalid value" fails the connection (section 7.1).
     static func flaw(inAnswer answer: ExtensionOffer) -> String? {
         var seen: Set<String> = []
         for parameter in answer.parameters {
@@ -151,7 +152,9 @@ struct CompressionParameters: Hashable, Sendable {
                 return "client_max_window_bits must have a value in an answer, 8 to 15 (RFC 7692 section 7.1.2.2)"
             }
             var parameters = CompressionParameters()
-            guard parameters.take(parameter) else { return "\(text) is no parameter of it with a value that it may have" }
+            guard parameters.take(parameter) else {
+                return "\(text) is no parameter of it with a value that it may have"
+            }
         }
         return nil
     }
@@ -190,11 +193,13 @@ public struct CompressionOffer: Hashable, Sendable {
 
     /// Whether the server must forget what came before, with each message.
     public var serverNoContextTakeover: Bool
-    /// Whether the client will, as a hint. Whether it does is up to `CompressionOptions.sendContextTakeover` and the answer.
+    /// Whether the client will, as a hint. Whether it does is up to `CompressionOptions.sendContextTakeover` and the
+    /// answer.
     public var clientNoContextTakeover: Bool
     /// The window that the server must not exceed, as a power of two: 8 to 15. `nil`: any.
     public var serverMaxWindowBits: Int?
-    /// What is said of the client's own window. How large it is is up to `CompressionOptions.sendWindowBits` and the answer.
+    /// What is said of the client's own window. How large it is is up to `CompressionOptions.sendWindowBits` and the
+    /// answer.
     public var clientMaxWindowBits: ClientWindow
 
     public init(
@@ -240,30 +245,32 @@ public struct CompressionOffer: Hashable, Sendable {
 /// the opening handshake.
 ///
 /// What it costs: with context takeover a connection keeps, from the first compressed message on, about
-/// 2^(`sendWindowBits` + 2) + 2^(`memoryLevel` + 9) bytes and 6 KiB to compress, and 2^`receiveWindowBits` bytes and 7 KiB
-/// to inflate; by default some 50 KiB together. Without context takeover it keeps nothing between messages.
+/// 2^(`sendWindowBits` + 2) + 2^(`memoryLevel` + 9) bytes and 6 KiB to compress, and 2^`receiveWindowBits` bytes and 7
+/// KiB to inflate; by default some 50 KiB together. Without context takeover it keeps nothing between messages.
 public struct CompressionOptions: Hashable, Sendable {
     /// How far back what we send may refer, as a power of two: 8 to 15, default 12. The peer may ask for less.
     public var sendWindowBits: Int
     /// How far back what we receive should refer: 8 to 15, default 12. The peer is asked for it; one that has no such
     /// parameter uses 15.
     public var receiveWindowBits: Int
-    /// Whether what we send may refer to earlier messages; default yes. It makes small messages that are alike much smaller,
-    /// and costs memory for as long as the connection lasts. The peer may forbid it.
+    /// Whether what we send may refer to earlier messages; default yes. It makes small messages that are alike much
+    /// smaller, and costs memory for as long as the connection lasts. The peer may forbid it.
     public var sendContextTakeover: Bool
     /// Whether what we receive may refer to earlier messages; default yes.
     public var receiveContextTakeover: Bool
-    /// The bytes from which on a message is compressed; default 256. Where a message is sent in fragments, the first of them
-    /// decides.
+    /// The bytes from which on a message is compressed; default 256. Where a message is sent in fragments, the first of
+    /// them decides.
     public var threshold: Int
     /// zlib's level, from 0, none, and 1, fast, to 9, small; default 6.
     public var level: Int
     /// zlib's memory level, 1 to 9, default 5.
     public var memoryLevel: Int
-    /// What a client offers, the most wanted first; default `nil`: what the other options come to. A server has no offers.
+    /// What a client offers, the most wanted first; default `nil`: what the other options come to. A server has no
+    /// offers.
     ///
-    /// There are servers and gateways that refuse every parameter: `[.bare]` is for them. What is sent still follows the other
-    /// options, since a smaller window and a fresh start need nobody's consent; what is received follows the answer alone.
+    /// There are servers and gateways that refuse every parameter: `[.bare]` is for them. What is sent still follows
+    /// the other options, since a smaller window and a fresh start need nobody's consent; what is received follows the
+    /// answer alone.
     public var offers: [CompressionOffer]?
 
     public init(
@@ -303,7 +310,8 @@ public struct CompressionOptions: Hashable, Sendable {
         guard let offers else { return nil }
         // Each may be judged in an answer, and all stand in one line of the request.
         guard (1...CompressionOptions.mostOffers).contains(offers.count) else {
-            return "\(offers.count) compression offers; allowed are 1 to \(CompressionOptions.mostOffers), and nil for the default"
+            return
+                "\(offers.count) compression offers; allowed are 1 to \(CompressionOptions.mostOffers), and nil for the default"
         }
         return offers.lazy.compactMap(\.objection).first
     }

@@ -1,7 +1,7 @@
 internal import CHansomZlib
 
-/// The compressor and the inflater of one connection. Each is made for the first message that needs it; without context takeover
-/// it is gone when that message is.
+/// The compressor and the inflater of one connection. Each is made for the first message that needs it; without context
+/// takeover it is gone when that message is.
 final class CompressionContexts: @unchecked Sendable {
     // Safety: `@unchecked` since only the machine that made it has it, and a machine is never copied.
 
@@ -74,7 +74,8 @@ final class CompressionContexts: @unchecked Sendable {
 /// Compresses to raw deflate data (RFC 1951), flushed after each piece so that the peer can inflate all of it.
 @safe
 final class Deflater {
-    /// What ends each flush, an empty block without its first bits. It is left out at a message's end (RFC 7692 section 7.2.1).
+    /// What ends each flush, an empty block without its first bits. It is left out at a message's end (RFC 7692 section
+    /// 7.2.1).
     static let tail: [UInt8] = [0x00, 0x00, 0xFF, 0xFF]
 
     // zlib's state points back at the stream, so the stream may not move.
@@ -85,8 +86,8 @@ final class Deflater {
     ///   - level, memoryLevel: as zlib has them, 0 to 9 and 1 to 9.
     /// - Returns: `nil` without memory, or for other values.
     init?(windowBits: Int, level: Int, memoryLevel: Int) {
-        // zlib has no raw deflate with 8 bits. With 9 it refers back by 512 - 262 = 250 bytes at most: its window less the
-        // lookahead that it keeps. That lies within a window of 8 bits.
+        // zlib has no raw deflate with 8 bits. With 9 it refers back by 512 - 262 = 250 bytes at most: its window less
+        // the lookahead that it keeps. That lies within a window of 8 bits.
         let bits = windowBits == 8 ? 9 : windowBits
         // Safety: the stream is zeroed, which asks for zlib's own allocator, and lives as long as this object.
         let stream = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
@@ -110,7 +111,8 @@ final class Deflater {
     /// Compresses a piece of a message.
     ///
     /// - Parameter isFinal: whether the message ends with it.
-    /// - Returns: what goes into the frame. An empty piece that ends the message is one byte (RFC 7692 section 7.2.3.6).
+    /// - Returns: what goes into the frame. An empty piece that ends the message is one byte (RFC 7692 section
+    ///   7.2.3.6).
     func compress(_ input: UnsafeRawBufferPointer, isFinal: Bool) -> [UInt8] {
         guard unsafe !input.isEmpty else { return isFinal ? [0x00] : [] }
         var output: [UInt8] = []
@@ -195,9 +197,9 @@ final class Inflater {
 
     /// Goes on with `input`, until it is used up or `output` is full.
     ///
-    /// zlib knows how far back the data may refer by what it still reaches: its window, and what this call has written. Data
-    /// that refer to what lies beyond a window smaller than the largest are therefore refused when they refer across calls, and
-    /// come out right when they do not.
+    /// zlib knows how far back the data may refer by what it still reaches: its window, and what this call has written.
+    /// Data that refer to what lies beyond a window smaller than the largest are therefore refused when they refer
+    /// across calls, and come out right when they do not.
     func inflate(_ input: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer) -> Progress {
         var progress = Progress(consumed: 0, produced: 0, isMalformed: false)
         while true {
@@ -223,7 +225,7 @@ final class Inflater {
         }
     }
 
-    /// Whether all that came is whole blocks, up to the last bit: 128 stands for the end of a block, 64 for the last block, and
-    /// below are the bits not used.
+    /// Whether all that came is whole blocks, up to the last bit: 128 stands for the end of a block, 64 for the last
+    /// block, and below are the bits not used.
     var isBetweenBlocks: Bool { unsafe stream.pointee.data_type == 128 }
 }

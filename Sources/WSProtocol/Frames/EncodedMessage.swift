@@ -24,9 +24,10 @@ public struct EncodedMessage: Sendable {
     /// For connections that compress.
     let shared: SharedForm
 
-    /// - Parameter compression: the options of those who are to get it: then it is compressed here, once, for all that agreed
-    ///   on a window that is large enough. A connection that takes over contexts forgets its own when it sends this: its
-    ///   next message refers to nothing before it (RFC 7692 section 7.1.1 allows, and does not demand, that it does).
+    /// - Parameter compression: the options of those who are to get it: then it is compressed here, once, for all that
+    ///   agreed on a window that is large enough. A connection that takes over contexts forgets its own when it sends
+    ///   this: its next message refers to nothing before it (RFC 7692 section 7.1.1 allows, and does not demand, that
+    ///   it does).
     public init(text: String, compression: CompressionOptions? = nil) {
         payload = .text(text)
         var text = text

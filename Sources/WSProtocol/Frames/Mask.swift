@@ -1,4 +1,5 @@
-/// Masking, which is also unmasking: byte `i` of a payload is combined with byte `i % 4` of the key (RFC 6455 section 5.3).
+/// Masking, which is also unmasking: byte `i` of a payload is combined with byte `i % 4` of the key (RFC 6455 section
+/// 5.3).
 ///
 /// A key is held as the little-endian number whose lowest byte is the key's first.
 enum Mask {
@@ -29,7 +30,8 @@ enum Mask {
     ) {
         let word = UInt64(key) | UInt64(key) &<< 32
         var offset = 0
-        // Safety: every access below ends at or before `offset + its size`, which its loop condition keeps within `count`.
+        // Safety: every access below ends at or before `offset + its size`, which its loop condition keeps within
+        // `count`.
         if count >= 64 {
             let block = SIMD8<UInt64>(repeating: word.littleEndian)
             while offset &+ 64 <= count {

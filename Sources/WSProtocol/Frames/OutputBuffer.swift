@@ -152,8 +152,8 @@ extension OutputBuffer {
         retained.append(payload)
     }
 
-    /// Moves the staged bytes to the front, or to storage at least twice as large: either way a byte moves a constant number
-    /// of times on average.
+    /// Moves the staged bytes to the front, or to storage at least twice as large: either way a byte moves a constant
+    /// number of times on average.
     private mutating func makeRoom(for count: Int, in capacity: Int) {
         let staged = tail &- head
         let old = unsafe storage
@@ -199,8 +199,8 @@ struct RetainedPayload: @unchecked Sendable {
 
     init(_ string: String) {
         var string = string
-        // Safety: as for arrays: native UTF-8 of more than 15 bytes lies in a heap object or in constant data; `withUTF8`
-        // has made `string` native, and shorter ones are never retained.
+        // Safety: as for arrays: native UTF-8 of more than 15 bytes lies in a heap object or in constant data;
+        // `withUTF8` has made `string` native, and shorter ones are never retained.
         unsafe bytes = string.withUTF8 { UnsafeRawBufferPointer($0) }
         owner = .string(string)
     }

@@ -1,6 +1,8 @@
-/// Checks UTF-8 as it arrives, and stops at the first byte that cannot be part of it (RFC 3629 section 4, RFC 6455 section 8.1).
+/// Checks UTF-8 as it arrives, and stops at the first byte that cannot be part of it (RFC 3629 section 4, RFC 6455
+/// section 8.1).
 ///
-/// Over-long forms, surrogates and values past U+10FFFF are caught by the range that the first byte sets for the second.
+/// Over-long forms, surrogates and values past U+10FFFF are caught by the range that the first byte sets for the
+/// second.
 struct UTF8Validator: Sendable {
     /// How many bytes of an unfinished character have been seen.
     private(set) var pendingCount = 0
@@ -15,8 +17,8 @@ struct UTF8Validator: Sendable {
 
     /// Goes on with `bytes`.
     ///
-    /// - Returns: the offset of the first bad byte, or `nil` when there is none so far. After a bad byte the validator is
-    ///   of no further use.
+    /// - Returns: the offset of the first bad byte, or `nil` when there is none so far. After a bad byte the validator
+    ///   is of no further use.
     mutating func firstInvalid(in bytes: UnsafeRawBufferPointer) -> Int? {
         var offset = 0
         let count = bytes.count

@@ -1,5 +1,5 @@
-public import HansomHTTP
 public import HTTPTypes
+public import HansomHTTP
 
 /// The client's half of the opening handshake (RFC 6455 section 4.1).
 public struct ClientHandshake: Sendable {
@@ -74,8 +74,8 @@ public struct ClientHandshake: Sendable {
             subprotocol: subprotocol, extensions: agreement.map { [$0.answer] } ?? [], compression: agreement)
     }
 
-    /// What the server agreed to: nothing, or one of our offers. "A client MUST _Fail the WebSocket Connection_" otherwise
-    /// (RFC 7692 section 7.1).
+    /// What the server agreed to: nothing, or one of our offers. "A client MUST _Fail the WebSocket Connection_"
+    /// otherwise (RFC 7692 section 7.1).
     private func agreement(_ text: String) throws(HandshakeFailure) -> CompressionAgreement? {
         var parser = FieldListParser(text.utf8.makeIterator())
         guard let extensions = parser.extensions() else { throw .extensions(text) }
@@ -114,7 +114,8 @@ extension ClientHandshake {
     }
 }
 
-/// What the caller gave a client handshake that must not reach the wire. Not a byte has been made when one of these is thrown.
+/// What the caller gave a client handshake that must not reach the wire. Not a byte has been made when one of these is
+/// thrown.
 public enum HandshakeMisuse: Error, Hashable, Sendable {
     /// The target is not a path and query of visible ASCII, or has a fragment (RFC 9112 section 3.2).
     case target(String)

@@ -1,6 +1,7 @@
 internal import HansomHTTP
 
-/// One member of `Sec-WebSocket-Extensions`: an extension that is offered, or that was agreed on (RFC 6455 section 9.1).
+/// One member of `Sec-WebSocket-Extensions`: an extension that is offered, or that was agreed on (RFC 6455 section
+/// 9.1).
 public struct ExtensionOffer: Hashable, Sendable {
     /// A parameter, with or without a value. Quotes around the value are taken off.
     public struct Parameter: Hashable, Sendable {
@@ -60,8 +61,8 @@ extension FieldListParser {
         return offer
     }
 
-    /// "When using the quoted-string syntax variant, the value after quoted-string unescaping MUST conform to the 'token'
-    /// ABNF" (RFC 6455 section 9.1).
+    /// "When using the quoted-string syntax variant, the value after quoted-string unescaping MUST conform to the
+    /// 'token' ABNF" (RFC 6455 section 9.1).
     private mutating func quotedToken() -> String? {
         advance()
         var text: [UInt8] = []

@@ -12,8 +12,8 @@ enum HandshakeKey {
     }
 }
 
-/// SHA-1 (RFC 3174), for the accept value only: it proves that the server speaks WebSocket, not who it is, so the weakness of
-/// SHA-1 does not matter here (RFC 6455 section 10.8).
+/// SHA-1 (RFC 3174), for the accept value only: it proves that the server speaks WebSocket, not who it is, so the
+/// weakness of SHA-1 does not matter here (RFC 6455 section 10.8).
 enum SHA1 {
     /// The 20 bytes of the digest.
     static func digest(of message: some Collection<UInt8>) -> [UInt8] {

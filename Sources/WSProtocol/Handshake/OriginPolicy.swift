@@ -1,10 +1,10 @@
-public import HansomHTTP
 import HTTPTypes
+public import HansomHTTP
 
 /// Which web pages may open a connection (RFC 6455 section 10.2).
 ///
-/// Browsers send an `Origin`, and cannot be made to send a false one; so this keeps other sites' pages from using a visitor's
-/// cookies. Other clients send none, or what they like: a request without an `Origin` passes every policy.
+/// Browsers send an `Origin`, and cannot be made to send a false one; so this keeps other sites' pages from using a
+/// visitor's cookies. Other clients send none, or what they like: a request without an `Origin` passes every policy.
 public enum OriginPolicy: Sendable {
     /// Scheme, host and port must be those of the request itself.
     case sameOrigin
@@ -20,7 +20,8 @@ public enum OriginPolicy: Sendable {
         guard case .list(let origins) = self else { return nil }
         for text in origins {
             guard let flaw = Self.flaw(text) else { continue }
-            return "origins: \(text.quotedASCII) matches no page: \(flaw); written as https://example.com or http://localhost:8080"
+            return
+                "origins: \(text.quotedASCII) matches no page: \(flaw); written as https://example.com or http://localhost:8080"
         }
         return nil
     }
@@ -83,7 +84,8 @@ public enum SubprotocolPolicy: Sendable {
         var seen: Set<String> = []
         for name in names {
             guard name.isToken else {
-                return "subprotocols: \(name.debugDescription) is no token, so no client offers it (RFC 6455 section 4.1)"
+                return
+                    "subprotocols: \(name.debugDescription) is no token, so no client offers it (RFC 6455 section 4.1)"
             }
             guard seen.insert(name).inserted else { return "subprotocols: \(name) is there twice" }
         }

@@ -1,5 +1,5 @@
-public import HansomHTTP
 public import HTTPTypes
+public import HansomHTTP
 
 /// The server's half of the opening handshake (RFC 6455 section 4.2).
 public enum ServerHandshake {
@@ -267,7 +267,9 @@ extension HandshakeFailure: CustomStringConvertible {
     /// What is wrong with a list of extensions that was refused.
     private static func flaw(inExtensions text: String) -> String {
         var parser = FieldListParser(text.utf8.makeIterator())
-        guard let extensions = parser.extensions() else { return "it is no list of extensions that were offered (RFC 6455 section 4.1)" }
+        guard let extensions = parser.extensions() else {
+            return "it is no list of extensions that were offered (RFC 6455 section 4.1)"
+        }
         guard extensions.count == 1, let answer = extensions.first, answer.name == CompressionParameters.extensionName
         else { return "it was not offered (RFC 6455 section 4.1)" }
         if let flaw = CompressionParameters.flaw(inAnswer: answer) { return flaw }

@@ -4,8 +4,8 @@ public import HansomHTTP
 // What makes a head of HTTP one of a WebSocket handshake.
 
 extension RequestHead {
-    /// Whether this asks for a WebSocket as it must (RFC 6455 section 4.1): a GET whose `Connection` lists `upgrade` and whose
-    /// `Upgrade` lists `websocket`, with a `Sec-WebSocket-Key` of 16 bytes and version 13.
+    /// Whether this asks for a WebSocket as it must (RFC 6455 section 4.1): a GET whose `Connection` lists `upgrade`
+    /// and whose `Upgrade` lists `websocket`, with a `Sec-WebSocket-Key` of 16 bytes and version 13.
     public var isUpgrade: Bool {
         asksForWebSocket && fields[.secWebSocketVersion] == "13"
             && fields[.secWebSocketKey].map { HandshakeKey.isValid($0) } ?? false
@@ -23,5 +23,7 @@ extension ResponseHead {
 
 extension HTTPFields {
     /// Whether these fields belong to a WebSocket upgrade, asked for or granted.
-    fileprivate var listsWebSocketUpgrade: Bool { lists("upgrade", in: .connection) && lists("websocket", in: .upgrade) }
+    fileprivate var listsWebSocketUpgrade: Bool {
+        lists("upgrade", in: .connection) && lists("websocket", in: .upgrade)
+    }
 }

@@ -288,8 +288,8 @@ extension WebSocketURL {
         return WebSocketURL(self, target: Self.withoutDots(String(directory) + relative.dropFirst()))
     }
 
-    /// A server is not told our zone, so it cannot repeat it: its own address is reached through the same interface. Another
-    /// machine's zone says nothing here.
+    /// A server is not told our zone, so it cannot repeat it: its own address is reached through the same interface.
+    /// Another machine's zone says nothing here.
     private func reached(from other: WebSocketURL) throws(ParseError) -> WebSocketURL {
         if let named = other.zone, named != zone { throw .zone("%\(named)") }
         guard other.host == host, other.zone != zone else { return other }

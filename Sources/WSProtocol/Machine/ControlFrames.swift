@@ -27,8 +27,8 @@ extension ProtocolMachine {
         return end(close)
     }
 
-    /// The peer closes: "the endpoint typically echos the status code it received" (RFC 6455 section 5.5.1), or nothing where
-    /// it received nothing.
+    /// The peer closes: "the endpoint typically echos the status code it received" (RFC 6455 section 5.5.1), or nothing
+    /// where it received nothing.
     ///
     /// - Returns: `nil` while the end is held back.
     mutating func end(_ close: CloseFrame) -> ProtocolEvent? {
@@ -85,9 +85,9 @@ extension ProtocolMachine {
     /// With more than this waiting to go out, pings are answered by one pong for the newest.
     static var pongBound: Int { 4096 }
 
-    /// Answers a ping at once, or remembers it while too much waits: "if an endpoint receives a Ping frame and has not yet
-    /// sent Pong frame(s) in response to previous Ping frame(s), the endpoint MAY elect to send a Pong frame for only the
-    /// most recently processed Ping frame" (RFC 6455 section 5.5.3). So a flood of pings costs bounded memory.
+    /// Answers a ping at once, or remembers it while too much waits: "if an endpoint receives a Ping frame and has not
+    /// yet sent Pong frame(s) in response to previous Ping frame(s), the endpoint MAY elect to send a Pong frame for
+    /// only the most recently processed Ping frame" (RFC 6455 section 5.5.3). So a flood of pings costs bounded memory.
     private mutating func answer(ping payload: [UInt8]) {
         preparePendingOutput()
         if output.count > Self.pongBound {

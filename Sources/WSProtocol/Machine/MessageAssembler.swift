@@ -1,7 +1,7 @@
 /// Joins the parts of one message, and checks text as it comes (RFC 6455 sections 5.4 and 8.1).
 ///
-/// Memory grows with what has arrived, never with what a header claims. What is kept until the message is complete is kept
-/// in segments: an array that grows would for a while take twice and three times what the message is.
+/// Memory grows with what has arrived, never with what a header claims. What is kept until the message is complete is
+/// kept in segments: an array that grows would for a while take twice and three times what the message is.
 struct MessageAssembler: Sendable {
     /// What is done with the payload.
     enum Mode: Sendable {
@@ -130,7 +130,8 @@ struct MessageAssembler: Sendable {
 
     /// Ends the message.
     ///
-    /// - Returns: the whole, the last part, or nothing when it was discarded; a failure when text ends inside a character.
+    /// - Returns: the whole, the last part, or nothing when it was discarded; a failure when text ends inside a
+    ///   character.
     mutating func finish() -> ProtocolEvent? {
         guard !isText || validator.isComplete else { return .failure(ProtocolFailure(.textNotUTF8)) }
         defer { self = MessageAssembler() }
@@ -193,8 +194,8 @@ struct MessageAssembler: Sendable {
 extension MessageAssembler {
     /// How a part of a compressed message was taken.
     enum Inflation {
-        /// So many bytes of it were, and all that they stand for has come out. Those left are for the next call: as much as one
-        /// fragment should hold, or as was allowed, has come out already.
+        /// So many bytes of it were, and all that they stand for has come out. Those left are for the next call: as
+        /// much as one fragment should hold, or as was allowed, has come out already.
         case consumed(Int)
         case failed(ProtocolFailure.Kind)
     }
@@ -202,8 +203,8 @@ extension MessageAssembler {
     /// A message that is handed out part by part is inflated to parts of about this length.
     static var inflatedPartCount: Int { 1 << 16 }
 
-    /// Inflates a part of the message. What comes out is bounded while it does, by the limit of a whole message and, where it
-    /// is handed out in parts, by the length of one.
+    /// Inflates a part of the message. What comes out is bounded while it does, by the limit of a whole message and,
+    /// where it is handed out in parts, by the length of one.
     ///
     /// - Parameter allowance: how much may come out for now, about; less by what has come out when this returns.
     mutating func inflate(
@@ -296,8 +297,8 @@ public enum MessagePayload: Hashable, Sendable {
 
 /// A part of a message, delivered as it arrives (RFC 6455 section 5.4).
 ///
-/// Where the sender cut its frames means nothing, so a part is whatever could be delivered at once: a long frame comes in
-/// several parts, and text is never cut inside a character's encoding.
+/// Where the sender cut its frames means nothing, so a part is whatever could be delivered at once: a long frame comes
+/// in several parts, and text is never cut inside a character's encoding.
 public struct MessageFragment: Hashable, Sendable {
     /// What the part holds. All parts of one message are of the same kind.
     public var payload: MessagePayload

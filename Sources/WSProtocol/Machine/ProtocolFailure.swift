@@ -67,7 +67,8 @@ public struct ProtocolFailure: Error, Hashable, Sendable {
 }
 
 extension ProtocolFailure: CustomStringConvertible {
-    /// What came, what is allowed, and where it is written. At most 123 bytes of ASCII, for it is the close frame's reason too.
+    /// What came, what is allowed, and where it is written. At most 123 bytes of ASCII, for it is the close frame's
+    /// reason too.
     public var description: String {
         switch kind {
         case .frameTooBig(let count, let limit):

@@ -1,8 +1,8 @@
 /// One end of a WebSocket connection: bytes in, events out, bytes out (RFC 6455).
 ///
-/// It does no I/O, and knows neither time nor chance: the owner feeds `receive` with what the peer sent, acts on the events,
-/// and writes what stands in `output`. What the peer does wrong never throws: the right close frame is queued, and the
-/// failure is reported as an event. Only the caller's own mistakes throw, as `ProtocolMisuse`.
+/// It does no I/O, and knows neither time nor chance: the owner feeds `receive` with what the peer sent, acts on the
+/// events, and writes what stands in `output`. What the peer does wrong never throws: the right close frame is queued,
+/// and the failure is reported as an event. Only the caller's own mistakes throw, as `ProtocolMisuse`.
 public struct ProtocolMachine: ~Copyable, Sendable {
     /// Which end this is.
     public enum Role: Sendable {
@@ -44,8 +44,8 @@ public struct ProtocolMachine: ~Copyable, Sendable {
     var controlPayload: [UInt8] = []
     var assembler = MessageAssembler()
 
-    /// Whether the end of the connection, be it the peer's close or a violation, is held back until `takeHeldEnd`: so that
-    /// what came in front of it can be answered first.
+    /// Whether the end of the connection, be it the peer's close or a violation, is held back until `takeHeldEnd`: so
+    /// that what came in front of it can be answered first.
     package var holdsEnd = false
     var heldEnd: HeldEnd?
 
@@ -98,8 +98,8 @@ public enum ProtocolEvent: Hashable, Sendable {
     /// The peer's close frame. The reply with the same code is queued already, unless we had sent ours
     /// (RFC 6455 section 5.5.1).
     case close(CloseFrame)
-    /// The peer broke a rule or a limit. The close frame is queued already, unless we had sent one; nothing of the bad frame
-    /// is delivered, and what follows is swallowed (RFC 6455 section 7.1.7).
+    /// The peer broke a rule or a limit. The close frame is queued already, unless we had sent one; nothing of the bad
+    /// frame is delivered, and what follows is swallowed (RFC 6455 section 7.1.7).
     case failure(ProtocolFailure)
 }
 
@@ -135,15 +135,17 @@ public struct MessageLimits: Hashable, Sendable {
     public var maxFrameSize: Int?
     /// The frames of one message, empty ones included. 1,024 unless told otherwise.
     public var maxFragments: Int
-    /// The payload bytes of a message that is handed out part by part, and so never held as a whole. It is then its only
-    /// limit beside `maxFrameSize` and `maxInflationRatio`. `nil`, the default: such a message has the limits of any other.
+    /// The payload bytes of a message that is handed out part by part, and so never held as a whole. It is then its
+    /// only limit beside `maxFrameSize` and `maxInflationRatio`. `nil`, the default: such a message has the limits of
+    /// any other.
     public var maxStreamedSize: Int?
-    /// How many times as long as it came a compressed message may become; `nil`, the default, for any. It is judged while the
-    /// message is inflated, from 64 KiB on.
+    /// How many times as long as it came a compressed message may become; `nil`, the default, for any. It is judged
+    /// while the message is inflated, from 64 KiB on.
     public var maxInflationRatio: Int?
 
     public init(
-        maxMessageSize: Int = 1 << 20, maxFrameSize: Int? = nil, maxFragments: Int = 1024, maxInflationRatio: Int? = nil,
+        maxMessageSize: Int = 1 << 20, maxFrameSize: Int? = nil, maxFragments: Int = 1024,
+        maxInflationRatio: Int? = nil,
         maxStreamedSize: Int? = nil
     ) {
         self.maxMessageSize = maxMessageSize
@@ -156,8 +158,8 @@ public struct MessageLimits: Hashable, Sendable {
     /// What any message may inflate to, be it ever so short: little of what is short and repeats itself is a bomb.
     static let inflatedFreely = 1 << 16
 
-    /// How long a message of at most `size` bytes may be while it is compressed. What does not compress becomes a little
-    /// longer; and bytes that inflate to nothing have to end somewhere.
+    /// How long a message of at most `size` bytes may be while it is compressed. What does not compress becomes a
+    /// little longer; and bytes that inflate to nothing have to end somewhere.
     static func compressed(_ size: Int) -> Int {
         let (sum, overflow) = size.addingReportingOverflow(size / 8 + 64)
         return overflow ? .max : sum

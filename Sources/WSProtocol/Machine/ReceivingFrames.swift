@@ -15,8 +15,8 @@ extension ProtocolMachine {
         return events
     }
 
-    /// The next event in `input`, or `nil` when all of it has been taken in and the memory may be used again; or, with input
-    /// left, when no more may be inflated for now.
+    /// The next event in `input`, or `nil` when all of it has been taken in and the memory may be used again; or, with
+    /// input left, when no more may be inflated for now.
     package mutating func nextEvent(_ input: inout InputWindow) -> ProtocolEvent? {
         while !input.isEmpty {
             guard state == .open || state == .closeSent, heldEnd == nil else {
@@ -117,7 +117,8 @@ extension ProtocolMachine {
         }
         if key != 0 { unsafe Mask.apply(key, to: payload) }
         guard header.opcode == .text else { return unsafe .binary([UInt8](UnsafeRawBufferPointer(payload))) }
-        // A checked span becomes a string in a third of the time that `String(validating:as:)` takes for a short message.
+        // A checked span becomes a string in a third of the time that `String(validating:as:)` takes for a short
+        // message.
         let bytes = unsafe payload.assumingMemoryBound(to: UInt8.self)
         guard let text = try? unsafe UTF8Span(validating: bytes.span) else { return fail(.textNotUTF8) }
         countReceived(header.payloadCount)
@@ -125,7 +126,8 @@ extension ProtocolMachine {
     }
 
     /// From this length on, one pass that copies and unmasks beats two: for less, the standard library's ready-made
-    /// conversion of a buffer to an array is so much faster than `init(unsafeUninitializedCapacity:)` that it pays for both.
+    /// conversion of a buffer to an array is so much faster than `init(unsafeUninitializedCapacity:)` that it pays for
+    /// both.
     private static var fusedCopyThreshold: Int { 2048 }
 
     private static func unmaskedCopy(of payload: UnsafeMutableRawBufferPointer, key: UInt32) -> [UInt8] {
@@ -183,8 +185,8 @@ extension ProtocolMachine {
         case invalid(ProtocolFailure.Kind)
     }
 
-    /// Reads a header (RFC 6455 section 5.2). Each rule is applied as soon as the bytes that it is about are there, so a bad
-    /// length is refused before the mask comes, and before anything of that length is allocated.
+    /// Reads a header (RFC 6455 section 5.2). Each rule is applied as soon as the bytes that it is about are there, so
+    /// a bad length is refused before the mask comes, and before anything of that length is allocated.
     @inline(__always)
     func readHeader(_ bytes: UnsafeRawBufferPointer) -> HeaderStep {
         guard bytes.count >= 2 else { return .incomplete }
@@ -231,7 +233,8 @@ extension ProtocolMachine {
 
     @inline(never)
     private func slowViolation(_ first: UInt8, _ second: UInt8, _ opcode: Opcode) -> ProtocolFailure.Kind? {
-        // "This bit MUST NOT be set on control frames", and of a message's frames the first has it (RFC 7692 section 6).
+        // "This bit MUST NOT be set on control frames", and of a message's frames the first has it (RFC 7692 section
+        // 6).
         if first & 0x40 != 0, compression == nil || opcode.isControl || opcode == .continuation {
             return .reservedBit(1)
         }
@@ -269,7 +272,8 @@ extension ProtocolMachine {
         return frames >= limits.maxFragments ? .tooManyFragments(limit: limits.maxFragments) : nil
     }
 
-    /// The limit of a message that is handed out in parts, if a frame belongs to such a one and there is a limit of its own.
+    /// The limit of a message that is handed out in parts, if a frame belongs to such a one and there is a limit of its
+    /// own.
     @inline(never)
     private func streamedLimit(_ isContinuation: Bool) -> Int? {
         (isContinuation ? assembler.mode == .streamed : delivery == .fragments) ? limits.maxStreamedSize : nil
@@ -345,9 +349,9 @@ extension ProtocolMachine {
 
 /// An end that waits.
 ///
-/// A message and the close, or the violation, behind it often arrive together. Were the end acted on as soon as it is read,
-/// our close frame would stand in the output before whoever got the message has run, and the answer could not be sent any
-/// more. While an end is held, sending goes on as if it had not come, and what follows it is swallowed.
+/// A message and the close, or the violation, behind it often arrive together. Were the end acted on as soon as it is
+/// read, our close frame would stand in the output before whoever got the message has run, and the answer could not be
+/// sent any more. While an end is held, sending goes on as if it had not come, and what follows it is swallowed.
 extension ProtocolMachine {
     /// Boxed: almost no connection has one at any time.
     indirect enum HeldEnd: Sendable {

@@ -1,7 +1,8 @@
 extension ProtocolMachine {
     /// Queues a text message.
     ///
-    /// - Parameter compress: whether to compress it, where that was agreed on; `nil`, the default: from the threshold on.
+    /// - Parameter compress: whether to compress it, where that was agreed on; `nil`, the default: from the threshold
+    ///   on.
     /// - Returns: its payload's length in bytes, not compressed.
     /// - Throws: `.closed` after the close frame; `.messageUnfinished` inside a fragmented message.
     @discardableResult
@@ -13,7 +14,8 @@ extension ProtocolMachine {
 
     /// Queues a binary message.
     ///
-    /// - Parameter compress: whether to compress it, where that was agreed on; `nil`, the default: from the threshold on.
+    /// - Parameter compress: whether to compress it, where that was agreed on; `nil`, the default: from the threshold
+    ///   on.
     /// - Returns: its payload's length in bytes, not compressed.
     /// - Throws: `.closed` after the close frame; `.messageUnfinished` inside a fragmented message.
     @discardableResult
@@ -55,8 +57,8 @@ extension ProtocolMachine {
     ///
     /// - Parameters:
     ///   - isFinal: whether the message ends with it.
-    ///   - compress: of the first fragment: whether to compress the message; `nil`, the default: if this fragment reaches
-    ///     the threshold.
+    ///   - compress: of the first fragment: whether to compress the message; `nil`, the default: if this fragment
+    ///     reaches the threshold.
     /// - Returns: the fragment's length in bytes, not compressed.
     /// - Throws: `.closed` after the close frame; `.fragmentOfOtherKind` inside a binary message.
     @discardableResult
@@ -112,8 +114,8 @@ extension ProtocolMachine {
         try sendControl(.pong, payload)
     }
 
-    /// Queues our close frame (RFC 6455 section 5.5.1). Nothing can be sent after it, and data that still arrives is thrown
-    /// away.
+    /// Queues our close frame (RFC 6455 section 5.5.1). Nothing can be sent after it, and data that still arrives is
+    /// thrown away.
     ///
     /// - Parameters:
     ///   - code: `nil` for an empty frame.
@@ -218,8 +220,8 @@ extension ProtocolMachine {
 
 /// Sending compressed messages (RFC 7692 section 6.1).
 extension ProtocolMachine {
-    /// How much waits to be written, where what was compressed here counts at its full length. So whoever waits for that to
-    /// shrink compresses nothing for a peer that does not read, and little at a time for one that does.
+    /// How much waits to be written, where what was compressed here counts at its full length. So whoever waits for
+    /// that to shrink compresses nothing for a peer that does not read, and little at a time for one that does.
     package var outputWeight: Int {
         guard let compression else { return output.count }
         return output.count &+ compression.bytesSaved
@@ -271,7 +273,8 @@ extension ProtocolMachine {
     /// Compresses a message and queues it.
     ///
     /// - Parameter frameSize: the most payload bytes of one frame; `nil`: the message is one frame.
-    /// - Returns: whether it was; without memory, or where compressed it would not be shorter, it must be sent as it is.
+    /// - Returns: whether it was; without memory, or where compressed it would not be shorter, it must be sent as it
+    ///   is.
     private mutating func sendCompressed(
         _ opcode: Opcode, _ payload: UnsafeRawBufferPointer, frameSize: Int?
     ) -> Bool {
@@ -310,11 +313,13 @@ extension ProtocolMachine {
         return true
     }
 
-    /// With what a message for many is compressed so that this connection can send it; `nil` when it compresses nothing.
+    /// With what a message for many is compressed so that this connection can send it; `nil` when it compresses
+    /// nothing.
     package var sharedCompression: CompressionOptions? {
         compression.map {
             CompressionOptions(
-                sendWindowBits: $0.sendWindowBits, threshold: $0.threshold, level: $0.level, memoryLevel: $0.memoryLevel)
+                sendWindowBits: $0.sendWindowBits, threshold: $0.threshold, level: $0.level, memoryLevel: $0.memoryLevel
+            )
         }
     }
 

@@ -4,9 +4,9 @@ internal import HansomTransport
 
 /// Takes connections from the listening sockets on one scheduler, and places each on the scheduler that has the fewest.
 ///
-/// At the limit it stops watching the sockets, so that the kernel's backlog absorbs the load, and has handshakes dropped that
-/// let the server wait. Out of descriptors it says so once and waits a moment; it never spins. It ends when a socket is of no
-/// more use, with the error for its reason.
+/// At the limit it stops watching the sockets, so that the kernel's backlog absorbs the load, and has handshakes
+/// dropped that let the server wait. Out of descriptors it says so once and waits a moment; it never spins. It ends
+/// when a socket is of no more use, with the error for its reason.
 final class Acceptor: @unchecked Sendable {
     /// The system call; tests have one that fails.
     typealias Accept = @Sendable (Int32) throws(SystemError) -> (descriptor: Int32, peer: SocketAddress?)?
@@ -122,7 +122,8 @@ final class Acceptor: @unchecked Sendable {
         emptiest.adopt(descriptor, peer, settings)
     }
 
-    /// For whom an accepted connection counts; `nil` where nobody is counted, or where a PROXY header is yet to say who it is.
+    /// For whom an accepted connection counts; `nil` where nobody is counted, or where a PROXY header is yet to say who
+    /// it is.
     static func place(of peer: SocketAddress?, _ load: ServerLoad, _ settings: ServerSettings) -> PeerAddress? {
         load.countsPeers && settings.options.proxyProtocol.isEmpty ? PeerAddress(peer) : nil
     }
@@ -140,8 +141,8 @@ final class Acceptor: @unchecked Sendable {
 
     // MARK: No room
 
-    /// Has a handshake dropped that lets the server wait, if somebody waits here; and looks again later, as long as there are
-    /// any. When there is room, `open` is called.
+    /// Has a handshake dropped that lets the server wait, if somebody waits here; and looks again later, as long as
+    /// there are any. When there is room, `open` is called.
     private func seekRoom() {
         cancelSearch()
         guard !isStopped, load.handshakeCount > 0 else { return }
@@ -232,10 +233,10 @@ enum AcceptFault: Sendable {
         switch errno {
         // The peer has gone before it was accepted.
         case ECONNABORTED, EPROTO: self = .ofConnection
-        // "Linux accept() passes already-pending network errors on the new socket as an error code from accept(). For reliable
-        // operation the application should detect the network errors defined for the protocol after accept() and treat them
-        // like EAGAIN by retrying. In the case of TCP/IP, these are ..." (accept(2)). EPROTO is above; ETIMEDOUT is one that
-        // "various Linux kernels can return".
+        // "Linux accept() passes already-pending network errors on the new socket as an error code from accept(). For
+        // reliable operation the application should detect the network errors defined for the protocol after accept()
+        // and treat them like EAGAIN by retrying. In the case of TCP/IP, these are ..." (accept(2)). EPROTO is above;
+        // ETIMEDOUT is one that "various Linux kernels can return".
         case ENETDOWN, ENOPROTOOPT, EHOSTDOWN, ENONET, EHOSTUNREACH, EOPNOTSUPP, ENETUNREACH, ETIMEDOUT:
             self = .ofConnection
         // "Firewall rules forbid connection": this one.
@@ -252,8 +253,8 @@ enum AcceptFault: Sendable {
     }
 }
 
-/// A time in which the system has no descriptor or memory for another connection, as a value: told once when it begins and
-/// once when it is over, however many acceptors run into it and however often.
+/// A time in which the system has no descriptor or memory for another connection, as a value: told once when it begins
+/// and once when it is over, however many acceptors run into it and however often.
 struct Exhaustion: Sendable {
     private var troubled: Set<Int> = []
 

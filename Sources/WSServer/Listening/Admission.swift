@@ -100,10 +100,10 @@ struct Admission<Peer: Hashable & Sendable>: Sendable {
 
 /// Which handshake makes room for a newcomer when there are as many as there may be, as a value.
 ///
-/// The oldest goes of those that have said nothing, else the oldest of those that have said something and let us wait for
-/// more. So half-open handshakes, however many and however often they are opened again, keep nobody out. Nobody goes whose
-/// `patience` is not over, or who waits for us: where many come at once, each would make room for the next, and none would
-/// come to its end.
+/// The oldest goes of those that have said nothing, else the oldest of those that have said something and let us wait
+/// for more. So half-open handshakes, however many and however often they are opened again, keep nobody out. Nobody
+/// goes whose `patience` is not over, or who waits for us: where many come at once, each would make room for the next,
+/// and none would come to its end.
 struct HandshakeQueue: Sendable {
     /// How a handshake stands when it is looked at.
     enum Standing: Sendable {
@@ -163,7 +163,9 @@ struct HandshakeQueue: Sendable {
                 silent.removeFirst()
                 others.append(first)
             case .silent:
-                guard isOver(patience.silent, since: first.beganAt, at: time) else { return nextOfOthers(at: time, standing) }
+                guard isOver(patience.silent, since: first.beganAt, at: time) else {
+                    return nextOfOthers(at: time, standing)
+                }
                 silent.removeFirst()
                 return first.number
             }
@@ -173,7 +175,9 @@ struct HandshakeQueue: Sendable {
 
     private mutating func nextOfOthers(at time: UInt64, _ standing: (UInt64) -> Standing) -> UInt64? {
         for _ in 0..<min(others.count, HandshakeQueue.mostLooks) {
-            guard let first = others.first, isOver(patience.speaking, since: first.beganAt, at: time) else { return nil }
+            guard let first = others.first, isOver(patience.speaking, since: first.beganAt, at: time) else {
+                return nil
+            }
             others.removeFirst()
             switch standing(first.number) {
             case .gone: continue

@@ -67,7 +67,8 @@ struct Binding {
     }
 
     private var socketOptions: ListeningSocket.Options {
-        ListeningSocket.Options(backlog: Int32(clamping: options.backlog), reusePort: options.reusesPort, mode: options.unixSocketMode)
+        ListeningSocket.Options(
+            backlog: Int32(clamping: options.backlog), reusePort: options.reusesPort, mode: options.unixSocketMode)
     }
 
     // MARK: Other places

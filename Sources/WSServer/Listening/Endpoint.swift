@@ -46,7 +46,8 @@ extension Endpoint {
     /// The sockets that a service manager hands over, in its order: systemd's socket activation, by the variables
     /// `LISTEN_PID` and `LISTEN_FDS` (sd_listen_fds(3)).
     ///
-    /// Such a socket outlives the program: whoever connects while one is replaced by the next waits, and is not refused.
+    /// Such a socket outlives the program: whoever connects while one is replaced by the next waits, and is not
+    /// refused.
     ///
     /// - Parameter tls: TLS with this certificate on all of them; default: plain.
     /// - Returns: none when the variables are missing, malformed, or meant for another process.

@@ -1,8 +1,8 @@
 internal import Actors
 internal import Glibc
 internal import HTTPTypes
-public import WSConnection
 internal import HansomHTTP
+public import WSConnection
 internal import WSProtocol
 
 /// What is done with the record of each finished connection, refused handshake and HTTP answer.
@@ -45,8 +45,8 @@ public struct AccessRecord: Sendable, Hashable {
     public internal(set) var clientAddress: SocketAddress?
     /// The request's method, its path as it came, and the version of HTTP.
     public internal(set) var method = ""
-    /// The path as it came, percent-encoded, without the query; what else the target was, if it was no path: a URL is logged
-    /// with its host, and without its user.
+    /// The path as it came, percent-encoded, without the query; what else the target was, if it was no path: a URL is
+    /// logged with its host, and without its user.
     public internal(set) var path = ""
     /// The answer's status; 101 for a connection, 0 where TLS failed and there was nothing to answer.
     public internal(set) var status = 0
@@ -75,9 +75,9 @@ public struct AccessRecord: Sendable, Hashable {
 }
 
 extension AccessRecord {
-    /// `192.0.2.1 - - [10/Oct/2026:13:55:36 +0000] "GET /chat HTTP/1.1" 101 4711 "-" "agent" 12.5 1000 34 56`: behind the
-    /// combined format seconds, close code, frames received and frames sent. Where TLS failed the request is `-`, the status
-    /// 000, and in quotes behind it all stands why.
+    /// `192.0.2.1 - - [10/Oct/2026:13:55:36 +0000] "GET /chat HTTP/1.1" 101 4711 "-" "agent" 12.5 1000 34 56`: behind
+    /// the combined format seconds, close code, frames received and frames sent. Where TLS failed the request is `-`,
+    /// the status 000, and in quotes behind it all stands why.
     public var combined: String {
         let request = method.isEmpty ? "-" : Self.field("\(method) \(path)") + " HTTP/1.1"
         let time = CalendarTime(secondsSince1970: startedAt).commonLog

@@ -1,12 +1,12 @@
 internal import Actors
+internal import HansomHTTP
 internal import HansomTransport
 internal import Logging
 internal import WSConnection
-internal import HansomHTTP
 internal import WSProtocol
 
-/// Keeps the books of one scheduler of a server: what came of handshakes, requests and connections is counted, logged and
-/// traced, each when it is over. No message comes by here.
+/// Keeps the books of one scheduler of a server: what came of handshakes, requests and connections is counted, logged
+/// and traced, each when it is over. No message comes by here.
 final class Bookkeeper: @unchecked Sendable {
     // Safety: used by the scheduler's thread only.
     private(set) var tally = ServerTally()
@@ -129,7 +129,8 @@ final class Bookkeeper: @unchecked Sendable {
         reports.accessLog?.record(AccessRecord(connection, counters, code, after: time))
     }
 
-    private func farewell(_ connection: WebSocket, _ code: WebSocket.CloseCode, after time: Duration) -> Logger.Metadata {
+    private func farewell(_ connection: WebSocket, _ code: WebSocket.CloseCode, after time: Duration) -> Logger.Metadata
+    {
         var metadata: Logger.Metadata = [
             "connection": "\(connection.pid)", "client": "\(connection.clientAddress?.description ?? "unknown")",
             "code": "\(code.rawValue)", "duration": "\(time)",

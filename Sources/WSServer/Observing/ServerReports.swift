@@ -1,8 +1,8 @@
 internal import Actors
+package import HansomHTTP
 package import HansomTransport
 internal import Logging
 package import WSConnection
-package import HansomHTTP
 internal import WSProtocol
 
 /// Where a server writes what happens, and whom it asks how it fares. One for all schedulers.
@@ -38,7 +38,8 @@ final class ServerReports: @unchecked Sendable {
         let time = options.schedulers.schedulers[0].time
         self.time = time
         log = RateLimitedLog(
-            options.logger ?? ServerReports.standard, limit: ServerReports.mostLines, what: "lines of the server", time: time)
+            options.logger ?? ServerReports.standard, limit: ServerReports.mostLines, what: "lines of the server",
+            time: time)
         accessLog = options.accessLog
         tracing = options.tracing
         measuring = options.measuring

@@ -6,8 +6,9 @@ public import WSConnection
 ///     let statistics = await server.statistics()
 ///     print(statistics.connections, statistics.traffic.framesReceived)
 ///
-/// Nothing is counted for it while messages flow: what connections count for themselves is added up when it is asked for, a
-/// few hundred at a time between other work. So its parts are not of one instant; but what is counted never goes back.
+/// Nothing is counted for it while messages flow: what connections count for themselves is added up when it is asked
+/// for, a few hundred at a time between other work. So its parts are not of one instant; but what is counted never goes
+/// back.
 public struct ServerStatistics: Sendable, Hashable {
     /// How long the server has run.
     public internal(set) var uptime: Duration = .zero
@@ -46,8 +47,8 @@ extension ServerStatistics {
 
     /// All of it as Prometheus reads it (text format 0.0.4), names with the prefix `hansom_`.
     ///
-    /// Close codes of applications and libraries are counted by thousands there (`3xxx`, `4xxx`): a peer can send any of
-    /// them, and each would be a time series of its own.
+    /// Close codes of applications and libraries are counted by thousands there (`3xxx`, `4xxx`): a peer can send any
+    /// of them, and each would be a time series of its own.
     public var prometheusText: String {
         var text = PrometheusText()
         text.metric("uptime_seconds", .gauge, "How long the server has run.", uptime)

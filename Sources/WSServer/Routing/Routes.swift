@@ -118,8 +118,8 @@ public struct Routes: Sendable {
 
 /// What most servers have beside their own routes.
 ///
-/// Each asks the server's authorisation hook or not, as its parameter `authorize` says. By default `health` and `readiness`, which
-/// say one word to whoever asks, do not, and `metrics` and `file` do, as all other routes.
+/// Each asks the server's authorisation hook or not, as its parameter `authorize` says. By default `health` and
+/// `readiness`, which say one word to whoever asks, do not, and `metrics` and `file` do, as all other routes.
 extension Routes {
     /// Answers 200 as long as the server runs: for whoever restarts it otherwise.
     ///
@@ -144,8 +144,8 @@ extension Routes {
 
     /// Answers with the server's numbers, `ServerStatistics.prometheusText`.
     ///
-    /// - Parameter authorize: who is asked before; default: the server's hook. `.own(nil)`: nobody, where only Prometheus can reach
-    ///   the server; another hook where it has credentials of its own.
+    /// - Parameter authorize: who is asked before; default: the server's hook. `.own(nil)`: nobody, where only
+    ///   Prometheus can reach the server; another hook where it has credentials of its own.
     public mutating func metrics(_ path: String, authorize: RouteOptions.Setting<Authorization.Hook?> = .asServer) {
         let maker = Resource.Maker.server { settings in
             let statistics = await settings.load.reports.statistics(settings.load)
@@ -158,13 +158,14 @@ extension Routes {
 
     /// Answers GET and HEAD with a file, as it is at each request.
     ///
-    /// It is read off the schedulers, 64 KiB at a time, as the peer takes it; a peer that takes nothing for `writeTimeout` is cut.
-    /// The answer has `ETag` and `Last-Modified`, conditions get 304 or 412, and one range of bytes is answered with 206 (RFC
-    /// 9110 sections 13 and 14).
+    /// It is read off the schedulers, 64 KiB at a time, as the peer takes it; a peer that takes nothing for
+    /// `writeTimeout` is cut. The answer has `ETag` and `Last-Modified`, conditions get 304 or 412, and one range of
+    /// bytes is answered with 206 (RFC 9110 sections 13 and 14).
     ///
     /// - Parameters:
     ///   - path: where it stands on the server.
-    ///   - file: its path on this machine. A file that is not there is answered with 404, what is no ordinary file with 500.
+    ///   - file: its path on this machine. A file that is not there is answered with 404, what is no ordinary file with
+    ///     500.
     ///   - contentType: default: by the ending of its name.
     ///   - maxSize: a longer file, in bytes, is not sent, but answered with 500; default `nil`: any is sent.
     ///   - authorize: who is asked before; default: the server's hook.

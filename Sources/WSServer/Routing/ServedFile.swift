@@ -1,11 +1,12 @@
 internal import Actors
 internal import Glibc
 internal import HTTPTypes
-internal import WSConnection
 internal import HansomHTTP
+internal import WSConnection
 internal import WSProtocol
 
-/// A file that a request is answered with: open from the answer's first byte to its last, so that all of them are of one version.
+/// A file that a request is answered with: open from the answer's first byte to its last, so that all of them are of
+/// one version.
 final class ServedFile: Sendable {
     /// Why a file is not sent.
     struct Failure: Error, Equatable { let reason: String }
@@ -21,7 +22,8 @@ final class ServedFile: Sendable {
         // Who writes a file twice within the clock's resolution, and as long as before, gets the same tag.
         let parts = [Int(changed.tv_sec), Int(changed.tv_nsec), Int(status.st_size)].map { String($0, radix: 16) }
         representation = Representation(
-            entityTag: "\"\(parts.joined(separator: "-"))\"", lastModified: Int64(changed.tv_sec), length: Int(status.st_size))
+            entityTag: "\"\(parts.joined(separator: "-"))\"", lastModified: Int64(changed.tv_sec),
+            length: Int(status.st_size))
     }
 
     deinit { close(descriptor) }
@@ -62,7 +64,8 @@ final class ServedFile: Sendable {
         switch representation.selection(for: request.headers, isHead: request.method == "HEAD") {
         case .notModified: return ServerResponse(status: .notModified, headers: headers)
         case .preconditionFailed:
-            return ServerResponse(status: .preconditionFailed, headers: headers, text: "this version is not there any more\n")
+            return ServerResponse(
+                status: .preconditionFailed, headers: headers, text: "this version is not there any more\n")
         case .unsatisfiable:
             headers[.contentRange] = "bytes */\(length)"
             return ServerResponse(status: .rangeNotSatisfiable, headers: headers, text: "there are \(length) bytes\n")
@@ -86,7 +89,9 @@ final class ServedFile: Sendable {
         var failure: Int32 = 0
         let bytes = unsafe [UInt8](unsafeUninitializedCapacity: count) { memory, filled in
             var part: Int
-            repeat { part = unsafe pread(descriptor, memory.baseAddress, count, off_t(offset)) } while part < 0 && errno == EINTR
+            repeat {
+                part = unsafe pread(descriptor, memory.baseAddress, count, off_t(offset))
+            } while part < 0 && errno == EINTR
             if part < 0 { failure = errno }
             filled = max(part, 0)
         }

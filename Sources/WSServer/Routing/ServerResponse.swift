@@ -74,15 +74,16 @@ public struct ServerResponse: Sendable {
     }
 }
 
-/// Content of a response that is fetched piece by piece, as the peer takes it, so that no more than one piece is in memory.
+/// Content of a response that is fetched piece by piece, as the peer takes it, so that no more than one piece is in
+/// memory.
 struct ResponsePieces: Sendable {
     /// The most of one piece.
     static let size = 64 << 10
 
     /// How many bytes there are in all.
     let length: Int
-    /// The bytes from an offset on, so many at the most and at least one. What it throws ends the connection: the length
-    /// was promised.
+    /// The bytes from an offset on, so many at the most and at least one. What it throws ends the connection: the
+    /// length was promised.
     let piece: @Sendable (_ offset: Int, _ count: Int) async throws -> [UInt8]
 
     /// The next piece; without it nothing but the end of the connection can say that this is not all.
@@ -98,8 +99,8 @@ struct ResponsePieces: Sendable {
 
 /// What a server's authorisation hook says of a request.
 public struct Authorization: Sendable {
-    /// The hook: is asked before a WebSocket is opened and before a route is run, with no content read yet. What it throws
-    /// is answered with 500, without details.
+    /// The hook: is asked before a WebSocket is opened and before a route is run, with no content read yet. What it
+    /// throws is answered with 500, without details.
     public typealias Hook = @Sendable (WebSocket.Request) async throws -> Authorization
 
     enum Verdict: Sendable {

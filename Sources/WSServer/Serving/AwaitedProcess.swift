@@ -2,8 +2,8 @@ internal import Actors
 internal import HansomTransport
 internal import WSConnection
 
-/// Something of the program's that an HTTP connection waits for, the authorisation hook or a route: it runs as a process of
-/// its own, within a time, while an eye is kept on the peer.
+/// Something of the program's that an HTTP connection waits for, the authorisation hook or a route: it runs as a
+/// process of its own, within a time, while an eye is kept on the peer.
 ///
 /// A process that does not heed its cancellation is left behind; the connection goes on without it.
 @safe final class AwaitedProcess<Value: Sendable>: StreamObserver, @unchecked Sendable {
@@ -36,8 +36,8 @@ internal import WSConnection
 
     /// - Parameters:
     ///   - stream: the peer's; nobody else reads it meanwhile.
-    ///   - heldCount: how much of what the peer sent too early waits already. With that of one read nothing more is read:
-    ///     a peer that asks and asks could fill the memory, a process at a time.
+    ///   - heldCount: how much of what the peer sent too early waits already. With that of one read nothing more is
+    ///     read: a peer that asks and asks could fill the memory, a process at a time.
     init(watching stream: any ByteStream, holding heldCount: Int, on scheduler: Scheduler) {
         self.stream = stream
         mostReceived = max(0, TransportResources.readSize - heldCount)
@@ -102,7 +102,8 @@ internal import WSConnection
             if received.count >= mostReceived { stream.setWantsRead(false) }
         case .wouldBlock: return
         case .endOfStream:
-            // It asks nothing more and is gone, as a rule; if it still listens, it gets what the cancelled work makes of it.
+            // It asks nothing more and is gone, as a rule; if it still listens, it gets what the cancelled work makes
+            // of it.
             stream.setWantsRead(false)
             process?.exit(.shutdown)
         case .failed: finish(.peerLost)

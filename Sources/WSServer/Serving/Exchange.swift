@@ -1,11 +1,12 @@
 internal import Glibc
+internal import HTTPTypes
 internal import HansomHTTP
 internal import HansomTransport
-internal import HTTPTypes
 internal import WSConnection
 internal import WSProtocol
 
-/// One request on its way through a server, as a value: what is known of it, and what a server says to it by its own rules.
+/// One request on its way through a server, as a value: what is known of it, and what a server says to it by its own
+/// rules.
 ///
 /// It does no I/O and asks nobody: `HTTPConnection` does, step by step.
 struct Exchange {
@@ -146,8 +147,8 @@ struct Exchange {
         } catch {
             return Refusal(error)
         }
-        // "In particular, a request for an "https" resource MUST be rejected unless it has been received over a connection
-        // that has been secured" (RFC 9110 section 7.4).
+        // "In particular, a request for an "https" resource MUST be rejected unless it has been received over a
+        // connection that has been secured" (RFC 9110 section 7.4).
         let target = RequestTarget(request.head.target)
         guard target.scheme == "https", target.form == .absolute, !isTLS, externalOrigin?.scheme != "https" else {
             return nil

@@ -6,8 +6,9 @@ internal import WSProtocol
 
 /// An accepted connection before it is a WebSocket, or instead of that: TLS, then one exchange after the other.
 ///
-/// Each exchange goes one way: the next request, what it asks for (`find`), whether it may pass (`authorize`), what comes of
-/// it (`respond`), and that carried out (`carryOut`): then comes the next exchange, or there is a WebSocket, or it is over.
+/// Each exchange goes one way: the next request, what it asks for (`find`), whether it may pass (`authorize`), what
+/// comes of it (`respond`), and that carried out (`carryOut`): then comes the next exchange, or there is a WebSocket,
+/// or it is over.
 final class HTTPConnection: @unchecked Sendable {
     // Safety: used by the scheduler's thread only.
 
@@ -77,8 +78,8 @@ final class HTTPConnection: @unchecked Sendable {
                 case .end: break
                 case .webSocket(let connection): return connection
                 }
-                // Until the peer ends too it counts, or peers that are refused and stay could take more descriptors than the
-                // limits allow.
+                // Until the peer ends too it counts, or peers that are refused and stay could take more descriptors
+                // than the limits allow.
                 await stream.leave()
                 return nil
             }
@@ -215,7 +216,8 @@ final class HTTPConnection: @unchecked Sendable {
         try await stream.send(response.dated.bytes(isToHead: isToHead, keepsAlive: false))
     }
 
-    private func answer(_ response: ServerResponse, _ exchange: Exchange, keepsAlive: Bool) async throws(WebSocketError) {
+    private func answer(_ response: ServerResponse, _ exchange: Exchange, keepsAlive: Bool) async throws(WebSocketError)
+    {
         if case .pieces(let pieces) = response.content {
             return try await send(pieces, of: response, exchange, keepsAlive: keepsAlive)
         }

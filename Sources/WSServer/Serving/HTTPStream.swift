@@ -3,11 +3,11 @@ internal import HansomHTTP
 internal import HansomTransport
 internal import WSConnection
 
-/// The bytes of one accepted connection as HTTP reads and writes them, within deadlines: a PROXY header, TLS, requests, and
-/// the bytes of responses.
+/// The bytes of one accepted connection as HTTP reads and writes them, within deadlines: a PROXY header, TLS, requests,
+/// and the bytes of responses.
 ///
-/// What it throws is the end of the connection: the peer is gone or too slow, or was dropped. What a peer says wrongly is
-/// returned, since it is answered.
+/// What it throws is the end of the connection: the peer is gone or too slow, or was dropped. What a peer says wrongly
+/// is returned, since it is answered.
 final class HTTPStream: @unchecked Sendable {
     // Safety: used by the scheduler's thread only.
 
@@ -62,7 +62,9 @@ final class HTTPStream: @unchecked Sendable {
     /// From here on the time is not the peer's.
     func liftLimit() { scheduler.disarm(deadline) }
 
-    private func limitRequest() { limit(options.handshakeTimeout, "no whole request within \(options.handshakeTimeout)") }
+    private func limitRequest() {
+        limit(options.handshakeTimeout, "no whole request within \(options.handshakeTimeout)")
+    }
 
     // MARK: Before requests
 

@@ -2,8 +2,8 @@ internal import Actors
 internal import HansomTransport
 internal import WSConnection
 
-/// A connection that another HTTP server has accepted and handed over: it belongs to no server's tree, but to the task that
-/// waits for it.
+/// A connection that another HTTP server has accepted and handed over: it belongs to no server's tree, but to the task
+/// that waits for it.
 actor HandedOverConnection {
     /// The stream, and who is at its other end.
     struct Origin: Sendable {
@@ -29,7 +29,8 @@ actor HandedOverConnection {
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe scheduler.asUnownedSerialExecutor() }
 
-    /// Carries it to its end, or that of the WebSocket that it becomes. Cancelling the task ends it, a WebSocket with 1001.
+    /// Carries it to its end, or that of the WebSocket that it becomes. Cancelling the task ends it, a WebSocket with
+    /// 1001.
     ///
     /// - Returns: whether it became a WebSocket.
     static func run(_ origin: Origin, _ settings: ServerSettings, on scheduler: Scheduler) async -> Bool {

@@ -181,8 +181,8 @@ actor ConnectionSupervisor {
 extension ConnectionSupervisor {
     var mayShakeHands: Bool { end == .none }
 
-    /// Tells every peer 1001, drops handshakes that are under way and peers that might ask again, and waits for the rest,
-    /// answers among it, at most until `deadline`.
+    /// Tells every peer 1001, drops handshakes that are under way and peers that might ask again, and waits for the
+    /// rest, answers among it, at most until `deadline`.
     func shutdown(within deadline: Duration) async {
         if end == .none { end = .draining }
         let forcing = Alarm { [unowned self] in onOwnThread { $0.force() } }
@@ -323,7 +323,8 @@ final class EndSignal: @unchecked Sendable {
 
     private func wait(_ number: UInt64, unless isOver: () -> Bool) async {
         await withCheckedContinuation { continuation in
-            // A task that is cancelled is marked so before its handler runs, which finds the waiter if this does not see the mark.
+            // A task that is cancelled is marked so before its handler runs, which finds the waiter if this does not
+            // see the mark.
             let isOver = lock.withLock {
                 if hasHappened || isOver() { return true }
                 waiters[number] = continuation

@@ -57,10 +57,13 @@ final class ServerLoad: @unchecked Sendable {
 
     // MARK: Room for newcomers
 
-    /// Somebody waits and there is no room: whether the caller is to look for a handshake that can go. One does at a time.
+    /// Somebody waits and there is no room: whether the caller is to look for a handshake that can go. One does at a
+    /// time.
     func beginSeekingRoom() -> Bool {
         let place = lock.withLock { () -> (handshakes: Int, connections: Int)? in
-            guard !isSeekingRoom, !admission.isSuspended, admission.handshakes > 0, admission.room == 0 else { return nil }
+            guard !isSeekingRoom, !admission.isSuspended, admission.handshakes > 0, admission.room == 0 else {
+                return nil
+            }
             isSeekingRoom = true
             return (admission.handshakes, admission.connections + admission.kept)
         }

@@ -3,9 +3,9 @@ internal import HansomTransport
 internal import Logging
 internal import WSConnection
 
-/// The processes of one server: a supervisor for the connections of each scheduler, the listener, and an acceptor on each
-/// scheduler. They start in this order and stop in reverse: first nobody is let in any more, then the port is free, then
-/// those who are in go.
+/// The processes of one server: a supervisor for the connections of each scheduler, the listener, and an acceptor on
+/// each scheduler. They start in this order and stop in reverse: first nobody is let in any more, then the port is
+/// free, then those who are in go.
 struct ServerTree: Sendable {
     let root: RunningSupervisor
     let supervisors: [ConnectionSupervisor]
@@ -109,7 +109,8 @@ final class ServerSettings: Sendable {
         hosts = try options.hosts()
         for name in tls?.identitiesByServerName.keys.sorted() ?? [] where SocketAddress(numeric: name, port: 0) != nil {
             throw WebSocketError(
-                .invalidConfiguration, "tls.identitiesByServerName: no client asks for the address \(name) (RFC 6066 section 3)")
+                .invalidConfiguration,
+                "tls.identitiesByServerName: no client asks for the address \(name) (RFC 6066 section 3)")
         }
         self.options = options
         self.resources = resources

@@ -18,7 +18,9 @@ struct AllowedHosts: Sendable {
 
     /// - Parameter texts: hosts as in `Host`: `example.com`, `localhost:8080`, `[::1]`; or `*.example.com`.
     init(_ texts: [String]) throws(Flaw) {
-        guard !texts.isEmpty else { throw Flaw(reason: "allowedHosts is empty: nobody could ask; name a host, or use nil") }
+        guard !texts.isEmpty else {
+            throw Flaw(reason: "allowedHosts is empty: nobody could ask; name a host, or use nil")
+        }
         var rules: [Rule] = []
         for text in texts { rules.append(try AllowedHosts.rule(text)) }
         self.rules = rules
@@ -42,7 +44,8 @@ struct AllowedHosts: Sendable {
         let host = AllowedHosts.withoutDot(origin.host)
         return rules.contains { rule in
             (rule.port ?? origin.port) == origin.port
-                && (rule.isBelow ? host.hasSuffix("." + rule.host) && host.utf8.count > rule.host.utf8.count + 1 : host == rule.host)
+                && (rule.isBelow
+                    ? host.hasSuffix("." + rule.host) && host.utf8.count > rule.host.utf8.count + 1 : host == rule.host)
         }
     }
 

@@ -1,21 +1,21 @@
-internal import HansomTransport
 public import HTTPTypes
+internal import HansomTransport
 internal import WSProtocol
 
 /// A user and a password from an `Authorization` field (RFC 7617).
 ///
 ///     guard let credentials = BasicCredentials(request.headers), credentials.match(user: "ann", password: secret) else { ... }
 ///
-/// It is not `Equatable`: `==` would stop at the first byte that differs, and so tell a guesser how far he got. Neither it nor
-/// its password appears in logs: its description has only the user.
+/// It is not `Equatable`: `==` would stop at the first byte that differs, and so tell a guesser how far he got. Neither
+/// it nor its password appears in logs: its description has only the user.
 public struct BasicCredentials: Sendable {
     /// The user's name; it has no colon.
     public let user: String
     /// The password as it came; compare it with `match`.
     public let password: String
 
-    /// - Parameter headers: of a request. `nil` unless there is one `Authorization` field, of the scheme Basic, whose content
-    ///   is base64 of UTF-8 with a colon and without control characters.
+    /// - Parameter headers: of a request. `nil` unless there is one `Authorization` field, of the scheme Basic, whose
+    ///   content is base64 of UTF-8 with a colon and without control characters.
     public init?(_ headers: HTTPFields) {
         guard let encoded = headers.authorization(scheme: "basic"), let bytes = Base64.decode(encoded),
             let text = String(validating: bytes, as: UTF8.self),
@@ -63,8 +63,8 @@ public struct BearerToken: Sendable {
     /// The token as it came; compare it with `matches`, or give it to whoever verifies its signature.
     public let value: String
 
-    /// - Parameter headers: of a request. `nil` unless there is one `Authorization` field, of the scheme Bearer, whose content
-    ///   is letters, digits and `-._~+/`, with any number of `=` at the end.
+    /// - Parameter headers: of a request. `nil` unless there is one `Authorization` field, of the scheme Bearer, whose
+    ///   content is letters, digits and `-._~+/`, with any number of `=` at the end.
     public init?(_ headers: HTTPFields) {
         guard let value = headers.authorization(scheme: "bearer"), BearerToken.isWellFormed(value) else { return nil }
         self.value = value
@@ -103,8 +103,8 @@ extension BearerToken: CustomStringConvertible, CustomDebugStringConvertible, Cu
 enum ConstantTime {
     /// Whether both are the same.
     ///
-    /// Their digests are compared, which are of one length whatever theirs is, and every byte of them: whoever guesses learns
-    /// neither how long the secret is nor how much of it he has right.
+    /// Their digests are compared, which are of one length whatever theirs is, and every byte of them: whoever guesses
+    /// learns neither how long the secret is nor how much of it he has right.
     static func areEqual(_ a: some Sequence<UInt8>, _ b: some Sequence<UInt8>) -> Bool {
         difference(SHA256.digest(of: Array(a)), SHA256.digest(of: Array(b))) == 0
     }

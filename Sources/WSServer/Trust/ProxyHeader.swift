@@ -10,8 +10,8 @@ struct ProxyHeader: Sendable, Hashable {
         var destination: SocketAddress
     }
 
-    /// `nil` when the proxy speaks for itself (a health check: LOCAL) or does not know (UNKNOWN, UNSPEC): the connection's
-    /// own ends count then.
+    /// `nil` when the proxy speaks for itself (a health check: LOCAL) or does not know (UNKNOWN, UNSPEC): the
+    /// connection's own ends count then.
     var ends: Ends?
     /// Whether the client spoke TLS to the proxy, where the proxy says so (PP2_TYPE_SSL).
     var isSecure: Bool?
@@ -27,8 +27,8 @@ struct ProxyHeader: Sendable, Hashable {
 
 /// Reads one PROXY protocol header, in pieces of any size, and holds no more of it than has come.
 ///
-/// What cannot become a header is refused at its first wrong byte, so that a peer that speaks TLS or HTTP at once is not left
-/// waiting; nothing is guessed, as the protocol's text demands of receivers (sections 2 and 5).
+/// What cannot become a header is refused at its first wrong byte, so that a peer that speaks TLS or HTTP at once is
+/// not left waiting; nothing is guessed, as the protocol's text demands of receivers (sections 2 and 5).
 struct ProxyHeaderParser: Sendable {
     private enum State: Sendable {
         /// Bytes that both versions may still begin with.

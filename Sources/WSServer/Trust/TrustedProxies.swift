@@ -1,6 +1,6 @@
-internal import HansomTransport
 internal import HTTPTypes
 internal import HansomHTTP
+internal import HansomTransport
 internal import WSProtocol
 
 /// The proxies that a server believes, and what it believes them.
@@ -16,8 +16,8 @@ struct TrustedProxies: Sendable {
         var externalOrigin: WebOrigin?
     }
 
-    /// Goes back from the peer through those that are trusted: the address nearest to us that is not is the client's, and
-    /// the proxy that names it says what the client saw. What stands further to the left anybody may have written.
+    /// Goes back from the peer through those that are trusted: the address nearest to us that is not is the client's,
+    /// and the proxy that names it says what the client saw. What stands further to the left anybody may have written.
     ///
     /// - Parameters:
     ///   - peer: the other end of the connection.
@@ -128,8 +128,8 @@ extension HTTPField.Name {
 
 /// In which header fields the proxies in front of a server say for whom they ask.
 ///
-/// Only one kind is read: a proxy sets one and passes the other on as the client sent it, so whoever believes both believes
-/// the client.
+/// Only one kind is read: a proxy sets one and passes the other on as the client sent it, so whoever believes both
+/// believes the client.
 public enum ForwardedHeaders: Sendable, Hashable {
     /// `X-Forwarded-For`, `-Proto`, `-Host` and `-Port`, as nearly all proxies write them.
     case xForwarded

@@ -59,7 +59,8 @@ struct Connect: AsyncParsableCommand {
 
     func validate() throws {
         if limits.inflationRatio != nil && !handshake.deflate {
-            throw ValidationError("--max-inflation-ratio bounds compressed messages, and none is taken without --deflate")
+            throw ValidationError(
+                "--max-inflation-ratio bounds compressed messages, and none is taken without --deflate")
         }
     }
 
@@ -67,14 +68,16 @@ struct Connect: AsyncParsableCommand {
         // Its time runs from here on, files read included.
         let timeLimit = talk.maxTime.map { TimeLimit(after: $0.duration) }
         let conversation = Conversation(
-            url: url, options: try options, reconnects: talk.reconnect, script: try await talk.script(), form: talk.form,
+            url: url, options: try options, reconnects: talk.reconnect, script: try await talk.script(),
+            form: talk.form,
             parting: talk.parting, timeLimit: timeLimit, printer: output.printer(separator: talk.form.separator),
             console: Console(output.palette(for: .error)))
         try await conversation.run()
     }
 }
 
-/// Ends the command when its time is over, whatever holds it up: a peer, a proxy, a reader that takes nothing of its output.
+/// Ends the command when its time is over, whatever holds it up: a peer, a proxy, a reader that takes nothing of its
+/// output.
 final class TimeLimit: @unchecked Sendable {
     // Safety: the vars are touched with `lock` held.
     private let limit: Duration

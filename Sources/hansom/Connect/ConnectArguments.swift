@@ -1,7 +1,7 @@
 internal import Actors
 internal import ArgumentParser
-internal import HansomTransport
 internal import HTTPTypes
+internal import HansomTransport
 internal import WSClient
 
 /// What `hansom connect` asks the server for, and the way to it.
@@ -232,7 +232,8 @@ struct StaticAddresses: Sendable {
                 let address = SocketAddress(numeric: StaticAddresses.withoutBrackets(parts[2]), port: port)
             else {
                 throw ValidationError(
-                    "--resolve \(entry); allowed is HOST:PORT:ADDRESS, as in example.com:443:192.0.2.1 or example.com:443:[::1]")
+                    "--resolve \(entry); allowed is HOST:PORT:ADDRESS, as in example.com:443:192.0.2.1 or example.com:443:[::1]"
+                )
             }
             addresses[Place(host: parts[0].lowercased(), port: Int(port)), default: []].append(address)
         }

@@ -139,7 +139,8 @@ struct Conversation: Sendable {
         try await tell(
             .connected(
                 .init(
-                    url: url, isAgain: progress.hasBegun, address: connection.peerAddress.map { "\($0)" }, subprotocol: connection.subprotocol,
+                    url: url, isAgain: progress.hasBegun, address: connection.peerAddress.map { "\($0)" },
+                    subprotocol: connection.subprotocol,
                     tls: connection.tls)))
         if progress.hasBegun { return }
         progress.hasBegun = true
@@ -158,7 +159,9 @@ struct Conversation: Sendable {
     private func source() async throws(CommandFailure) -> MessageSource {
         if let script { return .script(script) }
         if StandardInput.isTerminal {
-            try await print([printer.remark("connected; lines are sent as \(form.isBinary ? "bytes" : "text"), ^D ends")])
+            try await print([
+                printer.remark("connected; lines are sent as \(form.isBinary ? "bytes" : "text"), ^D ends")
+            ])
         }
         let console = console
         let isEditing = try await blockingInAnyCase { () throws(CommandFailure) in try console.beginEditing() }
@@ -169,7 +172,8 @@ struct Conversation: Sendable {
 // MARK: - The end
 
 extension Conversation {
-    /// Begins to close. The end of the connection, which is awaited like anything else, is then the end of the conversation.
+    /// Begins to close. The end of the connection, which is awaited like anything else, is then the end of the
+    /// conversation.
     private func close(_ reason: Closing, _ progress: inout Progress) async throws {
         progress.silence = nil
         if progress.closing != nil { return }

@@ -174,7 +174,11 @@ enum JSONEvent {
         json.member("phase", optional: error.phase?.rawValue)
         json.member("status", optional: error.response?.status)
         if let body = error.response?.body, !body.isEmpty {
-            if let text = String(validating: body, as: UTF8.self) { json.member("body", text) } else { json.member("body64", base64: body) }
+            if let text = String(validating: body, as: UTF8.self) {
+                json.member("body", text)
+            } else {
+                json.member("body64", base64: body)
+            }
         }
         json.member("code", optional: error.close.map { Int($0.code.rawValue) })
     }

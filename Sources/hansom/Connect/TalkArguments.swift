@@ -29,7 +29,8 @@ struct TalkArguments: ParsableArguments {
 
     @Flag(
         name: [.customShort("0"), .customLong("null")],
-        help: "NULs stand between messages, in the input and with --raw in the output, so that a message may have lines.")
+        help:
+            "NULs stand between messages, in the input and with --raw in the output, so that a message may have lines.")
     var isSeparatedByNUL = false
 
     @Option(
@@ -85,7 +86,9 @@ struct TalkArguments: ParsableArguments {
     private static let longestFile = 1 << 30
 
     func validate() throws {
-        if files.count(where: { $0 == "-" }) > 1 { throw ValidationError("--file - can be given once: there is one standard input") }
+        if files.count(where: { $0 == "-" }) > 1 {
+            throw ValidationError("--file - can be given once: there is one standard input")
+        }
         do {
             for text in execute { _ = try form.message(text) }
         } catch {
@@ -172,7 +175,8 @@ struct MessageForm: Equatable, Sendable {
     func message(bytes: [UInt8], of what: String) throws(CommandFailure) -> WebSocket.Message {
         if isBinary { return .binary(bytes) }
         guard let text = String(validating: bytes, as: UTF8.self) else {
-            throw CommandFailure("\(what) is not UTF-8, as text must be (RFC 6455 section 5.6); --binary sends any bytes")
+            throw CommandFailure(
+                "\(what) is not UTF-8, as text must be (RFC 6455 section 5.6); --binary sends any bytes")
         }
         return .text(text)
     }
@@ -206,7 +210,8 @@ struct MessageForm: Equatable, Sendable {
                 bytes += Array(String(Character(scalar)).utf8)
                 rest = rest[(end + 1)...]
             } else {
-                throw CommandFailure("an escape that is none; there are \\n \\r \\t \\0 \\\\ \\xHH and \\u{H...}, in hexadecimal")
+                throw CommandFailure(
+                    "an escape that is none; there are \\n \\r \\t \\0 \\\\ \\xHH and \\u{H...}, in hexadecimal")
             }
         }
         return bytes

@@ -26,8 +26,9 @@ enum MetricsServer {
 
 /// The numbers of several processes as one text for Prometheus, each with a label that says whose it is.
 ///
-/// They are not added up here: a worker that is started again counts from 0, which Prometheus takes for what it is in a series of
-/// its own, and for a loss in a sum. It adds up by itself: `sum without (worker) (rate(hansom_frames_sent_total[1m]))`.
+/// They are not added up here: a worker that is started again counts from 0, which Prometheus takes for what it is in a
+/// series of its own, and for a loss in a sum. It adds up by itself: `sum without (worker)
+/// (rate(hansom_frames_sent_total[1m]))`.
 struct LabelledMetrics {
     private struct Family {
         var header: [String] = []
@@ -101,7 +102,9 @@ struct ObservingArguments: ParsableArguments {
 
     @Flag(
         name: .shortAndLong,
-        help: "Say on standard error what becomes of each handshake and connection, and why it ended; at most 100 lines a second.")
+        help:
+            "Say on standard error what becomes of each handshake and connection, and why it ended; at most 100 lines a second."
+    )
     var verbose = false
 
     @Option(help: "Let `hansom top PATH` look at the server's processes, by a Unix-domain socket there.")

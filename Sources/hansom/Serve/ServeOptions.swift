@@ -77,7 +77,8 @@ struct ServeOptions: ParsableArguments {
         }
         // A subprotocol is a token (RFC 6455 section 4.1), as a field's name is.
         if let name = subprotocols.first(where: { HTTPField.Name($0) == nil }) {
-            throw ValidationError("--subprotocol '\(name)'; allowed are letters, digits and !#$%&'*+-.^_`|~ (RFC 9110 section 5.6.2)")
+            throw ValidationError(
+                "--subprotocol '\(name)'; allowed are letters, digits and !#$%&'*+-.^_`|~ (RFC 9110 section 5.6.2)")
         }
         try OptionRange.check("--port", port, 0...65535)
         try OptionRange.check("--schedulers", schedulers, 1...1024)
@@ -109,7 +110,8 @@ struct ServeOptions: ParsableArguments {
         if !allowedHosts.isEmpty { settings.options.allowedHosts = allowedHosts }
         if deflate { settings.options.compression = CompressionOptions() }
         if settings.options.limits.inflationRatio != nil && settings.options.compression == nil {
-            throw ValidationError("a ratio of inflation bounds compressed messages, and none is taken without --deflate")
+            throw ValidationError(
+                "a ratio of inflation bounds compressed messages, and none is taken without --deflate")
         }
         if !subprotocols.isEmpty { settings.options.subprotocols = .preferring(subprotocols) }
         observing.apply(to: &settings)
@@ -169,7 +171,9 @@ struct ServeSettings: Sendable {
 
     /// Says which folders are not there. Blocks.
     func checkFolders() throws(CommandFailure) {
-        for case .unix(let path) in places.map(\.kind) { try ServeCheck.look(for: .folderOf, path, "Unix-domain socket") }
+        for case .unix(let path) in places.map(\.kind) {
+            try ServeCheck.look(for: .folderOf, path, "Unix-domain socket")
+        }
         if let accessLog, accessLog.path != "-" { try ServeCheck.look(for: .folderOf, accessLog.path, "access log") }
         if let inspect { try ServeCheck.look(for: .folderOf, inspect, "inspect") }
         if case .unix(let path)? = metrics?.kind { try ServeCheck.look(for: .folderOf, path, "metrics") }

@@ -2,7 +2,8 @@ internal import Actors
 internal import Logging
 internal import WSServer
 
-/// What the server's library has to say, for a person at standard error: a line for each event, harmless for a terminal.
+/// What the server's library has to say, for a person at standard error: a line for each event, harmless for a
+/// terminal.
 ///
 /// Whoever is served waits for nobody who reads it: lines are handed to a thread that writes them.
 struct ServerLog: LogHandler {

@@ -73,9 +73,12 @@ struct Serving {
         let signals = Signals.catchAll([SIGHUP])
         return Task {
             for await _ in signals {
-                let flaw = await Reloading(endpoints: settings.places.map(\.endpoint), ticketKey: nil).carryOut(server, log)
+                let flaw = await Reloading(endpoints: settings.places.map(\.endpoint), ticketKey: nil).carryOut(
+                    server, log)
                 let stream: StandardStream = flaw == nil ? .output : .error
-                await blockingInAnyCase { try? stream.write(line: flaw.map { "hansom: \(Printable($0))" } ?? Reloading.done) }
+                await blockingInAnyCase {
+                    try? stream.write(line: flaw.map { "hansom: \(Printable($0))" } ?? Reloading.done)
+                }
             }
         }
     }
@@ -129,7 +132,8 @@ struct Reloading {
 
 /// How many descriptors this process may have open, and so how many connections.
 enum DescriptorLimit {
-    /// What is kept for everything that is no connection: standard streams, files, listening sockets, the control channel.
+    /// What is kept for everything that is no connection: standard streams, files, listening sockets, the control
+    /// channel.
     private static let reserve = 64
 
     /// Raises the limit as far as it may be raised without privileges, and returns it.

@@ -5,11 +5,11 @@ internal import WSProtocol
 
 /// Text from elsewhere, such that a terminal shows it and does nothing else.
 ///
-/// Control characters (C0, DEL, C1) could move the cursor, recolour, rename the window or type for the user; bidirectional
-/// controls show text in another order than it has; line breaks forge lines; what nobody sees (zero-width characters, tags,
-/// variation selectors, fillers) makes texts differ that look the same, and carries hidden ones. All of them are shown as one
-/// would write them in a string: `\n`, `\u{1B}`. Everything else stays, and so do the joiners and selectors that
-/// belong to an emoji or to a script that needs them.
+/// Control characters (C0, DEL, C1) could move the cursor, recolour, rename the window or type for the user;
+/// bidirectional controls show text in another order than it has; line breaks forge lines; what nobody sees (zero-width
+/// characters, tags, variation selectors, fillers) makes texts differ that look the same, and carries hidden ones. All
+/// of them are shown as one would write them in a string: `\n`, `\u{1B}`. Everything else stays, and so do the joiners
+/// and selectors that belong to an emoji or to a script that needs them.
 struct Printable: CustomStringConvertible {
     let description: String
 
@@ -31,7 +31,8 @@ struct Printable: CustomStringConvertible {
 
     /// Goes through a text.
     ///
-    /// - Parameter body: is given each scalar, and whether a terminal, or a reader, could be misled by it where it stands.
+    /// - Parameter body: is given each scalar, and whether a terminal, or a reader, could be misled by it where it
+    ///   stands.
     static func forEachScalar(of text: String, _ body: (Unicode.Scalar, Bool) -> Void) {
         var previous: Unicode.Scalar?
         var rest = text.unicodeScalars[...]
@@ -62,7 +63,8 @@ struct Printable: CustomStringConvertible {
         }
     }
 
-    /// Whether a joiner beside it can be seen: letters of scripts that join, their marks, and emoji with their selector.
+    /// Whether a joiner beside it can be seen: letters of scripts that join, their marks, and emoji with their
+    /// selector.
     private static func isJoinable(_ scalar: Unicode.Scalar) -> Bool {
         scalar.value == 0xFE0F || scalar.value >= 0x300 && !scalar.properties.isDefaultIgnorableCodePoint
     }
@@ -95,7 +97,8 @@ struct HexDump: CustomStringConvertible {
 }
 
 extension JSONText {
-    /// A line of JSON for a person or a program: an object of what `body` writes. No byte of it does anything to a terminal.
+    /// A line of JSON for a person or a program: an object of what `body` writes. No byte of it does anything to a
+    /// terminal.
     static func line(_ body: (inout JSONText) -> Void) -> String {
         var json = JSONText(escaping: Printable.inJSON)
         json.object(nil, body)

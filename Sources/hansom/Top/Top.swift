@@ -61,7 +61,9 @@ struct Top: AsyncParsableCommand {
     private static var workingDirectory: String {
         unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(PATH_MAX)) { buffer in
             // Safety: the text is copied from the buffer before it goes.
-            guard unsafe getcwd(buffer.baseAddress, buffer.count) != nil, let base = buffer.baseAddress else { return "" }
+            guard unsafe getcwd(buffer.baseAddress, buffer.count) != nil, let base = buffer.baseAddress else {
+                return ""
+            }
             return unsafe String(cString: base) + "/"
         }
     }
@@ -116,7 +118,9 @@ struct Top: AsyncParsableCommand {
         let before = try Top.decode(try await ask(ws))
         try await Task.sleep(for: interval.duration)
         let now = try Top.decode(try await ask(ws))
-        for line in TopScreen(now: now, before: before).lines(rows: rows) { try StandardStream.output.write(line: line) }
+        for line in TopScreen(now: now, before: before).lines(rows: rows) {
+            try StandardStream.output.write(line: line)
+        }
     }
 
     private func ask(_ ws: WebSocket) async throws -> String {

@@ -38,7 +38,8 @@ import Testing
         world.tell(caller) { [log] _ in log.record(await outcome { try await callee.call(timeout: timeout, request) }) }
     }
 
-    @Test(arguments: [false, true]) func `a call gives the reply, the error, or why there is none (P11)`(crosses: Bool) {
+    @Test(arguments: [false, true]) func `a call gives the reply, the error, or why there is none (P11)`(crosses: Bool)
+    {
         let other = crosses ? World(index: 1) : world
         let (callee, caller) = (callee(on: other), world.puppet())
         for request in [Request.get, Request.fail, Request.drop, Request.end, Request.get] {
@@ -77,7 +78,9 @@ import Testing
         #expect(!server.pid.isAlive)
     }
 
-    @Test(arguments: [ExitReason.shutdown("x"), .kill]) func `a callee that dies meanwhile ends the call (P11)`(reason: ExitReason) {
+    @Test(arguments: [ExitReason.shutdown("x"), .kill]) func `a callee that dies meanwhile ends the call (P11)`(
+        reason: ExitReason
+    ) {
         let (callee, caller) = (callee(), world.puppet())
         call(callee, by: caller, timeout: nil, Request.keep)
         world.play { callee.exit(reason) }

@@ -23,7 +23,8 @@ struct Chaos {
             for branch in 0..<max(count / 50, 1) / 2 {
                 Supervisor(strategies[branch % 3], id: "branch \(branch)", maxRestarts: .max) {
                     for leaf in 0..<50 {
-                        Child("\(leaf)", restart: leaf % 5 == 0 ? .temporary : leaf % 2 == 0 ? .transient : .permanent) {
+                        Child("\(leaf)", restart: leaf % 5 == 0 ? .temporary : leaf % 2 == 0 ? .transient : .permanent)
+                        {
                             book.spawn(on: group.schedulers[branch % group.schedulers.count], order: (branch, leaf))
                         }
                     }
@@ -46,7 +47,8 @@ struct Chaos {
     mutating func step() async throws {
         let living = book.living
         for _ in 0..<100 {
-            guard let one = living.randomElement(using: &random), let other = living.randomElement(using: &random) else { break }
+            guard let one = living.randomElement(using: &random), let other = living.randomElement(using: &random)
+            else { break }
             act(on: one, other)
         }
         try await replace()
@@ -102,7 +104,9 @@ struct Chaos {
         if let name = (0..<500).first(where: { Registry.whereis("chaos \($0)").map { !$0.isAlive } ?? false }) {
             faults.append("a dead process has the name \(name)")
         }
-        for group in Self.groups where !group.members.allSatisfy({ $0.pid.isAlive }) { faults.append("a dead one in \(group.name)") }
+        for group in Self.groups where !group.members.allSatisfy({ $0.pid.isAlive }) {
+            faults.append("a dead one in \(group.name)")
+        }
         var children: [PID] = []
         for branch in try await tree.children() {
             guard let pid = branch.pid, let address = pid.address(as: ServerMessage<SupervisorServer>.self) else {
@@ -111,7 +115,9 @@ struct Chaos {
             }
             let list = try await address.call { .call(.children($0)) } as [ChildInfo]
             children += list.compactMap(\.pid)
-            for child in list where child.restart == .permanent && child.pid == nil { faults.append("\(child) does not run") }
+            for child in list where child.restart == .permanent && child.pid == nil {
+                faults.append("\(child) does not run")
+            }
         }
         for pool in pools { children += try await pool.children() }
         if Set(children).count != children.count { faults.append("a child is in two lists") }
@@ -135,7 +141,9 @@ struct Chaos {
     func leftovers() async -> [String] {
         var left = book.faults
         if !book.living.isEmpty { left.append("\(book.living.count) processes live") }
-        if await group.processCount() != 0 { left.append("the schedulers know \(await group.processCount()) processes") }
+        if await group.processCount() != 0 {
+            left.append("the schedulers know \(await group.processCount()) processes")
+        }
         if book.openMonitors != 0 { left.append("\(book.openMonitors) monitors have told nothing") }
         for scheduler in group.schedulers {
             let (alarms, zombies) = await scheduler.ask { ($0.alarmCount, $0.zombies) }

@@ -4,13 +4,15 @@ import Testing
 
 @testable import Actors
 
-/// Ten thousand processes under a tree of supervisors, and a seeded generator that ends, kills, links, monitors, names and
-/// groups them at random. After each step all comes to rest, by calls, and what must hold is looked at.
+/// Ten thousand processes under a tree of supervisors, and a seeded generator that ends, kills, links, monitors, names
+/// and groups them at random. After each step all comes to rest, by calls, and what must hold is looked at.
 ///
-/// `HANSOM_CHAOS_STEPS` and `HANSOM_CHAOS_SEED` change how many steps there are and which; `HANSOM_CHAOS_PROCESSES` how many
-/// processes.
+/// `HANSOM_CHAOS_STEPS` and `HANSOM_CHAOS_SEED` change how many steps there are and which; `HANSOM_CHAOS_PROCESSES` how
+/// many processes.
 @Suite(.timeLimit(.minutes(2))) struct ChaosTests {
-    @Test func `whatever happens to 10,000 processes, nothing is lost, told twice or left (P5, P7, P9, P10, P16)`() async throws {
+    @Test func `whatever happens to 10,000 processes, nothing is lost, told twice or left (P5, P7, P9, P10, P16)`()
+        async throws
+    {
         let steps = setting("HANSOM_CHAOS_STEPS") ?? 8
         let seed = setting("HANSOM_CHAOS_SEED") ?? 1
         try await withQuietGroup(count: 3) { group in

@@ -48,7 +48,8 @@ import Testing
             }
             let snapshot = await SystemSnapshot.take(of: group)
             #expect(Set(snapshot.processes.map(\.pid)) == Set(processes.map(\.pid)))
-            #expect(snapshot.schedulers.map(\.index) == [0, 1] && snapshot.schedulers.map(\.processCount) == [300, 300])
+            #expect(
+                snapshot.schedulers.map(\.index) == [0, 1] && snapshot.schedulers.map(\.processCount) == [300, 300])
             for process in processes { process.exit(.shutdown) }
             for process in processes { _ = try await process.down() }
             #expect(await SystemSnapshot.take(of: group).processes.isEmpty)

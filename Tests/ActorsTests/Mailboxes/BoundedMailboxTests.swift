@@ -45,7 +45,9 @@ import Testing
     }
 
     @Test(arguments: [false, true], [false, true])
-    func `a full mailbox that kills ends its process, also one that traps exits (P14)`(traps: Bool, fromElsewhere: Bool) throws {
+    func `a full mailbox that kills ends its process, also one that traps exits (P14)`(traps: Bool, fromElsewhere: Bool)
+        throws
+    {
         let latch = DrivenLatch(world.driven)
         let process = world.spawn(Int.self, mailbox: .bounded(3, whenFull: .kill)) { me in
             if traps { me.trapExits { _ in -1 } }
@@ -56,7 +58,8 @@ import Testing
         world.driven.settle()
         #expect(!process.pid.isAlive)
         #expect(process.core.endReason?.error as? MailboxOverflow == MailboxOverflow(limit: 3))
-        let crash = try #require(world.events.values.lazy.compactMap { if case .crash(let crash) = $0 { crash } else { nil } }.first)
+        let crash = try #require(
+            world.events.values.lazy.compactMap { if case .crash(let crash) = $0 { crash } else { nil } }.first)
         #expect(crash.process.pid == process.pid)
     }
 

@@ -50,7 +50,9 @@ import Testing
                 _ = queue.takeAll()
                 model = []
             }
-            guard queue.count == model.count, queue.isEmpty == model.isEmpty, living.value == model.count else { return false }
+            guard queue.count == model.count, queue.isEmpty == model.isEmpty, living.value == model.count else {
+                return false
+            }
             for (offset, number) in model.enumerated() {
                 if unsafe queue.slot(queue.head + offset).pointee.number != number { return false }
             }

@@ -95,7 +95,9 @@ import Testing
         world.end()
     }
 
-    @Test(arguments: 0..<20 as Range<UInt64>) func `any mix of receives takes what a list would give (P13)`(seed: UInt64) {
+    @Test(arguments: 0..<20 as Range<UInt64>) func `any mix of receives takes what a list would give (P13)`(
+        seed: UInt64
+    ) {
         var random = SplitMix(seed: seed)
         var model = (0..<40).map { _ in Int.random(in: 0..<5, using: &random) }
         let wants = (0..<30).map { _ in Int.random(in: -1..<6, using: &random) }

@@ -40,7 +40,8 @@ import Testing
             Set(table.keys) == Set(model.keys.map(\.key))
             && ["x", "y"].allSatisfy { key in
                 table.members(of: key)
-                    == Dictionary(uniqueKeysWithValues: model.filter { $0.key.key == key }.map { ($0.key.member, $0.value) })
+                    == Dictionary(
+                        uniqueKeysWithValues: model.filter { $0.key.key == key }.map { ($0.key.member, $0.value) })
             }
             && [1, 2].allSatisfy { member in
                 table.groups(of: member) == Set(model.keys.filter { $0.member == member }.map(\.key))

@@ -37,7 +37,8 @@ import Testing
                 let linked = me.spawnLink(Int.self, on: there) { _ in seen.record("linked \(TaskLocalTests.request)") }
                 _ = try await linked.down()
                 let (monitored, _) = me.spawnMonitor(
-                    Int.self, on: there, { _ in seen.record("monitored \(TaskLocalTests.request)") }, down: { .down($0) })
+                    Int.self, on: there, { _ in seen.record("monitored \(TaskLocalTests.request)") },
+                    down: { .down($0) })
                 _ = try await monitored.down()
                 _ = try await Doubler().started(linkedTo: me.pid, on: there).call { $0 }
                 TaskLocalTests.$request.withValue("c") {

@@ -137,7 +137,9 @@ import Testing
         await group.shutdown()
     }
 
-    @Test func `who is cancelled goes on, work that has begun ends, and work that has not is left out (P23)`() async throws {
+    @Test func `who is cancelled goes on, work that has begun ends, and work that has not is left out (P23)`()
+        async throws
+    {
         let group = try SchedulerGroup(options: .init(count: 1, blockingThreads: 1))
         let (begins, ends) = (Meeting(2), Meeting(2))
         let probe = Probe<String>()

@@ -3,10 +3,12 @@ import Testing
 @testable import Actors
 
 @Suite(.timeLimit(.minutes(1))) struct ProcessorCountTests {
-    @Test(arguments: [
-        (8, 0, nil, 8), (8, 3, nil, 3), (8, 8, 2.0, 2), (8, 8, 1.5, 2), (8, 8, 0.2, 1), (8, 2, 4.0, 2), (64, 64, 63.5, 64),
-        (0, 0, nil, 1), (1, 0, 0.000_01, 1), (4, 9, 1e18, 4),
-    ] as [(Int, Int, Double?, Int)])
+    @Test(
+        arguments: [
+            (8, 0, nil, 8), (8, 3, nil, 3), (8, 8, 2.0, 2), (8, 8, 1.5, 2), (8, 8, 0.2, 1), (8, 2, 4.0, 2),
+            (64, 64, 63.5, 64),
+            (0, 0, nil, 1), (1, 0, 0.000_01, 1), (4, 9, 1e18, 4),
+        ] as [(Int, Int, Double?, Int)])
     func `as many as are online, as the affinity allows, and as the quota pays for (P28)`(
         online: Int, affinity: Int, quota: Double?, count: Int
     ) {
@@ -16,7 +18,8 @@ import Testing
     /// What the kernel says on a machine with these files.
     private func quota(_ files: [String: String]) -> Double? { CPUQuota.processors { files[$0] } }
 
-    private static let unified = "30 23 0:26 / /sys/fs/cgroup rw,nosuid shared:4 master:2 - cgroup2 cgroup2 rw,nsdelegate\n"
+    private static let unified =
+        "30 23 0:26 / /sys/fs/cgroup rw,nosuid shared:4 master:2 - cgroup2 cgroup2 rw,nsdelegate\n"
 
     @Test func `a container's quota of version 2 is found at the root of what it sees (P28)`() {
         var files = ["/proc/self/cgroup": "0::/\n", "/proc/self/mountinfo": ProcessorCountTests.unified]
@@ -46,7 +49,8 @@ import Testing
         for (root, point, folder) in [
             ("/", "/sys/fs/cgroup/cpu,cpuacct", "/sys/fs/cgroup/cpu,cpuacct/docker/x"),
             ("/docker/x", "/sys/fs/cgroup/cpu", "/sys/fs/cgroup/cpu"), ("/docker", "/c", "/c/x"),
-            ("/elsewhere", "/sys/fs/cgroup/cpu", "/sys/fs/cgroup/cpu"), ("/", "/with\\040blank", "/with blank/docker/x"),
+            ("/elsewhere", "/sys/fs/cgroup/cpu", "/sys/fs/cgroup/cpu"),
+            ("/", "/with\\040blank", "/with blank/docker/x"),
         ] {
             var files = ["/proc/self/cgroup": groups, "/proc/self/mountinfo": "33 24 0:29 \(root) \(point) \(mount)"]
             files[folder + "/cpu.cfs_quota_us"] = "50000\n"

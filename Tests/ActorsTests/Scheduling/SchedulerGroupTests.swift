@@ -116,7 +116,9 @@ import Testing
         #expect(scheduler == nil)
     }
 
-    @Test func `a process that outlives its scheduler finds its timers whole though they were dropped (P15, P27)`() async throws {
+    @Test func `a process that outlives its scheduler finds its timers whole though they were dropped (P15, P27)`()
+        async throws
+    {
         let left = Latch()
         let told = Latch()
         let kept = Probe<WeakReference<Kept>>()
@@ -130,7 +132,10 @@ import Testing
                 var held = Kept()
                 kept.record(WeakReference(held))
                 let other = Process<Kept>.spawn { me in _ = await me.receive() }
-                let timers = [me.sendAfter(.seconds(60), 1), me.sendEvery(.seconds(60), 2), me.sendAfter(.seconds(60), held, to: other)]
+                let timers = [
+                    me.sendAfter(.seconds(60), 1), me.sendEvery(.seconds(60), 2),
+                    me.sendAfter(.seconds(60), held, to: other),
+                ]
                 held = Kept()
                 told.open()
                 await left.wait()
@@ -393,8 +398,8 @@ final class Latch: @unchecked Sendable {
     }
 }
 
-/// What keeps one task of a hand-driven scheduler waiting until a test lets it go on, in the test's own time: an ordinary
-/// continuation would resume on the global pool first.
+/// What keeps one task of a hand-driven scheduler waiting until a test lets it go on, in the test's own time: an
+/// ordinary continuation would resume on the global pool first.
 final class DrivenLatch: Sendable {
     private let driven: HandDriven
     private let gate = Gate()

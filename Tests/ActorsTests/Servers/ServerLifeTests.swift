@@ -82,10 +82,13 @@ struct Scripted: Server {
 
     @Test func `who starts it waits for its start (P12)`() {
         let latch = DrivenLatch(world.driven)
-        start(Scripted(log: log, onStart: { _ in
-            await latch.wait()
-            return .receive
-        }))
+        start(
+            Scripted(
+                log: log,
+                onStart: { _ in
+                    await latch.wait()
+                    return .receive
+                }))
         #expect(log.values == ["start"])
         latch.open()
         world.driven.settle()
@@ -119,10 +122,13 @@ struct Scripted: Server {
     @Test(arguments: [ExitReason.shutdown, .kill])
     func `one that is ended during its start was not started (P12)`(reason: ExitReason) {
         let latch = DrivenLatch(world.driven)
-        start(Scripted(log: log, onStart: { _ in
-            await latch.wait()
-            return .receive
-        }), name: "starting")
+        start(
+            Scripted(
+                log: log,
+                onStart: { _ in
+                    await latch.wait()
+                    return .receive
+                }), name: "starting")
         world.play { Registry.whereis("starting")?.exit(reason) }
         latch.open()
         world.driven.settle()
@@ -143,10 +149,13 @@ struct Scripted: Server {
     @Test func `who is cancelled while it waits for a start ends what it has started (P12)`() {
         let latch = DrivenLatch(world.driven)
         let starter = world.puppet()
-        start(Scripted(log: log, onStart: { _ in
-            await latch.wait()
-            return .receive
-        }), by: starter)
+        start(
+            Scripted(
+                log: log,
+                onStart: { _ in
+                    await latch.wait()
+                    return .receive
+                }), by: starter)
         world.play { starter.exit(.shutdown) }
         #expect(log.values == ["start", "not started: cancelled"])
         latch.open()
@@ -243,18 +252,20 @@ struct Scripted: Server {
         let server = try #require(started(Scripted(log: log)))
         let other = try #require(started(Scripted(log: Probe())))
         world.play {
-            server.cast(.act { [log] _ in
-                log.record("begin")
-                log.record(
-                    try await other.call {
-                        .ask({ reply, _ in
-                            await latch.wait()
-                            reply("answer")
-                            return .receive
-                        }, $0)
-                    })
-                return .receive
-            })
+            server.cast(
+                .act { [log] _ in
+                    log.record("begin")
+                    log.record(
+                        try await other.call {
+                            .ask(
+                                { reply, _ in
+                                    await latch.wait()
+                                    reply("answer")
+                                    return .receive
+                                }, $0)
+                        })
+                    return .receive
+                })
             server.send(.text("next"))
         }
         #expect(log.values == ["start", "begin"])
@@ -277,10 +288,11 @@ struct Scripted: Server {
             case "signal": server.process.exit(.shutdown("done"))
             case "asked": server.process.request(.stop(.shutdown("done"), grace: .seconds(5)))
             default:
-                server.cast(.act { me in
-                    me.link(peer.pid)
-                    return .receive
-                })
+                server.cast(
+                    .act { me in
+                        me.link(peer.pid)
+                        return .receive
+                    })
                 peer.exit(.shutdown("done"))
             }
         }
@@ -324,10 +336,12 @@ struct Scripted: Server {
 
     @Test func `one that traps exits ends with its parent, and takes others' signals as messages (P6, P12)`() throws {
         let (parent, other) = (world.puppet(), world.puppet())
-        let server = Scripted(log: log, onStart: { me in
-            me.trapExits { .info(.exit($0)) }
-            return .receive
-        })
+        let server = Scripted(
+            log: log,
+            onStart: { me in
+                me.trapExits { .info(.exit($0)) }
+                return .receive
+            })
         let running = try #require(world.ask(parent) { try await server.started(linkedTo: $0.pid) })
         world.tell(other) { _ in running.process.exit(.shutdown("other")) }
         world.play { running.process.exit(.shutdown("outside")) }
@@ -339,7 +353,9 @@ struct Scripted: Server {
         world.end()
     }
 
-    @Test(arguments: [false, true]) func `terminate has the time that its supervisor gives it (P12, P17)`(traps: Bool) throws {
+    @Test(arguments: [false, true]) func `terminate has the time that its supervisor gives it (P12, P17)`(traps: Bool)
+        throws
+    {
         let server = Scripted(
             log: log,
             onStart: { me in
@@ -348,7 +364,8 @@ struct Scripted: Server {
             }, onTerminate: { [driven = world.driven] _ in await TestClock.sleep(.seconds(8), driven) })
         let running = try #require(
             world.ask(world.puppet()) { _ in
-                try await Supervisor { Child("slow", shutdown: .after(.seconds(10))) { try await server.started() } }.start()
+                try await Supervisor { Child("slow", shutdown: .after(.seconds(10))) { try await server.started() } }
+                    .start()
             })
         world.play { running.server.process.request(.stop(.shutdown, grace: nil)) }
         world.advance(by: .seconds(7))

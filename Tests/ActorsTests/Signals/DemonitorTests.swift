@@ -13,7 +13,8 @@ import Testing
         return process.pid
     }
 
-    @Test(arguments: [false, true]) func `a flush takes out the down that has arrived, and only that (P7)`(flush: Bool) {
+    @Test(arguments: [false, true]) func `a flush takes out the down that has arrived, and only that (P7)`(flush: Bool)
+    {
         let (dead, a) = (dead(), world.puppet(log))
         world.tell(a) { me in
             me.send(.text("one"))

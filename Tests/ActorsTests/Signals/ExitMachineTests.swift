@@ -52,7 +52,9 @@ import Testing
     }
 
     @Test func `it has failed by itself unless others made it end`() {
-        for (source, isOwn) in [(ExitMachine.Source.oneself, true), (.runtime, true), (.request, false), (.link, false)] {
+        for (source, isOwn) in [
+            (ExitMachine.Source.oneself, true), (.runtime, true), (.request, false), (.link, false),
+        ] {
             var machine = ExitMachine()
             #expect(machine.endsByItself)
             _ = machine.receive(.error(Failure()), from: source)

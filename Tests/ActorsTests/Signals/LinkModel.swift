@@ -1,7 +1,7 @@
 @testable import Actors
 
-/// Some sides that link, unlink and end, with their signals under way in order in a channel for each direction. What the
-/// processes do with a `LinkTable` is done here as `ProcessCore+Signals.swift` does it.
+/// Some sides that link, unlink and end, with their signals under way in order in a channel for each direction. What
+/// the processes do with a `LinkTable` is done here as `ProcessCore+Signals.swift` does it.
 struct LinkModel {
     enum Action: Hashable, CaseIterable { case link, unlink, end }
 
@@ -148,7 +148,9 @@ struct LinkModel {
         }
         unlinked.take(.unlink, side, peer)
         unlinked.deliverAll()
-        if unlinked.isLinked(0, to: 1) || unlinked.isLinked(1, to: 0) { found.append("an unlink by \(side) has no effect") }
+        if unlinked.isLinked(0, to: 1) || unlinked.isLinked(1, to: 0) {
+            found.append("an unlink by \(side) has no effect")
+        }
         linked.take(.link, side, peer)
         linked.deliverAll()
         if !linked.isLinked(0, to: 1) || !linked.isLinked(1, to: 0) { found.append("a link by \(side) has no effect") }

@@ -68,7 +68,8 @@ import Testing
                 } else {
                     let side = Int.random(in: 0..<5, using: &random)
                     let action: LinkModel.Action =
-                        Int.random(in: 0..<40, using: &random) == 0 ? .end : Bool.random(using: &random) ? .link : .unlink
+                        Int.random(in: 0..<40, using: &random) == 0
+                        ? .end : Bool.random(using: &random) ? .link : .unlink
                     model.take(action, side, (side + Int.random(in: 1..<5, using: &random)) % 5)
                 }
             }

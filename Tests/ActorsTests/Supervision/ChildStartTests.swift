@@ -21,7 +21,11 @@ import Testing
         func wait(_ driven: HandDriven) async {
             guard case .heeds = self else { return await TestClock.sleep(.seconds(600), driven) }
             let latch = DrivenLatch(driven)
-            await withTaskCancellationHandler { await latch.wait() } onCancel: { latch.open() }
+            await withTaskCancellationHandler {
+                await latch.wait()
+            } onCancel: {
+                latch.open()
+            }
         }
     }
 
@@ -69,7 +73,10 @@ import Testing
 
     // MARK: Between the tries
 
-    @Test func `between the tries of a restart that fails slowly a supervisor answers, and can be stopped (P16, P18, P19)`() throws {
+    @Test
+    func `between the tries of a restart that fails slowly a supervisor answers, and can be stopped (P16, P18, P19)`()
+        throws
+    {
         // Eight seconds a try: the intensity of 1 in 5 s is never reached.
         let running = try run(
             Supervisor {
@@ -177,7 +184,9 @@ import Testing
     }
 
     @Test(arguments: [Start.ignores, .isLate])
-    private func `a start that ignores that it is cancelled has as long as its child to stop (P16, P17)`(start: Start) throws {
+    private func `a start that ignores that it is cancelled has as long as its child to stop (P16, P17)`(start: Start)
+        throws
+    {
         let again = starts("b", start)
         let running = try run(
             Supervisor {
@@ -206,7 +215,9 @@ import Testing
         let codes = Probe<SupervisorError.Code?>()
         for _ in 0..<2 {
             world.tell(world.puppet()) { _ in
-                do { try await pool.start { try await first() } } catch { codes.record((error as? SupervisorError)?.code) }
+                do { try await pool.start { try await first() } } catch {
+                    codes.record((error as? SupervisorError)?.code)
+                }
             }
         }
         tries(1)
@@ -268,14 +279,19 @@ import Testing
         world.wait { error.count > 0 }
         #expect(error.values.first?.code == .startFailed)
         #expect((error.values.first?.underlying as? SupervisorError)?.code == .startTimeout)
-        #expect(error.values.first?.description == "child \"a\" could not be started: its start took longer than 2.0 seconds")
+        #expect(
+            error.values.first?.description
+                == "child \"a\" could not be started: its start took longer than 2.0 seconds")
         #expect(world.scheduler.alarmCount == 0)
         world.end()
     }
 
     @Test func `with a limit the intensity is reached (P17, P18)`() throws {
         let again = starts("a", .heeds)
-        let running = try run(Supervisor(maxRestarts: 3, period: .seconds(5)) { Child("a", startWithin: .seconds(1)) { try await again() } })
+        let running = try run(
+            Supervisor(maxRestarts: 3, period: .seconds(5)) {
+                Child("a", startWithin: .seconds(1)) { try await again() }
+            })
         kill(0)
         for round in 1...3 {
             tries(round)
@@ -312,7 +328,8 @@ import Testing
 
     @Test func `a limit of nothing is a contradiction (P17)`() {
         for tree in [
-            Supervisor { Child("a", startWithin: .zero) { idle("a") } }, Supervisor { DynamicSupervisor(startWithin: .seconds(-1)) },
+            Supervisor { Child("a", startWithin: .zero) { idle("a") } },
+            Supervisor { DynamicSupervisor(startWithin: .seconds(-1)) },
             Supervisor { Supervisor(id: "inner", startWithin: .zero) { child("a") } },
         ] {
             let code = world.ask(world.puppet()) { _ in

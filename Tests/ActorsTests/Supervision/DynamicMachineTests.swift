@@ -6,7 +6,10 @@ import Testing
     private typealias Machine = DynamicMachine<Int>
 
     private func machine(_ restart: Child.Restart, allowed: Int = 1, most: Int = 2) -> Machine {
-        Machine(.init(restart: restart, shutdown: .immediate, maxChildren: most, maxRestarts: allowed, period: .nanoseconds(5)))
+        Machine(
+            .init(
+                restart: restart, shutdown: .immediate, maxChildren: most, maxRestarts: allowed, period: .nanoseconds(5)
+            ))
     }
 
     /// A world of children around it.
@@ -53,11 +56,15 @@ import Testing
         }
 
         mutating func check() {
-            if Set(machine.running.keys) != Set(living.keys) { faults.append("\(machine.running) where \(living) live") }
+            if Set(machine.running.keys) != Set(living.keys) {
+                faults.append("\(machine.running) where \(living) live")
+            }
             if !isOver && machine.restarting.keys.contains(where: { !tries.contains($0) }) {
                 faults.append("\(machine.restarting) wait for ever")
             }
-            if !isOver && machine.count != living.count + machine.restarting.count { faults.append("counts \(machine.count)") }
+            if !isOver && machine.count != living.count + machine.restarting.count {
+                faults.append("counts \(machine.count)")
+            }
         }
     }
 
@@ -98,7 +105,9 @@ import Testing
                     }
                 }
                 var next = world
-                if next.machine.terminated(handle) != next.living.removeValue(forKey: handle) { faults.insert("terminated") }
+                if next.machine.terminated(handle) != next.living.removeValue(forKey: handle) {
+                    faults.insert("terminated")
+                }
                 explore(next, events - 1, failures)
             }
         }

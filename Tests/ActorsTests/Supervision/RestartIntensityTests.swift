@@ -23,7 +23,10 @@ import Testing
 
     @Test func `a backoff doubles up to its most, and takes a random part of it (P18)`() {
         let backoff = RestartBackoff(first: .seconds(1), most: .seconds(5))
-        #expect((1...5).map { backoff.delay($0, 0.5) } == [.seconds(0.5), .seconds(1), .seconds(2), .seconds(2.5), .seconds(2.5)])
+        #expect(
+            (1...5).map { backoff.delay($0, 0.5) } == [
+                .seconds(0.5), .seconds(1), .seconds(2), .seconds(2.5), .seconds(2.5),
+            ])
         #expect(backoff.delay(1_000_000, 0) == .zero)
         #expect(RestartBackoff(first: .seconds(9), most: .seconds(5)).delay(1, 1) == .seconds(5))
     }

@@ -70,7 +70,9 @@ import Testing
         world.events.values.compactMap { if case .giveUp(let report) = $0 { report } else { nil } }
     }
 
-    @Test(arguments: Supervisor.Strategy.allCases) func `a failure restarts whom the strategy says (P16)`(strategy: Supervisor.Strategy) {
+    @Test(arguments: Supervisor.Strategy.allCases) func `a failure restarts whom the strategy says (P16)`(
+        strategy: Supervisor.Strategy
+    ) {
         let running = run(Supervisor(strategy) { for id in ["a", "b", "c"] { child(id) } })
         var count = 0
         #expect(news(since: &count) == ["+a", "+b", "+c"])
@@ -82,14 +84,16 @@ import Testing
             case .restForOne: ["-b", "-c", "+b", "+c"]
             }
         #expect(news(since: &count) == expected)
-        #expect(restarts.map(\.child) == ["b"] && restarts.first?.restarts == 1 && restarts.first?.reason.kind == .error)
+        #expect(
+            restarts.map(\.child) == ["b"] && restarts.first?.restarts == 1 && restarts.first?.reason.kind == .error)
         stop(running)
         #expect(news(since: &count) == ["-c", "-b", "-a"])
         #expect(running?.pid.isAlive == false)
         world.end()
     }
 
-    @Test(arguments: Child.Restart.allCases, [ExitReason.normal, .shutdown, .shutdown("x"), .killed, .error(Failure())])
+    @Test(
+        arguments: Child.Restart.allCases, [ExitReason.normal, .shutdown, .shutdown("x"), .killed, .error(Failure())])
     func `a child is started again as its kind says (P17)`(restart: Child.Restart, reason: ExitReason) {
         let running = run(Supervisor { child("a", restart: restart) })
         end("a", reason, running)
@@ -118,7 +122,9 @@ import Testing
     @Test func `a backoff waits longer each time, and the others with it (P18)`() {
         let backoff = RestartBackoff(first: .seconds(2), most: .seconds(8))
         let running = run(
-            Supervisor(.restForOne, maxRestarts: 9, period: .seconds(100), backoff: backoff) { for id in ["a", "b"] { child(id) } })
+            Supervisor(.restForOne, maxRestarts: 9, period: .seconds(100), backoff: backoff) {
+                for id in ["a", "b"] { child(id) }
+            })
         for round in 1...4 {
             var count = log.count
             end("a", .error(Failure()), running)
@@ -135,7 +141,8 @@ import Testing
 
     @Test func `one that waits for a restart can be stopped for good, and the end does not wait for it (P18, P19)`() {
         let backoff = RestartBackoff(first: .seconds(1_000), most: .seconds(1_000))
-        let running = run(Supervisor(.oneForAll, maxRestarts: 9, backoff: backoff) { for id in ["a", "b"] { child(id) } })
+        let running = run(
+            Supervisor(.oneForAll, maxRestarts: 9, backoff: backoff) { for id in ["a", "b"] { child(id) } })
         end("a", .error(Failure()), running)
         let asker = world.puppet()
         let states = world.ask(asker) { _ in
@@ -217,16 +224,21 @@ import Testing
             await note("delete b") { try await running.delete("b") }
             for action in [running.terminate, running.delete] { await note("none") { try await action("b") } }
             await note("none") { _ = try await running.restart("b") }
-            await note("failing") { _ = try await running.start(child: Child("x") { () async throws -> PID in
-                    throw Failure()
-            }) }
+            await note("failing") {
+                _ = try await running.start(
+                    child: Child("x") { () async throws -> PID in
+                        throw Failure()
+                    })
+            }
             log.record("\(try await running.count().specifications) \(try await running.count().active)")
             return true
         }
         #expect(
             log.values == [
-                "+a", "+b", "start b", "start b: alreadyRunning", "delete b: alreadyRunning", "restart b: alreadyRunning", "-b",
-                "terminate b", "terminate b", "start b: alreadyPresent", "+b", "restart b", "-b", "terminate b", "delete b",
+                "+a", "+b", "start b", "start b: alreadyRunning", "delete b: alreadyRunning",
+                "restart b: alreadyRunning", "-b",
+                "terminate b", "terminate b", "start b: alreadyPresent", "+b", "restart b", "-b", "terminate b",
+                "delete b",
                 "none: notFound", "none: notFound", "none: notFound", "failing: startFailed", "1 1",
             ])
         stop(running)
@@ -244,7 +256,7 @@ import Testing
         let running = run(
             Supervisor {
                 Child("slow", shutdown: shutdown) { [started] in
-                            let process = Process<Puppet>.spawn { _ in await latch.wait() }
+                    let process = Process<Puppet>.spawn { _ in await latch.wait() }
                     started.record(process)
                     return process
                 }
@@ -315,11 +327,13 @@ import Testing
         let latch = Latch()
         let running = run(
             Supervisor {
-                Child("runs", restart: .transient, run: { [log] in
-                    log.record("run")
-                    await latch.wait()
-                    log.record(Task.isCancelled ? "cancelled" : "done")
-                })
+                Child(
+                    "runs", restart: .transient,
+                    run: { [log] in
+                        log.record("run")
+                        await latch.wait()
+                        log.record(Task.isCancelled ? "cancelled" : "done")
+                    })
             })
         world.wait { log.count > 0 }
         begin(running)
@@ -338,7 +352,7 @@ import Testing
             for _ in 0..<51 {
                 do {
                     try await pool.start {
-                                    return Process<Int>.spawn { me in
+                        return Process<Int>.spawn { me in
                             while await me.receive() != nil {}
                             await TestClock.sleep(.seconds(4), world.driven)
                         }
@@ -362,7 +376,8 @@ import Testing
     }
 
     @Test func `a dynamic supervisor restarts, gives up and says so (P17, P18)`() throws {
-        let pool = try #require(world.ask(world.puppet()) { _ in try await DynamicSupervisor(restart: .transient).start() })
+        let pool = try #require(
+            world.ask(world.puppet()) { _ in try await DynamicSupervisor(restart: .transient).start() })
         let one = child("one")
         _ = world.ask(world.puppet()) { _ in try await pool.start { try await one.starter.start().pid } }
         end("one", .error(Failure()), pool)
@@ -373,7 +388,8 @@ import Testing
     }
 
     @Test func `a child of a dynamic supervisor is stopped for good (P19)`() throws {
-        let pool = try #require(world.ask(world.puppet()) { _ in try await DynamicSupervisor(restart: .permanent).start() })
+        let pool = try #require(
+            world.ask(world.puppet()) { _ in try await DynamicSupervisor(restart: .permanent).start() })
         let one = child("one")
         let codes = world.ask(world.puppet()) { me -> [SupervisorError.Code?] in
             let pid = try await pool.start { try await one.starter.start().pid }
@@ -410,4 +426,3 @@ import Testing
         }
     }
 }
-

@@ -1,7 +1,7 @@
 @testable import Actors
 
-/// A world around one `SupervisorMachine`: children that start or fail, run and end, and a clock; with what must hold of
-/// the steps that the machine wants.
+/// A world around one `SupervisorMachine`: children that start or fail, run and end, and a clock; with what must hold
+/// of the steps that the machine wants.
 struct SupervisorModel {
     enum Outcome: CaseIterable { case normal, shutdown, error }
 
@@ -38,7 +38,8 @@ struct SupervisorModel {
         self.setup = setup
         let specifications = setup.restarts.enumerated().map { index, restart in
             ChildSpecification(
-                id: "\(index)", restart: restart, shutdown: .immediate, isSignificant: setup.significant.contains(index),
+                id: "\(index)", restart: restart, shutdown: .immediate,
+                isSignificant: setup.significant.contains(index),
                 isSupervisor: false)
         }
         machine = SupervisorMachine(
@@ -70,7 +71,9 @@ struct SupervisorModel {
 
     private mutating func countRestart(_ count: Int) {
         restartTimes = restartTimes.filter { now - $0 <= Self.period } + [now]
-        if restartTimes.count > setup.allowed { fault("\(restartTimes.count) restarts where \(setup.allowed) are allowed") }
+        if restartTimes.count > setup.allowed {
+            fault("\(restartTimes.count) restarts where \(setup.allowed) are allowed")
+        }
         if restartTimes.count != count { fault("reports restart \(count), it is \(restartTimes.count)") }
     }
 
@@ -164,7 +167,8 @@ struct SupervisorModel {
     // MARK: What must hold when the plan is done
 
     mutating func checkAtRest() {
-        let known = Dictionary(uniqueKeysWithValues: machine.children.map { (Int($0.specification.id) ?? -1, $0.status) })
+        let known = Dictionary(
+            uniqueKeysWithValues: machine.children.map { (Int($0.specification.id) ?? -1, $0.status) })
         for (child, status) in known {
             if case .running(let handle) = status {
                 if living[handle] != child && !unheard.contains(where: { $0.handle == handle }) {

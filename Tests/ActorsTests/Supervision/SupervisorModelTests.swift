@@ -2,8 +2,8 @@ import Testing
 
 @testable import Actors
 
-/// Every history of a few events, for every strategy: children end in each way, at once and later, starts fail, waits are
-/// over in any order, and the end is asked for.
+/// Every history of a few events, for every strategy: children end in each way, at once and later, starts fail, waits
+/// are over in any order, and the end is asked for.
 @Suite(.timeLimit(.minutes(2))) struct SupervisorModelTests {
     private struct Explorer {
         /// How many starts may still fail.
@@ -58,7 +58,9 @@ import Testing
         }
     }
 
-    private func explore(_ setup: SupervisorModel.Setup, _ events: Int, failures: Int = 1, managed: Bool = false) -> Explorer {
+    private func explore(_ setup: SupervisorModel.Setup, _ events: Int, failures: Int = 1, managed: Bool = false)
+        -> Explorer
+    {
         var explorer = Explorer(managed: managed)
         explorer.explore(SupervisorModel(setup), events, failures)
         #expect(explorer.faults == [], "\(setup)")
@@ -67,7 +69,8 @@ import Testing
     }
 
     private static let mixes: [[Child.Restart]] = [
-        [.permanent, .permanent, .permanent], [.permanent, .transient, .temporary], [.temporary, .permanent, .transient],
+        [.permanent, .permanent, .permanent], [.permanent, .transient, .temporary],
+        [.temporary, .permanent, .transient],
         [.transient, .temporary, .permanent],
     ]
 
@@ -95,7 +98,9 @@ import Testing
         let backoff = RestartBackoff(first: .seconds(1), most: .seconds(4))
         for backoff in [nil, backoff] {
             _ = explore(
-                .init(strategy: strategy, restarts: [.permanent, .permanent, .transient], backoff: backoff, allowed: 2), 2,
+                .init(
+                    strategy: strategy, restarts: [.permanent, .permanent, .transient], backoff: backoff, allowed: 2),
+                2,
                 managed: true)
         }
     }

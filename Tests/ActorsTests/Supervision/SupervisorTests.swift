@@ -33,7 +33,8 @@ import Testing
     }
 
     @Test func `children start in order and stop in reverse (P16)`() async throws {
-        try await run(Supervisor(.oneForOne) { for id in ["a", "b", "c"] { worker(id) } }) { (running: RunningSupervisor) async throws in
+        try await run(Supervisor(.oneForOne) { for id in ["a", "b", "c"] { worker(id) } }) {
+            (running: RunningSupervisor) async throws in
             #expect(try await running.children().map(\.id) == ["a", "b", "c"])
             #expect(try await running.count() == ChildCount(try await running.children()))
         }
@@ -41,7 +42,8 @@ import Testing
     }
 
     @Test func `one for all stops the others in reverse and starts all again (P16)`() async throws {
-        try await run(Supervisor(.oneForAll) { for id in ["a", "b", "c"] { worker(id) } }) { (running: RunningSupervisor) async throws in
+        try await run(Supervisor(.oneForAll) { for id in ["a", "b", "c"] { worker(id) } }) {
+            (running: RunningSupervisor) async throws in
             let b = try #require(try await running.children()[1].pid?.address(as: Bool.self))
             b.send(true)
             _ = try await b.pid.down()

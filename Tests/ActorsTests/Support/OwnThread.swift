@@ -3,9 +3,9 @@ import Testing
 
 /// Runs each test of a suite on a thread of its own, not on Swift's pool.
 ///
-/// A test that turns a scheduler by hand holds its thread while it waits for what the compiler has put onto the pool, such as a
-/// closure without `await` where an asynchronous one is wanted. With one processor the pool has one thread, and each would wait
-/// for the other.
+/// A test that turns a scheduler by hand holds its thread while it waits for what the compiler has put onto the pool,
+/// such as a closure without `await` where an asynchronous one is wanted. With one processor the pool has one thread,
+/// and each would wait for the other.
 struct OwnThread: SuiteTrait, TestTrait, TestScoping {
     var isRecursive: Bool { true }
 

@@ -17,7 +17,8 @@ struct World: Sendable {
         ending = Ending(driven, events)
     }
 
-    /// Ends with the world whatever a test has left in it: a process holds its scheduler, and a scheduler its processes.
+    /// Ends with the world whatever a test has left in it: a process holds its scheduler, and a scheduler its
+    /// processes.
     private final class Ending: Sendable {
         private let driven: HandDriven
         private let events: Probe<SystemEvent>
@@ -79,8 +80,8 @@ struct World: Sendable {
         return answer.values.first
     }
 
-    /// Goes on until `isTrue`, for a bounded number of times: for what leaves the scheduler's thread and comes back, as a
-    /// closure may that the compiler has made asynchronous.
+    /// Goes on until `isTrue`, for a bounded number of times: for what leaves the scheduler's thread and comes back, as
+    /// a closure may that the compiler has made asynchronous.
     func wait(_ isTrue: () -> Bool) {
         for _ in 0..<100_000 where !isTrue() {
             sched_yield()

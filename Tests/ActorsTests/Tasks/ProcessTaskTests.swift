@@ -60,7 +60,9 @@ import Testing
         }
     }
 
-    @Test func `who waits for an end and is cancelled waits no longer, and nothing stays at the process (P7)`() async throws {
+    @Test func `who waits for an end and is cancelled waits no longer, and nothing stays at the process (P7)`()
+        async throws
+    {
         try await withQuietGroup { group in
             let process = Process<Int>.spawn(on: group.schedulers[0]) { me in for await _ in me.mailbox {} }
             let told = Probe<String>()
@@ -100,7 +102,8 @@ import Testing
     @Test func `what blocks runs on a thread of its own (P23)`() async throws {
         try await withQuietGroup { group in
             let own = await group.schedulers[0].ask { _ in currentThread() }
-            let thread = try await ProcessTask.spawn(on: group.schedulers[0]) { try await blocking { currentThread() } }.value
+            let thread = try await ProcessTask.spawn(on: group.schedulers[0]) { try await blocking { currentThread() } }
+                .value
             #expect(thread != own)
         }
     }

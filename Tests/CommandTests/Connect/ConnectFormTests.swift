@@ -40,7 +40,8 @@ import WSServer
             #expect(lines.output == ["a", "", "b\\n"])
             let parts = await (try CommandRun("connect", url, "-0", input: "a\nb\0c\r\n\0")).finished()
             #expect(parts.output == ["a\\nb", "c\\r\\n"])
-            let escaped = await (try CommandRun("connect", url, "-e", "--raw", "-0", input: #"a\x41"# + "\0")).finished()
+            let escaped = await (try CommandRun("connect", url, "-e", "--raw", "-0", input: #"a\x41"# + "\0"))
+                .finished()
             #expect(escaped.output == ["aA\0"])
             let typed = await (try CommandRun("connect", url, "-e", input: #"x\ny\0"# + "\n")).finished()
             #expect(typed.output == ["x\\ny\\u{0}"])
@@ -52,10 +53,15 @@ import WSServer
         try await CommandRun.serving("echo", "--port", "0", "--deflate") { _, url in
             let run = await (try CommandRun("connect", url, "-v", "--deflate", "-x", text)).finished()
             #expect(run.output == [text])
-            #expect(run.errors.contains { $0.hasPrefix("< sec-websocket-extensions: permessage-deflate") || $0.hasPrefix("< Sec-WebSocket-Extensions: permessage-deflate") })
+            #expect(
+                run.errors.contains {
+                    $0.hasPrefix("< sec-websocket-extensions: permessage-deflate")
+                        || $0.hasPrefix("< Sec-WebSocket-Extensions: permessage-deflate")
+                })
             let small = await (try CommandRun("connect", url, "--max-message-size", "99", "-x", text)).finished()
             #expect(small.code == 1)
-            #expect(small.errors.first?.contains("message of 100 bytes > limits.messageSize 99") == true, "\(small.errors)")
+            #expect(
+                small.errors.first?.contains("message of 100 bytes > limits.messageSize 99") == true, "\(small.errors)")
         }
     }
 
@@ -65,7 +71,8 @@ import WSServer
         }
         let port = server.address.port ?? 0
         let resolved = await
-            (try CommandRun("connect", "ws://a.invalid:\(port)/", "--resolve", "a.invalid:\(port):127.0.0.1", "--proxy", "none"))
+            (try CommandRun(
+                "connect", "ws://a.invalid:\(port)/", "--resolve", "a.invalid:\(port):127.0.0.1", "--proxy", "none"))
             .finished()
         #expect(resolved.output == ["a.invalid:\(port)"], "\(resolved.errors)")
         let named = await (try CommandRun("connect", "ws://127.0.0.1:\(port)/", "--host", "b.example")).finished()
@@ -87,7 +94,8 @@ import WSServer
         try await withFile(Array("Authorization: x\nsecret without a colon\n".utf8)) { path in
             let run = await (try CommandRun("connect", "ws://\(server.address)", "-H", "@\(path)")).finished()
             #expect(run.code == 64)
-            #expect(run.errors.first?.contains("\(path), line 2") == true && run.errors.first?.contains("secret") == false)
+            #expect(
+                run.errors.first?.contains("\(path), line 2") == true && run.errors.first?.contains("secret") == false)
         }
         let run = await
             (try CommandRun(
@@ -107,7 +115,8 @@ import WSServer
         let run = await (try CommandRun("connect", url)).finished()
         let line = try #require(run.errors.first)
         #expect(run.code == 1 && run.errors.count == 1)
-        #expect(line.contains(" instead of 101: not here:\\u{1B} xxx") && line.hasSuffix("xxx...") && line.utf8.count < 400)
+        #expect(
+            line.contains(" instead of 101: not here:\\u{1B} xxx") && line.hasSuffix("xxx...") && line.utf8.count < 400)
         let verbose = await (try CommandRun("connect", url, "-v")).finished()
         #expect(verbose.errors.contains("< not") && verbose.errors.contains { $0.hasPrefix("< here:\\u{1B}") })
         let json = await (try CommandRun("connect", url, "--json")).finished()

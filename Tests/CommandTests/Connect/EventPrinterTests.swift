@@ -12,7 +12,9 @@ import WSClient
     ) -> [String] {
         let palette = Palette(isOn: colours)
         let printer = EventPrinter(form: form, isVerbose: isVerbose, output: palette, errors: palette)
-        return printer.lines(for: event, at: EventPrinterTests.time).map { "\($0.stream == .output ? 1 : 2) \($0.text)" }
+        return printer.lines(for: event, at: EventPrinterTests.time).map {
+            "\($0.stream == .output ? 1 : 2) \($0.text)"
+        }
     }
 
     @Test func `prints messages on standard output and the end on standard error`() {

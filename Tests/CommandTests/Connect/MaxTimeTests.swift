@@ -84,7 +84,8 @@ import WSServer
     }
 
     @Test(arguments: [(true, []), (false, []), (false, ["--reconnect"])])
-    func `does not wait for the end of TCP once the close is answered (W8)`(byServer: Bool, more: [String]) async throws {
+    func `does not wait for the end of TCP once the close is answered (W8)`(byServer: Bool, more: [String]) async throws
+    {
         let server = RawServer()
         let (answers, answer) = AsyncStream<[UInt8]>.makeStream()
         server.serveNext { connection in
@@ -101,7 +102,8 @@ import WSServer
         }
         let words = byServer ? [] : ["-x", "hi"]
         let run = await
-            (try CommandRun(arguments: ["connect", server.url] + more + words + MaxTimeTests.tooLong, input: nil)).finished()
+            (try CommandRun(arguments: ["connect", server.url] + more + words + MaxTimeTests.tooLong, input: nil))
+            .finished()
         #expect(run.code == 0)
         #expect(run.errors == ["closed with 1000"])
         if !byServer { #expect(await answers.first { _ in true } == [0x03, 0xE8]) }

@@ -2,7 +2,8 @@ import Foundation
 import Testing
 
 /// What a peer may make us do grows no faster than what it sends: instructions counted by valgrind, not time.
-@Suite(.disabled(if: Sanitizers.arePresent, "valgrind runs no program with a sanitizer"), .timeLimit(.minutes(2))) struct CostTests {
+@Suite(.disabled(if: Sanitizers.arePresent, "valgrind runs no program with a sanitizer"), .timeLimit(.minutes(2)))
+struct CostTests {
     @Test(arguments: [
         ("fragments", 5000), ("text", 20_000), ("protocols", 20_000), ("extensions", 20_000), ("head", 10_000),
     ])

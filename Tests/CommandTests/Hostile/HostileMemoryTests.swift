@@ -5,8 +5,10 @@ import WSProtocol
 
 @testable import hansom
 
-/// Hostile peers on real sockets; a server's memory at the worst moment is at most the limit that applies and 64 KiB more.
-@Suite(.serialized, .disabled(if: Sanitizers.arePresent, "its memory is not the server's alone"), .timeLimit(.minutes(2)))
+/// Hostile peers on real sockets; a server's memory at the worst moment is at most the limit that applies and 64 KiB
+/// more.
+@Suite(
+    .serialized, .disabled(if: Sanitizers.arePresent, "its memory is not the server's alone"), .timeLimit(.minutes(2)))
 struct HostileMemoryTests {
     private static let mask: [UInt8] = [7, 7, 7, 7]
     private static let limit = 1 << 20
@@ -181,7 +183,10 @@ struct HostileMemoryTests {
         try result.get()
     }
 
-    @Test func `all unfinished messages together hold no more than totalBytes, and the largest end with 1013 (S24) (T50)`() async throws {
+    @Test
+    func `all unfinished messages together hold no more than totalBytes, and the largest end with 1013 (S24) (T50)`()
+        async throws
+    {
         let (total, count) = (8 << 20, 60)
         try await WatchedServer.run("--max-total-bytes", "\(total)") { server in
             let growth = try await server.growth {

@@ -19,7 +19,8 @@ import Testing
             fake() { mkdir -p "$dir/bin"; { echo '#!/bin/bash'; cat; } >"$dir/bin/$1"; chmod +x "$dir/bin/$1"; }
             \(script)
             """
-        return await (try CommandRun(program: "/bin/bash", arguments: ["-c", text, "/somewhere/demo"], input: Data())).finished()
+        return await (try CommandRun(program: "/bin/bash", arguments: ["-c", text, "/somewhere/demo"], input: Data()))
+            .finished()
     }
 
     // MARK: Waiting
@@ -122,12 +123,15 @@ import Testing
         #expect(help.code == 0 && help.output.first?.hasPrefix("Shows Hansom at work") == true)
         #expect(help.output.contains("  Scripts/demo"))
         let wrong = await (try CommandRun(program: "/bin/bash", arguments: [demo, "--quick"], input: Data())).finished()
-        #expect(wrong.code == 1 && wrong.output == [] && wrong.errors == ["demo: unknown argument --quick (try --help)"])
+        #expect(
+            wrong.code == 1 && wrong.output == [] && wrong.errors == ["demo: unknown argument --quick (try --help)"])
     }
 
     @Test func `says that there is no Swift`() async throws {
         let run = try await bash("PATH=$dir; need_swift")
-        #expect(run.code == 1 && run.errors.count == 1 && run.errors.first?.contains("no Swift toolchain on the PATH") == true)
+        #expect(
+            run.code == 1 && run.errors.count == 1
+                && run.errors.first?.contains("no Swift toolchain on the PATH") == true)
     }
 
     // MARK: Installing

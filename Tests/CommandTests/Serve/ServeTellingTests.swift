@@ -57,7 +57,8 @@ import WSClient
         #expect(end.errors.contains { $0.contains("connection began: client \(client)") && $0.contains("path /a~b") })
         #expect(
             end.errors.contains {
-                $0.contains("connection ended: client \(client)") && $0.contains("code 1001") && $0.contains("reason bye")
+                $0.contains("connection ended: client \(client)") && $0.contains("code 1001")
+                    && $0.contains("reason bye")
             }, "\(end.errors)")
         #expect(end.errors.contains { $0.contains("code 1009") && $0.contains("limits.messageSize 5") })
         #expect(end.errors.contains { $0.contains("handshake refused") && $0.contains("status 403") })
@@ -75,10 +76,16 @@ import WSClient
             let page = "\(folder)/page.html"
             try Data("hi".utf8).write(to: URL(fileURLWithPath: page))
             let cases = [
-                (#""routes": {"/": {"file": "none.html"}}"#, #"routes["/"].file: "# + "\(folder)/none.html: No such file"),
+                (
+                    #""routes": {"/": {"file": "none.html"}}"#,
+                    #"routes["/"].file: "# + "\(folder)/none.html: No such file"
+                ),
                 (#""routes": {"/": {"file": "."}}"#, #"routes["/"].file: "# + "\(folder)/. is no file"),
                 (#""accessLog": {"file": "none/a.log"}, "routes": {"/": "echo"}"#, "access log: \(folder)/none/"),
-                (#""accessLog": {"file": "page.html/a.log"}, "routes": {"/": "echo"}"#, "access log: \(folder)/page.html/"),
+                (
+                    #""accessLog": {"file": "page.html/a.log"}, "routes": {"/": "echo"}"#,
+                    "access log: \(folder)/page.html/"
+                ),
                 (#""inspect": "none/a", "routes": {"/": "echo"}"#, "inspect: \(folder)/none/"),
                 (#""listen": [{"unix": "\#(folder)/none/a"}], "routes": {"/": "echo"}"#, "\(folder)/none/"),
                 (#""metrics": "unix:\#(folder)/none/a", "routes": {"/": "echo"}"#, "metrics: \(folder)/none/"),

@@ -2,7 +2,8 @@ import Foundation
 import Glibc
 import Testing
 
-/// A run of the built `hansom`, or of another program, as a process of the system. It is killed at a deadline, so that no wait is for ever.
+/// A run of the built `hansom`, or of another program, as a process of the system. It is killed at a deadline, so that
+/// no wait is for ever.
 actor CommandRun {
     private nonisolated let process: Spawned
     private let output: AsyncStream<String>
@@ -96,8 +97,11 @@ actor CommandRun {
         #expect(CommandRun.complaints(in: end.errors) == [])
     }
 
-    /// What a server says on standard error but for one thing: on a busy machine, whatever holds a scheduler holds it for long.
-    static func complaints(in errors: [String]) -> [String] { errors.filter { !$0.contains("a job held its scheduler") } }
+    /// What a server says on standard error but for one thing: on a busy machine, whatever holds a scheduler holds it
+    /// for long.
+    static func complaints(in errors: [String]) -> [String] {
+        errors.filter { !$0.contains("a job held its scheduler") }
+    }
 
     /// Waits until a server says where it listens, and returns that.
     func address() async throws -> String {

@@ -3,8 +3,8 @@ import Glibc
 
 /// A process of the system with a pipe on each of its standard streams.
 ///
-/// Not Foundation's `Process`: there, a pipe may be inherited by whatever is started at the same time, and then it does not
-/// end when it should.
+/// Not Foundation's `Process`: there, a pipe may be inherited by whatever is started at the same time, and then it does
+/// not end when it should.
 struct Spawned: Sendable {
     let pid: pid_t
     let input: FileHandle

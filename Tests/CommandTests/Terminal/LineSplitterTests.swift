@@ -27,7 +27,8 @@ import Testing
         #expect(failure?.message.hasPrefix("line 3 of the input is not UTF-8") == true)
     }
 
-    @Test func `takes a carriage return for a part of the line's end in text, and NULs where they are the ends`() throws {
+    @Test func `takes a carriage return for a part of the line's end in text, and NULs where they are the ends`() throws
+    {
         #expect(try lines([Array("a\r\n\r\nb\rc\r".utf8)]) == ["a", "", "b\rc"])
         var bytes = LineSplitter()
         #expect(try bytes.byteLines(in: Array("a\r\n".utf8)) == [Array("a\r".utf8)])

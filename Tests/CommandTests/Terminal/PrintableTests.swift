@@ -16,7 +16,8 @@ import Testing
         ("pass\u{200B}word", "pass\\u{200B}word"), ("a\u{2060}\u{FEFF}\u{AD}b", "a\\u{2060}\\u{FEFF}\\u{AD}b"),
         ("a\u{200D}b\u{200C}", "a\\u{200D}b\\u{200C}"), ("\u{E0041}\u{E007F}x", "\\u{E0041}\\u{E007F}x"),
         ("a\u{FE01}b", "a\\u{FE01}b"), ("😀\u{FE0F}\u{FE00}\u{E0100}", "😀\u{FE0F}\\u{FE00}\\u{E0100}"),
-        ("\u{3164}\u{115F}\u{034F}\u{180E}", "\\u{3164}\\u{115F}\\u{34F}\\u{180E}"), ("\u{FFF9}a\u{FFFB}", "\\u{FFF9}a\\u{FFFB}"),
+        ("\u{3164}\u{115F}\u{034F}\u{180E}", "\\u{3164}\\u{115F}\\u{34F}\\u{180E}"),
+        ("\u{FFF9}a\u{FFFB}", "\\u{FFF9}a\\u{FFFB}"),
         ("می\u{200C}\u{200C}خ", "می\\u{200C}\\u{200C}خ"),
         ("e\u{1B}\u{301}", "e\\u{1B}\u{301}"),
     ])
@@ -31,8 +32,10 @@ import Testing
         }
     }
 
-    @Test(arguments: ["", "plain text, ~!", "Grüße, 世界", "👩‍👩‍👧 🇨🇭 é", "C:\\folder", "עברית العربية", "\u{A0}",
-        "می\u{200C}خواهم", "क्\u{200D}ष", "❤️‍🔥 1️⃣ ©️", "葛\u{E0100}", "\u{600}1"])
+    @Test(arguments: [
+        "", "plain text, ~!", "Grüße, 世界", "👩‍👩‍👧 🇨🇭 é", "C:\\folder", "עברית العربية", "\u{A0}",
+        "می\u{200C}خواهم", "क्\u{200D}ष", "❤️‍🔥 1️⃣ ©️", "葛\u{E0100}", "\u{600}1",
+    ])
     func `leaves everything else as it is (T36)`(text: String) {
         #expect(Printable(text).description == text)
     }

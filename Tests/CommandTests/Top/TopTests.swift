@@ -67,7 +67,8 @@ import WSClient
             """
         }
         let all = (0..<64).map(scheduler).joined(separator: ",")
-        let text = "{\"takenAt\":1,\"processCount\":1,\"schedulers\":[\(all)],\"processes\":[\(process(1, parent: nil))]}"
+        let text =
+            "{\"takenAt\":1,\"processCount\":1,\"schedulers\":[\(all)],\"processes\":[\(process(1, parent: nil))]}"
         let now = try JSONDecoder().decode(TopSnapshot.self, from: Data(text.utf8))
         let lines = TopScreen(now: now, before: nil).lines(rows: nil, within: .init(height: 24, width: 100))
         #expect(lines.count <= 24)
@@ -81,14 +82,17 @@ import WSClient
     @Test func `on a terminal it begins with the first line, and q ends it (P21)`() async throws {
         let folder = FileManager.default.temporaryDirectory.path
         let name = "top-\(UUID().uuidString)"
-        try await CommandRun.serving("echo", "--port", "0", "--schedulers", "3", "--inspect", "\(folder)/\(name)") { _, url in
+        try await CommandRun.serving("echo", "--port", "0", "--schedulers", "3", "--inspect", "\(folder)/\(name)") {
+            _, url in
             var guests: [WebSocket] = []
             // More processes than the terminal has lines.
             for _ in 0..<20 { guests.append(try await WebSocket.connect(to: url + "/room?token=secret")) }
             try await guests[0].send(.text("hello"))
             _ = try await guests[0].recv(timeout: .seconds(30))
             let run = try TerminalRun(arguments: ["top", "\(folder)/\(name)", "--interval", "0.05"])
-            try await run.wait("the first line") { $0.lines[0].contains("processes, 3 schedulers") && $0.rows.count > 10 }
+            try await run.wait("the first line") {
+                $0.lines[0].contains("processes, 3 schedulers") && $0.rows.count > 10
+            }
             try await run.wait("what is left out") { $0.lines.contains { $0.contains("more") } }
             #expect(await run.screen.rows.count <= Int(TerminalRun.rows))
             run.type("q")
@@ -105,10 +109,11 @@ import WSClient
         }
     }
 
-    @Test(arguments: [
-        (0, "0 us"), (999_999, "999 us"), (1_000_000, "1 ms"), (2_500_000_000, "2.5 s"), (61_000_000_000, "1 m"),
-        (7_300_000_000_000, "2 h"),
-    ] as [(UInt64, String)])
+    @Test(
+        arguments: [
+            (0, "0 us"), (999_999, "999 us"), (1_000_000, "1 ms"), (2_500_000_000, "2.5 s"), (61_000_000_000, "1 m"),
+            (7_300_000_000_000, "2 h"),
+        ] as [(UInt64, String)])
     func `times are short`(nanoseconds: UInt64, text: String) { #expect(Column.time(nanoseconds) == text) }
 
     @Test func `shows a running server's tree, mailboxes and schedulers, and the same as JSON (P21)`() async throws {
@@ -128,7 +133,8 @@ import WSClient
                 let text = await (try CommandRun("top", path, "--once", "--json")).finished()
                 let snapshot = try JSONDecoder().decode(TopSnapshot.self, from: Data(text.output[0].utf8))
                 #expect(snapshot.schedulers.count == 2)
-                // A listener, two acceptors, two supervisors of connections and one above them, twice; and two connections.
+                // A listener, two acceptors, two supervisors of connections and one above them, twice; and two
+                // connections.
                 #expect(snapshot.processes.count { $0.kind == "WebSocket" } == 2)
                 // And the one that looks whether the server is full.
                 #expect(snapshot.processes.count == 15)

@@ -5,7 +5,8 @@ import ServiceLifecycle
 import UnixSignals
 import WSServer
 
-func listenInSeveralPlaces(_ tls: TLSServerOptions, _ echo: @escaping WebSocket.Handler) async throws -> WebSocketServer {
+func listenInSeveralPlaces(_ tls: TLSServerOptions, _ echo: @escaping WebSocket.Handler) async throws -> WebSocketServer
+{
     // guide: endpoints
     let server = try await WebSocketServer.listen(
         on: [.tcp(host: "localhost", port: 8080), .tcp(host: "::", port: 8443, tls: tls), .unix("/run/app.sock")],
@@ -35,7 +36,8 @@ func change(_ server: WebSocketServer) async {
     // end
 }
 
-func superviseServer(_ options: ServerOptions, _ handler: @escaping WebSocket.Handler) async throws -> RunningSupervisor {
+func superviseServer(_ options: ServerOptions, _ handler: @escaping WebSocket.Handler) async throws -> RunningSupervisor
+{
     // guide: supervised-server
     let tree = Supervisor(.restForOne, id: "application") {
         Child("bank") { try await Bank().started() }
@@ -48,7 +50,8 @@ func superviseServer(_ options: ServerOptions, _ handler: @escaping WebSocket.Ha
     return application
 }
 
-func runServerAsService(_ options: ServerOptions, _ handler: @escaping WebSocket.Handler, _ logger: Logger) async throws {
+func runServerAsService(_ options: ServerOptions, _ handler: @escaping WebSocket.Handler, _ logger: Logger) async throws
+{
     // guide: server-service
     let server = WebSocketServerService(drain: .seconds(25)) {
         let inherited = Endpoint.inherited()

@@ -1,3 +1,6 @@
+// Snippets may take for certain what their readers can see.
+// swift-format-ignore-file: NeverForceUnwrap
+
 import WSClient
 
 func configureDialling() -> ConnectOptions {

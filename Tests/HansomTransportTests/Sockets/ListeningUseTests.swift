@@ -1,7 +1,6 @@
 import Glibc
-import Testing
-
 import HansomTransport
+import Testing
 
 @Suite(.timeLimit(.minutes(1))) struct ListeningUseTests {
     private func isOpen(_ descriptor: Int32) -> Bool { fcntl(descriptor, F_GETFD) != -1 }

@@ -17,7 +17,8 @@ import Testing
     ) -> Result<[SocketAddress], NameBinding.Failure> {
         var next: UInt16 = 5000
         do throws(NameBinding.Failure) {
-            let bound = try NameBinding.bind(toAll: addresses.compactMap { $0 }, bound: \.self) { address throws(SystemError) in
+            let bound = try NameBinding.bind(toAll: addresses.compactMap { $0 }, bound: \.self) {
+                address throws(SystemError) in
                 var address = address
                 if address.port == 0 {
                     next += 1

@@ -31,7 +31,10 @@ import Testing
         #expect(try await resolve("localhost").allSatisfy { $0.port == 81 })
     }
 
-    @Test(arguments: ["", "no-such-host.invalid", "localhost\0.example.org", "a b", "fe80::1%no-such-one", "[127.0.0.1]", "[::1", String(repeating: "x", count: 300)])
+    @Test(arguments: [
+        "", "no-such-host.invalid", "localhost\0.example.org", "a b", "fe80::1%no-such-one", "[127.0.0.1]", "[::1",
+        String(repeating: "x", count: 300),
+    ])
     func `a name that is none fails with its name and a reason`(host: String) async throws {
         do {
             _ = try await resolve(host)

@@ -52,7 +52,8 @@ struct CertificateMaker {
         rsaBits: Int32? = nil, mustStaple: Bool = false
     ) -> Made {
         let extensions =
-            (names.map { [(NID_subject_alt_name, $0)] } ?? []) + (mustStaple ? [(NID_tlsfeature, "status_request")] : [])
+            (names.map { [(NID_subject_alt_name, $0)] } ?? [])
+            + (mustStaple ? [(NID_tlsfeature, "status_request")] : [])
         return make(name, by: issuer, from: from, to: to, rsaBits: rsaBits, extensions: extensions)
     }
 

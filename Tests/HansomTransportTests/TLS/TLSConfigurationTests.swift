@@ -151,15 +151,20 @@ import Testing
                 == .badServerName)
     }
 
-    @Test(arguments: [(0o600, nil), (0o640, nil), (0o644, "read"), (0o602, "replaced"), (0o4_777, "read")] as [(mode_t, String?)])
-    func `a private key that everybody can read is told of, with its name and mode (S14)`(mode: mode_t, can: String?) throws {
+    @Test(
+        arguments: [(0o600, nil), (0o640, nil), (0o644, "read"), (0o602, "replaced"), (0o4_777, "read")]
+            as [(mode_t, String?)])
+    func `a private key that everybody can read is told of, with its name and mode (S14)`(mode: mode_t, can: String?)
+        throws
+    {
         try withFile(certificates.localhost.certificate + certificates.localhost.key) { path in
             unsafe chmod(path, mode)
             let identity = TLSIdentity.files(certificateChain: path, privateKey: path)
             var client = TLSClientOptions()
             client.identity = identity
             for warnings in [
-                try TLSContext(server: TLSServerOptions(identity: identity)).warnings, try TLSContext(client: client).warnings,
+                try TLSContext(server: TLSServerOptions(identity: identity)).warnings,
+                try TLSContext(client: client).warnings,
             ] {
                 guard let can else {
                     #expect(warnings.isEmpty)

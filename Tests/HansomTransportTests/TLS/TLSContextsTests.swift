@@ -107,7 +107,8 @@ import Testing
         let server = try TLSScene.serverContext()
         _ = try TLSScene(client: first, server: server).settle()
         #expect(
-            try TLSScene(client: contexts.context(for: options), server: server).settle().client.details?.isResumed == true)
+            try TLSScene(client: contexts.context(for: options), server: server).settle().client.details?.isResumed
+                == true)
         // The same bytes once more are another file.
         folder.write("ca.pem", certificates.authority.certificate)
         let second = try contexts.context(for: options)

@@ -102,7 +102,8 @@ import Testing
             do {
                 let end = PipeLoop().pipe().0
                 let party = TLSParty(
-                    TLSStream(client: try TLSScene.clientContext(), host: "x", over: end, runHereLater: loop.runHereLater)
+                    TLSStream(
+                        client: try TLSScene.clientContext(), host: "x", over: end, runHereLater: loop.runHereLater)
                 )
                 observer = party
                 party.start()

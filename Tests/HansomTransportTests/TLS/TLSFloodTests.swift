@@ -94,11 +94,14 @@ import Testing
         }
         // Key updates: a record, and the message in it. On a slow machine a second may pass, and one more is allowed.
         for (step, name) in [
-            ({
-                $0.record(isHandshake: true)
-                $0.message(kind: 24)
-            }, "update"),
-            // What a client sends to begin another handshake in TLS 1.2: OpenSSL drops it, and tells of the record only.
+            (
+                {
+                    $0.record(isHandshake: true)
+                    $0.message(kind: 24)
+                }, "update"
+            ),
+            // What a client sends to begin another handshake in TLS 1.2: OpenSSL drops it, and tells of the record
+            // only.
             ({ $0.record(isHandshake: true) }, "dropped"),
             // Several tickets in one record.
             ({ $0.message(kind: 4) }, "tickets"),

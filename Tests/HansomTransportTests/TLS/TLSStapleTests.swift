@@ -21,7 +21,9 @@ import Testing
             strict = maker.leaf("strict", names: "DNS:localhost", by: authority, mustStaple: true)
         }
 
-        func client(_ version: TLSVersion = .tls13, verification: TLSClientOptions.Verification = .full) throws -> TLSContext {
+        func client(_ version: TLSVersion = .tls13, verification: TLSClientOptions.Verification = .full) throws
+            -> TLSContext
+        {
             let client = try TLSScene.clientContext {
                 $0.trustRoots = .pem(authority.identity.certificate)
                 $0.verification = verification
@@ -31,7 +33,8 @@ import Testing
         }
 
         /// - Parameter now: what the server takes for the time; it sends nothing that is out of date.
-        func server(_ leaf: CertificateMaker.Made, _ response: TLSOCSPResponse?, now: Int64? = nil) throws -> TLSContext {
+        func server(_ leaf: CertificateMaker.Made, _ response: TLSOCSPResponse?, now: Int64? = nil) throws -> TLSContext
+        {
             var identity = leaf.identity.tls
             identity.ocspResponse = response
             let server = try TLSContext(server: TLSServerOptions(identity: identity))
@@ -42,7 +45,9 @@ import Testing
             return server
         }
 
-        func refusal(_ leaf: CertificateMaker.Made, _ response: [UInt8]?, now: Int64? = nil, _ client: TLSContext? = nil)
+        func refusal(
+            _ leaf: CertificateMaker.Made, _ response: [UInt8]?, now: Int64? = nil, _ client: TLSContext? = nil
+        )
             throws -> String?
         {
             let scene = try TLSScene(
@@ -117,7 +122,9 @@ import Testing
         }
         let shelf = Shelf()
         let server = try cast.server(cast.strict, .source(TLSOCSPSource { shelf.response }))
-        func isTaken() throws -> Bool { try TLSScene(client: cast.client(), server: server).settle().client.details != nil }
+        func isTaken() throws -> Bool {
+            try TLSScene(client: cast.client(), server: server).settle().client.details != nil
+        }
         #expect(try !isTaken())
         shelf.response = cast.maker.ocspResponse(for: cast.strict, by: cast.authority)
         #expect(try isTaken())

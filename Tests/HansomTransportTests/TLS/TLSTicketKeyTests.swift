@@ -19,7 +19,9 @@ import Testing
 
     private static let someDay = TLSTicketSecret.firstDay + 100
 
-    private func server(_ calendar: Calendar, _ change: (inout TLSServerOptions) -> Void = { _ in }) throws -> TLSContext {
+    private func server(_ calendar: Calendar, _ change: (inout TLSServerOptions) -> Void = { _ in }) throws
+        -> TLSContext
+    {
         var options = TLSServerOptions(identity: TestCertificates.shared.localhost.tls)
         change(&options)
         return try TLSContext(server: options, today: calendar.today)
@@ -108,8 +110,11 @@ import Testing
     @Test func `a session with an identity chosen by name is taken up the day after (T44)`() throws {
         let calendar = Calendar(Self.someDay)
         let client = try TLSScene.clientContext()
-        let server = try server(calendar) { $0.identitiesByServerName = ["a.test": TestCertificates.shared.otherHost.tls] }
-        #expect(try TLSScene(client: client, server: server, host: "a.test").settle().client.details?.isResumed == false)
+        let server = try server(calendar) {
+            $0.identitiesByServerName = ["a.test": TestCertificates.shared.otherHost.tls]
+        }
+        #expect(
+            try TLSScene(client: client, server: server, host: "a.test").settle().client.details?.isResumed == false)
         calendar.turn(by: 1)
         #expect(try TLSScene(client: client, server: server, host: "a.test").settle().client.details?.isResumed == true)
     }

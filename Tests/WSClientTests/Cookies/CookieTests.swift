@@ -81,7 +81,8 @@ import WSProtocol
 
     @Test(arguments: [
         ("__Secure-a=1; Secure", true), ("__Secure-a=1", false), ("__Host-a=1; Secure; Path=/", true),
-        ("__Host-a=1; Secure; Path=/x", false), ("__Host-a=1; Secure", false), ("__HOST-a=1; Secure", false), ("__Host-a=1; Secure; Path=/; Domain=e.com", false),
+        ("__Host-a=1; Secure; Path=/x", false), ("__Host-a=1; Secure", false), ("__HOST-a=1; Secure", false),
+        ("__Host-a=1; Secure; Path=/; Domain=e.com", false),
         ("__host-a=1; Path=/", false),
     ])
     func `holds a name to what it promises (C5)`(field: String, isKept: Bool) throws {
@@ -212,7 +213,8 @@ import WSProtocol
         let url = try WebSocketURL("wss://www.e.com/a/b")
         let long = String(repeating: "x", count: 3000)
         for index in 0..<20 {
-            store.set("big\(index)=\(long); Path=/a/b; Domain=e.com", from: try WebSocketURL("wss://evil.e.com/"), now: 0)
+            store.set(
+                "big\(index)=\(long); Path=/a/b; Domain=e.com", from: try WebSocketURL("wss://evil.e.com/"), now: 0)
         }
         store.set("id=secret; Secure; Path=/", from: url, now: 0)
         let field = try #require(store.field(for: url, now: 0))

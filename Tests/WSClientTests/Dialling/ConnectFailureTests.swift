@@ -84,7 +84,9 @@ import WSClient
             let error = await failure { _ = try await connect("ws://\(host):81/", on: schedulers) }
             #expect(error?.code == .resolution)
             #expect(error?.phase == .resolution)
-            #expect(error?.message.contains("cannot resolve \(host)") == true && error?.port == 81, "\(String(describing: error))")
+            #expect(
+                error?.message.contains("cannot resolve \(host)") == true && error?.port == 81,
+                "\(String(describing: error))")
             await expectNothingLeft(schedulers, "ws:81")
         }
     }

@@ -6,12 +6,13 @@ import Testing
 
 @testable import WSClient
 
-/// A server that says no before it has the request, and hangs up: what it said counts, not that the request could not be written.
+/// A server that says no before it has the request, and hangs up: what it said counts, not that the request could not
+/// be written.
 @Suite(.timeLimit(.minutes(1))) struct EarlyAnswerTests {
     private static let answer = "HTTP/1.1 403 Forbidden\r\nContent-Length: 9\r\n\r\nwho goes?"
 
-    /// The error of connecting to a server that says `words` and resets the connection: before the client's request, or as soon
-    /// as there is a connection.
+    /// The error of connecting to a server that says `words` and resets the connection: before the client's request, or
+    /// as soon as there is a connection.
     private func failed(_ words: String, beforeRequest: Bool) async throws -> WebSocketError {
         let (isAsking, hasReset) = (Handover<Bool>(), DispatchSemaphore(value: 0))
         return try await withScriptedServer { socket in

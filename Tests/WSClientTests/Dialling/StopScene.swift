@@ -5,7 +5,8 @@ import SocketTesting
 import Testing
 import WSClient
 
-/// An attempt to connect that goes as far as a step, and no further: the peer, scripted byte by byte, then says nothing.
+/// An attempt to connect that goes as far as a step, and no further: the peer, scripted byte by byte, then says
+/// nothing.
 struct StopScene: Sendable {
     /// Where the attempt is made to stop.
     enum Stop: String, CaseIterable, Sendable {

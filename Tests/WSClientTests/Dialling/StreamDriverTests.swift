@@ -6,7 +6,8 @@ import Testing
 
 @testable import WSConnection
 
-/// How heads and bodies are read and written before there is a WebSocket: fairly, and without losing what a peer has said.
+/// How heads and bodies are read and written before there is a WebSocket: fairly, and without losing what a peer has
+/// said.
 @Suite(.timeLimit(.minutes(1))) struct StreamDriverTests {
     /// Runs `body` on a scheduler, with a driver of a stream that answers as it is told.
     private func drive(

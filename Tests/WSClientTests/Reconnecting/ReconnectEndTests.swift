@@ -58,7 +58,8 @@ import Testing
         let crashes = Probe<CrashReport>()
         let system = SystemSettings { if case .crash(let report) = $0 { crashes.record(report) } }
         let schedulers = try SchedulerGroup(options: .init(count: 1, system: system))
-        var options = ReconnectOptions(connect: ConnectOptions(scheduler: schedulers.schedulers[0]), backoff: .init(limit: 0))
+        var options = ReconnectOptions(
+            connect: ConnectOptions(scheduler: schedulers.schedulers[0]), backoff: .init(limit: 0))
         options.connect.proxy = .none
         for url in ["ws://127.0.0.1:1/", "no url"] {
             let end = try await ReconnectingWebSocket.start(to: url, options: options).down()
@@ -69,7 +70,9 @@ import Testing
         #expect(crashes.values.isEmpty)
         struct Oops: Error {}
         options.backoff.first = .seconds(1)
-        try await withScriptedServer { try await $0.accept() } _: { url in
+        try await withScriptedServer {
+            try await $0.accept()
+        } _: { url in
             let end = try await ReconnectingWebSocket.start(to: url, options: options) { _ in throw Oops() }.down()
             #expect(end.error is Oops)
         }
@@ -124,7 +127,9 @@ import Testing
         await listener.close()
     }
 
-    @Test func `a body that returns before an end that is known is told is followed by that end (C9, W27)`() async throws {
+    @Test func `a body that returns before an end that is known is told is followed by that end (C9, W27)`()
+        async throws
+    {
         let (filled, judged) = (Probe<Int>(), Probe<WebSocketError>())
         try await withScriptedServer { socket in
             guard judged.count == 0 else { return await socket.reset() }

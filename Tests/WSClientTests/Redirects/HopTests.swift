@@ -1,6 +1,8 @@
+// swift-format-ignore-file: NeverForceUnwrap
+
 import HTTPTypes
-import Testing
 import HansomHTTP
+import Testing
 import WSProtocol
 
 @testable import WSClient

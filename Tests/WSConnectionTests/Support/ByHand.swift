@@ -19,7 +19,8 @@ final class ByHand {
     ///   - handler: a synchronous handler, if the connection is to have one.
     init(
         on driven: HandDriven = HandDriven(), isServer: Bool = true, _ options: ConnectionOptions = ConnectionOptions(),
-        compression: CompressionAgreement? = nil, budget: InboundBudget? = nil, capacity: Int = 64 << 10, handler: WebSocket.MessageHandler? = nil
+        compression: CompressionAgreement? = nil, budget: InboundBudget? = nil, capacity: Int = 64 << 10,
+        handler: WebSocket.MessageHandler? = nil
     ) {
         self.driven = driven
         let scheduler = driven.scheduler
@@ -63,7 +64,9 @@ final class ByHand {
             var left = count
             while left > 0 {
                 var part = [UInt8](repeating: 0, count: min(left, 64 << 10))
-                guard case .bytes(let got) = unsafe part.withUnsafeMutableBytes({ unsafe far.read(into: $0) }) else { break }
+                guard case .bytes(let got) = unsafe part.withUnsafeMutableBytes({ unsafe far.read(into: $0) }) else {
+                    break
+                }
                 unread += part[..<got]
                 left -= got
             }
@@ -109,7 +112,8 @@ extension Wire.Frame {
         let payload = bytes[start..<(start + count)]
         return (
             Wire.Frame(
-                opcode: bytes[0] & 0x0F, payload: key.isEmpty ? Array(payload) : payload.enumerated().map { $1 ^ key[$0 % 4] },
+                opcode: bytes[0] & 0x0F,
+                payload: key.isEmpty ? Array(payload) : payload.enumerated().map { $1 ^ key[$0 % 4] },
                 isFinal: bytes[0] & 0x80 != 0), start + count
         )
     }

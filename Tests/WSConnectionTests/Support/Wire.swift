@@ -76,6 +76,8 @@ enum Wire {
 
         var words: String { String(decoding: payload, as: UTF8.self) }
 
-        var description: String { "opcode \(opcode)\(isFinal ? "" : ", not final"), \(payload.count) bytes: \(words.prefix(80))" }
+        var description: String {
+            "opcode \(opcode)\(isFinal ? "" : ", not final"), \(payload.count) bytes: \(words.prefix(80))"
+        }
     }
 }

@@ -32,14 +32,18 @@ import Testing
         Script(name: "talks, then is silent") { $0 < 12 && $0 % 3 == 1 ? .talk : nil },
         Script(name: "dribbles a message", answersPings: true) { $0 == 1 ? .begin : $0 % 2 == 1 ? .more : nil },
         Script(name: "sends in pieces", answersPings: true) { [1: .begin, 2: .more, 4: .end][$0 % 6] },
-        Script(name: "stops reading", answersPings: true) { [3: .stall, 6: .takeSome, 10: .takeSome, 15: .takeAll][$0] },
+        Script(name: "stops reading", answersPings: true) {
+            [3: .stall, 6: .takeSome, 10: .takeSome, 15: .takeAll][$0]
+        },
         Script(name: "stops reading and talks") { $0 == 3 ? .stall : $0 == 17 ? .takeAll : $0 % 3 == 1 ? .talk : nil },
         Script(name: "is suspended", answersPings: true) { [3: .suspend, 7: .talk, 17: .resume][$0] },
         Script(name: "is suspended in a message") { [1: .begin, 2: .suspend, 9: .more, 17: .resume, 19: .end][$0] },
         Script(name: "is not received") { [2: .fill, 18: .drain][$0] },
         Script(name: "is closed") { [5: .close, 8: .talk][$0] },
         Script(name: "is closed while suspended") { [2: .suspend, 5: .close, 8: .talk][$0] },
-        Script(name: "changes its idle timeout", answersPings: true) { [3: .idle(9), 14: .idle(nil), 20: .idle(3)][$0] },
+        Script(name: "changes its idle timeout", answersPings: true) {
+            [3: .idle(9), 14: .idle(nil), 20: .idle(3)][$0]
+        },
     ]
 
     static let matrix: [DeadlineModel.Settings] = {
@@ -73,13 +77,17 @@ import Testing
     func `so it does in any order of events (W8, W13, W14, P21)`(seed: UInt64) {
         var random = SplitMix(seed: seed)
         for _ in 0..<150 {
-            func time(_ random: inout SplitMix) -> Int? { Bool.random(using: &random) ? .random(in: 1...12, using: &random) : nil }
+            func time(_ random: inout SplitMix) -> Int? {
+                Bool.random(using: &random) ? .random(in: 1...12, using: &random) : nil
+            }
             let settings = DeadlineModel.Settings(
                 pingInterval: .random(in: 1...8, using: &random), pingTimeout: .random(in: 1...16, using: &random),
                 idleTimeout: time(&random), writeTimeout: time(&random), messageTimeout: time(&random))
             let steps = RandomSteps(&random, count: 60)
             let words = steps.all.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
-            let script = Script(name: "\(steps.answersPings ? "answers pings; " : "")\(words)", answersPings: steps.answersPings) { steps.all[$0] }
+            let script = Script(
+                name: "\(steps.answersPings ? "answers pings; " : "")\(words)", answersPings: steps.answersPings
+            ) { steps.all[$0] }
             var run = Run(settings, script, isServer: .random(using: &random))
             guard run.goes(for: 60) else { return }
         }
@@ -244,7 +252,8 @@ import Testing
             }
             guard !complaints.isEmpty else { return true }
             Issue.record(
-                "\(settings), \(isServer ? "server" : "client"), at \(model.now): \(complaints.joined(separator: "; ")): \(script.name)")
+                "\(settings), \(isServer ? "server" : "client"), at \(model.now): \(complaints.joined(separator: "; ")): \(script.name)"
+            )
             return false
         }
     }

@@ -81,7 +81,8 @@ import Testing
             ProtocolMachine(role: .client(maskKeys: { 0x1234_5678 }), compression: try agreement())
         }
         for (ratio, count, isRefused) in [
-            (100, 1 << 20, true), (100, 65_536, false), (1032, 1 << 20, false), (1, 1 << 20, true), (nil, 1 << 20, false),
+            (100, 1 << 20, true), (100, 65_536, false), (1032, 1 << 20, false), (1, 1 << 20, true),
+            (nil, 1 << 20, false),
         ] as [(Int?, Int, Bool)] {
             var machine = try server(MessageLimits(maxInflationRatio: ratio))
             var sender = try client()

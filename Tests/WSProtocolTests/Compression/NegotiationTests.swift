@@ -1,7 +1,7 @@
 import HTTPTypes
+import HansomHTTP
 import ProtocolTesting
 import Testing
-import HansomHTTP
 import WSProtocol
 
 /// Who agrees to what (RFC 7692 section 7.1).
@@ -183,7 +183,8 @@ import WSProtocol
         arguments: [
             ("client_max_window_bits", "client_max_window_bits must have a value in an answer"),
             ("client_max_window_bits=12; client_max_window_bits=12", "client_max_window_bits comes twice"),
-            ("server_max_window_bits=7", "server_max_window_bits=7 is no parameter"), ("unknown", "unknown is no parameter"),
+            ("server_max_window_bits=7", "server_max_window_bits=7 is no parameter"),
+            ("unknown", "unknown is no parameter"),
             ("server_no_context_takeover=1", "server_no_context_takeover=1 is no parameter"),
         ])
     func `a client says what is wrong with an answer (W17)`(parameters: String, flaw: String) throws {
@@ -209,13 +210,16 @@ import WSProtocol
         #expect(try handshake(.init(offers: [.bare])).request.fields[.secWebSocketExtensions] == Self.name)
     }
 
-    @Test func `a bare offer binds the server to nothing and lets it ask for nothing of the client's window (W17)`() throws {
+    @Test func `a bare offer binds the server to nothing and lets it ask for nothing of the client's window (W17)`()
+        throws
+    {
         let options = CompressionOptions(sendWindowBits: 10, sendContextTakeover: false, offers: [.bare])
         let bare = try #require(try verify(Self.name, options).compression)
         #expect(bare.serverWindowBits == 15 && bare.serverContextTakeover)
         // What is sent follows the options still.
         #expect(bare.clientWindowBits == 10 && !bare.clientContextTakeover)
-        // A server may promise more than it was asked for (RFC 7692 section 7.1.2.1), but not ask for what was not granted.
+        // A server may promise more than it was asked for (RFC 7692 section 7.1.2.1), but not ask for what was not
+        // granted.
         #expect(try verify(Self.name + "; server_max_window_bits=9", options).compression?.serverWindowBits == 9)
         #expect(try verify(Self.name + "; client_no_context_takeover", options).compression != nil)
         let forbidden = Self.name + "; client_max_window_bits=10"

@@ -4,7 +4,8 @@ import Testing
 @testable import WSProtocol
 
 @Suite(.timeLimit(.minutes(2))) struct UTF8ValidatorTests {
-    /// The offset of the first byte that Swift's own decoder would not take, or of the end when text stops inside a character.
+    /// The offset of the first byte that Swift's own decoder would not take, or of the end when text stops inside a
+    /// character.
     private func reference(_ bytes: [UInt8]) -> Int? {
         for length in 0...bytes.count where !isPrefixOfValid(Array(bytes[..<length])) { return length - 1 }
         return nil

@@ -1,7 +1,7 @@
 import HTTPTypes
+import HansomHTTP
 import ProtocolTesting
 import Testing
-import HansomHTTP
 import WSProtocol
 
 @Suite(.timeLimit(.minutes(2))) struct ClientHandshakeTests {

@@ -1,7 +1,7 @@
 import HTTPTypes
+import HansomHTTP
 import ProtocolTesting
 import Testing
-import HansomHTTP
 import WSProtocol
 
 @Suite(.timeLimit(.minutes(2))) struct ServerHandshakeTests {
@@ -47,8 +47,13 @@ import WSProtocol
         #expect(refusal.fields[.secWebSocketVersion] == (expectsVersion ? "13" : nil))
     }
 
-    @Test(arguments: [("Sec-WebSocket-Version", "8"), ("Sec-WebSocket-Version", nil), ("Sec-WebSocket-Key", nil), ("Sec-WebSocket-Key", "short")])
-    func `a request without a key or of another version is no upgrade, though it wants to be (S7)`(name: String, value: String?) throws {
+    @Test(arguments: [
+        ("Sec-WebSocket-Version", "8"), ("Sec-WebSocket-Version", nil), ("Sec-WebSocket-Key", nil),
+        ("Sec-WebSocket-Key", "short"),
+    ])
+    func `a request without a key or of another version is no upgrade, though it wants to be (S7)`(
+        name: String, value: String?
+    ) throws {
         let head = try makeRequest([name: value])
         #expect(!head.isUpgrade && head.asksForWebSocket)
     }

@@ -1,6 +1,6 @@
+import HansomHTTP
 import ProtocolTesting
 import Testing
-import HansomHTTP
 import WSProtocol
 
 @Suite(.timeLimit(.minutes(2))) struct GarbageTests {

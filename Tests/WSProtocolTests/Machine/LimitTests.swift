@@ -18,7 +18,8 @@ import WSProtocol
     @Test func `counts what came before (T2)`() {
         expectServer(
             receiving: [WireFrame.text("12345", isFinal: false), .continuation("678901", isFinal: false)].bytes(),
-            limits: MessageLimits(maxMessageSize: 10), failsWith: .messageTooBig(count: 11, limit: 10), code: .messageTooBig)
+            limits: MessageLimits(maxMessageSize: 10), failsWith: .messageTooBig(count: 11, limit: 10),
+            code: .messageTooBig)
     }
 
     @Test func `refuses endless continuations at the limit, not later (T2)`() {
@@ -33,7 +34,8 @@ import WSProtocol
     @Test func `refuses a frame past its own limit`() {
         expectServer(
             receiving: WireFrame.binary(Array(repeating: 0, count: 11)).bytes(),
-            limits: MessageLimits(maxFrameSize: 10), failsWith: .frameTooBig(count: 11, limit: 10), code: .messageTooBig)
+            limits: MessageLimits(maxFrameSize: 10), failsWith: .frameTooBig(count: 11, limit: 10), code: .messageTooBig
+        )
         var server = makeServer(MessageLimits(maxFrameSize: 10))
         let events = server.receive([
             .binary(Array(repeating: 0, count: 10), isFinal: false), .continuation(Array(repeating: 1, count: 10)),

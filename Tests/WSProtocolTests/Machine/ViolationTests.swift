@@ -1,6 +1,6 @@
+import HansomHTTP
 import ProtocolTesting
 import Testing
-import HansomHTTP
 import WSProtocol
 
 @Suite(.timeLimit(.minutes(2))) struct ViolationTests {
@@ -104,6 +104,7 @@ import WSProtocol
             #expect(description.utf8.count <= 123, "\(description)")
             #expect(description.contains("(RFC 6455 section "), "\(description)")
         }
-        #expect(ProtocolFailure(.messageTooBig(count: 9, limit: 8)).description.contains("9 bytes > limits.messageSize 8"))
+        #expect(
+            ProtocolFailure(.messageTooBig(count: 9, limit: 8)).description.contains("9 bytes > limits.messageSize 8"))
     }
 }

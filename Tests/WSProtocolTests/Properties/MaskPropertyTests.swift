@@ -3,8 +3,8 @@ import Testing
 
 @testable import WSProtocol
 
-/// Masking against a byte-wise reading of RFC 6455 section 5.3, for every alignment of source and target and every length up to a
-/// few blocks.
+/// Masking against a byte-wise reading of RFC 6455 section 5.3, for every alignment of source and target and every
+/// length up to a few blocks.
 @Suite(.timeLimit(.minutes(2))) struct MaskPropertyTests {
     /// One more than the largest block that is masked at once.
     private static let alignments = 0..<65

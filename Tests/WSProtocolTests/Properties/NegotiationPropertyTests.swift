@@ -92,7 +92,8 @@ import Testing
 
     /// Sections 7.1.1 and 7.1.2, sentence by sentence.
     private static func isLegal(_ answer: CompressionParameters, to offer: CompressionParameters) -> Bool {
-        // "A server accepts ... by including the server_no_context_takeover extension parameter"; it may of its own accord.
+        // "A server accepts ... by including the server_no_context_takeover extension parameter"; it may of its own
+        // accord.
         if offer.serverNoContextTakeover, !answer.serverNoContextTakeover { return false }
         // "a server ... with the same or smaller value as the offer"; it may come without an offer.
         if let most = offer.serverMaxWindowBits {

@@ -1,6 +1,6 @@
 import HTTPTypes
-import Testing
 import HansomHTTP
+import Testing
 import WSProtocol
 
 /// What both ends make of a handshake that they carry out with these options.
@@ -51,7 +51,8 @@ extension WireFrame {
     }
 }
 
-/// Expects that a server with compression makes `expected` of the frames: whole, a byte at a time, and cut in two at every point.
+/// Expects that a server with compression makes `expected` of the frames: whole, a byte at a time, and cut in two at
+/// every point.
 func expectCompressedServer(
     receiving frames: [WireFrame], options: CompressionOptions = .eager, limits: MessageLimits = .init(),
     yields expected: [ProtocolEvent], sourceLocation: SourceLocation = #_sourceLocation

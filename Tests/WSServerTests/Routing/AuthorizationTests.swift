@@ -45,7 +45,9 @@ import WSServer
         return name == "none" ? .accept : .accept(User(name: name))
     }
 
-    @Test func `each route asks the server's hook unless it says otherwise, health and readiness by default (S7)`() async throws {
+    @Test func `each route asks the server's hook unless it says otherwise, health and readiness by default (S7)`()
+        async throws
+    {
         try await ServerHarness.with(
             Self.options(Self.byName),
             routes: { routes in
@@ -61,7 +63,8 @@ import WSServer
             }
         ) { harness in
             for (path, status) in [
-                ("/health", 200), ("/ready", 200), ("/metrics", 401), ("/get", 401), ("/file", 401), ("/own/health", 401),
+                ("/health", 200), ("/ready", 200), ("/metrics", 401), ("/get", 401), ("/file", 401),
+                ("/own/health", 401),
                 ("/own/ready", 403), ("/own/metrics", 200), ("/own/get", 200),
             ] {
                 let socket = try await harness.raw()

@@ -249,13 +249,16 @@ import WSConnection
     @Test func `a route has its own time, however long the body may have taken (S7)`() async throws {
         let time = ManualTime()
         let (gate, begun) = (Handover<Bool>(), Handover<Bool>())
-        try await ServerHarness.with(time: time, routes: { routes in
-            routes.post("/") { request in
-                begun.give()
-                _ = await gate.take()
-                return ServerResponse(body: request.body)
+        try await ServerHarness.with(
+            time: time,
+            routes: { routes in
+                routes.post("/") { request in
+                    begun.give()
+                    _ = await gate.take()
+                    return ServerResponse(body: request.body)
+                }
             }
-        }) { harness in
+        ) { harness in
             let socket = try await harness.raw()
             try await socket.send(Self.request("POST /", ["Content-Length: 4"], body: "four"))
             _ = await begun.take()
@@ -338,7 +341,8 @@ import WSConnection
 /// What one request asks for, decided as a value: without a socket, a hook or a route (S6, S7).
 @Suite(.timeLimit(.minutes(1))) struct ExchangeTargetTests {
     private static let upgrade = [
-        "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Version: 13",
+        "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+        "Sec-WebSocket-Version: 13",
     ]
 
     private static func settings() throws -> ServerSettings {
@@ -369,7 +373,8 @@ import WSConnection
 
     @Test(
         arguments: [
-            ("GET /plain/a", false, "route"), ("HEAD /plain/a", false, "route"), ("POST /plain/a", false, "answered 405"),
+            ("GET /plain/a", false, "route"), ("HEAD /plain/a", false, "route"),
+            ("POST /plain/a", false, "answered 405"),
             ("GET /none", false, "answered 404"), ("OPTIONS *", false, "answered 204"),
             ("CONNECT 127.0.0.1:1", false, "refused 501"), ("GET /../plain", false, "refused 400"),
             ("GET https://127.0.0.1/plain/a", false, "refused 421"), ("GET /chat", true, "webSocket"),

@@ -182,12 +182,16 @@ import Testing
             routes: { routes in
                 var own = RouteOptions()
                 own.limits.fragments = 2
-                routes.webSocket("/few", options: own) { ws in for try await message in ws { try await ws.send(message) } }
+                routes.webSocket("/few", options: own) { ws in
+                    for try await message in ws { try await ws.send(message) }
+                }
                 own = RouteOptions()
                 own.limits.messageSize = 6
                 own.limits.fragments = 1
                 own.limits.fragments = nil
-                routes.webSocket("/long", options: own) { ws in for try await message in ws { try await ws.send(message) } }
+                routes.webSocket("/long", options: own) { ws in
+                    for try await message in ws { try await ws.send(message) }
+                }
             }
         ) { harness in
             let few = try await harness.rawUpgraded("/few")

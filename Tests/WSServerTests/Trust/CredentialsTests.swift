@@ -1,7 +1,7 @@
 import HTTPTypes
+import HansomHTTP
 import HansomTransport
 import Testing
-import HansomHTTP
 import WSProtocol
 
 @testable import WSServer

@@ -14,7 +14,8 @@ struct ConfigurationFile: Sendable {
     private static let longest = 1 << 20
 
     private static let names = [
-        "listen", "schedulers", "workers", "limits", "timeouts", "deflate", "origins", "allowedHosts", "subprotocols", "proxyProtocol",
+        "listen", "schedulers", "workers", "limits", "timeouts", "deflate", "origins", "allowedHosts", "subprotocols",
+        "proxyProtocol",
         "trustedProxies", "accessLog", "metrics", "inspect", "routes",
     ]
 
@@ -24,7 +25,9 @@ struct ConfigurationFile: Sendable {
     init(path: String) async throws(CommandFailure) {
         let bytes: [UInt8]
         do {
-            bytes = try await blockingInAnyCase { () throws(SystemError) in try FileContent.read(path, atMost: ConfigurationFile.longest) }
+            bytes = try await blockingInAnyCase { () throws(SystemError) in
+                try FileContent.read(path, atMost: ConfigurationFile.longest)
+            }
         } catch {
             throw CommandFailure("\(path): \(error)")
         }

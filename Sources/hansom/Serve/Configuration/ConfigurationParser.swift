@@ -1,7 +1,8 @@
 /// Reads JSON (RFC 8259) as people write it: with comments (`//`, `/* */`) and a comma behind the last element.
 ///
-/// Not Foundation's, which has comments too (`allowsJSON5`): it takes one of two settings of the same name in silence, so that a
-/// limit may be none, does not say where something is wrong, and takes names without quotation marks, `0x10` and `Infinity`.
+/// Not Foundation's, which has comments too (`allowsJSON5`): it takes one of two settings of the same name in silence,
+/// so that a limit may be none, does not say where something is wrong, and takes names without quotation marks, `0x10`
+/// and `Infinity`.
 struct ConfigurationParser {
     private var rest: Substring.UnicodeScalarView
     private var line = 1

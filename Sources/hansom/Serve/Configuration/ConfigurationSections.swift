@@ -1,8 +1,8 @@
 internal import WSServer
 internal import WSTopics
 
-/// An object of a configuration file, whose settings are asked for by name. What is wrong is said with the place where it
-/// stands: `listen[0].port 70000; 0 to 65535 are allowed`.
+/// An object of a configuration file, whose settings are asked for by name. What is wrong is said with the place where
+/// it stands: `listen[0].port 70000; 0 to 65535 are allowed`.
 struct ConfigurationSection {
     /// Where it stands; empty for the whole file.
     private let path: String
@@ -220,7 +220,9 @@ enum RouteSetting: Sendable, Equatable {
 
 /// The setting `tls` of a place in a configuration file.
 enum TLSSettings {
-    static let names = ["certificate", "key", "ocspResponse", "names", "minimumVersion", "cipherSuites", "clientAuthority"]
+    static let names = [
+        "certificate", "key", "ocspResponse", "names", "minimumVersion", "cipherSuites", "clientAuthority",
+    ]
 
     /// - Parameter folder: what the files' paths are relative to.
     static func read(_ section: ConfigurationSection, in folder: String) throws(CommandFailure) -> TLSServerOptions {

@@ -4,8 +4,8 @@ internal import HansomTransport
 
 /// A place that is this program's, while only its workers listen there.
 ///
-/// Its sockets are bound and do not listen, so the kernel gives them no connections. They keep the port when all workers are
-/// gone for a moment, and make port 0 a number before the first worker starts.
+/// Its sockets are bound and do not listen, so the kernel gives them no connections. They keep the port when all
+/// workers are gone for a moment, and make port 0 a number before the first worker starts.
 final class ReservedPort: Sendable {
     /// All addresses of the host's name, with the real port.
     let addresses: [SocketAddress]

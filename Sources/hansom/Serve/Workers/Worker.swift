@@ -133,8 +133,8 @@ enum WorkerOrder: Codable, Sendable {
     ///
     /// - Parameters:
     ///   - addresses: of each place in the settings.
-    ///   - ticketKey: what TLS session tickets are made with, so that a client can take up at one worker the session that it had with
-    ///     another.
+    ///   - ticketKey: what TLS session tickets are made with, so that a client can take up at one worker the session
+    ///     that it had with another.
     case serve(addresses: [[Address]], ticketKey: TLSTicketSecret)
     /// Say your numbers.
     case numbers

@@ -204,10 +204,11 @@ struct Announcer: Sendable {
     func end() { writing.finish() }
 }
 
-/// What the TLS session tickets of all workers are made with: made by their keeper and told to them, and written nowhere.
+/// What the TLS session tickets of all workers are made with: made by their keeper and told to them, and written
+/// nowhere.
 ///
-/// It changes each day, here as in the workers, and what it was before is forgotten: a worker that begins later is told what
-/// its siblings have come to by then.
+/// It changes each day, here as in the workers, and what it was before is forgotten: a worker that begins later is told
+/// what its siblings have come to by then.
 final class TicketKey: @unchecked Sendable {
     // Safety: `secret` is touched with `lock` held.
     private let lock = Lock()

@@ -113,7 +113,11 @@ struct WorkerKeeper {
         case .numbers(let reply): if await order(.numbers) { asked.append(reply) }
         // One that is starting reads certificates and key anyway.
         case .reload(let reply):
-            if await order(.reload(ticketKey: setup.ticketKey.forWorkers)) { reloading.append(reply) } else { reply(nil) }
+            if await order(.reload(ticketKey: setup.ticketKey.forWorkers)) {
+                reloading.append(reply)
+            } else {
+                reply(nil)
+            }
         case .drain: drain(me)
         case .exit(let signal):
             // Without its channel a worker cannot be kept: it drains by itself, if it is not ending already.

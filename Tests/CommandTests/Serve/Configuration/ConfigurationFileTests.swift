@@ -43,7 +43,8 @@ import WSServer
              "inflationRatio": 100, "bodySize": 0, "headLine": 5, "headLines": 6, "headSize": 7, "totalBytes": 5000000}, "timeouts": {"handshake": 1.5, "idle": null, "message": 2}, "routes": {"/": "echo"}}
             """#
         ).settings.options
-        #expect(options.limits.messageSize == 10 && options.limits.fragments == 2 && options.limits.inflationRatio == 100)
+        #expect(
+            options.limits.messageSize == 10 && options.limits.fragments == 2 && options.limits.inflationRatio == 100)
         #expect(options.limits.outboundHighWater == 100 && options.limits.outboundLowWater == 50)
         #expect(options.maxConnections == 3 && options.maxConnectionsPerPeer == 4 && options.maxBodySize == 0)
         #expect(options.totalBytes == 5_000_000)
