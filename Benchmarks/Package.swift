@@ -29,7 +29,10 @@ let package = Package(
             path: "compression/swift", swiftSettings: strict),
         .executableTarget(
             name: "broadcast",
-            dependencies: [.product(name: "Actors", package: "hansom"), .product(name: "WSServer", package: "hansom"), .product(name: "WSTopics", package: "hansom")],
+            dependencies: [
+                .product(name: "Actors", package: "hansom"), .product(name: "WSServer", package: "hansom"),
+                .product(name: "WSTopics", package: "hansom"),
+            ],
             path: "broadcast/swift", swiftSettings: strict),
     ]
 )
