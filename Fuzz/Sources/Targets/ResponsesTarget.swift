@@ -34,7 +34,7 @@ private func isWritable(_ head: ResponseHead) -> Bool { head.status >= 100 }
 private func verify(_ head: ResponseHead, _ options: CompressionOptions?) {
     do {
         let handshake = try ClientHandshake(
-            target: "/", host: "localhost", protocols: ["chat"], compression: options,
+            target: "/", host: "localhost", subprotocols: ["chat"], compression: options,
             key: Array("the sample nonce".utf8))
         guard let negotiated = try? handshake.verify(head) else { return }
         require(head.isUpgrade, "no upgrade, and yet verified")
