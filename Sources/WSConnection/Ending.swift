@@ -237,7 +237,8 @@ package final class LingeringClose: StreamObserver {
     private var isPeerDone = false
     private var whenDone: (() -> Void)?
 
-    /// Begins; the alarm keeps it until it has ended.
+    /// Begins; the alarm keeps it until it has ended. It ends at once when nobody will ring the alarm any more, since its
+    /// scheduler has ended.
     ///
     /// - Parameter whenDone: is called once when it has ended, never before this returns.
     @discardableResult
@@ -247,7 +248,8 @@ package final class LingeringClose: StreamObserver {
     ) -> LingeringClose {
         let close = LingeringClose(stream, last: last, on: scheduler)
         defer { close.announce(to: whenDone) }
-        let alarm = Alarm { close.end() }
+        let lease = Lease(close)
+        let alarm = Alarm { lease.close.end() }
         close.alarm = alarm
         scheduler.arm(alarm, after: time)
         stream.observer = close
@@ -294,11 +296,21 @@ package final class LingeringClose: StreamObserver {
 
     /// Ends it now.
     package func end() {
+        guard let alarm else { return }
+        self.alarm = nil
         stream.close()
-        if let alarm { scheduler.disarm(alarm) }
-        alarm?.action = {}
-        alarm = nil
+        scheduler.disarm(alarm)
+        alarm.action = {}
         whenDone?()
         whenDone = nil
+    }
+
+    /// What the alarm holds: it goes when the alarm is dropped, and ends what nothing else would.
+    private final class Lease {
+        let close: LingeringClose
+
+        init(_ close: LingeringClose) { self.close = close }
+
+        deinit { close.end() }
     }
 }

@@ -6,13 +6,15 @@ internal import Synchronization
 /// more, so that a late reply reaches nobody. The caller waits at it, as a gate.
 @usableFromInline
 class PendingCall: Gate, @unchecked Sendable {
-    // Safety: the lets and `isSettled` are made for any thread; `failure` is written by who settles the call and read
-    // once it is over; the rest belongs to `home`'s thread.
+    // Safety: the lets and the atomics are made for any thread; `failure` is written by who settles the call, before
+    // `isConcluded`, and read behind it; the rest belongs to `home`'s thread.
     private let home: Scheduler
     @usableFromInline final let callee: ProcessCore
     private let timeout: Duration?
     private let observerID = ProcessCore.nextID()
     private let isSettled = Atomic<Bool>(false)
+    /// What was written of the outcome can be read: a continuation that is resumed before it waits does not say so itself.
+    private let isConcluded = Atomic<Bool>(false)
     private final var failure: Failure?
     /// What the call throws when the callee ends, if it is not the reason of the end. Set on the callee's thread, while
     /// nobody else has the token.
@@ -65,6 +67,7 @@ class PendingCall: Gate, @unchecked Sendable {
     /// Lets the caller go on.
     @usableFromInline
     final func conclude() {
+        isConcluded.store(true, ordering: .releasing)
         if callee.scheduler.isCurrent {
             callee.removeObserver(observerID)
         } else {
@@ -112,6 +115,7 @@ class PendingCall: Gate, @unchecked Sendable {
         } onCancel: {
             fail(.cancelled)
         }
+        _ = isConcluded.load(ordering: .acquiring)
     }
 
     private final func waitHere(_ continuation: CheckedContinuation<Void, Never>) {
