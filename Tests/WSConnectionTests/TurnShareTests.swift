@@ -6,7 +6,7 @@ import Testing
 @testable import WSProtocol
 
 /// What one connection takes of its scheduler in a turn, however its peer cuts what it sends.
-@Suite(.timeLimit(.minutes(2))) struct TurnShareTests {
+@Suite(.timeLimit(.minutes(5))) struct TurnShareTests {
     /// Who receives.
     enum Receiver: String, CaseIterable, Sendable { case handler, recv, sink }
 

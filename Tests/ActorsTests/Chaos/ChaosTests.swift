@@ -9,7 +9,7 @@ import Testing
 ///
 /// `HANSOM_CHAOS_STEPS` and `HANSOM_CHAOS_SEED` change how many steps there are and which; `HANSOM_CHAOS_PROCESSES` how
 /// many processes.
-@Suite(.timeLimit(.minutes(2))) struct ChaosTests {
+@Suite(.timeLimit(.minutes(5))) struct ChaosTests {
     @Test func `whatever happens to 10,000 processes, nothing is lost, told twice or left (P5, P7, P9, P10, P16)`()
         async throws
     {

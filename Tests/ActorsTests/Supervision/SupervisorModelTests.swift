@@ -4,7 +4,7 @@ import Testing
 
 /// Every history of a few events, for every strategy: children end in each way, at once and later, starts fail, waits
 /// are over in any order, and the end is asked for.
-@Suite(.timeLimit(.minutes(2))) struct SupervisorModelTests {
+@Suite(.timeLimit(.minutes(5))) struct SupervisorModelTests {
     private struct Explorer {
         /// How many starts may still fail.
         var failures = 1

@@ -8,7 +8,7 @@ import Testing
 import WSClient
 
 /// Walks every step of connecting, stops there, and ends the attempt in every way: nothing of it may be left.
-@Suite(.timeLimit(.minutes(2))) struct StoppedConnectTests {
+@Suite(.timeLimit(.minutes(5))) struct StoppedConnectTests {
     /// The error of an attempt that stops at `stop` and is ended by `ending`.
     private func failed(at stop: StopScene.Stop, by ending: StopScene.Ending) async throws -> WebSocketError {
         let time = ManualTime()

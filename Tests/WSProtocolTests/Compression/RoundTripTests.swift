@@ -3,7 +3,7 @@ import Testing
 import WSProtocol
 
 /// Whatever both ends want, what is sent is what arrives.
-@Suite(.timeLimit(.minutes(2))) struct RoundTripTests {
+@Suite(.timeLimit(.minutes(5))) struct RoundTripTests {
     private static func options(_ generator: inout SeededGenerator) -> CompressionOptions {
         CompressionOptions(
             sendWindowBits: .random(in: 8...15, using: &generator),
