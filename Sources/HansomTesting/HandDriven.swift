@@ -52,10 +52,13 @@ public final class ManualTime: TimeSource, @unchecked Sendable {
     /// - Parameter start: where it stands at first, in nanoseconds.
     public init(start: UInt64 = 1_000_000_000) { current = start }
 
+    /// Where the time stands: at `start`, and further by each `advance(by:)`. May be read from any thread.
     public var nanoseconds: UInt64 { lock.withLock { current } }
 
+    /// Always `false`: this time passes only when a test moves it.
     public var flows: Bool { false }
 
+    /// Keeps `wake` for good and calls it after each `advance(by:)`, on the thread that has moved the time.
     public func onMove(_ wake: @escaping @Sendable () -> Void) { lock.withLock { listeners.append(wake) } }
 
     /// Moves time on and wakes every scheduler that reads it.

@@ -11,6 +11,7 @@ public actor RawPeer {
     private var driver: StreamDriver
     private var held: [UInt8] = []
 
+    /// The scheduler that the peer lives on: Swift's runtime runs the actor's code there.
     public nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe scheduler.asUnownedSerialExecutor() }
 
     private init(_ stream: PipeStream, _ scheduler: Scheduler) {
@@ -85,7 +86,9 @@ public actor RawPeer {
 
 /// Two connected WebSockets over an in-memory pipe: a client's and a server's end, without a socket between.
 public struct WebSocketPair: Sendable {
+    /// The client's end: it masks what it sends.
     public let client: WebSocket
+    /// The server's end, on the scheduler that came next after the client's.
     public let server: WebSocket
 
     /// Connects two ends, with the opening handshake already behind them. Neither sends pings of its own, nor has a

@@ -16,6 +16,7 @@ public enum SystemEvent: Sendable {
 
 /// Who it was: what reports say of a process.
 public struct ProcessIdentity: Sendable, CustomStringConvertible {
+    /// Which process it was; it may have ended since.
     public let pid: PID
     /// The names it had in the registry.
     public let names: [String]
@@ -30,7 +31,9 @@ public struct ProcessIdentity: Sendable, CustomStringConvertible {
 
 /// A process ended with an error.
 public struct CrashReport: Sendable {
+    /// Which process ended.
     public let process: ProcessIdentity
+    /// Why it ended: of the kind `.error`, with what its body threw.
     public let reason: ExitReason
     /// The number of the process that started it.
     public let parent: UInt64?
@@ -44,12 +47,15 @@ public struct CrashReport: Sendable {
 
 /// A supervisor starts a child again.
 public struct RestartReport: Sendable {
+    /// Which supervisor starts the child again.
     public let supervisor: ProcessIdentity
+    /// The id in the child's specification; of a dynamic supervisor's child its number there.
     public let child: String
     /// Why the child ended.
     public let reason: ExitReason
     /// How many restarts the supervisor has made in its period, this one included, and how many it may.
     public let restarts: Int
+    /// The supervisor's `maxRestarts`: with more restarts than that in its `period` it gives up.
     public let allowed: Int
     /// How long it waits before it does, if it backs off.
     public let delay: Duration
@@ -57,11 +63,16 @@ public struct RestartReport: Sendable {
 
 /// A supervisor ends because it cannot keep its children running.
 public struct GiveUpReport: Sendable {
+    /// Which supervisor gives up.
     public let supervisor: ProcessIdentity
+    /// The child whose restart would have been one too many: the id in its specification; of a dynamic supervisor's
+    /// child its number there.
     public let child: String
     /// Why that child ended or could not be started.
     public let reason: ExitReason
+    /// The supervisor's `maxRestarts`: how many restarts it might make in `period`.
     public let allowed: Int
+    /// The supervisor's `period`, in which its restarts are counted.
     public let period: Duration
 }
 
@@ -77,13 +88,16 @@ public struct LongJobReport: Sendable {
 
 /// A mailbox has grown long: its process does not keep up.
 public struct LongMailboxReport: Sendable {
+    /// Which process has the mailbox.
     public let process: ProcessIdentity
+    /// How many messages waited when the mailbox was to grow; the one that came then is not among them.
     public let length: Int
 }
 
 /// The system has no descriptors or memory left for what a process is to do. Told once when that begins and once when
 /// it is over, not for each attempt.
 public struct ExhaustionReport: Sendable {
+    /// Which process the system refuses: of a WebSocket server the one that accepts connections.
     public let process: ProcessIdentity
     /// What failed; `nil`: it is over.
     public let error: SystemError?
@@ -109,6 +123,12 @@ public struct SystemSettings: Sendable {
     /// hands it to swift-log.
     public var report: @Sendable (SystemEvent) -> Void
 
+    /// Makes settings; what is left out has the default.
+    ///
+    /// - Parameters:
+    ///   - mailboxWarning: from how many waiting messages on a mailbox is reported as long; default 10,000.
+    ///   - longJob: how long a job may hold its scheduler before it is reported; default 100 ms.
+    ///   - report: takes what is reported, on the thread where it happens; default: `SystemLog`.
     public init(
         mailboxWarning: Int = 10_000, longJob: Duration = .milliseconds(100),
         report: @escaping @Sendable (SystemEvent) -> Void = SystemLog.report

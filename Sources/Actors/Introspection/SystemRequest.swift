@@ -17,6 +17,7 @@ enum SystemRequest: Sendable {
 
 /// What a trace of a process shows.
 public struct TraceEvent: Sendable {
+    /// What became of the message.
     public enum Kind: Sendable, Hashable {
         /// A message came into the mailbox.
         case arrived
@@ -24,7 +25,9 @@ public struct TraceEvent: Sendable {
         case taken
     }
 
+    /// Which process is traced.
     public let process: PID
+    /// Whether the message has arrived or was taken.
     public let kind: Kind
     /// The message, as text.
     public let message: String

@@ -8,6 +8,7 @@
 public struct SystemSnapshot: Sendable {
     /// When it was begun, in the schedulers' nanoseconds: for the time between two snapshots.
     public let takenAt: UInt64
+    /// The group's schedulers, in the order of their numbers.
     public let schedulers: [SchedulerInfo]
     /// Those that had not ended, scheduler by scheduler, oldest first.
     public let processes: [ProcessSummary]
@@ -34,10 +35,13 @@ public struct SystemSnapshot: Sendable {
 
 /// One scheduler at a moment. Counters count from its start.
 public struct SchedulerInfo: Sendable {
+    /// The scheduler's number in its group, from 0.
     public let index: Int
+    /// How many processes live on it that have not ended.
     public let processCount: Int
     /// How many jobs are ready to run.
     public let runQueueLength: Int
+    /// How many jobs it has run.
     public let jobsRun: UInt64
     /// How long it has worked, and not slept.
     public let busyTime: Duration
@@ -49,6 +53,7 @@ public struct SchedulerInfo: Sendable {
     public let messagesDropped: UInt64
     /// Tasks of processes that were marked dead and have not returned.
     public let zombies: Int
+    /// How many alarms are armed: timers, timeouts and deadlines of what lives on it.
     public let alarmCount: Int
     /// How many descriptors it watches.
     public let watchCount: Int
@@ -56,6 +61,7 @@ public struct SchedulerInfo: Sendable {
 
 /// One process at a moment.
 public struct ProcessSummary: Sendable, CustomStringConvertible {
+    /// Which process it is; it may have ended since.
     public let pid: PID
     /// Its names in the registry, sorted.
     public let names: [String]
@@ -71,15 +77,19 @@ public struct ProcessSummary: Sendable, CustomStringConvertible {
     public let parent: UInt64?
     /// The number of the scheduler it lives on.
     public let scheduler: Int
+    /// What it did when it was asked: running, waiting for a message, suspended or exiting.
     public let state: ProcessState
+    /// How many messages waited; of a connection those that have come from its peer and were not received yet.
     public let mailboxLength: Int
     /// How many messages its body has taken.
     public let messagesHandled: UInt64
+    /// The processes it is linked to, in no order.
     public let links: [PID]
     /// How many processes it monitors.
     public let monitors: Int
     /// How many wait for its end.
     public let monitoredBy: Int
+    /// How long it has lived.
     public let age: Duration
 
     public var description: String {

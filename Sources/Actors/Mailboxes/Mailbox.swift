@@ -2,13 +2,20 @@
 public struct Mailbox<Message: Sendable>: AsyncSequence, Sendable {
     let process: Process<Message>
 
+    /// Makes an iterator. It keeps no messages of its own: several share the mailbox, and each message goes to one.
     public func makeAsyncIterator() -> Iterator { Iterator(process: process) }
 
+    /// Takes messages out of a mailbox, one with each `next`.
     public struct Iterator: AsyncIteratorProtocol {
         let process: Process<Message>
 
+        /// Takes the next message, waiting for one if there is none; `nil` once the process is asked to end.
         public mutating func next() async -> Message? { await process.receive() }
 
+        /// Takes the next message as `next()` does: what a `for await` loop calls.
+        ///
+        /// - Parameter actor: where the caller is isolated; the message is taken on the process's scheduler all the
+        /// same.
         public mutating func next(isolation actor: isolated (any Actor)?) async -> Message? {
             await process.receive()
         }
@@ -76,6 +83,7 @@ public struct Address<Message: Sendable>: Sendable, Hashable, CustomStringConver
 
     public func hash(into hasher: inout Hasher) { hasher.combine(core.id) }
 
+    /// Which process the messages go to.
     public var pid: PID { core.pid }
 
     public var description: String { pid.description }

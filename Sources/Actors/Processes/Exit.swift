@@ -32,6 +32,7 @@ public struct ExitReason: Error, CustomStringConvertible {
 
     /// What few reasons have: every process has room for one, and most end for none in particular.
     private let particulars: Particulars?
+    /// What sort of end it was: what to switch over.
     public let kind: Kind
 
     private final class Particulars: Sendable {

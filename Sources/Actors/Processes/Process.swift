@@ -51,6 +51,7 @@ public final actor Process<Message: Sendable> {
         core.places.map { unsafe unsafeDowncast($0, to: MailboxBound<Message>.self) }
     }
 
+    /// The scheduler that the process lives on: Swift's runtime runs the actor's code there.
     public nonisolated var unownedExecutor: UnownedSerialExecutor {
         unsafe core.scheduler.asUnownedSerialExecutor()
     }

@@ -9,6 +9,7 @@ internal import Synchronization
 /// A group exists while somebody is in it. A process may be in several, and several times in one; at its death it
 /// leaves all of them. Every function may be called from any thread, and none suspends.
 public struct ProcessGroup<Message: Sendable>: Sendable, Hashable {
+    /// What the group is called; groups for messages of other types may have the same name and are others.
     public let name: String
 
     /// The group of that name among those whose members take such messages.

@@ -13,6 +13,7 @@ public struct ProcessTask<Value: Sendable>: Supervisable, Hashable {
 
     public func hash(into hasher: inout Hasher) { hasher.combine(pid) }
 
+    /// The process that does the work: to link, monitor or end it.
     public var pid: PID { process.pid }
 
     /// Starts one. Never fails.

@@ -76,7 +76,9 @@ public struct RegistryError: Error, Sendable, CustomStringConvertible {
         public static let noProcess = Code("noProcess")
     }
 
+    /// What went wrong: the name is taken, or the process has ended.
     public let code: Code
+    /// The name that was to be given.
     public let name: String
     /// Who has the name, or should have had it.
     public let holder: PID

@@ -206,6 +206,11 @@ public struct SystemError: Error, Sendable, Hashable, CustomStringConvertible {
     /// The value of `errno`.
     public let errno: Int32
 
+    /// Says that a system call has failed.
+    ///
+    /// - Parameters:
+    ///   - call: the name of the call, as in section 2 of the manual.
+    ///   - errno: the value of `errno` right after the call.
     public init(call: String, errno: Int32) {
         self.call = call
         self.errno = errno

@@ -122,6 +122,8 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
 
     // MARK: Executor
 
+    /// Takes a job to run on this scheduler: what Swift's runtime calls, from any thread. It never runs the job at
+    /// once.
     public func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
         if isCurrent {
@@ -156,10 +158,12 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
     @inlinable
     public func asUnownedSerialExecutor() -> UnownedSerialExecutor { unsafe UnownedSerialExecutor(ordinary: self) }
 
+    /// Traps unless the calling thread is this scheduler's: what `assumeIsolated` of its actors relies on.
     public func checkIsolated() {
         precondition(isCurrent, "called outside scheduler \(index), which owns this state")
     }
 
+    /// Tells Swift's runtime whether the calling thread is this scheduler's; never `nil`.
     public func isIsolatingCurrentContext() -> Bool? { isCurrent }
 
     /// Makes ready a job that belongs here. For the owner thread.

@@ -28,6 +28,7 @@ public final class SchedulerGroup: Sendable {
         public var system: SystemSettings
         var makePoller: @Sendable () throws(SystemError) -> any Poller
 
+        /// Makes options; each parameter sets the property of its name, and what is left out has the default.
         public init(
             count: Int = SchedulerGroup.processorCount, time: any TimeSource = SystemTime.shared,
             name: String = "hansom", blockingThreads: Int = 8, resolverThreads: Int = 16,
@@ -52,6 +53,7 @@ public final class SchedulerGroup: Sendable {
         }
     }
 
+    /// The schedulers, in the order of their numbers; the same ones for as long as the group lives.
     public let schedulers: [Scheduler]
     package let blockingPool: BlockingPool
     /// Where names are looked up.

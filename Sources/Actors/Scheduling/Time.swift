@@ -17,27 +17,33 @@ public protocol TimeSource: AnyObject, Sendable {
 }
 
 extension TimeSource {
+    /// The time as `nanoseconds` gives it, for sources that have none at less cost.
     public var coarseNanoseconds: UInt64 { nanoseconds }
 }
 
 /// The kernel's monotonic clock.
 public final class SystemTime: TimeSource {
+    /// The one clock that all schedulers read unless their group's options say otherwise.
     public static let shared = SystemTime()
 
+    /// Nanoseconds of `CLOCK_MONOTONIC`: since about the start of the machine, without the time it was suspended.
     public var nanoseconds: UInt64 {
         var time = timespec()
         unsafe clock_gettime(CLOCK_MONOTONIC, &time)
         return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
     }
 
+    /// Nanoseconds of `CLOCK_MONOTONIC_COARSE`: as old as the kernel's last tick.
     public var coarseNanoseconds: UInt64 {
         var time = timespec()
         unsafe clock_gettime(CLOCK_MONOTONIC_COARSE, &time)
         return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
     }
 
+    /// Always `true`: this time passes by itself.
     public var flows: Bool { true }
 
+    /// Does nothing, since nobody moves this time by hand: `wake` is never called.
     public func onMove(_ wake: @escaping @Sendable () -> Void) {}
 }
 

@@ -100,6 +100,7 @@ public struct CallError: Error, Sendable, CustomStringConvertible {
         public static let cancelled = Code("cancelled")
     }
 
+    /// What went wrong; `reason` and `timeout` say more of some.
     public let code: Code
     /// Who was called.
     public let pid: PID

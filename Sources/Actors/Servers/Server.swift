@@ -74,21 +74,28 @@ extension Server {
     /// What comes next.
     public typealias Next = ServerNext
 
+    /// Starts at once and waits for the first message, for servers that have nothing to prepare.
     public mutating func start(_ me: isolated Me) async throws -> Next { .receive }
+    /// Does nothing and waits for a message, for servers that never return `.continue`.
     public mutating func handleContinue(_ me: isolated Me) async throws -> Next { .receive }
+    /// Does nothing and waits for a message, now without a timeout.
     public mutating func handleTimeout(_ me: isolated Me) async throws -> Next { .receive }
+    /// Does nothing, for servers that leave nothing behind.
     public mutating func terminate(_ reason: ExitReason, _ me: isolated Me) async {}
 }
 
 extension Server where Call == Never {
+    /// Stands in for the handler of a server without calls; it is never called.
     public mutating func handle(call: Never, _ me: isolated Me) async throws -> Next {}
 }
 
 extension Server where Cast == Never {
+    /// Stands in for the handler of a server without casts; it is never called.
     public mutating func handle(cast: Never, _ me: isolated Me) async throws -> Next {}
 }
 
 extension Server where Info == Never {
+    /// Stands in for the handler of a server without other messages; it is never called.
     public mutating func handle(info: Never, _ me: isolated Me) async throws -> Next {}
 }
 
@@ -264,6 +271,7 @@ public struct ServerProcess<S: Server>: Supervisable, Hashable {
 
     public func hash(into hasher: inout Hasher) { hasher.combine(pid) }
 
+    /// The process that serves: to link, monitor or end it.
     public var pid: PID { process.pid }
 
     /// Where to send to it without keeping it.

@@ -54,10 +54,13 @@ extension StateMachine {
     /// The process that runs the machine: for monitors, links, timers.
     public typealias Me = Process<ServerMessage<StateMachineServer<Self>>>
 
+    /// Does nothing and sets no timeout, for machines whose states need nothing on entering.
     public mutating func enter(_ state: State, from previous: State?, _ me: isolated Me) async throws -> Duration? {
         nil
     }
+    /// Stays in the state; its timeout has passed and does not begin anew.
     public mutating func handleTimeout(in state: State, _ me: isolated Me) async throws -> Transition<State> { .stay }
+    /// Does nothing, for machines that leave nothing behind.
     public mutating func terminate(_ reason: ExitReason, in state: State, _ me: isolated Me) async {}
 
     /// Starts a process that runs this machine, and returns when its first state has been entered.
@@ -82,6 +85,7 @@ extension StateMachine {
 public struct StateMachineProcess<Machine: StateMachine>: Supervisable, Hashable {
     let server: ServerProcess<StateMachineServer<Machine>>
 
+    /// The process that runs the machine: to link, monitor or end it.
     public var pid: PID { server.pid }
 
     /// Sends an event.
@@ -105,6 +109,7 @@ public struct StateMachineProcess<Machine: StateMachine>: Supervisable, Hashable
 
 /// The server that a state machine is.
 public struct StateMachineServer<Machine: StateMachine>: Server, CustomStringConvertible {
+    /// What the process of a state machine is sent. Users send events through `StateMachineProcess`.
     public enum Info: Sendable {
         case event(Machine.Event)
         /// The timeout of the state that was entered as the one of that number.
@@ -125,11 +130,18 @@ public struct StateMachineServer<Machine: StateMachine>: Server, CustomStringCon
 
     public var description: String { "\(state): \(machine)" }
 
+    /// Enters the machine's first state.
+    ///
+    /// - Throws: what the machine's `enter` threw; then it has not started.
     public mutating func start(_ me: isolated Me) async throws -> Next {
         try await enter(from: nil, me)
         return .receive
     }
 
+    /// Gives the machine an event, and those it had postponed once it has entered another state; or tells it that a
+    /// state's timeout is over. One of a state that was left meanwhile is passed over.
+    ///
+    /// - Throws: what the machine's handlers threw, which ends the process.
     public mutating func handle(info: Info, _ me: isolated Me) async throws -> Next {
         var events = Deque<Machine.Event>()
         switch info {
@@ -146,6 +158,7 @@ public struct StateMachineServer<Machine: StateMachine>: Server, CustomStringCon
         return .receive
     }
 
+    /// Calls the machine's `terminate`, with the state it is in.
     public mutating func terminate(_ reason: ExitReason, _ me: isolated Me) async {
         await machine.terminate(reason, in: state, me)
     }

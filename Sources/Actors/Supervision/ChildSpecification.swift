@@ -103,6 +103,7 @@ public protocol Supervisable: Sendable {
 }
 
 extension PID: Supervisable {
+    /// The PID itself: a process stands for itself.
     public var pid: PID { self }
 }
 

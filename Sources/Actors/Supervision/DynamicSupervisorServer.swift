@@ -180,6 +180,7 @@ public struct RunningDynamicSupervisor: Supervisable {
         self.partitions = partitions
     }
 
+    /// The process of the supervisor; of a partitioned one that of the supervisor above its partitions.
     public var pid: PID { top?.pid ?? partitions.here.pid }
 
     /// Starts a child.

@@ -218,6 +218,7 @@ public struct SupervisorError: Error, Sendable, CustomStringConvertible {
         init(_ code: Code) { self.code = code }
     }
 
+    /// What went wrong; `child` and `underlying` say more of some.
     public let code: Code
     /// The child it is about.
     public let child: String?

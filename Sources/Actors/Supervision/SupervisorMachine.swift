@@ -310,6 +310,11 @@ public struct RestartBackoff: Sendable, Hashable {
     /// The most that any wait can be.
     public var most: Duration
 
+    /// Makes a backoff; both waits are upper bounds, of which a random part is waited.
+    ///
+    /// - Parameters:
+    ///   - first: the most that the first wait can be; default 100 ms.
+    ///   - most: the most that any wait can be; default 30 s.
     public init(first: Duration = .milliseconds(100), most: Duration = .seconds(30)) {
         self.first = first
         self.most = most

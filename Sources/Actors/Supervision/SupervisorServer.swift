@@ -218,6 +218,7 @@ extension SupervisorServer.Info: SupervisorInfo {
 public struct RunningSupervisor: Supervisable, Hashable {
     let server: ServerProcess<SupervisorServer>
 
+    /// The process of the supervisor: to link, monitor or end it.
     public var pid: PID { server.pid }
 
     /// Its children in the order in which they are started. (OTP: `which_children/1`.)
@@ -286,6 +287,7 @@ extension ServerProcess {
 
 /// One child of a supervisor at a moment.
 public struct ChildInfo: Sendable, Hashable {
+    /// Whether a child runs.
     public enum State: Sendable, Hashable {
         case running(PID)
         /// It is about to be started again.
@@ -293,9 +295,13 @@ public struct ChildInfo: Sendable, Hashable {
         case stopped
     }
 
+    /// The id in the child's specification: what `terminate`, `restart` and `delete` take.
     public let id: String
+    /// Whether it ran when the supervisor was asked, and as which process.
     public let state: State
+    /// When the supervisor starts it again.
     public let restart: Child.Restart
+    /// Whether it is a supervisor itself, dynamic or not; else it is a worker.
     public let isSupervisor: Bool
 
     init(_ record: SupervisorMachine<PID>.Record) {
@@ -320,7 +326,9 @@ public struct ChildCount: Sendable, Hashable {
     public let specifications: Int
     /// Those that run.
     public let active: Int
+    /// Those that are supervisors themselves, running or not.
     public let supervisors: Int
+    /// Those that are no supervisors, running or not.
     public let workers: Int
 
     init(_ children: [ChildInfo]) {
