@@ -237,6 +237,11 @@ public struct HeadError: Error, Hashable, Sendable {
     /// What came, what is allowed, and where it is written.
     public let message: String
 
+    /// An error by its parts; neither is checked.
+    ///
+    /// - Parameters:
+    ///   - status: what the request is to be answered with.
+    ///   - message: why, for a person; a server that answers sends it as the body.
     public init(status: Int, message: String) {
         self.status = status
         self.message = message
@@ -258,6 +263,9 @@ public struct HeadLimits: Hashable, Sendable {
     /// The bytes of the whole head. 64 KiB unless told otherwise.
     public var maxHeadBytes: Int
 
+    /// Limits by their parts, the first for each line, the second for their number, the last for the whole head.
+    ///
+    /// Each must be at least 1: `connect` and `listen` throw `.invalidConfiguration` for less.
     public init(maxLineBytes: Int = 8 << 10, maxLines: Int = 100, maxHeadBytes: Int = 64 << 10) {
         self.maxLineBytes = maxLineBytes
         self.maxLines = maxLines

@@ -2,13 +2,23 @@ public import HTTPTypes
 
 /// A request without its content (RFC 9112 section 3).
 public struct RequestHead: Hashable, Sendable {
+    /// What the client asks to be done with the target (RFC 9110 section 9); any token, upper and lower case apart.
     public var method: HTTPRequest.Method
     /// The request target as it came: path and query, as a rule.
     public var target: String
+    /// The header fields in their order. Where the target is a URL, a parser has made `Host` agree with it (RFC 9112
+    /// section 3.2.2).
     public var fields: HTTPFields
     /// Whether it came as HTTP/1.0, whose senders know neither `Upgrade` nor chunks, and need not say `Host`.
     public var isHTTP10: Bool
 
+    /// A head by its parts, as a parser would give it; nothing is checked.
+    ///
+    /// - Parameters:
+    ///   - method: default GET, the only one that begins a WebSocket.
+    ///   - target: path and query as they stand on the wire, percent-encoded.
+    ///   - fields: the header fields; an HTTP/1.1 request needs `Host` among them.
+    ///   - isHTTP10: whether it came as HTTP/1.0; default no.
     public init(method: HTTPRequest.Method = .get, target: String, fields: HTTPFields, isHTTP10: Bool = false) {
         self.method = method
         self.target = target

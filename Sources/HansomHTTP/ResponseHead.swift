@@ -2,8 +2,11 @@ public import HTTPTypes
 
 /// A response without its content (RFC 9112 section 4).
 public struct ResponseHead: Hashable, Sendable {
+    /// What became of the request, in three digits (RFC 9110 section 15): 101 for a WebSocket.
     public var status: Int
+    /// The text behind the status; may be empty, and decides nothing (RFC 9112 section 4).
     public var reasonPhrase: String
+    /// The header fields in their order, folded lines unfolded; without those that a forgiving parser passed over.
     public var fields: HTTPFields
     /// What was wrong with the head, where a parser was told to forgive that (`ResponseHeadParser`); else `nil`.
     public internal(set) var fault: HeadError?

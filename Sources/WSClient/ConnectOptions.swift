@@ -82,6 +82,9 @@ public struct ConnectOptions: Sendable {
     /// Where the connection is to live; default: the caller's scheduler, or one of the shared group's in turn.
     public var scheduler: Scheduler?
 
+    /// The options that are set most often. All others are at their defaults, and can be set afterwards, or by `with`.
+    ///
+    /// Nothing is checked here: `connect` does that.
     public init(
         connectTimeout: Duration? = .seconds(8), recvTimeout: Duration? = nil, headers: HTTPFields = [:],
         subprotocols: [String] = [], active: WebSocket.ActiveMode = .off, tls: TLSClientOptions = .init(),
@@ -166,5 +169,6 @@ public struct ConnectTimeouts: Sendable, Hashable {
     /// From the request's last byte to the end of the answer's head.
     public var responseHead: Duration? = nil
 
+    /// No step has a limit of its own.
     public init() {}
 }

@@ -4,12 +4,16 @@ internal import WSProtocol
 
 /// A cookie as a jar keeps it (RFC 6265bis section 5.7).
 public struct Cookie: Sendable, Hashable {
+    /// What the server calls it, upper and lower case apart; never empty.
     public let name: String
+    /// What is sent back to the server, as it came: quotes belong to it.
     public let value: String
     /// The host that it is for, in lower case.
     public let domain: String
     /// Whether it is for that host alone, and not for those below it.
     public let isHostOnly: Bool
+    /// At which path, and at all below it, it is sent; without a `Path` the path of the URL that set it, up to its last
+    /// slash (RFC 6265 section 5.1.4).
     public let path: String
     /// When it ends, in seconds since 1970; `nil`: with the jar.
     public let expires: Int64?

@@ -15,6 +15,7 @@ public actor BytePipe {
     package nonisolated let near: PipeStream
     private let far: BytePipeEnd
 
+    /// The scheduler on which the WebSocket is to live: both ends of the pipe are on it.
     public nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe scheduler.asUnownedSerialExecutor() }
 
     /// Makes a pipe.

@@ -97,6 +97,7 @@ public import WSProtocol
 
     isolated deinit { abandon() }
 
+    /// The scheduler on which the connection lives: all that is isolated to the connection runs there.
     public nonisolated var unownedExecutor: UnownedSerialExecutor {
         unsafe core.scheduler.asUnownedSerialExecutor()
     }

@@ -139,6 +139,7 @@ public struct ServerOptions: Sendable {
     package var tracing: (any ServerTracing)?
     package var measuring: (any ServerMeasuring)?
 
+    /// The defaults: without TLS, and of web pages only those of the server's own origin may connect.
     public init() {}
 
     /// The defaults, but for what `change` sets: `listen(port: 8080, options: .with { $0.maxConnections = 100 })`.
@@ -229,6 +230,7 @@ public struct DrainOptions: Sendable, Hashable {
     /// told 1001 at once.
     public var handshakeGrace: Duration = .zero
 
+    /// The defaults: 256 connections of a scheduler at once, some 100 ms apart, and no time for handshakes.
     public init() {}
 
     /// What is wrong with them, if anything is.

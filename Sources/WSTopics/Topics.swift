@@ -23,10 +23,15 @@ public import WSConnection
 /// A reader that does not keep up costs nobody else anything: once as many bytes wait for it as its limit
 /// `outboundHighWater` allows, it is dealt with as `SlowReaders` says.
 public final class Topics: Sendable {
+    /// What bounds these topics, and what becomes of slow readers by default; as given at the start.
     public let options: Options
     let directory = TopicDirectory()
     private let hubs: TopicHubs
 
+    /// Makes a set of topics, to which nobody has subscribed yet. Topics of the same name in another `Topics` are
+    /// others.
+    ///
+    /// - Parameter options: what bounds them; default: as the properties of `Options` say.
     public init(options: Options = Options()) {
         self.options = options
         hubs = TopicHubs(directory)
@@ -99,6 +104,7 @@ extension Topics {
         /// top; default 16 MiB. What is published beyond is refused. One message always fits.
         public var pendingBytes = 16 << 20
 
+        /// The defaults: slow readers miss messages, 100 topics a connection, names of 256 bytes, 16 MiB on their way.
         public init() {}
     }
 
@@ -207,6 +213,7 @@ extension Topics {
         /// window that some of its members have agreed to compress with.
         public var encodings = 0
 
+        /// Nothing has been counted yet: all are 0.
         public init() {}
     }
 
@@ -219,6 +226,7 @@ extension Topics {
         /// Connections that were closed because they had no room.
         public var connectionsDropped = 0
 
+        /// A delivery by its numbers; default: nobody got the message.
         public init(delivered: Int = 0, dropped: Int = 0, connectionsDropped: Int = 0) {
             self.delivered = delivered
             self.dropped = dropped
@@ -237,6 +245,7 @@ extension Topics {
 public struct TopicError: Error, Sendable, CustomStringConvertible {
     /// What went wrong. More may be added.
     public struct Code: Sendable, Hashable, CustomStringConvertible {
+        /// The code in words, with which a printed error begins: `too many topics`.
         public let description: String
 
         private init(_ description: String) { self.description = description }
@@ -249,6 +258,7 @@ public struct TopicError: Error, Sendable, CustomStringConvertible {
         public static let closed = Code("closed")
     }
 
+    /// What went wrong: what a program decides by.
     public let code: Code
     /// What happened, for a person.
     public let message: String

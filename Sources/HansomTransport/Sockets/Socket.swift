@@ -126,6 +126,7 @@ public struct SocketOptions: Sendable, Hashable {
     /// Bytes of the kernel's receive buffer (`SO_RCVBUF`, which Linux doubles). Default: the kernel adapts it.
     public var receiveBuffer: Int? = nil
 
+    /// The defaults: small writes leave at once, and all else is the system's choice.
     public init() {}
 
     /// Tells `descriptor`, a TCP socket that is not connected yet.

@@ -152,6 +152,7 @@ public enum TLSTrustRoots: Sendable, Hashable {
 public struct TLSConfigurationError: Error, Sendable, Hashable, CustomStringConvertible {
     /// What kind of mistake it is. More may be added: match with `==`, and keep a default.
     public struct Code: RawRepresentable, Sendable, Hashable {
+        /// The code in one word, as in `unreadableFile`: codes are equal when these are.
         public let rawValue: String
 
         public init(rawValue: String) { self.rawValue = rawValue }

@@ -26,9 +26,13 @@ public struct Proxy: Sendable, Hashable {
 
     /// User and password: of HTTP's Basic scheme (RFC 7617), or of SOCKS5 (RFC 1929; 1 to 255 bytes each).
     public struct Credentials: Sendable, Hashable {
+        /// The name; for HTTP without a colon, which would end it (RFC 7617 section 2).
         public var user: String
+        /// The password, not percent-encoded. HTTP's may be empty; SOCKS5's may not.
         public var password: String
 
+        /// Credentials by their parts, not percent-encoded. What the kind of proxy cannot take makes `connect` throw
+        /// `.invalidConfiguration`.
         public init(user: String, password: String) {
             self.user = user
             self.password = password
@@ -37,10 +41,13 @@ public struct Proxy: Sendable, Hashable {
         var basicAuthorization: String { "Basic " + Base64.encode(Array("\(user):\(password)".utf8)) }
     }
 
+    /// How the proxy is spoken to.
     public var kind: Kind
     /// A name or an address; an IPv6 address without brackets, its zone behind a `%`.
     public var host: String
+    /// The TCP port at which the proxy listens, 1 to 65535.
     public var port: Int
+    /// What the client proves itself with to the proxy; `nil`: nothing. HTTP's are sent with each CONNECT, unasked.
     public var credentials: Credentials?
     /// Further fields of the CONNECT request. The server never sees them. An own `Proxy-Authorization` goes before
     /// `credentials`.

@@ -14,6 +14,7 @@ public struct Redirects: Sendable, Hashable {
     /// Default: none; name here what holds a key of your own.
     public var privateHeaders: Set<HTTPField.Name> = []
 
+    /// The defaults: up to ten redirects, none from `wss` to `ws`, and no private fields beside the three.
     public init() {}
 
     /// Follows none.

@@ -19,6 +19,8 @@ public struct ReconnectingWebSocket: Supervisable, Hashable {
 
     public func hash(into hasher: inout Hasher) { hasher.combine(pid) }
 
+    /// The identity of the client's own process, by which it is linked, monitored and found. Each of its connections
+    /// has another.
     public var pid: PID { process.pid }
 
     /// Starts a client that hands each connection to a closure. Never fails: what is wrong with the URL or the options
@@ -174,13 +176,17 @@ extension ReconnectingWebSocket {
     public struct Events: AsyncSequence, Sendable {
         let client: ReconnectingWebSocket
 
+        /// Begins to read, at what has not been read yet. One iterator at a time may read.
         public func makeAsyncIterator() -> Iterator { Iterator(reader: Reader(client)) }
 
+        /// Reads the events of a client, those of one connection after those of the last. For one task at a time.
         public struct Iterator: AsyncIteratorProtocol {
             let reader: Reader
 
+            /// Takes the next event, waiting for one; `nil` after `stopped`, or when the task was cancelled.
             public mutating func next() async -> Event? { await reader.next() }
 
+            /// Takes the next event, as `next()` does. `for await` calls this one, from whatever actor it runs on.
             public mutating func next(isolation actor: isolated (any Actor)?) async -> Event? { await reader.next() }
         }
     }
@@ -256,6 +262,12 @@ public struct ReconnectOptions: Sendable {
         /// 0: none.
         public var limit: Int?
 
+        /// A backoff by its parts. Nothing may be negative: a client so told ends with `.invalidConfiguration`.
+        ///
+        /// - Parameters:
+        ///   - first: the most that the first wait can be; default 500 ms.
+        ///   - most: the most that any wait can be; default 30 s.
+        ///   - limit: how many further attempts may follow one another; default `nil`: any number.
         public init(first: Duration = .milliseconds(500), most: Duration = .seconds(30), limit: Int? = nil) {
             self.first = first
             self.most = most
@@ -280,6 +292,13 @@ public struct ReconnectOptions: Sendable {
     /// Numbers for the jitter, each as likely as any other.
     var randomness: @Sendable () -> UInt64 = { .random(in: 0 ... .max) }
 
+    /// Options by their parts; `retries` is set afterwards.
+    ///
+    /// - Parameters:
+    ///   - connect: how each connection is made; default: as `connect` does without options.
+    ///   - backoff: how long it waits between attempts, and how often it tries.
+    ///   - totalTimeout: how long all attempts in a row may take; default `nil`: as long as it takes.
+    ///   - steadyAfter: how long a connection must last to count as one that held; default 10 s.
     public init(
         connect: ConnectOptions = .init(), backoff: Backoff = .init(), totalTimeout: Duration? = nil,
         steadyAfter: Duration = .seconds(10)

@@ -19,6 +19,7 @@ public final class EventMailbox: AsyncSequence, Sendable {
 
     deinit { storage.close() }
 
+    /// Reads from this mailbox. Several iterators may read at once: each event goes to one of them.
     public func makeAsyncIterator() -> Iterator { Iterator(mailbox: self) }
 
     /// Takes the next event, waiting for one; `nil` when the task was cancelled.
@@ -27,11 +28,14 @@ public final class EventMailbox: AsyncSequence, Sendable {
     /// How many connections wait for room in it.
     package var waitingConnectionCount: Int { storage.waitingConnectionCount }
 
+    /// Reads events from a mailbox, and holds it meanwhile.
     public struct Iterator: AsyncIteratorProtocol {
         let mailbox: EventMailbox
 
+        /// Takes the next event, waiting for one; `nil` when the task was cancelled.
         public mutating func next() async -> WebSocket.Event? { await mailbox.next() }
 
+        /// Takes the next event, as `next()` does. `for await` calls this one, from whatever actor it runs on.
         public mutating func next(isolation actor: isolated (any Actor)?) async -> WebSocket.Event? {
             await mailbox.next()
         }
@@ -293,13 +297,19 @@ extension WebSocket {
     public struct Events: AsyncSequence, Sendable {
         let puller: EventPuller
 
+        /// Begins to read the subscription's events. One iterator at a time may read: should another wait, the first
+        /// one's wait ends with `nil`.
         public func makeAsyncIterator() -> Iterator { Iterator(puller: puller) }
 
+        /// Reads the events of one subscription.
         public struct Iterator: AsyncIteratorProtocol {
             let puller: EventPuller
 
+            /// Takes the next event, waiting for one; `nil` after the last, or when the task was cancelled, which ends
+            /// the subscription.
             public mutating func next() async -> Event? { await puller.next() }
 
+            /// Takes the next event, as `next()` does. `for await` calls this one, from whatever actor it runs on.
             public mutating func next(isolation actor: isolated (any Actor)?) async -> Event? {
                 await puller.next()
             }

@@ -238,19 +238,31 @@ struct Patience: Sendable {
 
 /// A connection is the sequence of its messages.
 extension WebSocket: AsyncSequence {
+    /// What `for try await` gives: whole messages, without pings and pongs.
     public typealias Element = Message
+    /// What `for try await` throws; its `code` tells what happened.
     public typealias Failure = WebSocketError
 
     /// The messages from now on. Ends at an orderly close (1000, 1001, or without code); throws at any other end.
     public nonisolated func makeAsyncIterator() -> Iterator { Iterator(connection: self) }
 
+    /// Takes one message of a connection after the other, as `recv()` does. Several may: each message goes to one of
+    /// them.
     public struct Iterator: AsyncIteratorProtocol {
         let connection: WebSocket
 
+        /// Takes the next message, waiting for one as long as the option `recvTimeout` says; `nil` after an orderly
+        /// close (1000, 1001, or without code).
+        ///
+        /// - Throws: as `recv()`, but for that close.
         public mutating func next() async throws(WebSocketError) -> Message? {
             try await connection.recvUnlessOver()
         }
 
+        /// Takes the next message, as `next()` does. `for try await` calls this one; where that runs on the
+        /// connection's scheduler, a message that has arrived is taken without suspending.
+        ///
+        /// - Throws: as `next()`.
         public mutating func next(isolation actor: isolated (any Actor)?) async throws(WebSocketError) -> Message? {
             if let message = connection.messageAtOnce() { return message }
             return try await connection.recvUnlessOver()

@@ -118,20 +118,31 @@ extension WebSocket {
 /// All pieces are text, or all are binary; a piece of text ends between characters. The pieces are what arrived
 /// together, or waited together, not the peer's frames. Dropping the stream throws away what is left of the message.
 public struct MessageStream: AsyncSequence, Sendable {
+    /// A piece of the message: text or bytes, which are a part of its payload.
     public typealias Element = WebSocket.Message
+    /// What reading throws when the rest of the message does not come; its `code` tells why.
     public typealias Failure = WebSocketError
 
     let reader: Reader
 
+    /// Reads the pieces that nobody has taken yet. All iterators of a stream take from the same message.
     public func makeAsyncIterator() -> Iterator { Iterator(reader: reader) }
 
+    /// Takes one piece of a message after the other, and holds the stream meanwhile.
     public struct Iterator: AsyncIteratorProtocol {
         let reader: Reader
 
+        /// Takes the next piece, waiting for one without end; `nil` after the last.
+        ///
+        /// - Throws: `.cancelled` when the task was cancelled, which loses nothing; the connection's end, when it comes
+        ///   before the message's.
         public mutating func next() async throws(WebSocketError) -> WebSocket.Message? {
             try await reader.connection.nextPiece(for: reader)
         }
 
+        /// Takes the next piece, as `next()` does. `for try await` calls this one, from whatever actor it runs on.
+        ///
+        /// - Throws: as `next()`.
         public mutating func next(
             isolation actor: isolated (any Actor)?
         ) async throws(WebSocketError) -> WebSocket.Message? {

@@ -255,6 +255,12 @@ public struct SendOptions: Sendable, Hashable {
     /// says. Turn it off for what is compressed already, and for secrets beside what others choose (see the guide).
     public var compress: Bool?
 
+    /// Options by their parts; `nil` is the default of each.
+    ///
+    /// - Parameters:
+    ///   - frameSize: the most payload bytes of one frame; `nil`: the message is one frame.
+    ///   - timeout: how long to wait for room; `nil`: without end.
+    ///   - compress: whether to compress; `nil`: if it is as long as `CompressionOptions.threshold` says.
     public init(frameSize: Int? = nil, timeout: Duration? = nil, compress: Bool? = nil) {
         self.frameSize = frameSize
         self.timeout = timeout

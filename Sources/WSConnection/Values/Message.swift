@@ -21,8 +21,8 @@ extension WebSocket {
         @inlinable
         public init(_ bytes: some Sequence<UInt8>) { self = .binary([UInt8](bytes)) }
 
-        /// The same as `Message(_:)`.
         // Without the attribute `.binary(Array(…))` might mean either, and would not compile.
+        /// A binary message of any sequence of bytes, as `Message(_:)` makes it.
         @_disfavoredOverload
         @inlinable
         public static func binary(_ bytes: some Sequence<UInt8>) -> Message { Message(bytes) }
@@ -143,10 +143,13 @@ extension WebSocket {
 
     /// How a connection ended (RFC 6455 section 7.1.5 and 7.1.6).
     public struct Close: Sendable, Hashable, CustomStringConvertible {
+        /// The code that says why; `.noStatus` (1005) when the close frame had none, `.abnormal` (1006) when the
+        /// connection was lost without one.
         public let code: CloseCode
         /// The reason given, empty if none.
         public let reason: String
 
+        /// A close by its parts, to compare with; whether it could be sent is not checked.
         public init(code: CloseCode, reason: String = "") {
             self.code = code
             self.reason = reason
@@ -193,7 +196,9 @@ extension WebSocket {
 
     /// What has gone through a connection so far.
     public struct Counters: Sendable, Hashable {
+        /// Frames received whole, control frames included.
         public var framesReceived: UInt64 = 0
+        /// Frames queued for sending, control frames included; the last of them may still wait to be written.
         public var framesSent: UInt64 = 0
         /// Payload bytes.
         public var bytesReceived: UInt64 = 0

@@ -27,6 +27,7 @@ extension WebSocket {
         /// Bytes waiting to be sent down to which suspended senders wait; default 32 KiB.
         public var outboundLowWater = 32 << 10
 
+        /// The defaults, which are safe to run with.
         public init() {}
 
         /// A low-water mark above the high one would wake senders that then have to wait again.

@@ -14,6 +14,8 @@ extension WebSocket {
         public let path: String
         /// What followed the question mark, if there was one; percent-encoded as it came.
         public let query: String?
+        /// The header fields in their order. Where the target is a URL, `Host` says what that does (RFC 9112 section
+        /// 3.2.2).
         public let headers: HTTPFields
         /// Whether it asks for a WebSocket as it must (RFC 6455 section 4.1): a GET whose `Connection` lists `upgrade`
         /// and whose `Upgrade` lists `websocket`, with a `Sec-WebSocket-Key` of 16 bytes and version 13.

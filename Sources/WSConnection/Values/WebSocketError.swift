@@ -6,6 +6,7 @@ public import HTTPTypes
 public struct WebSocketError: Error, Sendable, CustomStringConvertible {
     /// What sort of error it is. More may be added.
     public struct Code: Sendable, Hashable, CustomStringConvertible {
+        /// The code in words, lower case, with which a printed error begins: `invalid configuration`.
         public let description: String
 
         private init(_ description: String) { self.description = description }
@@ -79,7 +80,9 @@ public struct WebSocketError: Error, Sendable, CustomStringConvertible {
 
     /// A server's answer that refused the handshake.
     public struct Response: Sendable {
+        /// The status of the answer, in three digits (RFC 9110 section 15): 401, for one.
         public let status: Int
+        /// The header fields of the answer, as far as they could be read: `WWW-Authenticate`, for one.
         public let headers: HTTPFields
         /// The body, at most 64 KiB of it.
         public let body: [UInt8]
@@ -152,6 +155,7 @@ public struct WebSocketError: Error, Sendable, CustomStringConvertible {
             code, message, close: close, phase: phase, response: response, place: storage.place, endOf: connection)
     }
 
+    /// What sort of error it is: what a program decides by.
     public var code: Code { storage.code }
     /// What happened, in words.
     public var message: String { storage.message }

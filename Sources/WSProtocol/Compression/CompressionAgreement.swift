@@ -202,6 +202,14 @@ public struct CompressionOffer: Hashable, Sendable {
     /// answer.
     public var clientMaxWindowBits: ClientWindow
 
+    /// An offer by its parts; without any it is `bare`. Windows are checked by `CompressionOptions.objection`, not
+    /// here.
+    ///
+    /// - Parameters:
+    ///   - serverNoContextTakeover: whether the server must forget what came before, with each message; default no.
+    ///   - clientNoContextTakeover: whether to hint that the client will; default no.
+    ///   - serverMaxWindowBits: the window that the server must not exceed, 8 to 15; default `nil`: any.
+    ///   - clientMaxWindowBits: what is said of the client's own window; default: nothing.
     public init(
         serverNoContextTakeover: Bool = false, clientNoContextTakeover: Bool = false, serverMaxWindowBits: Int? = nil,
         clientMaxWindowBits: ClientWindow = .unmentioned
@@ -273,6 +281,7 @@ public struct CompressionOptions: Hashable, Sendable {
     /// answer alone.
     public var offers: [CompressionOffer]?
 
+    /// Options by their parts, each with the default that its property names; `objection` tells what cannot be used.
     public init(
         sendWindowBits: Int = 12, receiveWindowBits: Int = 12, sendContextTakeover: Bool = true,
         receiveContextTakeover: Bool = true, threshold: Int = 256, level: Int = 6, memoryLevel: Int = 5,

@@ -69,6 +69,7 @@ struct PartialHeader: Sendable {
 
 /// What a frame carries (RFC 6455 section 5.2).
 public struct Opcode: RawRepresentable, Hashable, Sendable {
+    /// The opcode as a number: in a frame it has four bits, 0 to 15.
     public let rawValue: UInt8
 
     public init(rawValue: UInt8) {
@@ -97,6 +98,7 @@ public struct Opcode: RawRepresentable, Hashable, Sendable {
 
 /// Why a connection was closed (RFC 6455 section 7.4 and the IANA registry it founds).
 public struct CloseCode: RawRepresentable, ExpressibleByIntegerLiteral, Hashable, Sendable {
+    /// The code as a number, as it stands in a close frame (RFC 6455 section 5.5.1).
     public let rawValue: UInt16
 
     public init(rawValue: UInt16) {
@@ -162,6 +164,7 @@ public struct CloseFrame: Hashable, Sendable {
     /// The reason; empty when none was given.
     public var reason: String
 
+    /// What a close frame says, by its parts; whether the code may be sent is not checked.
     public init(code: CloseCode, reason: String = "") {
         self.code = code
         self.reason = reason

@@ -19,6 +19,7 @@ public struct OutputBuffer: ~Copyable, @unchecked Sendable {
     private var firstRetained = 0
     private var retainedCount = 0
 
+    /// An empty buffer, which holds no memory yet.
     public init() {
         unsafe storage = nil
     }
@@ -30,6 +31,7 @@ public struct OutputBuffer: ~Copyable, @unchecked Sendable {
     /// How many bytes wait.
     public var count: Int { tail &- head &+ retainedCount }
 
+    /// Whether nothing waits.
     public var isEmpty: Bool { count == 0 }
 
     /// Takes everything, in one array.

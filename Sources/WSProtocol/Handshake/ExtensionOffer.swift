@@ -5,19 +5,24 @@ internal import HansomHTTP
 public struct ExtensionOffer: Hashable, Sendable {
     /// A parameter, with or without a value. Quotes around the value are taken off.
     public struct Parameter: Hashable, Sendable {
+        /// What the extension calls the parameter: a token, such as `client_max_window_bits`.
         public var name: String
+        /// What stands behind the parameter's `=`; `nil` when there is none.
         public var value: String?
 
+        /// A parameter by its parts. Both are written as they are, without quotes, and so must be tokens.
         public init(name: String, value: String? = nil) {
             self.name = name
             self.value = value
         }
     }
 
+    /// The registered name of the extension: `permessage-deflate`.
     public var name: String
     /// The parameters in their order; one may come twice.
     public var parameters: [Parameter]
 
+    /// An offer by its parts, in the order in which they are to be written; default: without a parameter.
     public init(name: String, parameters: [Parameter] = []) {
         self.name = name
         self.parameters = parameters

@@ -102,6 +102,7 @@ public struct WebOrigin: Hashable, Sendable {
     /// The scheme's own port when none was given: 443 for `https` and `wss`, else 80.
     public let port: Int
 
+    /// An origin by its parts: scheme and host are put into lower case, the port is taken as it is.
     public init(scheme: String, host: String, port: Int) {
         self.scheme = scheme.asciiLowercased
         self.host = host.asciiLowercased

@@ -9,13 +9,17 @@ public enum ServerHandshake {
         public var isTLS: Bool
         /// The origin that the client sees, where a trusted proxy says so; `nil` takes it from `isTLS` and `Host`.
         public var externalOrigin: WebOrigin?
+        /// Which web pages may open a connection; default `.sameOrigin`. Others are refused with 403.
         public var origin: OriginPolicy
+        /// How one of the subprotocols that the client offers is picked; default `.none`.
         public var subprotocols: SubprotocolPolicy
         /// How to compress, where the client offers it; `nil`: not at all.
         public var compression: CompressionOptions?
         /// Further fields for the 101. Those that the handshake sets itself are left out.
         public var fields: HTTPFields
 
+        /// Rules by their parts. By default the request came without TLS, pages of other origins are refused, and
+        /// neither a subprotocol nor compression is agreed on.
         public init(
             isTLS: Bool = false, externalOrigin: WebOrigin? = nil, origin: OriginPolicy = .sameOrigin,
             subprotocols: SubprotocolPolicy = .none, compression: CompressionOptions? = nil,
@@ -200,6 +204,7 @@ public struct Acceptance: Hashable, Sendable {
 
 /// A refused request: a whole HTTP answer, after which the connection is closed (RFC 9110 section 15).
 public struct Refusal: Error, Hashable, Sendable {
+    /// The status of the answer: 4xx when the request is at fault, 5xx when the server cannot do it.
     public let status: Int
     /// Why, in words. It is the body, too.
     public let reason: String

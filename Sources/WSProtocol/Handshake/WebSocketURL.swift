@@ -15,14 +15,18 @@ public struct WebSocketURL: Hashable, Sendable {
 
     /// Name and password, percent-decoded (RFC 3986 section 3.2.1).
     public struct UserInfo: Hashable, Sendable {
+        /// What stands before the first colon; without one, all of it.
         public let user: String
+        /// What stands behind the first colon; `nil` without one. Printing the URL leaves it out.
         public let password: String?
 
         /// The value of an `Authorization` field for them (RFC 7617 section 2).
         public var basicAuthorization: String { "Basic " + Base64.encode(Array("\(user):\(password ?? "")".utf8)) }
     }
 
+    /// What the URL begins with; it decides about TLS and the default port.
     public let scheme: Scheme
+    /// What stands before the `@`; `nil` without one, and for a Unix socket.
     public let userinfo: UserInfo?
     /// In lower case; an IPv6 literal without its brackets and zone; `localhost` for a Unix socket.
     public let host: String

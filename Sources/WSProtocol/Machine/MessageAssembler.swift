@@ -307,6 +307,7 @@ public struct MessageFragment: Hashable, Sendable {
     /// Whether the message is complete with this part.
     public var isFinal: Bool
 
+    /// A part by what it holds and where it stands, to compare with what a machine delivers.
     public init(payload: MessagePayload, isFirst: Bool, isFinal: Bool) {
         self.payload = payload
         self.isFirst = isFirst

@@ -48,8 +48,10 @@ public struct ProtocolFailure: Error, Hashable, Sendable {
         case cannotInflate
     }
 
+    /// What the peer did, or which limit it met; `code` follows from it.
     public let kind: Kind
 
+    /// A failure of this kind, to compare with what a machine reports.
     public init(_ kind: Kind) {
         self.kind = kind
     }

@@ -25,8 +25,11 @@ public struct ProtocolMachine: ~Copyable, Sendable {
         case failed
     }
 
+    /// What the peer's messages may cost. Looked at for each frame's header, and while a message is inflated.
     public var limits: MessageLimits
+    /// How far the connection has come: `.open` at first. What is received changes it, and sending a close.
     public internal(set) var state = State.open
+    /// What has gone through so far, each way. The machine only adds to it: set it anew to count from there.
     public var counters = FrameCounters()
     /// How messages are handed out; a change takes effect at the next message's start.
     public var delivery = Delivery.messages
@@ -122,6 +125,7 @@ public struct FrameCounters: Hashable, Sendable {
     /// Payload bytes of the frames queued for sending.
     public var bytesSent = 0
 
+    /// Nothing has gone through yet: all are 0.
     public init() {}
 }
 
@@ -143,6 +147,7 @@ public struct MessageLimits: Hashable, Sendable {
     /// while the message is inflated, from 64 KiB on.
     public var maxInflationRatio: Int?
 
+    /// Limits by their parts, each with the default that its property names.
     public init(
         maxMessageSize: Int = 1 << 20, maxFrameSize: Int? = nil, maxFragments: Int = 1024,
         maxInflationRatio: Int? = nil,

@@ -33,6 +33,7 @@ public struct Routes: Sendable {
 
     private(set) var entries: [Entry] = []
 
+    /// No routes: nothing stands anywhere, which is answered with 404.
     public init() {}
 
     /// Answers GET, and HEAD without the content.
@@ -201,18 +202,29 @@ public struct RouteOptions: Sendable {
 
     /// The limits that differ, one by one: `options.limits.messageSize = 64 << 10`. `nil` is as the server's.
     public var limits = Limits()
+    /// Which origins may connect here; default `nil`: as the server's.
     public var origins: OriginPolicy?
+    /// How a subprotocol is chosen here; default `nil`: as the server does.
     public var subprotocols: SubprotocolPolicy?
+    /// How messages are compressed here; `.own(nil)`: not at all.
     public var compression: Setting<CompressionOptions?> = .asServer
     /// Another authorisation hook than the server's, or none.
     public var authorize: Setting<Authorization.Hook?> = .asServer
+    /// How long a peer may take to end a connection that is being closed; default `nil`: as the server's.
     public var closeTimeout: Duration?
+    /// How often a peer is pinged; `.own(nil)`: never.
     public var pingInterval: Setting<Duration?> = .asServer
+    /// How long a peer may be silent after such a ping before its connection is lost; `.own(nil)`: as long as it likes.
     public var pingTimeout: Setting<Duration?> = .asServer
+    /// How long nothing may arrive, pongs included, before a connection ends; `.own(nil)`: no limit.
     public var idleTimeout: Setting<Duration?> = .asServer
+    /// How long a peer may take nothing of what waits to be written before it is cut; `.own(nil)`: no limit.
     public var writeTimeout: Setting<Duration?> = .asServer
+    /// How long a message may take from its first byte to its last; `.own(nil)`: no limit. More is answered with 1008.
     public var messageTimeout: Setting<Duration?> = .asServer
+    /// How long `recv()` waits in a handler; `.own(nil)`: without end.
     public var recvTimeout: Setting<Duration?> = .asServer
+    /// Whether all messages are received in pieces, with `recvStream` alone; default `nil`: as the server's.
     public var receivesInPieces: Bool?
 
     /// Some of `WebSocket.Limits`: those that were set.
@@ -226,6 +238,7 @@ public struct RouteOptions: Sendable {
             let apply: @Sendable (inout WebSocket.Limits) -> Void
         }
 
+        /// No limit of the route's own: all are the server's.
         public init() {}
 
         /// A limit of the route's own; `nil`: as the server's.
@@ -246,6 +259,8 @@ public struct RouteOptions: Sendable {
         }
     }
 
+    /// Origins and subprotocols of the route's own. What is `nil` is as the server's, and so is all else until it is
+    /// set.
     public init(origins: OriginPolicy? = nil, subprotocols: SubprotocolPolicy? = nil) {
         self.origins = origins
         self.subprotocols = subprotocols
