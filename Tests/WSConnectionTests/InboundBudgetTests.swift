@@ -174,4 +174,23 @@ import Testing
         driven.advance(by: .seconds(60))
         #expect(count.withLock { $0 } == 1)
     }
+
+    @Test func `what was still held when a peak was given back is given back as well, when it goes (S24)`() {
+        let driven = HandDriven()
+        let count = Mutex(0)
+        let budget = InboundBudget(limit: 256 << 20, largePeak: 3 << 20) { _ in count.withLock { $0 += 1 } }
+        let peers = (0..<4).map { _ in connect(driven, budget) }
+        for peer in peers { peer.send(part(990_000)) }
+        driven.settle()
+        for peer in peers[..<2] { peer.end() }
+        driven.settle()
+        driven.advance(by: .seconds(5))
+        #expect(count.withLock { $0 } == 1, "half of it is over")
+        for peer in peers[2...] { peer.end() }
+        driven.settle()
+        driven.advance(by: .seconds(5))
+        #expect(count.withLock { $0 } == 2)
+        driven.advance(by: .seconds(60))
+        #expect(count.withLock { $0 } == 2)
+    }
 }

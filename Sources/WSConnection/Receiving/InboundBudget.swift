@@ -25,6 +25,8 @@ package final class InboundBudget: @unchecked Sendable {
     /// Whether there was room since it was last looked after.
     private var hadRoom = false
     private var peak = 0
+    /// Whether much was still held when a peak was given back: that is given back as well, when it goes.
+    private var isTail = false
     private var isTrimDue = false
     private let largePeak: Int
     private let trim: @Sendable (Scheduler) -> Void
@@ -77,7 +79,7 @@ package final class InboundBudget: @unchecked Sendable {
             let wasRoomy = isRoomy
             let now = heldBytes &+ (steps &- before) &* InboundBudget.step
             held.store(now, ordering: .relaxed)
-            peak = max(peak, now)
+            if now > peak { (peak, isTail) = (now, false) }
             var trims = false
             if !isTrimDue && isPeakOver {
                 isTrimDue = true
@@ -155,13 +157,14 @@ package final class InboundBudget: @unchecked Sendable {
     // MARK: After a peak
 
     /// With `lock` held.
-    private var isPeakOver: Bool { peak >= largePeak && heldBytes <= peak / 2 }
+    private var isPeakOver: Bool { (peak >= largePeak || isTail) && heldBytes <= peak / 2 }
 
     private func trimIfOver(_ scheduler: Scheduler) {
         let isOver = lock.withLock {
             isTrimDue = false
             guard isPeakOver else { return false }
             peak = heldBytes
+            isTail = peak >= largePeak / 8
             return true
         }
         if isOver { trim(scheduler) }
