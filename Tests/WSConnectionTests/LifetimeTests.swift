@@ -1,5 +1,6 @@
 import Actors
 import HansomTesting
+import HansomTransport
 import Testing
 
 @testable import WSConnection
@@ -364,6 +365,23 @@ import Testing
         #expect(WebSocketError.cancelled.description == "cancelled: the task was cancelled")
         #expect(Set([WebSocketError.Code.timeout, .closed, .timeout]).count == 2)
     }
+
+    @Test func `who waits for a peer's end when its scheduler ends waits no longer (W20, P27)`() async throws {
+        let group = try SchedulerGroup(options: .init(count: 1, time: ManualTime()))
+        let ended = Probe<Bool>()
+        let peer = await group.schedulers[0].ask { scheduler in
+            let (near, far) = PipeStream.pair(scheduler, scheduler)
+            LingeringClose.start(near, last: [], on: scheduler, for: .seconds(10)) { ended.record(scheduler.isCurrent) }
+            return UncheckedPeer(stream: far)
+        }
+        #expect(ended.values == [], "the peer says nothing")
+        await group.shutdown()
+        #expect(ended.values == [true])
+        withExtendedLifetime(peer) {}
+    }
+
+    /// The other end of a pipe, only held.
+    private struct UncheckedPeer: @unchecked Sendable { let stream: PipeStream }
 
     @Test func `after a thousand connections that ended in every way nothing is left (W20)`() async throws {
         try await Bench.run(schedulers: 2) { bench in
