@@ -64,7 +64,8 @@ public import WSProtocol
 
     // The end.
     /// Where it stands between open and gone.
-    var end: EndMachine
+    // Safety (unchecked exclusivity): it is asked for each message. The machine calls nothing out, so no access overlaps.
+    @safe @exclusivity(unchecked) var end: EndMachine
     var endWaiters = unsafe [UnsafeContinuation<Void, Never>]()
     var handlerTask: Task<Void, Never>?
     var handlerIdentity: UnsafeCurrentTask?
