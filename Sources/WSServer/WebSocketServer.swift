@@ -21,7 +21,7 @@ public final class WebSocketServer: Sendable, Supervisable {
     let tree: ServerTree
     let load: ServerLoad
     let schedulers: SchedulerGroup
-    private let end = EndSignal()
+    private let end = Promise<Void>()
 
     private init(_ endpoints: [BoundEndpoint], _ load: ServerLoad, _ tree: ServerTree, _ schedulers: SchedulerGroup) {
         self.endpoints = endpoints
@@ -86,7 +86,7 @@ public final class WebSocketServer: Sendable, Supervisable {
         await load.reports.ended()
         // Closed already, unless the listener was not there to do it.
         for endpoint in endpoints { endpoint.listener.close() }
-        end.signal()
+        end.keep(())
     }
 
     /// Ends the server at once: connections are dropped, their handlers cancelled.
@@ -95,10 +95,10 @@ public final class WebSocketServer: Sendable, Supervisable {
     public func forceClose() async { await shutdown(within: .zero) }
 
     /// Returns when the server has ended, or when the task that waits is cancelled; the server goes on then.
-    public func wait() async { await end.waitUnlessCancelled() }
+    public func wait() async { _ = try? await end.value() }
 
     /// Returns when the server has ended, and not before.
-    package func ended() async { await end.wait() }
+    package func ended() async { await end.valueInAnyCase() }
 }
 
 /// What can be changed while a server runs.
