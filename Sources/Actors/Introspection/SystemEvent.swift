@@ -12,6 +12,8 @@ public enum SystemEvent: Sendable {
     case longMailbox(LongMailboxReport)
     /// The system has no descriptors or memory left for what a process is to do, or has some again.
     case exhaustion(ExhaustionReport)
+    /// A second task wanted to receive from a mailbox.
+    case secondReceiver(SecondReceiverReport)
 }
 
 /// Who it was: what reports say of a process.
@@ -111,6 +113,15 @@ public struct ExhaustionReport: Sendable {
     }
 }
 
+/// A task wanted to receive from a mailbox while another one did. It got nothing, as if the mailbox had ended; the process
+/// and who received first go on.
+///
+/// Let one task receive, the body, and hand the others what they need: a message belongs to one.
+public struct SecondReceiverReport: Sendable {
+    /// Whose mailbox it is.
+    public let process: ProcessIdentity
+}
+
 /// What the runtime watches for, and whom it tells.
 public struct SystemSettings: Sendable {
     /// From how many waiting messages on a mailbox is reported as long, once each time it grows past that; default
@@ -144,6 +155,10 @@ extension Scheduler {
 
     func reportLongMailbox(_ core: ProcessCore, length: Int) {
         report(.longMailbox(LongMailboxReport(process: core.identity, length: length)))
+    }
+
+    func reportSecondReceiver(_ core: ProcessCore) {
+        report(.secondReceiver(SecondReceiverReport(process: core.identity)))
     }
 
     /// A job took `duration`. Who ran is found by the job's task, which stays the same from one suspension to the next.

@@ -21,8 +21,7 @@ extension Process {
                 case .nothing: break
                 }
             }
-            beginWaiting()
-            await core.pass(on: core.scheduler)
+            guard await awaitDelivery() else { return nil }
         }
     }
 
@@ -67,6 +66,10 @@ extension Process {
     private func receive<T>(
         timeout: Duration?, matching isWanted: ((Message) -> Bool)?, _ make: (Message) -> T?
     ) async -> T? {
+        guard !isReceiving else {
+            refuse()
+            return nil
+        }
         var seen = queue.head
         defer { endPatience() }
         while true {
@@ -75,8 +78,7 @@ extension Process {
             makeSpecial().filter = isWanted
             if let timeout { bePatient(timeout) }
             updatePlainness()
-            beginWaiting()
-            await core.pass(on: core.scheduler)
+            guard await awaitDelivery() else { return nil }
         }
     }
 
@@ -138,17 +140,26 @@ extension Process {
 
     // MARK: Waiting
 
-    /// From here to the gate nothing may suspend: see "Ask again at the last moment" in ARCHITECTURE.md.
+    /// Waits until something may be there to take. Whether to look for it: not so if another task waits already.
+    ///
+    /// From its begin to the gate nothing may suspend: see "Ask again at the last moment" in ARCHITECTURE.md.
     @inlinable
-    func beginWaiting() {
-        if isWaiting { refuseToWait() }
+    @inline(__always)
+    func awaitDelivery() async -> Bool {
+        if isReceiving {
+            refuse()
+            return false
+        }
+        isReceiving = true
         isWaiting = true
+        await core.pass(on: core.scheduler)
+        isReceiving = false
+        return true
     }
 
+    /// A task wants to receive while another does: it gets nothing, and that is reported.
     @usableFromInline
-    func refuseToWait() -> Never {
-        preconditionFailure("process \(pid) receives in two tasks at a time: its body alone may")
-    }
+    func refuse() { core.scheduler.reportSecondReceiver(core) }
 
     /// Begins to count the time, unless that was done.
     func bePatient(_ timeout: Duration) {

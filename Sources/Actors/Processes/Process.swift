@@ -24,6 +24,8 @@ public final actor Process<Message: Sendable> {
     @safe @exclusivity(unchecked) @usableFromInline nonisolated(unsafe) var isPlain: Bool
     /// Whether the body waits for a message.
     @safe @exclusivity(unchecked) @usableFromInline nonisolated(unsafe) var isWaiting = false
+    /// Whether a task has begun to wait for one and does not go on yet: another is refused.
+    @safe @exclusivity(unchecked) @usableFromInline nonisolated(unsafe) var isReceiving = false
     @safe @exclusivity(unchecked) @usableFromInline var handled: UInt64 = 0
     @usableFromInline var isOpen = true
     /// Whether the body answers what introspection asks, as a server does.

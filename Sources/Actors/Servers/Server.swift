@@ -197,8 +197,7 @@ extension Process {
     @inlinable
     func receiveInputLater(timeout: Duration?) async -> Input {
         if timeout == nil && isPlain {
-            beginWaiting()
-            await core.pass(on: core.scheduler)
+            guard await awaitDelivery() else { return .end }
             if let message = takeNext() { return .message(message) }
         }
         return await receiveInputSpecially(timeout: timeout)
@@ -219,8 +218,7 @@ extension Process {
                 if isOver && special?.isSuspended != true { return .timeout }
                 if !isOver { bePatient(timeout) }
             }
-            beginWaiting()
-            await core.pass(on: core.scheduler)
+            guard await awaitDelivery() else { return .end }
         }
     }
 

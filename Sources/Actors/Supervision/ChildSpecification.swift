@@ -197,8 +197,7 @@ extension Process {
             makeSpecial().filter = { _ in wish?.isThere ?? false }
             if let limit { bePatient(limit) }
             updatePlainness()
-            beginWaiting()
-            await core.pass(on: core.scheduler)
+            guard await awaitDelivery() else { return }
         }
     }
 

@@ -163,27 +163,64 @@ import Testing
         }
     }
 
-    @Test func `two receives at once trap`() async {
-        await #expect(processExitsWith: .failure) {
-            let driven = HandDriven()
-            driven.run {
-                Process<Int>.spawn { me in
-                    Task { _ = await me.receive() }
-                    Task { _ = await me.receive() }
-                    _ = await me.receive()
-                }
-                driven.settle()
+    /// The ways to wait for a message.
+    enum Way: CaseIterable, Sendable {
+        case plain, timed, selective, iterated
+
+        func receive(_ me: isolated Process<Int>) async -> Int? {
+            switch self {
+            case .plain: return await me.receive()
+            case .timed: return await me.receive(timeout: .seconds(60))
+            case .selective: return await me.receive { $0 > 0 }
+            case .iterated:
+                for await number in me.mailbox { return number }
+                return nil
             }
         }
     }
-}
 
-@Suite(.timeLimit(.minutes(2))) struct JobCountTests {
-    @Test func `a process that does nothing costs a job to start and at most one to end`() {
-        let driven = HandDriven()
-        _ = driven.run { Process<Int>.spawn { _ in } }
-        driven.settle()
-        // The compiler may leave out the hop from the actor's last line back to the task's.
-        #expect(driven.scheduler.jobsRun <= 2)
+    @Test(arguments: Way.allCases, Way.allCases)
+    func `a second task that receives gets nothing and is reported, the first goes on (P13)`(first: Way, second: Way) {
+        let world = World()
+        let log = Probe<String>()
+        let process = world.spawn(Int.self, label: "greedy") { me in
+            Task {
+                log.record("second \(await second.receive(me) ?? -1)")
+                log.record("third \(await second.receive(me) ?? -1)")
+            }
+            log.record("first \(await first.receive(me) ?? -1)")
+            log.record("again \(await first.receive(me) ?? -1)")
+        }
+        #expect(log.values == ["second -1", "third -1"])
+        let reports = world.events.values.compactMap { event -> ProcessIdentity? in
+            if case .secondReceiver(let report) = event { report.process } else { nil }
+        }
+        #expect(reports.map(\.pid) == [process.pid, process.pid] && reports.first?.label == "greedy")
+        world.play { process.send(7) }
+        #expect(log.values.last == "first 7" && log.count == 3)
+        world.advance(by: .seconds(30))
+        world.play { process.send(8) }
+        #expect(log.values.last == "again 8")
+        #expect(!process.pid.isAlive && world.scheduler.alarmCount == 0)
+        world.end()
+    }
+
+    @Test func `who received first stays first, though the other took its message (P13)`() {
+        let world = World()
+        let log = Probe<String>()
+        let process = world.spawn(Int.self) { me in
+            let helper = Task {
+                await Task.yield()
+                while let number = await me.receive() { log.record("helper \(number)") }
+                log.record("helper ends")
+            }
+            for await number in me.mailbox { log.record("body \(number)") }
+            await helper.value
+        }
+        world.wait { log.count == 1 }
+        #expect(log.values == ["helper ends"])
+        world.play { for number in 0..<3 { process.send(number) } }
+        #expect(log.values == ["helper ends", "body 0", "body 1", "body 2"])
+        world.end()
     }
 }
