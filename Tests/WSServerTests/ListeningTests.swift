@@ -46,7 +46,9 @@ import WSClient
     @Test func `listens on every address of a name, on one port (S1)`() async throws {
         let server = try await listen("localhost")
         let expected = try await Resolver.resolve("localhost", port: 0, on: SchedulerGroup.shared.blockingPool)
-        #expect(Set(server.addresses.map(\.host)) == Set(expected.map(\.host)))
+        // A machine without IPv6 may give the name an address of it nevertheless.
+        let usable = expected.map(\.host).filter { Machine.hasIPv6 || !$0.contains(":") }
+        #expect(Set(server.addresses.map(\.host)) == Set(usable))
         #expect(Set(server.addresses.map(\.port)) == [server.address.port])
         for address in server.addresses { try await expectEcho("ws://\(address)/") }
         await server.forceClose()
