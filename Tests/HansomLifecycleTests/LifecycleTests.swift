@@ -44,6 +44,31 @@ import Testing
         #expect(log.values == ["begun", "shut down"])
     }
 
+    /// Starts a tree, and stops it only some time after its service was told to shut down.
+    private struct Slow: Service {
+        let tree: Supervisor
+        let log: Probe<String>
+
+        func run() async throws {
+            let running = try await tree.start()
+            try? await gracefulShutdown()
+            while log.count < 2 { await Task.yield() }
+            for _ in 0..<20_000 where log.count == 2 { await Task.yield() }
+            await running.stop()
+        }
+    }
+
+    @Test func `a service that is told to shut down before its supervisor is not started again (P20)`() async throws {
+        let tree = Supervisor(id: "root") { Child("patient", service: Patient(log: log)) }
+        let group = ServiceGroup(
+            services: [Slow(tree: tree, log: log)], logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        async let running: Void = group.run()
+        await begun(1)
+        await group.triggerGracefulShutdown()
+        try await running
+        #expect(log.values == ["begun", "shut down"])
+    }
+
     @Test func `cancelling the service stops the tree (P20)`() async throws {
         let tree = Supervisor { Child("patient", service: Patient(log: log)) }
         let task = Task { try await SupervisorService(tree).run() }
