@@ -3,7 +3,7 @@ import Testing
 
 @testable import Actors
 
-@Suite(.timeLimit(.minutes(2))) struct ReceiveTests {
+@Suite(.ownThread, .timeLimit(.minutes(2))) struct ReceiveTests {
     let driven = HandDriven()
 
     @Test func `a receive with a timeout returns nothing when it is over, and loses nothing (P13)`() {

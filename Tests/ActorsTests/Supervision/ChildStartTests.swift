@@ -4,7 +4,7 @@ import Testing
 @testable import Actors
 
 /// Starts that take long, fail, or never end: a supervisor stays answerable between them, and its end waits for none.
-@Suite(.timeLimit(.minutes(1))) struct ChildStartTests {
+@Suite(.ownThread, .timeLimit(.minutes(1))) struct ChildStartTests {
     let world = World()
     private let log = Probe<String>()
     private let started = Probe<PID>()
