@@ -54,9 +54,6 @@ def run(hansom, scale):
             def settled():
                 return descriptors(server.pid) <= rest and connections(snapshot()) == 0
 
-            # What opens its own descriptors a moment later, as the queues under a signal's handler do, has them by then.
-            churn(port, 200)
-            until(lambda: connections(snapshot()) == 0, "no connection is left of the first few")
             rest = descriptors(server.pid)
             # The first half brings the server to the size that such a load needs.
             churn(port, total // 2)

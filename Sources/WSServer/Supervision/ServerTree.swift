@@ -28,7 +28,6 @@ struct ServerTree: Sendable {
         ) { partitions }.start(on: group.next())
         let pool = RunningDynamicSupervisor(top: root, partitions: started)
         let supervisors = group.schedulers.map { ConnectionSupervisor(on: $0, load, options.drain, pool) }
-        load.reports.began(supervisors)
         let acceptors = group.schedulers.map { scheduler in
             acceptor(on: scheduler) {
                 Acceptor(endpoints, on: scheduler, load, supervisors, accept: options.accept)
@@ -37,11 +36,11 @@ struct ServerTree: Sendable {
         do {
             for child in [listener(endpoints)] + acceptors { try await root.start(child: child) }
         } catch {
-            // Somebody may be in already.
             await root.stop()
-            await load.reports.ended()
             throw error
         }
+        // Last: reports and supervisors hold each other until the server says that it has ended.
+        load.reports.began(supervisors)
         return ServerTree(
             root: root, supervisors: supervisors,
             doors: group.schedulers.reversed().map { acceptorID($0) } + [listenerID])
