@@ -119,7 +119,7 @@ final class ServerRun: @unchecked Sendable {
 
     // MARK: The start
 
-    private var server: WebSocketServer? { if case .serving(let server) = start.current { server } else { nil } }
+    var server: WebSocketServer? { if case .serving(let server) = start.current { server } else { nil } }
 
     /// The server listens. It may have been asked to end meanwhile.
     private func began(_ server: WebSocketServer) async {

@@ -1,5 +1,4 @@
 import Actors
-import HansomLifecycle
 import HansomTesting
 import Logging
 import ServiceLifecycle
@@ -7,6 +6,8 @@ import SocketTesting
 import Testing
 import WSClient
 import WSServer
+
+@testable import HansomLifecycle
 
 /// A server as a service of swift-service-lifecycle (S9).
 @Suite(.timeLimit(.minutes(1))) struct WebSocketServerServiceTests {
@@ -39,6 +40,17 @@ import WSServer
         try await running
         let late = await failure { _ = try await WebSocket.connect(to: "ws://\(server.address)") }
         #expect(late?.code == .refused)
+    }
+
+    @Test func `cancelling while it serves ends it, and then it returns (S9)`() async throws {
+        let run = ServerRun(.seconds(30))
+        run.start { try await WebSocketServer.listen(port: 0) { ws in for try await _ in ws {} } }
+        while run.server == nil { await Task.yield() }
+        let server = try #require(run.server)
+        run.cancel()
+        await run.wait()
+        #expect(!server.pid.isAlive)
+        try await run.check()
     }
 
     @Test func `cancelling ends it at once (S9)`() async throws {
