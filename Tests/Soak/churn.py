@@ -54,13 +54,19 @@ def run(hansom, scale):
             def settled():
                 return descriptors(server.pid) <= rest and connections(snapshot()) == 0
 
+            def unsettled():
+                return (
+                    f"descriptors and processes are as before: {descriptors(server.pid)} descriptors, {rest} before, and "
+                    f"{connections(snapshot())} connections"
+                )
+
             rest = descriptors(server.pid)
             # The first half brings the server to the size that such a load needs.
             churn(port, total // 2)
-            until(settled, "descriptors and processes are as before, after the first half")
+            until(settled, unsettled)
             before = memory(server.pid)
             rate = churn(port, total // 2)
-            until(settled, "descriptors and processes are as before")
+            until(settled, unsettled)
             grown = memory(server.pid) - before
             print(f"churn: {total} connections, {rate} a second; memory grew by {grown} bytes in the second half")
             expect(grown < SLACK, f"memory grew by {grown} bytes; less than {SLACK} is allowed")

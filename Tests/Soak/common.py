@@ -101,11 +101,11 @@ def children(pid):
 
 
 def until(condition, what, seconds=30):
-    """Waits until the condition holds; a fault if it does not in time."""
+    """Waits until the condition holds; a fault if it does not in time. `what` may be made when it is wanted."""
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:
-            raise Fault(f"not within {seconds} s: {what}")
+            raise Fault(f"not within {seconds} s: {what() if callable(what) else what}")
         time.sleep(0.05)
 
 
