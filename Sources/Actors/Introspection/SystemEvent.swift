@@ -113,10 +113,11 @@ public struct ExhaustionReport: Sendable {
     }
 }
 
-/// A task wanted to receive from a mailbox while another one did. It got nothing, as if the mailbox had ended; the process
-/// and who received first go on.
+/// A task wanted to receive from a mailbox while another one waited there. It got nothing, as if the mailbox had ended; who
+/// received first goes on.
 ///
-/// Let one task receive, the body, and hand the others what they need: a message belongs to one.
+/// Let one task receive, the body, and hand the others what they need: a message belongs to one. A body that comes second,
+/// because a helper of its own waits already, ends as it does when it is told to.
 public struct SecondReceiverReport: Sendable {
     /// Whose mailbox it is.
     public let process: ProcessIdentity
