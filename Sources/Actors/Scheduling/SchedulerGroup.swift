@@ -215,22 +215,31 @@ private func schedulerThreadMain(_ raw: UnsafeMutableRawPointer?) -> UnsafeMutab
 package enum FreedMemory {
     private static let isRetained = Atomic<Bool>(false)
     private static let isGoingBack = Atomic<Bool>(false)
+    /// From how much on glibc gives back the free end of an arena by itself, in bytes.
+    private static let trimThreshold: Int32 = 64 << 20
+    private static let trimming = Lock()
 
     /// Keeps freed memory from now on.
     static func retain() {
-        _ = hansom_retain_heap(64 << 20, 8 << 20)
+        _ = hansom_retain_heap(trimThreshold, 8 << 20)
         isRetained.store(true, ordering: .relaxed)
     }
 
     /// Gives back to the kernel, once, what is free now; nothing where freed memory is not retained.
     ///
     /// It takes some 0.1 ms for each MiB and holds the lock of an arena meanwhile, so ask seldom. It runs on a thread
-    /// that may block, and one at a time.
-    package static func giveBack(on scheduler: Scheduler) {
-        guard isRetained.load(ordering: .relaxed), !isGoingBack.exchange(true, ordering: .relaxed) else { return }
-        scheduler.blockingPool.submit {
+    /// that may block, and one at a time; but the free end of an arena can only be given back by a thread that uses it.
+    ///
+    /// - Parameter schedulers: those whose threads have used the memory.
+    package static func giveBack(on schedulers: [Scheduler]) {
+        guard isRetained.load(ordering: .relaxed), let first = schedulers.first else { return }
+        guard !isGoingBack.exchange(true, ordering: .relaxed) else { return }
+        first.blockingPool.submit {
             hansom_trim_heap()
             isGoingBack.store(false, ordering: .relaxed)
+            for scheduler in schedulers {
+                scheduler.runLater { trimming.withLock { hansom_trim_arena(trimThreshold) } }
+            }
         }
     }
 }

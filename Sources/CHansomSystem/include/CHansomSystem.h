@@ -75,10 +75,23 @@ static inline int hansom_retain_heap(int trim_threshold, int mmap_threshold) {
 #endif
 }
 
-// Gives free memory of all arenas back to the kernel; holds the lock of each arena meanwhile.
+// Gives free memory of all arenas back to the kernel, but for the free end of those that are not the main one; holds the
+// lock of each arena meanwhile.
 static inline void hansom_trim_heap(void) {
 #ifdef __GLIBC__
     malloc_trim(0);
+#endif
+}
+
+// Gives the free end of the calling thread's arena back: glibc looks at it when a piece of 64 KiB or more is freed there.
+// For one thread at a time; `trim_threshold` is that of `hansom_retain_heap`.
+static inline void hansom_trim_arena(int trim_threshold) {
+#ifdef __GLIBC__
+    mallopt(M_TRIM_THRESHOLD, 128 << 10);
+    // Volatile: else the compiler leaves both calls out.
+    void *volatile piece = malloc(128 << 10);
+    free(piece);
+    mallopt(M_TRIM_THRESHOLD, trim_threshold);
 #endif
 }
 

@@ -45,7 +45,7 @@ package final class InboundBudget: @unchecked Sendable {
     ///   - trim: gives back to the kernel what is free.
     package init(
         limit: Int, largePeak: Int = InboundBudget.largePeak,
-        trim: @escaping @Sendable (Scheduler) -> Void = { FreedMemory.giveBack(on: $0) }
+        trim: @escaping @Sendable (Scheduler) -> Void = { FreedMemory.giveBack(on: [$0]) }
     ) {
         self.limit = limit
         self.largePeak = largePeak

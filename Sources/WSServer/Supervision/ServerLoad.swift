@@ -18,7 +18,9 @@ final class ServerLoad: @unchecked Sendable {
 
     init(_ options: ServerOptions) {
         reports = ServerReports(options)
-        inbound = InboundBudget(limit: options.totalBound)
+        inbound = InboundBudget(limit: options.totalBound) { [schedulers = options.schedulers.schedulers] _ in
+            FreedMemory.giveBack(on: schedulers)
+        }
         admission = Admission(
             maxConnections: options.maxConnections, maxHandshakes: options.maxHandshakes,
             maxPerPeer: options.maxConnectionsPerPeer)

@@ -1,3 +1,4 @@
+import Actors
 import Foundation
 import SocketTesting
 import Testing
@@ -209,6 +210,18 @@ struct HostileMemoryTests {
             }
             #expect(await eventually { (try? server.memory("VmRSS")).map { $0 - before < 12 << 20 } ?? false })
         }
+    }
+
+    @Test func `what was freed at the end of a scheduler's own heap is given back as well (S24)`() async throws {
+        let group = try SchedulerGroup(options: .init(count: 2))
+        for scheduler in group.schedulers {
+            await scheduler.ask { _ in _ = (0..<40).map { _ in [UInt8](repeating: 1, count: 1 << 20) } }
+        }
+        let held = try WatchedServer.memory("VmRSS", of: "self")
+        FreedMemory.giveBack(on: group.schedulers)
+        #expect(
+            await eventually { (try? WatchedServer.memory("VmRSS", of: "self")).map { held - $0 > 70 << 20 } ?? false })
+        await group.shutdown()
     }
 
     private func expectClose(_ code: Int, _ peer: RawSocket) async throws {

@@ -66,8 +66,11 @@ struct WatchedServer: Sendable {
     }
 
     /// A figure of /proc/PID/status, in bytes.
-    func memory(_ name: String) throws -> Int {
-        let status = try String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)
+    func memory(_ name: String) throws -> Int { try WatchedServer.memory(name, of: "\(pid)") }
+
+    /// The same of any process.
+    static func memory(_ name: String, of process: String) throws -> Int {
+        let status = try String(contentsOfFile: "/proc/\(process)/status", encoding: .utf8)
         let line = try #require(status.split(separator: "\n").first { $0.hasPrefix(name) })
         return try #require(
             line.split(whereSeparator: { $0 == " " || $0 == "\t" }).dropFirst().first.flatMap { Int($0) }) * 1024
