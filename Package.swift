@@ -160,8 +160,8 @@ let package = Package(
         tests(
             "CommandTests",
             [
-                "hostile-cost", "hansom", "WSClient", "WSServer", "WSProtocol", "HansomHTTP", "HansomTransport", "Actors",
-                "SocketTesting", argumentParser, logging,
+                "hostile-cost", "hansom", "WSClient", "WSServer", "WSProtocol", "HansomHTTP", "HansomTransport",
+                "Actors", "SocketTesting", argumentParser, logging,
             ]),
     ]
 )
