@@ -95,6 +95,35 @@ public struct Address<Message: Sendable>: Sendable, Hashable, CustomStringConver
         core.scheduler.post(.action { [self] in deliver(message, claim) })
     }
 
+    /// Sends a message if there is room for it, as `Process.trySend(_:)` does, and says what became of it.
+    public func trySend(_ message: Message) -> SendResult {
+        guard core.isAlive else { return .dead }
+        if core.scheduler.isCurrent { return process(of: core)?.trySend(message) ?? .dead }
+        guard let places = core.places else {
+            send(message)
+            return .sent
+        }
+        guard places.reserve() else { return .full }
+        core.scheduler.post(.action { [self] in deliver(message, .taken) })
+        return .sent
+    }
+
+    /// Sends a message, and waits for room in a bounded mailbox if there is none, as `Process.send(waiting:)` does.
+    ///
+    /// - Throws: `CallError` with `.noProcess` if the process has ended or ends meanwhile; `CancellationError` if the
+    ///   calling task is cancelled meanwhile. Then the message was not sent.
+    public func send(waiting message: Message) async throws {
+        switch trySend(message) {
+        case .sent: return
+        case .dead: throw CallError(.noProcess, pid)
+        case .full:
+            guard let process = await core.scheduler.ask({ [core] _ in process(of: core) }) else {
+                throw CallError(.noProcess, pid)
+            }
+            try await process.send(waiting: message)
+        }
+    }
+
     /// Brings the process a message. On its scheduler's thread.
     ///
     /// - Parameter claim: what became of its wish for a place, if it was sent from elsewhere.

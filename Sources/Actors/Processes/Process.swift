@@ -91,6 +91,8 @@ public final actor Process<Message: Sendable> {
         /// Where the message stands that a selective receive is asking about, as long as it is there.
         var judged: Int?
         var tracer: (@Sendable (TraceEvent) -> Void)?
+        /// What a state machine has asked of its process.
+        var wishes: AnyObject?
         /// What is asked of the process between two messages, and before the message at which place.
         var systemRequests: [(place: Int, request: SystemRequest)] = []
 

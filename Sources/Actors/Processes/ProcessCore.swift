@@ -78,6 +78,14 @@ package final class ProcessCore: Gate, @unchecked Sendable {
         startedAt = scheduler.approximateTime
     }
 
+    /// What stands for a process where there is none: one that has ended.
+    static func nobody() -> ProcessCore {
+        let core = ProcessCore(on: .forNewProcess)
+        _ = core.machine.end(.noProcess)
+        core.alive.store(false, ordering: .sequentiallyConsistent)
+        return core
+    }
+
     package var pid: PID { PID(self) }
 
     package var isAlive: Bool { alive.load(ordering: .sequentiallyConsistent) }
@@ -303,7 +311,7 @@ extension Scheduler {
     /// Where a process goes that nobody has placed: to whoever starts it, also when that is a process whose task is
     /// elsewhere just now; from outside, to the shared group's schedulers in turn.
     package static var forNewProcess: Scheduler {
-        current ?? ProcessCore.current?.scheduler ?? SchedulerGroup.shared.next()
+        current ?? StartSite.current ?? ProcessCore.current?.scheduler ?? SchedulerGroup.shared.next()
     }
 
     func removeProcess(_ core: ProcessCore) {

@@ -7,8 +7,14 @@ extension Process {
     /// (OTP: `link/1`.)
     public func link(_ other: PID) { core.link(to: other.core) }
 
+    /// Ties this process and what stands for another: a server, an address, a task, a connection.
+    public func link(_ other: some Supervisable) { link(other.pid) }
+
     /// Unties the two: the end of the other has no effect on this process after this. (OTP: `unlink/1`.)
     public func unlink(_ other: PID) { core.unlink(from: other.core) }
+
+    /// Unties this process and what stands for another.
+    public func unlink(_ other: some Supervisable) { unlink(other.pid) }
 
     /// From now on exit signals become messages, all but `.kill`. (OTP: `process_flag(trap_exit, true)`.)
     ///
@@ -50,6 +56,17 @@ extension Process {
         }
         return reference
     }
+
+    /// Hears of the end of what stands for a process: a server, an address, a task, a connection.
+    ///
+    /// - Parameters:
+    ///   - target: whose end to hear of.
+    ///   - adapter: makes a message of this process's kind out of it.
+    /// - Returns: a reference that the message carries, and that `demonitor` takes.
+    @discardableResult
+    public func monitor(
+        _ target: some Supervisable, _ adapter: @escaping @Sendable (Down) -> Message
+    ) -> MonitorReference { monitor(target.pid, adapter) }
 
     /// Stops hearing of it: no down arrives after this. (OTP: `demonitor/2`.)
     ///

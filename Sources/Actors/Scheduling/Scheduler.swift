@@ -20,6 +20,9 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
     private let ownBlockingPool: BlockingPool?
     private let ownResolverPool: BlockingPool?
 
+    /// The schedulers of its group. It is only asked when a child is placed: a weak reference makes an object slower.
+    weak var ring: SchedulerRing?
+
     // Shared with other threads.
     let inbox = Inbox()
     let isParked = Atomic<Bool>(false)

@@ -60,6 +60,8 @@ public final class SchedulerGroup: Sendable {
     package let resolverPool: BlockingPool
     private let threads: [SchedulerThread]
     private let turn = Atomic<Int>(0)
+    /// What each of the schedulers knows of the others.
+    private let ring: SchedulerRing
     private let isEnding = Atomic<Bool>(false)
     private let end = Promise<Void>()
 
@@ -77,6 +79,8 @@ public final class SchedulerGroup: Sendable {
                     index: index, poller: try options.makePoller(), time: options.time, blockingPool: pool,
                     resolverPool: resolverPool, settings: options.system))
         }
+        let ring = SchedulerRing(schedulers)
+        for scheduler in schedulers { scheduler.ring = ring }
         var threads: [SchedulerThread] = []
         do {
             for scheduler in schedulers {
@@ -89,20 +93,35 @@ public final class SchedulerGroup: Sendable {
             }
             throw error
         }
+        self.ring = ring
         self.schedulers = schedulers
         self.threads = threads
         blockingPool = pool
         self.resolverPool = resolverPool
     }
 
-    /// One scheduler for each processor that the program may use, started at first use, never stopped.
+    /// The group that is used where nobody says which: started at first use, never stopped.
+    ///
+    /// It has one scheduler for each processor that the program may use, unless `configureShared(_:)` has said
+    /// otherwise.
     public static let shared: SchedulerGroup = {
         do {
-            return try SchedulerGroup()
+            return try SchedulerGroup(options: sharedOptions.taken())
         } catch {
             preconditionFailure("cannot start schedulers: \(error). Raise the descriptor or thread limit.")
         }
     }()
+
+    private static let sharedOptions = SharedOptions()
+
+    /// Says how the shared group is to be made. To be called before anything uses it: first thing in `main`.
+    ///
+    ///     try SchedulerGroup.configureShared(.init(count: 4, blockingThreads: 32))
+    ///
+    /// - Throws: `SharedGroupError` when the group is running already, or was configured before.
+    public static func configureShared(_ options: Options) throws(SharedGroupError) {
+        try sharedOptions.set(options)
+    }
 
     /// How many processors the program may use: those that are online, of them those that its affinity allows
     /// (`taskset`, cpusets), and no more than the quota of its control groups comes to, rounded up (a container's
@@ -158,6 +177,44 @@ public final class SchedulerGroup: Sendable {
             // No thread to be had: the caller's own must do. The schedulers have been asked to end.
             if BlockingPool.detachedThread("hansom-end", join) != 0 { join() }
         }
+    }
+}
+
+/// Why the shared group could not be configured.
+public struct SharedGroupError: Error, Sendable, Hashable, CustomStringConvertible {
+    /// Whether the group was running; else it was configured before.
+    public let isRunning: Bool
+
+    public var description: String {
+        isRunning
+            ? "SchedulerGroup.shared is running already: configure it before anything uses it, first thing in main"
+            : "SchedulerGroup.shared was configured before: do it once"
+    }
+}
+
+/// What a group that is made at first use is to be made of.
+final class SharedOptions: @unchecked Sendable {
+    // Safety: the vars are touched with `lock` held.
+    private let lock = Lock()
+    private var options: SchedulerGroup.Options?
+    private var isTaken = false
+
+    func set(_ options: SchedulerGroup.Options) throws(SharedGroupError) {
+        let error: SharedGroupError? = lock.withLock {
+            if isTaken || self.options != nil { return SharedGroupError(isRunning: isTaken) }
+            self.options = options
+            return nil
+        }
+        if let error { throw error }
+    }
+
+    /// What was set, or the default. From now on it is too late.
+    func taken() -> SchedulerGroup.Options {
+        let options = lock.withLock {
+            isTaken = true
+            return self.options
+        }
+        return options ?? SchedulerGroup.Options()
     }
 }
 

@@ -108,8 +108,11 @@ public struct CallError: Error, Sendable, CustomStringConvertible {
     public let reason: ExitReason?
     /// How long the caller waited, for `.timeout`.
     public let timeout: Duration?
+    /// By which name the process was called, if nobody has it.
+    let name: String?
 
-    init(_ code: Code, _ pid: PID, reason: ExitReason? = nil, timeout: Duration? = nil) {
+    init(_ code: Code, _ pid: PID, reason: ExitReason? = nil, timeout: Duration? = nil, name: String? = nil) {
+        self.name = name
         self.code = code
         self.pid = pid
         self.reason = reason
@@ -119,6 +122,7 @@ public struct CallError: Error, Sendable, CustomStringConvertible {
     public var description: String {
         switch code {
         case .timeout: "\(pid) did not reply within \(timeout.map { "\($0)" } ?? "its time")"
+        case .noProcess where name != nil: "nobody that takes such messages is named \"\(name ?? "")\""
         case .noProcess: "\(pid) has ended: nobody is there to reply"
         case .exited: "\(pid) ended before it replied: \(reason?.description ?? "unknown reason")"
         case .calledSelf: "\(pid) called itself and could never reply: do what the call asks for directly"

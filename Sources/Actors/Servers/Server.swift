@@ -20,7 +20,10 @@
 ///
 /// The value that conforms is the state, and each handler may change it. No handler is entered while another awaits,
 /// and each says what comes next. One that throws ends the process with that error.
-public protocol Server: Sendable {
+///
+/// The state belongs to its process alone. It need not be `Sendable`, and may be a class: then `started { … }` makes it
+/// on the process.
+public protocol Server: SendableMetatype {
     /// Requests that are answered: each case carries the `Reply` that answers it.
     associatedtype Call: Sendable = Never
     /// Requests that are not answered.
@@ -293,6 +296,22 @@ public struct ServerProcess<S: Server>: Supervisable, Hashable {
     @inlinable
     public func send(_ message: S.Info) { process.send(.info(message)) }
 
+    /// Sends any other message if there is room for it, as `Process.trySend(_:)` does.
+    public func trySend(_ message: S.Info) -> SendResult { process.trySend(.info(message)) }
+
+    /// Sends a cast if there is room for it, as `Process.trySend(_:)` does.
+    public func tryCast(_ request: S.Cast) -> SendResult { process.trySend(.cast(request)) }
+
+    /// Sends any other message, and waits for room in a bounded mailbox, as `Process.send(waiting:)` does.
+    ///
+    /// - Throws: `CallError` with `.noProcess`; `CancellationError`. Then it was not sent.
+    public func send(waiting message: S.Info) async throws { try await process.send(waiting: .info(message)) }
+
+    /// Sends a cast, and waits for room in a bounded mailbox, as `Process.send(waiting:)` does.
+    ///
+    /// - Throws: `CallError` with `.noProcess`; `CancellationError`. Then it was not sent.
+    public func cast(waiting request: S.Cast) async throws { try await process.send(waiting: .cast(request)) }
+
     /// Asks it to end and waits until it has. (OTP: `gen_server:stop/3`.)
     ///
     /// - Returns: why it has ended: `reason`, unless something else was first.
@@ -310,7 +329,7 @@ public struct ServerProcess<S: Server>: Supervisable, Hashable {
     }
 }
 
-extension Server {
+extension Server where Self: Sendable {
     /// Starts a server with this value for its state, and returns when its `start` has returned.
     ///
     /// - Parameters:
@@ -331,6 +350,42 @@ extension Server {
         let process = Process<ServerMessage<Self>>(on: scheduler, mailbox)
         try await process.startServing(linkedTo: parent, name, label ?? "\(Self.self)") { me, ready in
             var server = self
+            try await server.serve(me, ready)
+        }
+        return ServerProcess(process: process)
+    }
+}
+
+extension Server {
+    /// Starts a server whose state is made on its process, and returns when its `start` has returned.
+    ///
+    /// For state that is not `Sendable`: a class, or a value that holds one. Nobody else ever has it.
+    ///
+    ///     let ledger = try await Ledger.started { Ledger(reading: path) }
+    ///
+    /// - Parameters:
+    ///   - parent: a process to link it to from its first moment, usually `me.pid`; default: none.
+    ///   - name: a name for the registry; default: none.
+    ///   - scheduler: where it lives; default: the caller's scheduler, or from outside one of the shared group's in
+    ///     turn.
+    ///   - label: what introspection and reports call it; default: the name of its type.
+    ///   - mailbox: how many messages may wait; default: without bound.
+    ///   - make: makes the state. It runs as the process; what it throws is a failed start.
+    /// - Throws: what `make` or its `start` threw; otherwise as `started(linkedTo:name:on:label:mailbox:)`.
+    public static func started(
+        linkedTo parent: PID? = nil, name: String? = nil, on scheduler: Scheduler? = nil, label: String? = nil,
+        mailbox: MailboxOptions = .unbounded, _ make: @escaping @Sendable () async throws -> sending Self
+    ) async throws -> ServerProcess<Self> {
+        let process = Process<ServerMessage<Self>>(on: scheduler, mailbox)
+        try await process.startServing(linkedTo: parent, name, label ?? "\(Self.self)") { me, ready in
+            var server: Self
+            do {
+                server = try await make()
+            } catch {
+                ready.failAtEnd(error)
+                me.core.failsToStart(error)
+                throw error
+            }
             try await server.serve(me, ready)
         }
         return ServerProcess(process: process)
