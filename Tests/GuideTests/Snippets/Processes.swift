@@ -116,6 +116,27 @@ func nameProcesses(_ counter: Process<Int>) throws -> Bool {
     return Registry.unregister("counter")
 }
 
+func callByName() async throws -> Int {
+    let server = try await Bank().started(name: "the bank")
+    // guide: names-server
+    let bank = ServerAddress<Bank>(named: "the bank")
+    let balance = try await bank.call { .deposit(1, $0) }
+    // end
+    await server.stop()
+    return balance
+}
+
+func matchReasons(_ reason: ExitReason) {
+    // guide: reasons
+    switch reason {
+    case .normal, .shutdown: print("in good order")
+    case .error: print("failed:", reason.error(as: Bank.Overdrawn.self)?.balance ?? 0)
+    default: print(reason)
+    }
+    if case .error(let error) = reason.cause { print(error) }
+    // end
+}
+
 func groupProcesses(_ members: [Process<String>]) -> Int {
     // guide: groups
     let room = ProcessGroup<String>("room 42")

@@ -153,6 +153,14 @@ do([calls, Name, Request | Within], #{name := Self} = State) ->
              catch exit:{Reason, _} -> scenario_options:call_failure(Reason)
              end,
     saw([call, to, Name, Request, gives, Answer], State);
+do([reaches, Registered, Request], #{name := Self} = State) ->
+    Answer = try gen_server:call(Registered, {call, Self, Request})
+             catch exit:{Reason, _} -> scenario_options:call_failure(Reason)
+             end,
+    saw([reaches, Registered, Request, gives, Answer], State);
+do([mails, Registered, Word], #{name := Self} = State) ->
+    gen_server:cast(Registered, {cast, Self, Word}),
+    State;
 do([casts, Name, Word], #{name := Self} = State) ->
     gen_server:cast(scenario_trace:pid(Name), {cast, Self, Word}),
     State;

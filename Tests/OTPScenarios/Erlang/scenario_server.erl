@@ -15,7 +15,11 @@ start(Name, Options) ->
 start_link(Name, Options) -> started(Name, gen_server:start_link(?MODULE, {Name, Options}, [])).
 
 %% As the child of a supervisor, which calls this.
-start_child(Name, Options) -> gen_server:start_link(?MODULE, {child, Name, Options}, []).
+start_child(Name, Options) ->
+    case scenario_options:value(named, Options) of
+        none -> gen_server:start_link(?MODULE, {child, Name, Options}, []);
+        Registered -> gen_server:start_link({local, Registered}, ?MODULE, {child, Name, Options}, [])
+    end.
 
 %% What its starter sees.
 started(Name, {ok, _}) -> [Name, starts];

@@ -24,7 +24,8 @@ enum Role: Sendable {
             switch self {
             case .process(let process): try await process.call(timeout: nil) { .ping($0) }
             case .server(let server): try await server.call(timeout: nil) { .ping($0) }
-            case .machine(let machine): try await machine.call(timeout: nil) { .ping($0) }
+            // It is asked as `sys` asks: an event would end its event timeout.
+            case .machine(let machine): if await machine.state() == nil { _ = await pid.downInAnyCase() }
             case .supervisor(let supervisor): _ = try await supervisor.children()
             case .pool(let pool): _ = try await pool.children()
             }

@@ -14,6 +14,8 @@ extension Script {
         case "casts":
             if case .server(let server) = stage.cast[words[1]] { server.cast(.init(from: name, word: words[2])) }
         case "calls": await call(words)
+        case "reaches": await reach(words)
+        case "mails": ServerAddress<ScriptedServer>(named: words[1]).cast(.init(from: name, word: words[2]))
         case "tells": if case .machine(let machine) = stage.cast[words[1]] { machine.send(.told(from: name, words[2])) }
         case "asks": await ask(words)
         case "answers": calls[words[1]]?(words[2])
@@ -78,7 +80,8 @@ extension Script {
         switch stage.cast[receiver] {
         case .process(let process): process.send(.mail(from: name, word))
         case .server(let server): server.send(.mail(from: name, word))
-        case .machine, .supervisor, .pool: preconditionFailure("\(receiver) takes no mail")
+        case .machine(let machine): machine.send(info: .init(from: name, word: word))
+        case .supervisor, .pool: preconditionFailure("\(receiver) takes no mail")
         }
     }
 
@@ -93,6 +96,20 @@ extension Script {
 
     private func call(_ words: [String]) async {
         if let answer = await answer(to: words) { saw("call", "to", words[1], words[2], "gives", answer) }
+    }
+
+    /// `a reaches bank request`: a call to whoever has the name.
+    private func reach(_ words: [String]) async {
+        let answer: String
+        do {
+            answer = try await ServerAddress<ScriptedServer>(named: words[1]).call {
+                .ask(from: name, words[2], $0)
+            }
+        } catch {
+            if Task.isCancelled { return }
+            answer = (error as? CallError)?.word ?? "\(error)"
+        }
+        saw("reaches", words[1], words[2], "gives", answer)
     }
 
     private func ask(_ words: [String]) async {

@@ -38,7 +38,7 @@ struct ScriptedServer: Server {
         ScriptedServer
     > {
         let server = try await ScriptedServer(name, options, stage, isChild: true).started(
-            on: stage.scheduler, label: name)
+            name: options.value(of: "named"), on: stage.scheduler, label: name)
         stage.cast.add(name, .server(server))
         return server
     }
