@@ -19,6 +19,7 @@ internal import DequeModule
 /// What a handler wants done besides a transition it asks its process for: `me.startTimeout(.ping, after: …)`,
 /// `me.startEventTimeout(after: …)`, `me.handleNext(.retry)`.
 public protocol StateMachine: SendableMetatype {
+    /// In what the machine can be: most often an enum.
     associatedtype State: Sendable & Equatable
     /// What can happen; an event that is answered carries its `Reply`.
     associatedtype Event: Sendable
@@ -36,6 +37,7 @@ public protocol StateMachine: SendableMetatype {
     ///   (OTP: state timeout.)
     mutating func enter(_ state: State, from previous: State?, _ me: isolated Me) async throws -> Duration?
 
+    /// Something has happened: what it does, and where it leads. (OTP: `handle_event/4`.)
     mutating func handle(_ event: Event, in state: State, _ me: isolated Me) async throws -> Transition<State>
 
     /// The machine has stayed in a state as long as `enter` allowed.
@@ -266,6 +268,7 @@ private final class MachineWishes<Machine: StateMachine> {
 public struct StateMachineServer<Machine: StateMachine>: Server, CustomStringConvertible {
     /// What the process of a state machine is sent. Users send events through `StateMachineProcess`.
     public enum Info: Sendable {
+        /// Something has happened.
         case event(Machine.Event)
         /// What is no event: `me.monitor(worker) { .info(.info(.down($0))) }`.
         case info(Machine.Info)
