@@ -169,7 +169,8 @@ extension Process {
         let attempt = Attempt()
         let task = Task {
             do {
-                ended(attempt, .success(try await starter.start().pid), starter.shutdown)
+                let child = try await ProcessCore.$awaiting.withValue(core) { try await starter.start() }
+                ended(attempt, .success(child.pid), starter.shutdown)
             } catch {
                 ended(attempt, .failure(error), starter.shutdown)
             }
@@ -197,8 +198,7 @@ extension Process {
             makeSpecial().filter = { _ in wish?.isThere ?? false }
             if let limit { bePatient(limit) }
             updatePlainness()
-            beginWaiting()
-            await core.pass(on: core.scheduler)
+            guard await awaitDelivery() else { return }
         }
     }
 
