@@ -97,6 +97,12 @@ public final class WebSocketServer: Sendable, Supervisable {
     /// Returns when the server has ended, or when the task that waits is cancelled; the server goes on then.
     public func wait() async { _ = try? await end.value() }
 
+    /// Returns when the server has ended, when `timeout` is over, or when the task that waits is cancelled.
+    ///
+    /// - Returns: whether it has ended.
+    @discardableResult
+    public func wait(timeout: Duration) async -> Bool { (try? await end.value(within: timeout)) != nil }
+
     /// Returns when the server has ended, and not before.
     package func ended() async { await end.valueInAnyCase() }
 }

@@ -12,6 +12,8 @@ public enum SystemEvent: Sendable {
     case longMailbox(LongMailboxReport)
     /// The system has no descriptors or memory left for what a process is to do, or has some again.
     case exhaustion(ExhaustionReport)
+    /// A task wanted to receive from a mailbox that it may not receive from now.
+    case secondReceiver(SecondReceiverReport)
 }
 
 /// Who it was: what reports say of a process.
@@ -111,6 +113,17 @@ public struct ExhaustionReport: Sendable {
     }
 }
 
+/// A task wanted to receive from a mailbox while another one of its process did, or is no part of the process. It got
+/// nothing, as if the mailbox had ended; the process and who received first go on.
+///
+/// Let one task receive, the body, and hand the others what they need: a message belongs to one.
+public struct SecondReceiverReport: Sendable {
+    /// Whose mailbox it is.
+    public let process: ProcessIdentity
+    /// Whether the task is no part of the process, whose messages are its own.
+    public let isFromOutside: Bool
+}
+
 /// What the runtime watches for, and whom it tells.
 public struct SystemSettings: Sendable {
     /// From how many waiting messages on a mailbox is reported as long, once each time it grows past that; default
@@ -144,6 +157,10 @@ extension Scheduler {
 
     func reportLongMailbox(_ core: ProcessCore, length: Int) {
         report(.longMailbox(LongMailboxReport(process: core.identity, length: length)))
+    }
+
+    func reportSecondReceiver(_ core: ProcessCore, isFromOutside: Bool) {
+        report(.secondReceiver(SecondReceiverReport(process: core.identity, isFromOutside: isFromOutside)))
     }
 
     /// A job took `duration`. Who ran is found by the job's task, which stays the same from one suspension to the next.

@@ -43,6 +43,13 @@ public enum SystemLog {
             log.write(
                 .warning, "a mailbox has grown long",
                 metadata: ["process": "\(mailbox.process)", "length": "\(mailbox.length)"])
+        case .secondReceiver(let second):
+            log.write(
+                .error,
+                second.isFromOutside
+                    ? "a task that is no part of a process wanted to receive its messages, and got none: send them on"
+                    : "a second task wanted to receive from a mailbox, and got nothing: let one task receive",
+                metadata: ["process": "\(second.process)"])
         case .exhaustion(let exhaustion):
             guard let error = exhaustion.error else {
                 return log.write(

@@ -124,6 +124,8 @@ extension Process {
         onOwnThread { me in
             guard me.isOpen else { return }
             me.makeSpecial().isSuspended = isSuspended
+            // A server's idle time begins anew, as after any message of `sys`.
+            if me.special?.isIdle == true { me.endPatience() }
             me.updatePlainness()
             if !isSuspended { me.resumeReceiver() }
         }

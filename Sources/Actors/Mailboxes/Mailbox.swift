@@ -1,5 +1,7 @@
 /// The messages of a process as a sequence, in order of arrival: what its body loops over.
-public struct Mailbox<Message: Sendable>: AsyncSequence, Sendable {
+///
+/// It never leaves the process: a `for await` over the mailbox of another one does not compile.
+public struct Mailbox<Message: Sendable>: AsyncSequence {
     let process: Process<Message>
 
     /// Makes an iterator. It keeps no messages of its own: several share the mailbox, and each message goes to one.
@@ -21,6 +23,9 @@ public struct Mailbox<Message: Sendable>: AsyncSequence, Sendable {
         }
     }
 }
+
+@available(*, unavailable, message: "only the body of a process takes its messages: send them on to who needs them")
+extension Mailbox: Sendable {}
 
 /// How many messages may wait in a mailbox, and what happens to more.
 public struct MailboxOptions: Sendable, Hashable {

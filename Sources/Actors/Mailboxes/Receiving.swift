@@ -21,8 +21,7 @@ extension Process {
                 case .nothing: break
                 }
             }
-            beginWaiting()
-            await core.pass(on: core.scheduler)
+            guard await awaitDelivery() else { return nil }
         }
     }
 
@@ -67,6 +66,10 @@ extension Process {
     private func receive<T>(
         timeout: Duration?, matching isWanted: ((Message) -> Bool)?, _ make: (Message) -> T?
     ) async -> T? {
+        guard !isReceiving else {
+            refuse()
+            return nil
+        }
         var seen = queue.head
         defer { endPatience() }
         while true {
@@ -75,8 +78,7 @@ extension Process {
             makeSpecial().filter = isWanted
             if let timeout { bePatient(timeout) }
             updatePlainness()
-            beginWaiting()
-            await core.pass(on: core.scheduler)
+            guard await awaitDelivery() else { return nil }
         }
     }
 
@@ -138,16 +140,44 @@ extension Process {
 
     // MARK: Waiting
 
-    /// From here to the gate nothing may suspend: see "Ask again at the last moment" in ARCHITECTURE.md.
+    /// Waits until something may be there to take. Whether to look for it: not so if the task is not to receive.
+    ///
+    /// From its begin to the gate nothing may suspend: see "Ask again at the last moment" in ARCHITECTURE.md.
     @inlinable
-    func beginWaiting() {
-        if isWaiting { refuseToWait() }
+    @inline(__always)
+    func awaitDelivery() async -> Bool {
+        if isReceiving || !core.isRunningBody { return await awaitDeliveryAsHelper() }
+        isReceiving = true
         isWaiting = true
+        await core.pass(on: core.scheduler)
+        isReceiving = false
+        return true
     }
 
+    /// The same for a task that the body has started. It may be cancelled, as the body's own is only when the mailbox
+    /// closes, and stop waiting then.
     @usableFromInline
-    func refuseToWait() -> Never {
-        preconditionFailure("process \(pid) receives in two tasks at a time: its body alone may")
+    func awaitDeliveryAsHelper() async -> Bool {
+        guard !isReceiving, ProcessCore.current === core else {
+            refuse()
+            return false
+        }
+        if Task.isCancelled { return false }
+        isReceiving = true
+        isWaiting = true
+        await withTaskCancellationHandler {
+            await core.pass(on: core.scheduler)
+        } onCancel: {
+            // Later, also when this is the scheduler's thread: the task may not have stopped at the gate yet.
+            core.scheduler.runLater { [self] in resumeReceiver() }
+        }
+        isReceiving = false
+        return !Task.isCancelled
+    }
+
+    /// A task wants to receive while another does, or is no part of the process: it gets nothing, and that is reported.
+    func refuse() {
+        core.scheduler.reportSecondReceiver(core, isFromOutside: ProcessCore.current !== core)
     }
 
     /// Begins to count the time, unless that was done.
@@ -171,6 +201,7 @@ extension Process {
         if let patience = special.patience { core.scheduler.disarm(patience) }
         special.patience = nil
         special.isPatienceOver = false
+        special.isIdle = false
         special.filter = nil
         updatePlainness()
     }

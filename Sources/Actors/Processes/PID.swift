@@ -40,6 +40,7 @@ public struct PID: Sendable, Hashable, CustomStringConvertible {
     /// - Throws: `CancellationError` as soon as the calling task is cancelled. The process goes on, and nothing waits
     ///   at it any more.
     public func down() async throws(CancellationError) -> ExitReason {
+        if let reason = core.lastReason { return reason }
         let end = Promise<ExitReason>()
         let bond = EndBond(core) { end.keep($0) }
         do {
@@ -48,6 +49,21 @@ public struct PID: Sendable, Hashable, CustomStringConvertible {
             bond.end()
             throw error
         }
+    }
+
+    /// Waits for the end of the process so long, and returns its reason: at once if it has ended already.
+    ///
+    /// - Parameter timeout: how long to wait; it is counted where the caller is, so that a process that is busy holds
+    ///   nobody up.
+    /// - Returns: why it has ended; `nil` if it has not by then.
+    /// - Throws: `CancellationError` as soon as the calling task is cancelled. In both cases the process goes on, and
+    ///   nothing waits at it any more.
+    public func down(timeout: Duration) async throws(CancellationError) -> ExitReason? {
+        if let reason = core.lastReason { return reason }
+        let end = Promise<ExitReason>()
+        let bond = EndBond(core) { end.keep($0) }
+        defer { bond.end() }
+        return try await end.value(within: timeout)
     }
 
     /// Waits for the end of the process, as `down` does, whatever becomes of the calling task.

@@ -24,6 +24,8 @@ public final actor Process<Message: Sendable> {
     @safe @exclusivity(unchecked) @usableFromInline nonisolated(unsafe) var isPlain: Bool
     /// Whether the body waits for a message.
     @safe @exclusivity(unchecked) @usableFromInline nonisolated(unsafe) var isWaiting = false
+    /// Whether a task of it is about to take one: it waits, or was let go on and has not looked yet.
+    @safe @exclusivity(unchecked) @usableFromInline var isReceiving = false
     @safe @exclusivity(unchecked) @usableFromInline var handled: UInt64 = 0
     @usableFromInline var isOpen = true
     /// Whether the body answers what introspection asks, as a server does.
@@ -70,8 +72,16 @@ public final actor Process<Message: Sendable> {
     /// - Throws: `CancellationError` as soon as the calling task is cancelled.
     public nonisolated func down() async throws(CancellationError) -> ExitReason { try await pid.down() }
 
-    /// The messages, in order of arrival. Ends when the process is asked to end.
-    public nonisolated var mailbox: Mailbox<Message> { Mailbox(process: self) }
+    /// Waits for its end so long, as `PID.down(timeout:)` does; `nil` if it has not ended by then.
+    ///
+    /// - Throws: `CancellationError` as soon as the calling task is cancelled.
+    public nonisolated func down(timeout: Duration) async throws(CancellationError) -> ExitReason? {
+        try await pid.down(timeout: timeout)
+    }
+
+    /// The messages, in order of arrival. Ends when the process is asked to end. For its body alone: whoever else has
+    /// the process cannot reach it.
+    public var mailbox: Mailbox<Message> { Mailbox(process: self) }
 
     /// What a process has once it uses more of its mailbox than most: adapters for signals, filters, timers.
     @usableFromInline
@@ -81,6 +91,8 @@ public final actor Process<Message: Sendable> {
         /// Rings when the body has waited long enough.
         var patience: Alarm?
         var isPatienceOver = false
+        /// Whether what the time runs for is the next message of a server.
+        var isIdle = false
         var isSuspended = false
         var exitAdapter: (@Sendable (ExitSignal) -> Message)?
         var monitors: Set<MonitorReference> = []
@@ -93,6 +105,8 @@ public final actor Process<Message: Sendable> {
         var tracer: (@Sendable (TraceEvent) -> Void)?
         /// What a state machine has asked of its process.
         var wishes: AnyObject?
+        /// Cancels the clean-up that goes on.
+        var cancelCleanUp: (@Sendable () -> Void)?
         /// What is asked of the process between two messages, and before the message at which place.
         var systemRequests: [(place: Int, request: SystemRequest)] = []
 
@@ -232,6 +246,8 @@ extension Process {
         core.taskIdentity = core.scheduler.runningJob
         guard let body else { return }
         self.body = nil
+        // One that was asked to end before it has begun never does. (OTP: signals come before the first instruction.)
+        guard core.exitReason == nil else { return end(.normal) }
         do {
             try await body(self)
             end(.normal)
@@ -261,12 +277,54 @@ extension Process {
     }
 }
 
+extension Process {
+    /// Does what must be done before the process ends, such as telling others, in a task that the exit signal has not
+    /// cancelled and does not cancel.
+    ///
+    ///     for await request in me.mailbox { ... }
+    ///     await me.cleanUp { me in try? await pool.call { .giveBack(connection, $0) } }
+    ///
+    /// An exit signal cancels the body's task, for good: what it awaits from then on gives up at once. What `work` awaits
+    /// does not. It has the time that the process has to end, 5 s or what its supervisor gives it; then the process is
+    /// marked dead, and `work` is cancelled. A server's `terminate` runs in this way by itself.
+    ///
+    /// - Parameter work: runs as the process, while its body waits.
+    /// - Returns: what `work` returns.
+    /// - Throws: what `work` throws.
+    public func cleanUp<Value: Sendable, Failure: Error>(
+        _ work: @escaping @Sendable (isolated Process<Message>) async throws(Failure) -> Value
+    ) async throws(Failure) -> Value {
+        let isBodys = core.isRunningBody
+        let special = makeSpecial()
+        let outer = (cancel: special.cancelCleanUp, task: core.taskIdentity)
+        // Not `task.value`, which would leave the process's thread.
+        let end = Promise<Result<Value, Failure>>()
+        let task = Task {
+            // The body waits for it: so it counts as the body.
+            if isBodys { core.taskIdentity = core.scheduler.runningJob }
+            let result: Result<Value, Failure>
+            do throws(Failure) { result = .success(try await work(self)) } catch { result = .failure(error) }
+            if isBodys { core.taskIdentity = outer.task }
+            end.keep(result)
+        }
+        if core.isMarkedDead { task.cancel() }
+        special.cancelCleanUp = {
+            task.cancel()
+            outer.cancel?()
+        }
+        let result = await end.valueInAnyCase()
+        special.cancelCleanUp = outer.cancel
+        return try result.get()
+    }
+}
+
 extension Process: ProcessHost {
     package nonisolated func exitSignalArrived(_ reason: ExitReason) {
         onOwnThread { me in
             me.close()
             me.resumeReceiver()
             me.task?.cancel()
+            if me.core.isMarkedDead { me.special?.cancelCleanUp?() }
         }
     }
 

@@ -28,6 +28,8 @@ package final class ProcessCore: Gate, @unchecked Sendable {
     private let alive = Atomic<Bool>(true)
     /// Whether its task still runs after it was marked dead.
     private var isZombie = false
+    /// Whether it was killed, or its grace is over: what it still does is to stop.
+    private(set) var isMarkedDead = false
     /// Whether it was said how long the process may take to end.
     private(set) var isGraceSet = false
     /// Where it stands among the processes of its scheduler.
@@ -43,8 +45,12 @@ package final class ProcessCore: Gate, @unchecked Sendable {
     }
     /// What few processes have.
     var extras: Extras?
-    /// Which task runs its body, for reports of long jobs.
-    package var taskIdentity: UInt = 0
+    /// Which task runs its body.
+    package var taskIdentity: UInt {
+        get { bodyTask.load(ordering: .relaxed) }
+        set { bodyTask.store(newValue, ordering: .relaxed) }
+    }
+    private let bodyTask = Atomic<UInt>(0)
     // Safety: a host that goes has finished its core, which then forgets it.
     unowned(unsafe) var host: (any ProcessHost)?
 
@@ -64,6 +70,9 @@ package final class ProcessCore: Gate, @unchecked Sendable {
 
     /// The process whose body or handler the current task runs.
     @TaskLocal package static var current: ProcessCore?
+
+    /// The process whose body waits for what the current task does, if it is another task than the body's.
+    @TaskLocal static var awaiting: ProcessCore?
 
     package convenience init(on scheduler: Scheduler) {
         self.init(on: scheduler, messageType: nil, parent: nil, places: nil)
@@ -90,6 +99,21 @@ package final class ProcessCore: Gate, @unchecked Sendable {
 
     package var isAlive: Bool { alive.load(ordering: .sequentiallyConsistent) }
 
+    /// Whether the calling task, on whatever thread, is the one that runs its body: what that waits for, the process
+    /// waits for. What the body has started, as a child task or otherwise, is another.
+    @usableFromInline var isCallersOwn: Bool {
+        // Those that are not part of it at all are found out at the least cost.
+        guard ProcessCore.current === self else { return false }
+        if ProcessCore.awaiting === self { return true }
+        // Safety: a task is an object, and its job the same object; it is only compared.
+        return unsafe withUnsafeCurrentTask { task in
+            unsafe task.map { unsafe unsafeBitCast($0, to: UInt.self) == taskIdentity } ?? true
+        }
+    }
+
+    /// The same for code that runs as the process, which knows the job that runs.
+    @usableFromInline var isRunningBody: Bool { scheduler.runningJob == taskIdentity }
+
     // MARK: On the scheduler's thread
 
     /// Begins to count as a process of its scheduler, hosted by `host`, which is not retained. If the scheduler is
@@ -115,6 +139,9 @@ package final class ProcessCore: Gate, @unchecked Sendable {
 
     /// The reason it has ended with, if it has.
     package var endReason: ExitReason? { machine.isDead ? machine.reason : nil }
+
+    /// The same from any thread: it does not change any more once the process is not alive.
+    var lastReason: ExitReason? { isAlive ? nil : machine.reason }
 
     /// Calls `tell` once when the process has ended: at once, with `.noProcess`, if it has already.
     ///
@@ -174,6 +201,7 @@ package final class ProcessCore: Gate, @unchecked Sendable {
     /// The process counts as dead from now on, also if its task still runs.
     func die() {
         if machine.isDead { return }
+        isMarkedDead = true
         // One that is ending already lets go at once of what it still holds.
         unsafe host?.exitSignalArrived(.killed)
         if unsafe host?.isRunning == true {
@@ -290,8 +318,11 @@ package struct ProcessTable {
 
     package var count: Int { cores.count }
     package var isEmpty: Bool { cores.isEmpty }
+    /// How many there have ever been.
+    private(set) var inserted: UInt64 = 0
 
     mutating func insert(_ core: ProcessCore) {
+        inserted &+= 1
         core.tablePlace = UInt32(cores.count)
         cores.append(core)
     }
@@ -320,6 +351,15 @@ extension Scheduler {
         let action = whenEmpty
         whenEmpty = nil
         action?()
+    }
+
+    /// Returns when no process lives here.
+    func emptied() async {
+        await withCheckedContinuation { continuation in
+            run { [self] in
+                if processes.isEmpty { continuation.resume() } else { whenEmpty = { continuation.resume() } }
+            }
+        }
     }
 
     /// Sends every process `.shutdown`, those that come later too, and waits until all have ended, at most `grace`.

@@ -4,7 +4,9 @@ internal import Synchronization
 
 /// A set of schedulers that work is spread over.
 ///
-/// Most programs need only `shared`, which has one scheduler a core and lives as long as the program.
+/// Most programs need only `shared`, which has one scheduler a core and lives as long as the program. One of your own
+/// ends with `shutdown`; one that nobody holds any more ends its threads when the last process on them has ended, so
+/// hold it as long as you place work on its schedulers.
 public final class SchedulerGroup: Sendable {
     /// How a group is made.
     public struct Options: Sendable {
@@ -100,6 +102,12 @@ public final class SchedulerGroup: Sendable {
         self.resolverPool = resolverPool
     }
 
+    deinit {
+        guard !isEnding.load(ordering: .sequentiallyConsistent) else { return }
+        let rest = GroupRest(schedulers: schedulers, threads: threads, pools: [blockingPool, resolverPool])
+        Task.detached { await rest.end() }
+    }
+
     /// The group that is used where nobody says which: started at first use, never stopped.
     ///
     /// It has one scheduler for each processor that the program may use, unless `configureShared(_:)` has said
@@ -158,16 +166,57 @@ public final class SchedulerGroup: Sendable {
         guard !isEnding.exchange(true, ordering: .sequentiallyConsistent) else { return await end.valueInAnyCase() }
         // Once more for those that the last ones started elsewhere, which were asked to end when they came.
         if await endProcesses(grace: grace) { _ = await endProcesses(grace: grace) }
-        for scheduler in schedulers { scheduler.stop() }
-        await joinThreads()
-        blockingPool.shutdown()
-        resolverPool.shutdown()
+        await GroupRest(schedulers: schedulers, threads: threads, pools: [blockingPool, resolverPool]).stop()
         end.keep(())
     }
+}
 
-    /// Waits for the ends of the threads on a thread of its own: those of the blocking pool may all be taken, by what
-    /// waits for this end.
-    private func joinThreads() async {
+/// What a group leaves behind: its threads, and what still uses them.
+private struct GroupRest: Sendable {
+    let schedulers: [Scheduler]
+    let threads: [SchedulerThread]
+    let pools: [BlockingPool]
+
+    /// Ends the threads of a group that was dropped, as soon as nothing uses them any more.
+    ///
+    /// One look is not enough, since the schedulers are asked one after the other: a process may have started another
+    /// on one that was asked already. Nobody was there at all if nothing has happened on any between two looks.
+    func end() async {
+        var before: [UInt64]?
+        var pause = Duration.milliseconds(1)
+        while true {
+            for scheduler in schedulers { await scheduler.emptied() }
+            let now = await activity()
+            if let now, now == before { break }
+            // What is no process tells nobody when it is done: an attempt to connect, a look-up of a name.
+            if now == nil {
+                try? await Task.sleep(for: pause)
+                pause = min(pause * 2, .seconds(1))
+            }
+            before = now
+        }
+        await stop()
+    }
+
+    /// How much has happened on each scheduler; `nil` if something waits for a descriptor, a time or a thread.
+    private func activity() async -> [UInt64]? {
+        var counts: [UInt64] = []
+        for scheduler in schedulers {
+            let count = await scheduler.ask { scheduler -> UInt64? in
+                scheduler.processes.isEmpty && scheduler.watchCount == 0 && scheduler.alarmCount == 0
+                    ? scheduler.jobsRun &+ scheduler.processes.inserted : nil
+            }
+            guard let count else { return nil }
+            counts.append(count)
+        }
+        return pools.allSatisfy(\.isIdle) ? counts : nil
+    }
+
+    /// Ends the threads, and waits for them on a thread of its own: those of the blocking pool may all be taken, by
+    /// what waits for this end.
+    func stop() async {
+        for scheduler in schedulers { scheduler.stop() }
+        // The thread that joins them holds no scheduler.
         let threads = threads
         await withCheckedContinuation { continuation in
             let join = { @Sendable in
@@ -177,6 +226,7 @@ public final class SchedulerGroup: Sendable {
             // No thread to be had: the caller's own must do. The schedulers have been asked to end.
             if BlockingPool.detachedThread("hansom-end", join) != 0 { join() }
         }
+        for pool in pools { pool.shutdown() }
     }
 }
 

@@ -19,13 +19,15 @@ class PendingCall: Gate, @unchecked Sendable {
     /// What the call throws when the callee ends, if it is not the reason of the end. Set on the callee's thread, while
     /// nobody else has the token.
     final var errorAtEnd: (any Error)?
+    /// Takes the request back from those who wait for a place. The callee's thread's.
+    final var withdraw: (() -> Void)?
     private final var isOver = false
     private final var continuation: CheckedContinuation<Void, Never>?
     private final var alarm: Alarm?
 
     @usableFromInline
     enum Failure: Error {
-        case timeout, noProcess, cancelled, dropped
+        case timeout, noProcess, cancelled, dropped, full
         case exited(ExitReason)
         case refused(any Error)
     }
@@ -33,7 +35,7 @@ class PendingCall: Gate, @unchecked Sendable {
     /// - Throws: `CallError` with `.calledSelf`.
     @usableFromInline
     init(_ callee: ProcessCore, timeout: Duration?) throws(CallError) {
-        if ProcessCore.current === callee { throw CallError(.calledSelf, callee.pid) }
+        if callee.isCallersOwn { throw CallError(.calledSelf, callee.pid) }
         self.callee = callee
         self.timeout = timeout
         home = Scheduler.current ?? callee.scheduler
@@ -68,12 +70,16 @@ class PendingCall: Gate, @unchecked Sendable {
     @usableFromInline
     final func conclude() {
         isConcluded.store(true, ordering: .releasing)
-        if callee.scheduler.isCurrent {
-            callee.removeObserver(observerID)
-        } else {
-            callee.scheduler.post(.action { [self] in callee.removeObserver(observerID) })
-        }
+        if callee.scheduler.isCurrent { letGo() } else { callee.scheduler.post(.action { [self] in letGo() }) }
         if home.isCurrent { resume() } else { home.post(.action { [self] in resume() }) }
+    }
+
+    /// Nothing of it stays at the callee.
+    private final func letGo() {
+        callee.removeObserver(observerID)
+        let withdraw = withdraw
+        self.withdraw = nil
+        withdraw?()
     }
 
     /// The reply token is gone. If that is because the callee ends, its end is what the caller hears of.
@@ -140,6 +146,7 @@ class PendingCall: Gate, @unchecked Sendable {
         case .timeout: CallError(.timeout, pid, timeout: timeout)
         case .noProcess: CallError(.noProcess, pid)
         case .cancelled: CallError(.cancelled, pid)
+        case .full: CallError(.full, pid)
         case .exited(let reason): CallError(.exited, pid, reason: reason)
         case .dropped, nil: CallError(.replyDropped, pid)
         }

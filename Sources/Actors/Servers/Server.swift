@@ -169,7 +169,16 @@ extension Server {
         // An exit signal, or who asked for the end, has set a limit already.
         if !me.core.isGraceSet { me.core.limitGrace(to: ProcessCore.defaultGrace) }
         me.core.machine.beginEnd(reason)
-        await terminate(reason, me)
+        if Task.isCancelled {
+            // By the exit signal that it ends by, which is not to end what it does now.
+            await me.cleanUp { [self] me in
+                var server = self
+                await server.terminate(reason, me)
+            }
+        } else {
+            // From here on nothing cancels it but a kill.
+            await terminate(reason, me)
+        }
         throw reason
     }
 }
@@ -200,8 +209,7 @@ extension Process {
     @inlinable
     func receiveInputLater(timeout: Duration?) async -> Input {
         if timeout == nil && isPlain {
-            beginWaiting()
-            await core.pass(on: core.scheduler)
+            guard await awaitDelivery() else { return .end }
             if let message = takeNext() { return .message(message) }
         }
         return await receiveInputSpecially(timeout: timeout)
@@ -221,9 +229,9 @@ extension Process {
                 let isOver = special?.isPatienceOver == true || timeout == .zero
                 if isOver && special?.isSuspended != true { return .timeout }
                 if !isOver { bePatient(timeout) }
+                special?.isIdle = true
             }
-            beginWaiting()
-            await core.pass(on: core.scheduler)
+            guard await awaitDelivery() else { return .end }
         }
     }
 
@@ -249,7 +257,10 @@ extension Process {
 
     /// The first request whose turn has come.
     private func takeRequest() -> SystemRequest? {
-        guard let special, let index = special.systemRequests.firstIndex(where: { $0.place <= queue.head }) else {
+        // While it is suspended no message is, so nothing is before them. (OTP: the loop of a suspended process.)
+        guard let special,
+            let index = special.systemRequests.firstIndex(where: { $0.place <= queue.head || special.isSuspended })
+        else {
             return nil
         }
         defer { updatePlainness() }

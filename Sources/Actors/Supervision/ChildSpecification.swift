@@ -191,12 +191,10 @@ extension Process {
         let scheduler = (starter.placement ?? placement).scheduler(of: core.scheduler)
         let task = Task {
             do {
-                let child =
-                    if scheduler === core.scheduler {
-                        try await starter.start()
-                    } else {
-                        try await StartSite(on: scheduler).run(for: core, starter.start)
-                    }
+                let child = try await ProcessCore.$awaiting.withValue(core) {
+                    if scheduler === core.scheduler { return try await starter.start() }
+                    return try await StartSite(on: scheduler).run(for: core, starter.start)
+                }
                 if child.pid == pid { throw SupervisorError.returnedItself(id) }
                 ended(attempt, .success(child), starter.shutdown)
             } catch {
@@ -226,8 +224,7 @@ extension Process {
             makeSpecial().filter = { _ in wish?.isThere ?? false }
             if let limit { bePatient(limit) }
             updatePlainness()
-            beginWaiting()
-            await core.pass(on: core.scheduler)
+            guard await awaitDelivery() else { return }
         }
     }
 

@@ -286,6 +286,13 @@ public struct RunningDynamicSupervisor: Supervisable {
     ///
     /// - Throws: `CancellationError` as soon as the calling task is cancelled.
     public func down() async throws(CancellationError) -> ExitReason { try await pid.down() }
+
+    /// Waits for its end so long, as `PID.down(timeout:)` does; `nil` if it has not ended by then.
+    ///
+    /// - Throws: `CancellationError` as soon as the calling task is cancelled.
+    public func down(timeout: Duration) async throws(CancellationError) -> ExitReason? {
+        try await pid.down(timeout: timeout)
+    }
 }
 
 /// The parts of a dynamic supervisor that run now: a part that is started again takes the place of the one before.

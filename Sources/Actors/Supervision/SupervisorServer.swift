@@ -281,6 +281,13 @@ public struct RunningSupervisor: Supervisable, Hashable {
     /// - Throws: `CancellationError` as soon as the calling task is cancelled.
     public func down() async throws(CancellationError) -> ExitReason { try await pid.down() }
 
+    /// Waits for its end so long, as `PID.down(timeout:)` does; `nil` if it has not ended by then.
+    ///
+    /// - Throws: `CancellationError` as soon as the calling task is cancelled.
+    public func down(timeout: Duration) async throws(CancellationError) -> ExitReason? {
+        try await pid.down(timeout: timeout)
+    }
+
     private func ask<Value: Sendable>(_ request: (Reply<Value>) -> SupervisorServer.Call) async throws -> Value {
         try await server.callSupervisor(request)
     }

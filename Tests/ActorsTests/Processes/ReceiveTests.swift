@@ -163,18 +163,107 @@ import Testing
         }
     }
 
-    @Test func `two receives at once trap`() async {
-        await #expect(processExitsWith: .failure) {
-            let driven = HandDriven()
-            driven.run {
-                Process<Int>.spawn { me in
-                    Task { _ = await me.receive() }
-                    Task { _ = await me.receive() }
-                    _ = await me.receive()
-                }
-                driven.settle()
+    /// The ways to wait for a message.
+    enum Way: CaseIterable, Sendable {
+        case plain, timed, selective, iterated
+
+        func receive(_ me: isolated Process<Int>) async -> Int? {
+            switch self {
+            case .plain: return await me.receive()
+            case .timed: return await me.receive(timeout: .seconds(60))
+            case .selective: return await me.receive { $0 > 0 }
+            case .iterated:
+                for await number in me.mailbox { return number }
+                return nil
             }
         }
+    }
+
+    @Test(arguments: Way.allCases, Way.allCases)
+    func `a second task that receives gets nothing and is reported, the first goes on (P13)`(first: Way, second: Way) {
+        let world = World()
+        let log = Probe<String>()
+        let process = world.spawn(Int.self, label: "greedy") { me in
+            Task {
+                log.record("second \(await second.receive(me) ?? -1)")
+                log.record("third \(await second.receive(me) ?? -1)")
+            }
+            log.record("first \(await first.receive(me) ?? -1)")
+            log.record("again \(await first.receive(me) ?? -1)")
+        }
+        #expect(log.values == ["second -1", "third -1"])
+        let reports = world.events.values.compactMap { event -> ProcessIdentity? in
+            if case .secondReceiver(let report) = event { report.process } else { nil }
+        }
+        #expect(reports.map(\.pid) == [process.pid, process.pid] && reports.first?.label == "greedy")
+        world.play { process.send(7) }
+        #expect(log.values.last == "first 7" && log.count == 3)
+        world.advance(by: .seconds(30))
+        world.play { process.send(8) }
+        #expect(log.values.last == "again 8")
+        #expect(!process.pid.isAlive && world.scheduler.alarmCount == 0)
+        world.end()
+    }
+
+    @Test func `who received first stays first, though the other took its message (P13)`() {
+        let world = World()
+        let log = Probe<String>()
+        let process = world.spawn(Int.self) { me in
+            let helper = Task {
+                await Task.yield()
+                while let number = await me.receive() { log.record("helper \(number)") }
+                log.record("helper ends")
+            }
+            for await number in me.mailbox { log.record("body \(number)") }
+            await helper.value
+        }
+        world.wait { log.count == 1 }
+        #expect(log.values == ["helper ends"])
+        world.play { for number in 0..<3 { process.send(number) } }
+        #expect(log.values == ["helper ends", "body 0", "body 1", "body 2"])
+        world.end()
+    }
+
+    @Test(arguments: Way.allCases)
+    func `a helper that waits for a message and is cancelled waits no longer (P13)`(way: Way) {
+        let world = World()
+        let log = Probe<String>()
+        let process = world.spawn(Int.self) { me in
+            let helper = Task { log.record("helper \(await way.receive(me) ?? -1)") }
+            let begun = Task { await Task.yield() }
+            await begun.value
+            helper.cancel()
+            await helper.value
+            // One that is cancelled before it waits does not begin to.
+            let late = Task {
+                while !Task.isCancelled { await Task.yield() }
+                log.record("late \(await way.receive(me) ?? -1)")
+            }
+            late.cancel()
+            await late.value
+            log.record("body \(await way.receive(me) ?? -1)")
+        }
+        world.wait { log.count == 2 }
+        #expect(log.values == ["helper -1", "late -1"])
+        world.play { process.send(3) }
+        world.wait { log.count == 3 }
+        #expect(log.values.last == "body 3")
+        #expect(world.events.count == 0 && world.scheduler.alarmCount == 0)
+        world.end()
+    }
+
+    @Test func `who is no part of a process receives none of its messages (P13)`() {
+        let world = World()
+        let (log, got) = (Probe<String>(), Probe<Int>())
+        let other = world.spawn(Int.self) { me in while let number = await me.receive() { got.record(number) } }
+        let thief = world.spawn(Int.self) { _ in log.record("\(await other.receive() ?? -1)") }
+        world.wait { !thief.pid.isAlive }
+        #expect(log.values == ["-1"])
+        world.play { other.send(1) }
+        #expect(got.values == [1])
+        let reports = world.events.values.filter { if case .secondReceiver = $0 { true } else { false } }
+        #expect(reports.count == 1)
+        world.end()
     }
 }
 

@@ -166,6 +166,18 @@ func endProcess() async throws -> ExitReason.Kind {
     return reason.kind
 }
 
+func cleanUp(_ desk: Process<DeskInput>) -> Process<Int> {
+    // guide: clean-up
+    let guest = Process<Int>.spawn { me in
+        for await number in me.mailbox { print(number) }
+        await me.cleanUp { _ in _ = try? await desk.call { .total($0) } }
+    }
+    // end
+    return guest
+}
+
+enum DeskInput: Sendable { case total(Reply<Int>) }
+
 func heedCancellation() -> Process<Int> {
     // guide: heed
     let worker = Process<Int>.spawn { me in

@@ -52,6 +52,7 @@ failing_starts(Options) ->
 init(Name, Options) ->
     process_flag(trap_exit, lists:member(trapping, Options)),
     case Options of
+        [noting, Word | _] -> scenario_trace:saw(Name, [notes, Word]);
         [failing, Reason] -> exit(Reason);
         [returning] -> ok;
         _ -> loop(new(Name))
@@ -123,10 +124,13 @@ do([stops, trapping], State) -> process_flag(trap_exit, false), State;
 do([links, Name], State) -> link(scenario_trace:pid(Name)), State;
 do([unlinks, Name], State) -> unlink(scenario_trace:pid(Name)), State;
 do([spawns, Child, linked | Options], State) ->
-    named(Child, Options, spawn_opt(fun() -> child(Child, Options) end, [link])),
+    Pid = spawn_opt(fun() -> child(Child, Options) end, [link]),
+    exits_at_once(Pid, Options),
+    named(Child, Options, Pid),
     State;
 do([spawns, Child, monitored, as, Monitor | Options], #{monitors := Monitors} = State) ->
     {Pid, Reference} = spawn_opt(fun() -> child(Child, Options) end, [monitor]),
+    exits_at_once(Pid, Options),
     named(Child, Options, Pid),
     State#{monitors := Monitors#{Reference => Monitor}};
 do([monitors, Name, as, Monitor], #{monitors := Monitors} = State) ->
@@ -136,6 +140,16 @@ do([demonitors, Monitor, flushing], State) -> erlang:demonitor(reference(Monitor
 do([sends, Name, Word], #{name := Self} = State) -> scenario_trace:pid(Name) ! {mail, Self, Word}, State;
 do([exits, Name, Reason], State) -> exit(scenario_trace:pid(Name), scenario_options:reason(Reason)), State;
 do([fails, Reason], _) -> exit(scenario_options:reason(Reason));
+do([waits, 'for', Name], State) ->
+    Reference = erlang:monitor(process, scenario_trace:pid(Name)),
+    receive {'DOWN', Reference, process, _, Reason} ->
+        saw([waits, 'for', Name, gives, scenario_trace:reason(Reason)], State)
+    end;
+%% What it has started calls it, and sends it the answer.
+do([helps, itself, with, Request], State) ->
+    Self = self(),
+    spawn(fun() -> Self ! {mail, helper, gen_server:call(Self, {call, helper, Request})} end),
+    State;
 do([works], State) -> receive released -> State end;
 do([holds, its, mail], State) -> State#{holding := true};
 do([reads, on], State) -> State#{holding := false};
@@ -143,6 +157,9 @@ do([takes, What | Within], State) -> receive_only(What, patience(Within), State)
 do([starts, server, Server | Options], State) -> saw(scenario_server:start_link(Server, Options), State);
 do([starts, timer, Timer, Word, 'after', Delay], #{timers := Timers} = State) ->
     State#{timers := Timers#{Timer => erlang:send_after(scenario_trace:milliseconds(Delay), self(), {timer, Word})}};
+do([starts, timer, Timer, Word, 'after', Delay, 'for', Name], #{timers := Timers} = State) ->
+    Reference = erlang:send_after(scenario_trace:milliseconds(Delay), scenario_trace:pid(Name), {timer, Word}),
+    State#{timers := Timers#{Timer => Reference}};
 do([cancels, Timer], #{timers := Timers} = State) ->
     case erlang:cancel_timer(maps:get(Timer, Timers)) of
         false -> saw([cancels, Timer, too, late], State);
@@ -190,6 +207,12 @@ do([joins, Group], State) -> pg:join(Group, self()), State;
 do([leaves, Group], State) -> pg:leave(Group, self()), State;
 do([lists, Group], State) -> saw([Group, has | members(Group)], State);
 do([watches, Group], State) -> pg:monitor(Group), State.
+
+exits_at_once(Pid, Options) ->
+    case scenario_options:value(exited, Options) of
+        none -> ok;
+        Reason -> exit(Pid, scenario_options:reason(Reason))
+    end.
 
 %% The witness comes too late for one that ends at once; what its parent is told is the point there.
 named(Child, [], Pid) -> scenario_trace:name(Pid, Child), scenario_witness:watch(Child);

@@ -6,6 +6,9 @@ extension Script {
         switch words[0] {
         case "plans": plans.append((words[1], Array(words[2...])))
         case "notes": saw("notes", words[1])
+        case "helps": help(with: words[3], me)
+        case "waits":
+            saw("waits", "for", words[2], "gives", try await stage.cast[words[2]].pid.down().word)
         case "works": await stage.cast.latch(name).wait()
         case "holds": isHolding = true
         case "reads": isHolding = false
@@ -24,12 +27,30 @@ extension Script {
             let options = Array(words[3...])
             stage.record.saw(
                 name, await ScriptedServer.start(words[2], options, stage, linkedTo: me.pid, on: stage.scheduler))
-        case "starts": timers[words[2]] = me.sendAfter(Duration(word: words[5]), .timer(words[3]))
+        case "starts": startTimer(words, me)
         case "cancels":
             saw("cancels", words[1], timers[words[1]].flatMap { me.cancel($0) } == nil ? "too late" : "in time")
         case "registers", "unregisters", "looks": useNames(words, me)
         case "joins", "leaves", "lists", "watches": useGroups(words, me)
         default: try await signal(words, me)
+        }
+    }
+
+    /// `a starts timer t ring after 30ms`, and `for b` at the end if it is another's.
+    private mutating func startTimer(_ words: [String], _ me: isolated Process<Input>) {
+        let (delay, message) = (Duration(word: words[5]), Input.timer(words[3]))
+        if let other = words.value(of: "for"), case .process(let process) = stage.cast[other] {
+            timers[words[2]] = me.sendAfter(delay, message, to: process)
+        } else {
+            timers[words[2]] = me.sendAfter(delay, message)
+        }
+    }
+
+    /// What it has started calls it, and sends it the answer.
+    private func help(with request: String, _ me: isolated Process<Input>) {
+        Task {
+            let answer = try? await me.call { .call(from: "helper", request, $0) }
+            me.send(.mail(from: "helper", answer ?? "none"))
         }
     }
 
@@ -53,26 +74,30 @@ extension Script {
         }
     }
 
-    /// `a spawns b linked`, `a spawns b monitored as m failing crash`.
+    /// `a spawns b linked`, `a spawns b monitored as m failing crash`, `a spawns b linked noting begun exited kill`.
     private mutating func spawn(_ words: [String], _ me: isolated Process<Input>) async {
         let child = words[1]
         let process: Process<Input>
         let options: [String]
         if words[2] == "linked" {
             options = Array(words[3...])
-            process = me.spawnLink(on: stage.scheduler, label: child, Script.body(child, options, stage))
+            process = me.spawnLink(on: place(options), label: child, Script.body(child, options, stage))
         } else {
             options = Array(words[5...])
-            let spawned = me.spawnMonitor(on: stage.scheduler, label: child, Script.body(child, options, stage)) {
+            let spawned = me.spawnMonitor(on: place(options), label: child, Script.body(child, options, stage)) {
                 .down($0)
             }
             monitors[spawned.monitor] = words[4]
             process = spawned.process
         }
+        if let reason = options.value(of: "exited") { process.exit(ExitReason(word: reason)) }
         stage.cast.add(child, .process(process))
         // The witness comes too late for one that ends at once; what its parent is told is the point there.
         if options.isEmpty { await stage.watch(child, process.pid) }
     }
+
+    /// One that is told to end before it has begun lives where its parent does, which knows by that that it has not.
+    private func place(_ options: [String]) -> Scheduler? { options.contains("exited") ? nil : stage.scheduler }
 
     // MARK: Messages
 

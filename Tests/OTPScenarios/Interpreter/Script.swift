@@ -20,10 +20,11 @@ struct Script {
         self.stage = stage
     }
 
-    /// A body that begins with these options: `trapping`, `failing R` or `returning`.
+    /// A body that begins with these options: `trapping`, `noting W`, `failing R` or `returning`.
     static func body(_ name: String, _ options: [String], _ stage: Stage) -> Process<Input>.Body {
         { me in
             if options.contains("trapping") { me.trapExits { .exit($0) } }
+            if let word = options.value(of: "noting") { return stage.record.saw(name, ["notes", word]) }
             if let reason = options.value(of: "failing") { throw ExitReason(word: reason) }
             if options.contains("returning") { return }
             var script = Script(name, stage)

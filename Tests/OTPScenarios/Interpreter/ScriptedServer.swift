@@ -1,7 +1,7 @@
 internal import Actors
 
 /// The scripted server. What it does is in the requests: `stop:R`, `fail:R`, `later`, `answer:X`, `continue:X`,
-/// `ask:P`; any other call is answered with itself.
+/// `ask:P`, `await:P`; any other call is answered with itself.
 struct ScriptedServer: Server {
     enum Call: Sendable {
         case ask(from: String, String, Reply<String>)
@@ -85,6 +85,7 @@ struct ScriptedServer: Server {
         case "continue":
             reply(request)
             return goOn(with: object)
+        case "await": reply(try await stage.cast[object].pid.down().word)
         case "ask": reply(try await stage.cast[object].call(from: name, "question", .seconds(5)))
         default: reply(request)
         }
@@ -134,6 +135,9 @@ struct ScriptedServer: Server {
 
     mutating func terminate(_ reason: ExitReason, _ me: isolated Me) async {
         saw("terminate", reason.word)
+        if let other = options.value(of: "consulting") {
+            saw("hears", (try? await stage.cast[other].call(from: name, "farewell", .seconds(5))) ?? "nothing")
+        }
         if options.contains("lingering") { await stage.cast.latch(name).wait() }
     }
 }

@@ -152,7 +152,7 @@ struct WorkerGroup {
                 announcer.warn(
                     "\(report.child) \(words(for: report.reason)); more than \(report.allowed) ends within a minute, giving up"
                 )
-            case .crash, .longJob, .longMailbox, .exhaustion: break
+            default: break
             }
         }
         return try SchedulerGroup(options: .init(count: 1, name: "workers", blockingThreads: count + 4, system: system))
