@@ -1,10 +1,11 @@
 /// A value that comes once, from any thread, and that any number of tasks wait for.
 package final class Promise<Value: Sendable>: @unchecked Sendable {
-    // Safety: both vars are touched with `lock` held; continuations are resumed outside it.
+    // Safety: the vars are touched with `lock` held; continuations are resumed outside it.
     private let lock = Lock()
     private var kept: Value?
     /// Those who wait, by numbers of their own. One whose task was cancelled is resumed with `nil`.
     private var waiting: [UInt64: CheckedContinuation<Value?, Never>] = [:]
+    private var listeners: [@Sendable (Value) -> Void] = []
 
     package init() {}
 
@@ -14,14 +15,28 @@ package final class Promise<Value: Sendable>: @unchecked Sendable {
     /// The value has come: the first one counts. Whether it was the first.
     @discardableResult
     package func keep(_ value: Value) -> Bool {
-        let (isFirst, waiting) = lock.withLock { () -> (Bool, [UInt64: CheckedContinuation<Value?, Never>]) in
-            guard kept == nil else { return (false, [:]) }
+        typealias Waiting = (isFirst: Bool, [UInt64: CheckedContinuation<Value?, Never>], [@Sendable (Value) -> Void])
+        let (isFirst, waiting, listeners) = lock.withLock { () -> Waiting in
+            guard kept == nil else { return (false, [:], []) }
             kept = value
-            defer { self.waiting = [:] }
-            return (true, self.waiting)
+            defer {
+                self.waiting = [:]
+                self.listeners = []
+            }
+            return (true, self.waiting, self.listeners)
         }
+        for tell in listeners { tell(value) }
         for continuation in waiting.values { continuation.resume(returning: value) }
         return isFirst
+    }
+
+    /// Calls `tell` when the value comes; at once if it has. It must not hold the thread.
+    func whenKept(_ tell: @escaping @Sendable (Value) -> Void) {
+        let value = lock.withLock { () -> Value? in
+            if kept == nil { listeners.append(tell) }
+            return kept
+        }
+        if let value { tell(value) }
     }
 
     /// Waits for the value.

@@ -41,11 +41,7 @@ extension Process {
     @usableFromInline
     nonisolated func deliverFromElsewhere(_ request: Message, of pending: PendingCall) {
         let claim = core.claimPlace()
-        core.scheduler.post(
-            .action { [self] in
-                pending.begin()
-                deliver(request, claim)
-            })
+        core.scheduler.post(.request(pending) { [self] in deliver(request, claim) })
     }
 }
 
@@ -62,10 +58,12 @@ extension Address {
     ) throws(CallError) -> ReplyCall<Value> {
         let pending = try ReplyCall<Value>(core, timeout: timeout)
         let message = request(Reply(pending))
-        let claim = core.scheduler.isCurrent ? .notAsked : core.claimPlace()
-        core.scheduler.run { [core] in
+        if core.scheduler.isCurrent {
             pending.begin()
-            process(of: core)?.deliver(message, claim)
+            process(of: core)?.deliver(message, .notAsked)
+        } else {
+            let claim = core.claimPlace()
+            core.scheduler.post(.request(pending) { [core] in process(of: core)?.deliver(message, claim) })
         }
         return pending
     }
@@ -152,7 +150,7 @@ public final class Reply<Value: Sendable>: Sendable {
 
     /// Answers the call by an error once the called process, which holds the only token, has ended.
     @usableFromInline
-    func failAtEnd(_ error: any Error) { call.errorAtEnd = error }
+    func failAtEnd(_ error: any Error) { call.failsAtEnd(error) }
 }
 
 extension Reply where Value == Void {
