@@ -218,6 +218,16 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
     /// `structure`, and runs no code of the user's. What it returns is done by the scheduler's thread behind it.
     typealias Signal = @Sendable () -> (@Sendable () -> Void)?
 
+    /// Returns when the signals that were sent before have been carried out, whatever holds the thread.
+    package func settleSignals() async {
+        await withCheckedContinuation { continuation in
+            signal {
+                continuation.resume()
+                return nil
+            }
+        }
+    }
+
     /// Carries a signal out: at once when the caller is on this scheduler, else in its place behind what was posted
     /// before.
     func signal(_ signal: @escaping Signal) {
@@ -242,7 +252,7 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
     func askInTime<R: Sendable>(_ question: @escaping @Sendable (Scheduler) -> R) async -> R? {
         let answer = Promise<R?>()
         run { answer.keep(question(self)) }
-        while answer.current == nil, time.flows {
+        while answer.current == nil {
             let look = Promise<Void>()
             let deadline = Deadline(after: .milliseconds(100)) { look.keep(()) }
             answer.whenKept { _ in look.keep(()) }

@@ -137,6 +137,7 @@ do([sends, Name, Word], #{name := Self} = State) -> scenario_trace:pid(Name) ! {
 do([exits, Name, Reason], State) -> exit(scenario_trace:pid(Name), scenario_options:reason(Reason)), State;
 do([fails, Reason], _) -> exit(scenario_options:reason(Reason));
 do([works], State) -> receive released -> State end;
+do([hogs], State) -> hog(), State;
 do([holds, its, mail], State) -> State#{holding := true};
 do([reads, on], State) -> State#{holding := false};
 do([takes, What | Within], State) -> receive_only(What, patience(Within), State);
@@ -182,6 +183,9 @@ do([joins, Group], State) -> pg:join(Group, self()), State;
 do([leaves, Group], State) -> pg:leave(Group, self()), State;
 do([lists, Group], State) -> saw([Group, has | members(Group)], State);
 do([watches, Group], State) -> pg:monitor(Group), State.
+
+%% It never waits: it has the processor whenever it may.
+hog() -> receive released -> ok after 0 -> hog() end.
 
 %% The witness comes too late for one that ends at once; what its parent is told is the point there.
 named(Child, [], Pid) -> scenario_trace:name(Pid, Child), scenario_witness:watch(Child);

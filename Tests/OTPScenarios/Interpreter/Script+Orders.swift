@@ -7,6 +7,7 @@ extension Script {
         case "plans": plans.append((words[1], Array(words[2...])))
         case "notes": saw("notes", words[1])
         case "works": await stage.cast.latch(name).wait()
+        case "hogs": stage.cast.latch(name).block()
         case "holds": isHolding = true
         case "reads": isHolding = false
         case "takes": try await takeOnly(words, me)
