@@ -173,14 +173,15 @@ extension WebSocketServer {
     ///
     /// - Parameters:
     ///   - unixPath: at most 107 bytes; a socket file that nobody listens on any more is replaced.
-    ///   - group: whose processes; default: the shared group's. The server itself lives there too.
+    ///   - group: whose processes; default: the shared group's. The server itself lives on a scheduler of its own, which nothing
+    ///     there can hold.
     /// - Returns: the server, to be shut down with the rest of the program.
     /// - Throws: as `listen(unixPath:)`.
     public static func serveSnapshots(
         unixPath: String, of group: SchedulerGroup = .shared
     ) async throws(WebSocketError) -> WebSocketServer {
         var options = ServerOptions()
-        options.schedulers = group
+        options.schedulers = inspectors ?? group
         options.maxConnections = 16
         options.unixSocketMode = 0o600
         return try await listen(unixPath: unixPath, options: options) { ws in
@@ -191,6 +192,9 @@ extension WebSocketServer {
             }
         }
     }
+
+    /// Where the servers of snapshots live; `nil` if the system has no thread for it.
+    private static let inspectors = try? SchedulerGroup(options: .init(count: 1, name: "hansom-i", blockingThreads: 1))
 }
 
 extension WebSocketServer {

@@ -36,7 +36,6 @@ public final actor Process<Message: Sendable> {
     /// What it does, until it begins.
     // Safety: written before anybody else knows the process, then touched by the scheduler's thread only.
     @safe nonisolated(unsafe) var body: Body?
-    var task: Task<Void, Never>?
 
     /// A process that has not begun. Whoever starts it does so on its thread.
     @usableFromInline
@@ -72,7 +71,7 @@ public final actor Process<Message: Sendable> {
     /// - Throws: `CancellationError` as soon as the calling task is cancelled.
     public nonisolated func down() async throws(CancellationError) -> ExitReason { try await pid.down() }
 
-    /// Waits for its end so long, as `PID.down(timeout:)` does; `nil` if it has not ended by then.
+    /// Waits for its end at most `timeout`, as `PID.down(timeout:)` does; `nil` after that.
     ///
     /// - Throws: `CancellationError` as soon as the calling task is cancelled.
     public nonisolated func down(timeout: Duration) async throws(CancellationError) -> ExitReason? {
@@ -197,7 +196,7 @@ extension Process {
 
     /// Says what a process does that nobody else knows yet: what starts it then need not carry that along.
     nonisolated func prepare(_ label: String?, _ body: @escaping Body) {
-        if let label { core.label = label }
+        if let label { core.prepare(label: label) }
         self.body = body
     }
 
@@ -221,7 +220,8 @@ extension Process {
 
     /// Makes the task, whose first job the scheduler gets. On its thread, or while nobody else knows of the task.
     private nonisolated func makeTask() {
-        ProcessCore.$current.withValue(core) { onOwnThread { me in me.task = Task { await me.run() } } }
+        let task = ProcessCore.$current.withValue(core) { onOwnThread { me in Task { await me.run() } } }
+        if core.scheduler.isCurrent { core.runs(task) } else { core.prepare(task: task) }
     }
 
     /// Begins what it was prepared for. On its scheduler's thread.
@@ -233,17 +233,16 @@ extension Process {
         // One that was asked to end before its first moment has none.
         if let reason = core.exitReason {
             body = nil
-            task = nil
             close()
             return core.finish(reason)
         }
-        core.enlist(self)
         if job == nil { makeTask() }
+        core.enlist(self)
     }
 
     /// What the task of a process does. It captures nothing but the process, so that it needs no box.
     private func run() async {
-        core.taskIdentity = core.scheduler.runningJob
+        core.runsThisJob()
         guard let body else { return }
         self.body = nil
         // One that was asked to end before it has begun never does. (OTP: signals come before the first instruction.)
@@ -259,7 +258,6 @@ extension Process {
     /// The body has returned.
     private func end(_ reason: ExitReason) {
         close()
-        task = nil
         core.finish(core.exitReason ?? reason)
         special = nil
     }
@@ -301,7 +299,7 @@ extension Process {
         let end = Promise<Result<Value, Failure>>()
         let task = Task {
             // The body waits for it: so it counts as the body.
-            if isBodys { core.taskIdentity = core.scheduler.runningJob }
+            if isBodys { core.runsThisJob() }
             let result: Result<Value, Failure>
             do throws(Failure) { result = .success(try await work(self)) } catch { result = .failure(error) }
             if isBodys { core.taskIdentity = outer.task }
@@ -323,7 +321,7 @@ extension Process: ProcessHost {
         onOwnThread { me in
             me.close()
             me.resumeReceiver()
-            me.task?.cancel()
+            me.core.cancelTask()
             if me.core.isMarkedDead { me.special?.cancelCleanUp?() }
         }
     }
@@ -339,7 +337,7 @@ extension Process: ProcessHost {
         }
     }
 
-    package nonisolated var isRunning: Bool { onOwnThread { $0.task != nil } }
+    package nonisolated var isRunning: Bool { core.hasTask }
 }
 
 extension ExitReason {

@@ -1,6 +1,6 @@
 /// A value that comes once, from any thread, and that any number of tasks wait for.
 package final class Promise<Value: Sendable>: @unchecked Sendable {
-    // Safety: both vars are touched with `lock` held; continuations are resumed outside it.
+    // Safety: the vars are touched with `lock` held; continuations are resumed outside it.
     private let lock = Lock()
     private var kept: Value?
     /// Those who wait, by numbers of their own.
@@ -14,6 +14,7 @@ package final class Promise<Value: Sendable>: @unchecked Sendable {
         /// Its time is over.
         case late
     }
+    private var listeners: [@Sendable (Value) -> Void] = []
 
     package init() {}
 
@@ -23,14 +24,28 @@ package final class Promise<Value: Sendable>: @unchecked Sendable {
     /// The value has come: the first one counts. Whether it was the first.
     @discardableResult
     package func keep(_ value: Value) -> Bool {
-        let (isFirst, waiting) = lock.withLock { () -> (Bool, [UInt64: CheckedContinuation<Outcome, Never>]) in
-            guard kept == nil else { return (false, [:]) }
+        typealias Waiting = (isFirst: Bool, [UInt64: CheckedContinuation<Outcome, Never>], [@Sendable (Value) -> Void])
+        let (isFirst, waiting, listeners) = lock.withLock { () -> Waiting in
+            guard kept == nil else { return (false, [:], []) }
             kept = value
-            defer { self.waiting = [:] }
-            return (true, self.waiting)
+            defer {
+                self.waiting = [:]
+                self.listeners = []
+            }
+            return (true, self.waiting, self.listeners)
         }
+        for tell in listeners { tell(value) }
         for continuation in waiting.values { continuation.resume(returning: .value(value)) }
         return isFirst
+    }
+
+    /// Calls `tell` when the value comes; at once if it has. It must not hold the thread.
+    func whenKept(_ tell: @escaping @Sendable (Value) -> Void) {
+        let value = lock.withLock { () -> Value? in
+            if kept == nil { listeners.append(tell) }
+            return kept
+        }
+        if let value { tell(value) }
     }
 
     /// Waits for the value.
@@ -63,13 +78,14 @@ package final class Promise<Value: Sendable>: @unchecked Sendable {
 
     private func outcome(within timeout: Duration?, isolation: isolated (any Actor)? = #isolation) async -> Outcome {
         let id = ProcessCore.nextID()
-        let clock = timeout.map { Patience($0) }
-        defer { clock?.end() }
+        var deadline: Deadline?
+        defer { deadline?.cancel() }
         return await withTaskCancellationHandler {
             // A closure that names it stays on the caller's thread: see `PendingCall.wait`.
             _ = isolation
             return await withCheckedContinuation { continuation in
-                if wait(id, continuation) { clock?.begin { [self] in giveUp(id, .late) } }
+                guard wait(id, continuation), let timeout else { return }
+                deadline = Deadline(after: timeout, ofCallerOn: .current) { [self] in giveUp(id, .late) }
             }
         } onCancel: {
             // Maybe before it waits, which then finds that its task is cancelled.
@@ -100,37 +116,5 @@ package final class Promise<Value: Sendable>: @unchecked Sendable {
         }
         if let outcome { continuation.resume(returning: outcome) }
         return outcome == nil
-    }
-}
-
-/// The time that somebody waits, on the scheduler that they are on, or on one of the shared group's: not on the
-/// scheduler of whom they wait for.
-private final class Patience: @unchecked Sendable {
-    // Safety: `alarm` is touched on `scheduler` only.
-    private let scheduler: Scheduler
-    private let timeout: Duration
-    private var alarm: Alarm?
-    private var isOver = false
-
-    init(_ timeout: Duration) {
-        self.timeout = timeout
-        scheduler = Scheduler.current ?? SchedulerGroup.shared.next()
-    }
-
-    func begin(_ action: @escaping @Sendable () -> Void) {
-        scheduler.run { [self] in
-            guard !isOver else { return }
-            let alarm = Alarm { action() }
-            self.alarm = alarm
-            scheduler.arm(alarm, after: timeout)
-        }
-    }
-
-    func end() {
-        scheduler.run { [self] in
-            isOver = true
-            if let alarm { scheduler.disarm(alarm) }
-            alarm = nil
-        }
     }
 }

@@ -148,25 +148,29 @@ public final class SchedulerGroup: Sendable {
         return schedulers[Int(UInt(bitPattern: ticket) % UInt(schedulers.count))]
     }
 
-    /// How many processes have not ended. For tests and introspection: asks each scheduler in turn.
+    /// How many processes have not ended. For tests and introspection: asks each scheduler in turn. One that is held
+    /// does not count those that are about to begin.
     public func processCount() async -> Int {
         var total = 0
-        for scheduler in schedulers { total += await scheduler.ask { $0.processes.count } }
+        for scheduler in schedulers { total += await scheduler.askInTime { $0.processes.count } ?? scheduler.processes.count }
         return total
     }
 
     /// Ends every process with `.shutdown`, waits for them, and joins the threads.
     ///
-    /// Processes that have not ended after `grace` are left behind with their tasks cancelled. Call it from outside
-    /// the group's own schedulers. A second call waits for the same end, with the first one's `grace`.
+    /// Processes that have not ended after `grace` are left behind with their tasks cancelled. A thread that one of
+    /// them holds is left behind too, and ends when the body returns. Call it from outside the group's own schedulers.
+    /// A second call waits for the same end, with the first one's `grace`.
     ///
     /// - Parameter grace: how long processes may take; default 5 s.
     public func shutdown(grace: Duration = .seconds(5)) async {
         precondition(!schedulers.contains { $0.isCurrent }, "a scheduler cannot wait for its own end")
         guard !isEnding.exchange(true, ordering: .sequentiallyConsistent) else { return await end.valueInAnyCase() }
         // Once more for those that the last ones started elsewhere, which were asked to end when they came.
-        if await endProcesses(grace: grace) { _ = await endProcesses(grace: grace) }
-        await GroupRest(schedulers: schedulers, threads: threads, pools: [blockingPool, resolverPool]).stop()
+        var haveEnded = await endProcesses(grace: grace)
+        if haveEnded { haveEnded = await endProcesses(grace: grace) }
+        await GroupRest(schedulers: schedulers, threads: threads, pools: [blockingPool, resolverPool])
+            .stop(patience: haveEnded ? nil : .seconds(1))
         end.keep(())
     }
 }
@@ -213,20 +217,36 @@ private struct GroupRest: Sendable {
     }
 
     /// Ends the threads, and waits for them on a thread of its own: those of the blocking pool may all be taken, by
-    /// what waits for this end.
-    func stop() async {
+    /// what waits for this end. Those that are held are not waited for.
+    ///
+    /// - Parameter patience: how long it waits at most; `nil`: as long as it takes. A process that was left behind may
+    ///   keep its scheduler at work.
+    func stop(patience: Duration? = nil) async {
         for scheduler in schedulers { scheduler.stop() }
+        await joinThreads(patience: patience)
+        for pool in pools { pool.shutdown() }
+    }
+
+    private func joinThreads(patience: Duration?) async {
         // The thread that joins them holds no scheduler.
         let threads = threads
-        await withCheckedContinuation { continuation in
-            let join = { @Sendable in
-                for thread in threads { thread.join() }
-                continuation.resume()
-            }
-            // No thread to be had: the caller's own must do. The schedulers have been asked to end.
-            if BlockingPool.detachedThread("hansom-end", join) != 0 { join() }
+        let joined = Promise<Bool>()
+        let join = { @Sendable in
+            for thread in threads { thread.join() }
+            joined.keep(true)
         }
-        for pool in pools { pool.shutdown() }
+        // No thread to be had: the caller's own must do. The schedulers have been asked to end.
+        if BlockingPool.detachedThread("hansom-end", join) != 0 { join() }
+        let impatience = patience.map { Deadline(after: $0) { joined.keep(false) } }
+        defer { impatience?.cancel() }
+        while joined.current == nil {
+            let look = Promise<Bool>()
+            let deadline = Deadline(after: .milliseconds(20)) { look.keep(false) }
+            joined.whenKept { _ in look.keep(true) }
+            _ = await look.valueInAnyCase()
+            deadline.cancel()
+            if schedulers.allSatisfy({ $0.hasStopped || $0.isHeld }) && schedulers.contains(where: \.isHeld) { return }
+        }
     }
 }
 

@@ -16,6 +16,8 @@ extension Scheduler {
     func runLoop() {
         onThisThread {
             phase.store(.running, ordering: .sequentiallyConsistent)
+            Timekeeper.shared.watch(self)
+            defer { Timekeeper.shared.unwatch(self) }
             while phase.load(ordering: .relaxed) == .running {
                 turn(maySleep: true)
             }
@@ -79,32 +81,30 @@ extension Scheduler {
     }
 
     /// Whether this thread has left itself nothing to do.
-    private var isIdle: Bool { ready.isEmpty && laterHere.isEmpty && flushes.isEmpty && posts.isEmpty }
+    private var isIdle: Bool { ready.isEmpty && laterHere.isEmpty && flushes.isEmpty && postsLeft == 0 }
 
     /// Moves what other threads posted to where it runs: in order, and so much at most. The rest has its turn when
     /// descriptors and alarms have had theirs, so that no flood of posts holds them up.
     func drainInbox(atMost most: Int = Scheduler.postsPerDrain) -> Bool {
-        if posts.isEmpty {
+        if postsLeft == 0 {
             if inbox.isEmpty { return false }
-            inbox.swap(with: &posts)
+            postsLeft = takePosts()
         }
-        let end = postsDone + min(most, posts.count - postsDone)
-        while postsDone < end {
-            // Taken out of its place: what it holds is let go of as soon as it is done.
-            var item = Inbox.Item.done
-            swap(&item, &posts[postsDone])
-            postsDone += 1
-            switch item {
+        for _ in 0..<min(most, postsLeft) {
+            postsLeft -= 1
+            beat()
+            switch nextPost() {
             case .job(let job):
                 ready.append(job)
                 jobsPosted &+= 1
             case .action(let action): action()
+            case .signal(let signal): signal()?()
+            case .request(let call, let deliver):
+                call.begin()
+                deliver()
+            case .served(let signal): signal.finish()
             case .done: break
             }
-        }
-        if postsDone == posts.count {
-            posts.removeAll(keepingCapacity: posts.count <= 4096)
-            postsDone = 0
         }
         return true
     }
@@ -122,10 +122,13 @@ extension Scheduler {
         isParked.store(true, ordering: .sequentiallyConsistent)
         guard inbox.isEmpty else {
             isParked.store(false, ordering: .sequentiallyConsistent)
+            Timekeeper.shared.schedulerWoke()
             return look()
         }
         let found = poller.wait(timeout: sleepTime())
         if !isParked.exchange(false, ordering: .sequentiallyConsistent) { spins.wasWokenByPost() }
+        beat()
+        Timekeeper.shared.schedulerWoke()
         now = time.nanoseconds
         return found
     }
@@ -169,6 +172,7 @@ extension Scheduler {
         while left > 0, let alarm = alarms.popDue(at: now, armedUpTo: last) {
             rang = true
             left -= 1
+            beat()
             alarm.ring()
         }
         return rang
@@ -177,6 +181,7 @@ extension Scheduler {
     private func tellObservers(_ found: Int) {
         for index in 0..<found {
             let (token, readiness) = poller.event(index)
+            beat()
             watches.observer(of: token)?.descriptorIsReady(readiness)
         }
     }
@@ -187,16 +192,18 @@ extension Scheduler {
         var left = Scheduler.jobsPerRound
         var before = time.coarseNanoseconds
         while left > 0, let job = ready.popFirst() {
+            beat()
             // Safety: a job is one pointer; it is only compared.
-            runningJob = unsafe unsafeBitCast(job, to: UInt.self)
+            runningJob.store(unsafe unsafeBitCast(job, to: UInt.self), ordering: .relaxed)
             unsafe job.runSynchronously(on: asUnownedSerialExecutor())
             let after = time.coarseNanoseconds
             if after != before {
-                reportLongJob(runningJob, after &- before)
+                jobTook(after &- before)
                 before = after
             }
             left &-= 1
         }
+        if left < Scheduler.jobsPerRound { runningJob.store(0, ordering: .relaxed) }
         jobsRun &+= UInt64(Scheduler.jobsPerRound &- left)
         return worked
     }
@@ -205,7 +212,10 @@ extension Scheduler {
         if laterHere.isEmpty { return false }
         let actions = laterHere
         laterHere = []
-        for action in actions { action() }
+        for action in actions {
+            beat()
+            action()
+        }
         return true
     }
 
@@ -214,7 +224,10 @@ extension Scheduler {
         if flushes.isEmpty { return false }
         swap(&flushes, &flushing)
         // A flush may cancel any of them, and ask for more.
-        for index in flushing.indices { flushing[index]?.flushAtEndOfTurn() }
+        for index in flushing.indices {
+            beat()
+            flushing[index]?.flushAtEndOfTurn()
+        }
         // The last reference to one may be here, and what goes with it may cancel another flush.
         var done: [(any EndOfTurnFlush)?] = []
         swap(&done, &flushing)

@@ -43,10 +43,7 @@ extension Process {
     nonisolated func deliverFromElsewhere(_ request: Message, of pending: PendingCall) {
         let claim = core.claimPlace()
         core.scheduler.post(
-            .action { [self] in
-                pending.begin()
-                onOwnThread { $0.deliverSpecially(request, claim, of: pending) }
-            })
+            .request(pending) { [self] in onOwnThread { $0.deliverSpecially(request, claim, of: pending) } })
     }
 
     /// The same from the process's own thread.
@@ -86,11 +83,15 @@ extension Address {
     ) throws(CallError) -> ReplyCall<Value> {
         let pending = try ReplyCall<Value>(core, timeout: timeout)
         let message = request(Reply(pending))
-        let claim = core.scheduler.isCurrent ? .notAsked : core.claimPlace()
-        core.scheduler.run { [core] in
+        if core.scheduler.isCurrent {
             pending.begin()
-            guard let process = process(of: core) else { return core.scheduler.deadLetters += 1 }
-            process.onOwnThread { $0.deliverSpecially(message, claim, of: pending) }
+            process(of: core)?.onOwnThread { $0.deliverSpecially(message, .notAsked, of: pending) }
+        } else {
+            let claim = core.claimPlace()
+            core.scheduler.post(
+                .request(pending) { [core] in
+                    process(of: core)?.onOwnThread { $0.deliverSpecially(message, claim, of: pending) }
+                })
         }
         return pending
     }
@@ -185,7 +186,7 @@ public final class Reply<Value: Sendable>: Sendable {
 
     /// Answers the call by an error once the called process, which holds the only token, has ended.
     @usableFromInline
-    func failAtEnd(_ error: any Error) { call.errorAtEnd = error }
+    func failAtEnd(_ error: any Error) { call.failsAtEnd(error) }
 }
 
 extension Reply where Value == Void {

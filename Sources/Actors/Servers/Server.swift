@@ -168,7 +168,7 @@ extension Server {
         guard !me.core.machine.isDead else { return }
         // An exit signal, or who asked for the end, has set a limit already.
         if !me.core.isGraceSet { me.core.limitGrace(to: ProcessCore.defaultGrace) }
-        me.core.machine.beginEnd(reason)
+        me.core.beginEnd(reason)
         if Task.isCancelled {
             // By the exit signal that it ends by, which is not to end what it does now.
             await me.cleanUp { [self] me in
@@ -340,10 +340,21 @@ public struct ServerProcess<S: Server>: Supervisable, Hashable {
         return await process.pid.downInAnyCase()
     }
 
-    /// Its state as text, taken between two messages; `nil` if it has ended. (OTP: `sys:get_state/1`.)
-    public func state() async -> String? {
-        await withCheckedContinuation { continuation in
-            process.request(.state { continuation.resume(returning: $0) })
+    /// Its state as text, taken between two messages; `nil` if it has ended. (OTP: `sys:get_state/2`.)
+    ///
+    /// - Parameter timeout: how long to wait for the message that it handles; default 5 s; `nil`: as long as it takes.
+    /// - Throws: `CallError`: `.timeout`, `.cancelled`, or `.calledSelf`.
+    public func state(timeout: Duration? = .seconds(5)) async throws -> String? {
+        let pending = try ReplyCall<String?>(process.core, timeout: timeout)
+        process.core.scheduler.signal {
+            pending.begin()
+            return nil
+        }
+        process.request(.state { pending.succeed($0) })
+        do {
+            return try await pending.reply()
+        } catch let error as CallError where error.code == .noProcess || error.code == .exited {
+            return nil
         }
     }
 }
@@ -435,7 +446,10 @@ extension Process {
     ) throws(CallError) -> ReplyCall<Void> {
         let pending = try ReplyCall<Void>(core, timeout: nil)
         let ready = Reply(pending)
-        core.scheduler.run { pending.begin() }
+        core.scheduler.signal {
+            pending.begin()
+            return nil
+        }
         begin(linkedTo: parent?.core, label) { me in
             // Known by its name only once it can take messages.
             if let name {

@@ -186,7 +186,9 @@ public struct StateMachineProcess<Machine: StateMachine>: Supervisable, Hashable
     public func stop(_ reason: ExitReason = .shutdown) async -> ExitReason { await server.stop(reason) }
 
     /// Its data and state as text, taken between two events; `nil` if it has ended.
-    public func state() async -> String? { await server.state() }
+    public func state(timeout: Duration? = .seconds(5)) async throws -> String? {
+        try await server.state(timeout: timeout)
+    }
 }
 
 /// What a machine asks of its process besides a transition. It counts when the handler has returned.

@@ -151,6 +151,7 @@ do([helps, itself, with, Request], State) ->
     spawn(fun() -> Self ! {mail, helper, gen_server:call(Self, {call, helper, Request})} end),
     State;
 do([works], State) -> receive released -> State end;
+do([hogs], State) -> hog(), State;
 do([holds, its, mail], State) -> State#{holding := true};
 do([reads, on], State) -> State#{holding := false};
 do([takes, What | Within], State) -> receive_only(What, patience(Within), State);
@@ -213,6 +214,9 @@ exits_at_once(Pid, Options) ->
         none -> ok;
         Reason -> exit(Pid, scenario_options:reason(Reason))
     end.
+
+%% It never waits: it has the processor whenever it may.
+hog() -> receive released -> ok after 0 -> hog() end.
 
 %% The witness comes too late for one that ends at once; what its parent is told is the point there.
 named(Child, [], Pid) -> scenario_trace:name(Pid, Child), scenario_witness:watch(Child);

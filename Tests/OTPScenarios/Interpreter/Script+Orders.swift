@@ -10,6 +10,7 @@ extension Script {
         case "waits":
             saw("waits", "for", words[2], "gives", try await stage.cast[words[2]].pid.down().word)
         case "works": await stage.cast.latch(name).wait()
+        case "hogs": stage.cast.latch(name).block()
         case "holds": isHolding = true
         case "reads": isHolding = false
         case "takes": try await takeOnly(words, me)

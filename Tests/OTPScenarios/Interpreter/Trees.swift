@@ -96,7 +96,7 @@ struct Trees: Sendable {
             throw ExitReason(word: reason)
         }
         let process = Process<Input>.spawn(
-            on: stage.scheduler, label: name, Script.childBody(name, of: supervisor, options, stage))
+            on: stage.scheduler(options), label: name, Script.childBody(name, of: supervisor, options, stage))
         stage.cast.add(name, .process(process))
         await stage.watch(name, process.pid, isChild: true)
         return process
