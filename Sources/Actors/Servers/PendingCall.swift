@@ -93,7 +93,8 @@ class PendingCall: Gate, @unchecked Sendable {
         } else {
             callee.scheduler.signal { [self] in
                 callee.removeObserver(observerID)
-                return callee.places == nil ? nil : { [self] in takeBack() }
+                guard callee.places != nil else { return nil }
+                return { @Sendable [self] in takeBack() }
             }
         }
         guard let home else { return goOnOutside() }

@@ -171,8 +171,10 @@ extension Server {
         me.core.beginEnd(reason)
         if Task.isCancelled {
             // By the exit signal that it ends by, which is not to end what it does now.
-            await me.cleanUp { [self] me in
-                var server = self
+            // Safety: the clean-up runs as the process too, while this waits.
+            nonisolated(unsafe) let state = self
+            await me.cleanUp { me in
+                var server = unsafe state
                 await server.terminate(reason, me)
             }
         } else {
@@ -345,17 +347,7 @@ public struct ServerProcess<S: Server>: Supervisable, Hashable {
     /// - Parameter timeout: how long to wait for the message that it handles; default 5 s; `nil`: as long as it takes.
     /// - Throws: `CallError`: `.timeout`, `.cancelled`, or `.calledSelf`.
     public func state(timeout: Duration? = .seconds(5)) async throws -> String? {
-        let pending = try ReplyCall<String?>(process.core, timeout: timeout)
-        process.core.scheduler.signal {
-            pending.begin()
-            return nil
-        }
-        process.request(.state { pending.succeed($0) })
-        do {
-            return try await pending.reply()
-        } catch let error as CallError where error.code == .noProcess || error.code == .exited {
-            return nil
-        }
+        try await address.state(timeout: timeout)
     }
 }
 

@@ -92,7 +92,11 @@ public struct ServerAddress<S: Server>: Supervisable, Hashable, CustomStringConv
     }
 
     /// Its state as text, as `ServerProcess.state()` gives it; `nil` if it has ended.
-    public func state() async -> String? { await server()?.state() }
+    ///
+    /// - Throws: `CallError`: `.timeout`, `.cancelled`, or `.calledSelf`.
+    public func state(timeout: Duration? = .seconds(5)) async throws -> String? {
+        try await known?.state(timeout: timeout)
+    }
 
     private func server() async -> ServerProcess<S>? {
         guard let known else { return nil }
@@ -152,7 +156,11 @@ public struct StateMachineAddress<Machine: StateMachine>: Supervisable, Hashable
     public func stop(_ reason: ExitReason = .shutdown) async -> ExitReason { await server.stop(reason) }
 
     /// Its data and state as text, taken between two events; `nil` if it has ended.
-    public func state() async -> String? { await server.state() }
+    ///
+    /// - Throws: `CallError`: `.timeout`, `.cancelled`, or `.calledSelf`.
+    public func state(timeout: Duration? = .seconds(5)) async throws -> String? {
+        try await server.state(timeout: timeout)
+    }
 }
 
 extension ServerAddress {
@@ -246,5 +254,22 @@ extension PID {
     @available(*, deprecated, renamed: "address(machine:)", message: "a machine's data is no message")
     public func address<Machine: StateMachine & Sendable>(as type: Machine.Type) -> StateMachineAddress<Machine>? {
         address(machine: type)
+    }
+}
+
+extension Address {
+    /// The state of a server as text, taken between two messages; `nil` if it has ended.
+    func state(timeout: Duration?) async throws -> String? {
+        let pending = try ReplyCall<String?>(core, timeout: timeout)
+        core.scheduler.signal {
+            pending.begin()
+            return nil
+        }
+        core.scheduler.run { process(of: core)?.request(.state { pending.succeed($0) }) }
+        do {
+            return try await pending.reply()
+        } catch let error as CallError where error.code == .noProcess || error.code == .exited {
+            return nil
+        }
     }
 }
