@@ -212,6 +212,7 @@ package final class ProcessCore: Gate, @unchecked Sendable {
         unsafe host = nil
         Registry.processEnded(self)
         GroupDirectory.processEnded(self)
+        Memberships.processEnded(self)
         scheduler.removeProcess(self)
         if let report { scheduler.report(report) }
         // A chain of processes that end each other must not end on the stack.

@@ -87,16 +87,27 @@ public struct ServerAddress<S: Server>: Supervisable, Hashable, CustomStringConv
     /// - Returns: why it has ended; `.noProcess` if there was none, or none any more.
     @discardableResult
     public func stop(_ reason: ExitReason = .shutdown) async -> ExitReason {
-        if let server = await server() { return await server.stop(reason) }
-        return await known?.pid.downInAnyCase() ?? .noProcess
+        guard let known else { return .noProcess }
+        known.request(.stop(reason, grace: ProcessCore.defaultGrace))
+        return await known.pid.downInAnyCase()
     }
 
     /// Its state as text, as `ServerProcess.state()` gives it; `nil` if it has ended.
-    public func state() async -> String? { await server()?.state() }
-
-    private func server() async -> ServerProcess<S>? {
+    public func state() async -> String? {
         guard let known else { return nil }
-        return await known.core.scheduler.ask { _ in known.process(of: known.core).map { ServerProcess(process: $0) } }
+        return await withCheckedContinuation { continuation in
+            known.request(.state { continuation.resume(returning: $0) })
+        }
+    }
+}
+
+extension Address {
+    /// Puts a question to the process, as `Process.request(_:)` does.
+    fileprivate func request(_ request: SystemRequest) {
+        core.scheduler.run { [core] in
+            guard let process = process(of: core) else { return request.answerNothing() }
+            process.request(request)
+        }
     }
 }
 
