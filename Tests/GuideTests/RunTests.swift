@@ -239,6 +239,7 @@ import WSServer
         matchReasons(.error(Bank.Overdrawn(balance: 1)))
         let members = (0..<2).map { _ in Process<String>.spawn { me in for await _ in me.mailbox {} } }
         #expect(groupProcesses(members) == 2)
+        #expect(try keyProcesses(members) == 2)
         for member in members { member.exit(.shutdown) }
         #expect(try await runTask() == 5050)
     }

@@ -341,6 +341,7 @@ package final class ProcessCore: Gate, @unchecked Sendable {
         guard let last = settle(.killed, isZombie: nil) else { return nil }
         Registry.processEnded(self)
         GroupDirectory.processEnded(self)
+        Memberships.processEnded(self)
         last.whenEmpty?()
         last.tell(.killed, self, isElsewhere: true)
         return { [self] in
@@ -384,6 +385,7 @@ package final class ProcessCore: Gate, @unchecked Sendable {
         forgetHost()
         Registry.processEnded(self)
         GroupDirectory.processEnded(self)
+        Memberships.processEnded(self)
         last.whenEmpty?()
         if let report { scheduler.report(report) }
         if last.isAlone { return }

@@ -87,8 +87,9 @@ public struct ServerAddress<S: Server>: Supervisable, Hashable, CustomStringConv
     /// - Returns: why it has ended; `.noProcess` if there was none, or none any more.
     @discardableResult
     public func stop(_ reason: ExitReason = .shutdown) async -> ExitReason {
-        if let server = await server() { return await server.stop(reason) }
-        return await known?.pid.downInAnyCase() ?? .noProcess
+        guard let known else { return .noProcess }
+        known.request(.stop(reason, grace: ProcessCore.defaultGrace))
+        return await known.pid.downInAnyCase()
     }
 
     /// Its state as text, as `ServerProcess.state()` gives it; `nil` if it has ended.
@@ -97,10 +98,15 @@ public struct ServerAddress<S: Server>: Supervisable, Hashable, CustomStringConv
     public func state(timeout: Duration? = .seconds(5)) async throws -> String? {
         try await known?.state(timeout: timeout)
     }
+}
 
-    private func server() async -> ServerProcess<S>? {
-        guard let known else { return nil }
-        return await known.core.scheduler.ask { _ in known.process(of: known.core).map { ServerProcess(process: $0) } }
+extension Address {
+    /// Puts a question to the process, as `Process.request(_:)` does.
+    fileprivate func request(_ request: SystemRequest) {
+        core.scheduler.run { [core] in
+            guard let process = process(of: core) else { return request.answerNothing() }
+            process.request(request)
+        }
     }
 }
 
@@ -265,7 +271,7 @@ extension Address {
             pending.begin()
             return nil
         }
-        core.scheduler.run { process(of: core)?.request(.state { pending.succeed($0) }) }
+        request(.state { pending.succeed($0) })
         do {
             return try await pending.reply()
         } catch let error as CallError where error.code == .noProcess || error.code == .exited {

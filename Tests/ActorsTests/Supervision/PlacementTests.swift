@@ -160,6 +160,23 @@ struct PlacementTests {
         }
     }
 
+    @Test func `what is adopted, as a server's connections are, stays where it is, with the part there (P16, P25)`()
+        async throws
+    {
+        try await withGroup(count: 3) { group in
+            let pool = try await DynamicSupervisor(placement: .spread).startPartitioned(over: group)
+            for scheduler in group.schedulers {
+                for _ in 0..<3 {
+                    let connection = Process<Int>.spawn(on: scheduler) { me in while await me.receive() != nil {} }
+                    let part = await scheduler.ask { _ in pool.adopt(connection.pid) }
+                    #expect(place(connection) == scheduler.index && place(part) == scheduler.index)
+                }
+            }
+            #expect(try await pool.count() == 9)
+            await pool.stop()
+        }
+    }
+
     @Test func `on a scheduler without a group children are spread over that one (P25)`() {
         let world = World()
         let place = world.ask(world.puppet()) { _ in

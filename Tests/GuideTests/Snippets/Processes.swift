@@ -126,6 +126,16 @@ func callByName() async throws -> Int {
     return balance
 }
 
+func keyProcesses(_ members: [Process<String>]) throws -> Int {
+    // guide: keys
+    let seats = ProcessRegistry<Int, String>(.duplicate)
+    for member in members { try seats.register(member, under: 42, value: "front row") }
+    seats.dispatch("welcome", to: 42)
+    for seat in seats.entries(under: 42) { print(seat.pid, seat.value) }
+    // end
+    return seats.count
+}
+
 func matchReasons(_ reason: ExitReason) {
     // guide: reasons
     switch reason {
