@@ -234,7 +234,9 @@ import Testing
         world.end()
     }
 
-    @Test(arguments: [MailboxOptions.Overflow.fail, .dropNewest], [(false, false), (false, true), (true, false), (true, true)])
+    @Test(
+        arguments: [MailboxOptions.Overflow.fail, .dropNewest],
+        [(false, false), (false, true), (true, false), (true, true)])
     func `a call to a full mailbox that drops what comes says so at once (P11, P14)`(
         whenFull: MailboxOptions.Overflow, way: (crosses: Bool, byAddress: Bool)
     ) {

@@ -429,7 +429,9 @@ func withGroup<R>(
             log.record("\(Task.isCancelled) \((try? await desk.call { $0 }) ?? -1)")
             let answer = try? await me.cleanUp { me in
                 log.record("\(Task.isCancelled) \(PID.current == me.pid)")
-                do { try await me.send(waiting: 1) } catch { log.record("\((error as? CallError)?.code.description ?? "")") }
+                do { try await me.send(waiting: 1) } catch {
+                    log.record("\((error as? CallError)?.code.description ?? "")")
+                }
                 return try await desk.call { $0 }
             }
             log.record("\(answer ?? -1) \(Task.isCancelled)")
@@ -442,8 +444,7 @@ func withGroup<R>(
         world.end()
     }
 
-    @Test func `an exit signal that comes meanwhile does not cancel it, a kill does, and so does the end of the grace (P4)`()
-    {
+    @Test func `an exit signal does not cancel what is left to do, a kill does, and the end of the grace (P4)`() {
         for way in ["signal", "kill", "grace"] {
             let world = World()
             let log = Probe<String>()
