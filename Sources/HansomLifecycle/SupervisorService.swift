@@ -89,26 +89,39 @@ private enum ServiceEvent: Sendable {
 
 extension Process where Message == ServiceEvent {
     /// Runs a service to its end, and shuts it down when the process is asked to end.
+    ///
+    /// A service group that the tree itself runs in tells the service too, since that is what its task-locals say, and may be
+    /// first: then the process waits for its supervisor, which would start another one.
     fileprivate func run(_ service: any Service) async throws {
         trapExits { .exit($0) }
         let group = ServiceGroup(
             configuration: .init(
                 services: [.init(service: service, successTerminationBehavior: .gracefullyShutdownGroup)],
                 logger: Logger(label: "hansom.service")))
+        let wasToldByOthers = Promise<Void>()
         let running = Task {
             do {
-                try await group.run()
+                try await withGracefulShutdownHandler {
+                    try await group.run()
+                } onGracefulShutdown: {
+                    wasToldByOthers.keep(())
+                }
                 self.send(.ended(nil))
             } catch {
                 self.send(.ended(error))
             }
         }
         defer { running.cancel() }
+        var hasEnded = false
         for await event in mailbox {
             switch event {
             case .ended(let error?): throw error
-            case .ended(nil): return
-            case .exit: await group.triggerGracefulShutdown()
+            case .ended(nil):
+                if wasToldByOthers.current == nil { return }
+                hasEnded = true
+            case .exit:
+                if hasEnded { return }
+                await group.triggerGracefulShutdown()
             }
         }
     }

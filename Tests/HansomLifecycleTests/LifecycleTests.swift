@@ -44,6 +44,34 @@ import Testing
         #expect(log.values == ["begun", "shut down"])
     }
 
+    /// Starts a tree, and stops it only when one of its processes has not ended for a while after a shutdown.
+    private struct Slow: Service {
+        let tree: Supervisor
+        let survives: Probe<Bool>
+
+        func run() async throws {
+            let running = try await tree.start()
+            let child = try #require(try await running.children().first?.pid)
+            try await gracefulShutdown()
+            survives.record(try await child.down(timeout: .milliseconds(200)) == nil)
+            await running.stop()
+        }
+    }
+
+    @Test func `a service that is told to shut down before its supervisor is is not started again (P20)`() async throws {
+        let tree = Supervisor(id: "root") { Child("patient", service: Patient(log: log)) }
+        let survives = Probe<Bool>()
+        let group = ServiceGroup(
+            services: [Slow(tree: tree, survives: survives)],
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        async let running: Void = group.run()
+        await begun(1)
+        await group.triggerGracefulShutdown()
+        try await running
+        #expect(survives.values == [true])
+        #expect(log.values == ["begun", "shut down"])
+    }
+
     @Test func `cancelling the service stops the tree (P20)`() async throws {
         let tree = Supervisor { Child("patient", service: Patient(log: log)) }
         let task = Task { try await SupervisorService(tree).run() }

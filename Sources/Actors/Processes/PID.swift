@@ -64,7 +64,7 @@ public struct PID: Sendable, Hashable, CustomStringConvertible {
         if let reason = core.lastReason { return reason }
         let end = Promise<ExitReason?>()
         let bond = EndBond(core) { end.keep($0) }
-        let deadline = Deadline(after: timeout, of: core.scheduler) { end.keep(nil) }
+        let deadline = Deadline(after: timeout, of: Scheduler.current ?? core.scheduler) { end.keep(nil) }
         defer {
             bond.end()
             deadline.cancel()

@@ -272,12 +272,14 @@ import Testing
     @Test(arguments: [false, true])
     func `who does not end within its grace is dead when that is over (P32)`(hasBegunToEnd: Bool) async throws {
         let group = try group()
+        let waits = Promise<Void>()
         let process = Process<Request>.spawn(on: group.schedulers[0]) { [hold] me in
             // Either the signal finds it at work, or it is what it does last.
+            waits.keep(())
             if hasBegunToEnd { for await _ in me.mailbox {} }
             hold.hold()
         }
-        if !hasBegunToEnd { await hold.begins.valueInAnyCase() }
+        await (hasBegunToEnd ? waits : hold.begins).valueInAnyCase()
         let core = process.core
         core.scheduler.signal { core.exitArrived(.shutdown, from: nil, source: .request, grace: .milliseconds(100)) }
         #expect(try await process.down().kind == .killed)

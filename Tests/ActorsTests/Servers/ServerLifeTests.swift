@@ -457,6 +457,7 @@ struct Scripted: Server {
         #expect(!server.pid.isAlive && server.pid.core.endReason?.kind == .killed)
         world.wait { log.values.last == "terminated" }
         #expect(log.values.suffix(2) == ["cancelled true", "terminated"])
+        world.wait { world.scheduler.zombies == 0 }
         #expect(world.scheduler.zombies == 0)
         latch.open()
         world.end()
