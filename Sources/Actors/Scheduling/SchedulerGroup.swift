@@ -143,18 +143,21 @@ public final class SchedulerGroup: Sendable {
         var haveEnded = await endProcesses(grace: grace)
         if haveEnded { haveEnded = await endProcesses(grace: grace) }
         for scheduler in schedulers { scheduler.stop() }
-        await joinThreads(patience: haveEnded ? nil : .seconds(1))
+        let leavesHeld = !haveEnded || schedulers.contains { $0.zombies > 0 }
+        await joinThreads(patience: haveEnded ? nil : .seconds(1), leavesHeld: leavesHeld)
         blockingPool.shutdown()
         resolverPool.shutdown()
         end.keep(())
     }
 
     /// Waits for the ends of the threads on a thread of its own: those of the blocking pool may all be taken, by what
-    /// waits for this end. Those that are held are not waited for.
+    /// waits for this end.
     ///
-    /// - Parameter patience: how long it waits at most; `nil`: as long as it takes. A process that was left behind may
-    ///   keep its scheduler at work.
-    private func joinThreads(patience: Duration?) async {
+    /// - Parameters:
+    ///   - patience: how long it waits at most; `nil`: as long as it takes. A process that was left behind may keep its
+    ///     scheduler at work.
+    ///   - leavesHeld: whether it waits for none that a process holds that was left behind.
+    private func joinThreads(patience: Duration?, leavesHeld: Bool) async {
         let threads = threads
         let joined = Promise<Bool>()
         let join = { @Sendable in
@@ -165,6 +168,10 @@ public final class SchedulerGroup: Sendable {
         if BlockingPool.detachedThread("hansom-end", join) != 0 { join() }
         let impatience = patience.map { Deadline(after: $0) { joined.keep(false) } }
         defer { impatience?.cancel() }
+        guard leavesHeld else {
+            _ = await joined.valueInAnyCase()
+            return
+        }
         while joined.current == nil {
             let look = Promise<Bool>()
             let deadline = Deadline(after: .milliseconds(20)) { look.keep(false) }
