@@ -169,8 +169,9 @@ public final class SchedulerGroup: Sendable {
         // Once more for those that the last ones started elsewhere, which were asked to end when they came.
         var haveEnded = await endProcesses(grace: grace)
         if haveEnded { haveEnded = await endProcesses(grace: grace) }
+        let leavesHeld = !haveEnded || schedulers.contains { $0.zombies > 0 }
         await GroupRest(schedulers: schedulers, threads: threads, pools: [blockingPool, resolverPool])
-            .stop(patience: haveEnded ? nil : .seconds(1))
+            .stop(patience: haveEnded ? nil : .seconds(1), leavesHeld: leavesHeld)
         end.keep(())
     }
 }
@@ -217,17 +218,19 @@ private struct GroupRest: Sendable {
     }
 
     /// Ends the threads, and waits for them on a thread of its own: those of the blocking pool may all be taken, by
-    /// what waits for this end. Those that are held are not waited for.
+    /// what waits for this end.
     ///
-    /// - Parameter patience: how long it waits at most; `nil`: as long as it takes. A process that was left behind may
-    ///   keep its scheduler at work.
-    func stop(patience: Duration? = nil) async {
+    /// - Parameters:
+    ///   - patience: how long it waits at most; `nil`: as long as it takes. A process that was left behind may keep its
+    ///     scheduler at work.
+    ///   - leavesHeld: whether it waits for none that a process holds that was left behind.
+    func stop(patience: Duration? = nil, leavesHeld: Bool = false) async {
         for scheduler in schedulers { scheduler.stop() }
-        await joinThreads(patience: patience)
+        await joinThreads(patience: patience, leavesHeld: leavesHeld)
         for pool in pools { pool.shutdown() }
     }
 
-    private func joinThreads(patience: Duration?) async {
+    private func joinThreads(patience: Duration?, leavesHeld: Bool) async {
         // The thread that joins them holds no scheduler.
         let threads = threads
         let joined = Promise<Bool>()
@@ -239,6 +242,10 @@ private struct GroupRest: Sendable {
         if BlockingPool.detachedThread("hansom-end", join) != 0 { join() }
         let impatience = patience.map { Deadline(after: $0) { joined.keep(false) } }
         defer { impatience?.cancel() }
+        guard leavesHeld else {
+            _ = await joined.valueInAnyCase()
+            return
+        }
         while joined.current == nil {
             let look = Promise<Bool>()
             let deadline = Deadline(after: .milliseconds(20)) { look.keep(false) }

@@ -56,7 +56,7 @@ struct TopScreen {
     /// Who holds a scheduler, and for how long.
     private func hold(of scheduler: TopSnapshot.Scheduler) -> String {
         guard let time = scheduler.heldFor else { return "" }
-        let holder = scheduler.heldBy.map { " by " + LogText.escaped($0, .bytes, atMost: 60) } ?? ""
+        let holder = scheduler.heldBy.map { " by \(Printable($0))" } ?? ""
         return "  held for \(Column.time(time))\(holder)"
     }
 
