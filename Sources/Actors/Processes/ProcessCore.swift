@@ -30,6 +30,8 @@ package final class ProcessCore: Gate, @unchecked Sendable {
     private var isZombie = false
     /// Whether it was said how long the process may take to end.
     private(set) var isGraceSet = false
+    /// How many messages it may take between two looks at the clock: see `JobBudget`.
+    @safe @exclusivity(unchecked) final var pace: UInt8 = 1
     /// Where it stands among the processes of its scheduler.
     var tablePlace = UInt32.max
 

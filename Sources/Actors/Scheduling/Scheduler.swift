@@ -1,4 +1,5 @@
 internal import CHansomSystem
+internal import DequeModule
 internal import Glibc
 internal import Synchronization
 
@@ -52,6 +53,13 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
     package var now: UInt64 = 0
     /// What other layers keep for each scheduler: buffers, mask keys.
     package var resources: AnyObject?
+    /// What the job that runs may still do before others have their turn.
+    @safe @exclusivity(unchecked) @usableFromInline var budget = JobBudget()
+    /// The coarse clock, when it was last seen to move.
+    @safe @exclusivity(unchecked) var tick: UInt64 = 0
+    /// How many descriptors the last look found ready, and how many observers were told.
+    var eventsFound = 0
+    var eventsTold = 0
     /// The task whose job runs, as a number.
     var runningJob: UInt = 0
     /// The process that runs outside any task, by its number; 0 for none. For reports of long jobs.
@@ -93,6 +101,8 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
         self.poller = poller
         self.time = time
         now = time.nanoseconds
+        tick = time.coarseNanoseconds
+        unsafe gatekeeper.scheduler = self
         // A weak reference moves an object's reference count out of line, where the leak checker does not find it
         // and every retain takes longer: not for time that nobody moves.
         if !time.flows { time.onMove { [weak self] in self?.wake() } }
@@ -185,7 +195,7 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
     package func runHereLater(_ action: @escaping () -> Void) { laterHere.append(action) }
 
     /// What this thread asked itself to do in the next round.
-    var laterHere: [() -> Void] = []
+    var laterHere = Deque<() -> Void>()
 
     /// Asks something of the scheduler's own state and returns the answer.
     package func ask<R: Sendable>(_ question: @escaping @Sendable (Scheduler) -> R) async -> R {

@@ -1,4 +1,5 @@
 internal import CHansomSystem
+internal import DequeModule
 internal import Glibc
 internal import Synchronization
 
@@ -68,10 +69,14 @@ extension Scheduler {
     package func turn(maySleep: Bool) -> Bool {
         turns &+= 1
         var worked = drainInbox()
-        let found = poll(maySleep: maySleep && !worked && isIdle)
-        if found > 0 { worked = true }
+        if eventsTold == eventsFound {
+            eventsFound = poll(maySleep: maySleep && !worked && isIdle)
+            eventsTold = 0
+        } else {
+            lookAtClock()
+        }
         if ringAlarms() { worked = true }
-        tellObservers(found)
+        if tellObservers() { worked = true }
         if drainInbox() { worked = true }
         if runJobs() { worked = true }
         if flush() { worked = true }
@@ -81,8 +86,8 @@ extension Scheduler {
     /// Whether this thread has left itself nothing to do.
     private var isIdle: Bool { ready.isEmpty && laterHere.isEmpty && flushes.isEmpty && posts.isEmpty }
 
-    /// Moves what other threads posted to where it runs: in order, and so much at most. The rest has its turn when
-    /// descriptors and alarms have had theirs, so that no flood of posts holds them up.
+    /// Moves what other threads posted to where it runs: in order, and so much at most, in number and in time. The rest
+    /// has its turn when descriptors and alarms have had theirs, so that no flood of posts holds them up.
     func drainInbox(atMost most: Int = Scheduler.postsPerDrain) -> Bool {
         if posts.isEmpty {
             if inbox.isEmpty { return false }
@@ -101,6 +106,7 @@ extension Scheduler {
             case .action(let action): action()
             case .done: break
             }
+            if postsDone & 15 == 0, most < .max, hasTicked() { break }
         }
         if postsDone == posts.count {
             posts.removeAll(keepingCapacity: posts.count <= 4096)
@@ -112,9 +118,7 @@ extension Scheduler {
     private func poll(maySleep: Bool) -> Int {
         guard maySleep else {
             let found = poller.wait(timeout: 0)
-            let before = now
-            now = time.nanoseconds
-            busyTime &+= now &- before
+            lookAtClock()
             return found
         }
         busyTime &+= time.nanoseconds &- now
@@ -127,7 +131,15 @@ extension Scheduler {
         let found = poller.wait(timeout: sleepTime())
         if !isParked.exchange(false, ordering: .sequentiallyConsistent) { spins.wasWokenByPost() }
         now = time.nanoseconds
+        tick = time.coarseNanoseconds
         return found
+    }
+
+    /// Reads the time after time that was worked.
+    private func lookAtClock() {
+        let before = now
+        now = time.nanoseconds
+        busyTime &+= now &- before
     }
 
     /// Asks what is ready after idle time.
@@ -170,32 +182,40 @@ extension Scheduler {
             rang = true
             left -= 1
             alarm.ring()
+            if left & 15 == 0, hasTicked() { break }
         }
         return rang
     }
 
-    private func tellObservers(_ found: Int) {
-        for index in 0..<found {
-            let (token, readiness) = poller.event(index)
+    /// Tells those whose descriptors are ready, for about a tick of the coarse clock. The others are told in the next
+    /// turn, before anything else is found. Whether there were any.
+    private func tellObservers() -> Bool {
+        guard eventsTold < eventsFound else { return false }
+        while eventsTold < eventsFound {
+            let (token, readiness) = poller.event(eventsTold)
+            eventsTold += 1
             watches.observer(of: token)?.descriptorIsReady(readiness)
+            if eventsTold & 7 == 0, hasTicked() { break }
         }
+        return true
     }
 
-    /// Runs ready jobs, those they make ready too, up to the round's bound.
+    /// Runs ready jobs, those they make ready too, up to the round's bounds: so many, or until the coarse clock moves.
     func runJobs() -> Bool {
         let worked = runDeferred() || !ready.isEmpty
         var left = Scheduler.jobsPerRound
-        var before = time.coarseNanoseconds
+        tick = time.coarseNanoseconds
         while left > 0, let job = ready.popFirst() {
             // Safety: a job is one pointer; it is only compared.
             runningJob = unsafe unsafeBitCast(job, to: UInt.self)
+            budget.begin()
             unsafe job.runSynchronously(on: asUnownedSerialExecutor())
-            let after = time.coarseNanoseconds
-            if after != before {
-                reportLongJob(runningJob, after &- before)
-                before = after
-            }
             left &-= 1
+            let before = tick
+            if hasTicked() {
+                reportLongJob(runningJob, tick &- before)
+                break
+            }
         }
         jobsRun &+= UInt64(Scheduler.jobsPerRound &- left)
         return worked
@@ -203,9 +223,14 @@ extension Scheduler {
 
     private func runDeferred() -> Bool {
         if laterHere.isEmpty { return false }
-        let actions = laterHere
-        laterHere = []
-        for action in actions { action() }
+        // What they ask for is done in the next round, and so is what there is no time for in this one.
+        let count = laterHere.count
+        for done in 1...count {
+            guard let action = laterHere.popFirst() else { break }
+            action()
+            if done & 7 == 0, hasTicked() { break }
+        }
+        if count > 4096 && laterHere.isEmpty { laterHere = [] }
         return true
     }
 

@@ -154,6 +154,10 @@ public struct StateMachineServer<Machine: StateMachine>: Server, CustomStringCon
         while let event = events.popFirst() {
             let transition = try await machine.handle(event, in: state, me)
             if let end = try await follow(transition, event, &events, me) { return .stop(end) }
+            if events.isEmpty { break }
+            // Those that were postponed may be many: each counts as a message.
+            await me.core.scheduler.giveWayIfSpent(me.core)
+            guard me.isOpen else { return .stop(me.core.exitReason ?? .normal) }
         }
         return .receive
     }
