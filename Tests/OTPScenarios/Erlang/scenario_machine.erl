@@ -27,6 +27,14 @@ handle_event(enter, Previous, State, Data) ->
 handle_event(state_timeout, leave, State, #{options := Options} = Data) ->
     saw([timeout, in, State], Data),
     {next_state, scenario_options:value(for, Options), Data};
+%% From then on there is always an event for it.
+handle_event(cast, {Name, spin}, _, #{name := Name}) ->
+    gen_statem:cast(self(), {Name, spin}),
+    keep_state_and_data;
+handle_event(cast, {Teller, spin}, State, #{name := Name} = Data) ->
+    saw([spin, from, Teller, in, State], Data),
+    gen_statem:cast(self(), {Name, spin}),
+    keep_state_and_data;
 handle_event(cast, {Teller, Word}, State, Data) ->
     saw([Word, from, Teller, in, State], Data),
     transition(Word, State, Data, []);

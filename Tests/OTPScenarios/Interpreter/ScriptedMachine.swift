@@ -41,6 +41,9 @@ struct ScriptedMachine: StateMachine {
             reply()
             return .stay
         case .told(let teller, let word):
+            // From the first on there is always an event for it.
+            if word == "spin" { me.send(.info(.event(.told(from: name, "spin")))) }
+            if teller == name { return .stay }
             saw(word, "from", teller, "in", state)
             return try transition(word, state) {}
         case .asked(let asker, let word, let reply):
