@@ -9,54 +9,71 @@ extension WebSocketServer {
     /// Turns a connection that another HTTP server has accepted into a WebSocket, and serves it to its end: for a
     /// server that reads requests itself and finds one that asks for a WebSocket.
     ///
-    /// It answers: 101, or why not. Whoever calls must not have begun an answer.
+    /// It answers: 101, or why not. Whoever calls must not have begun an answer. With routes it answers requests, one
+    /// after the other, until one becomes a WebSocket or the connection ends.
     ///
     /// - Parameters:
     ///   - descriptor: the connected stream socket. It becomes the connection's; it is made non-blocking.
     ///   - received: what was read from it so far: the request's head as it came, and what followed.
+    ///   - service: what the connection is served.
     ///   - options: limits, origins, subprotocols, authorisation and times. TLS and the options about listening do not
     ///     apply.
-    ///   - handler: runs as the connection.
-    /// - Returns: whether the request was one that was accepted; a refused one was answered.
+    /// - Returns: whether it became a WebSocket; a request that was refused was answered.
     /// - Throws: `.invalidConfiguration` when `descriptor` is no connected stream socket; it stays the caller's then.
+    @discardableResult
+    public static func upgrade(
+        over descriptor: Int32, received: [UInt8], serving service: WebSocketService, options: ServerOptions = .init()
+    ) async throws(WebSocketError) -> Bool {
+        try await takeOver(descriptor, received, options, service)
+    }
+
+    /// The same with a handler, which runs as the connection.
     @discardableResult
     public static func upgrade(
         over descriptor: Int32, received: [UInt8], options: ServerOptions = .init(),
         handler: @escaping WebSocket.Handler
     ) async throws(WebSocketError) -> Bool {
-        try await takeOver(descriptor, received, options, .handler(handler))
+        try await upgrade(over: descriptor, received: received, serving: .handler(handler), options: options)
     }
 
-    /// The same with routes: answers requests, one after the other, until one becomes a WebSocket or the connection
-    /// ends.
-    ///
-    /// - Returns: whether one became a WebSocket.
+    /// The same with routes.
     @discardableResult
     public static func upgrade(
         over descriptor: Int32, received: [UInt8], options: ServerOptions = .init(), routes: Routes
     ) async throws(WebSocketError) -> Bool {
-        try await takeOver(descriptor, received, options, .routes(routes))
+        try await upgrade(over: descriptor, received: received, serving: .routes(routes), options: options)
     }
 
     /// Answers a request for a WebSocket that another HTTP server has read, and serves the connection to its end.
     ///
     /// - Parameters:
-    ///   - descriptor: as for `upgrade(over:received:)`.
+    ///   - descriptor: as for `upgrade(over:received:serving:)`.
     ///   - request: the request that was read, with all its fields; `Host` among them.
     ///   - received: what was read behind it.
     ///   - answerBegun: whether the other server has begun to answer.
-    ///   - options, handler: as for `upgrade(over:received:)`.
-    /// - Returns: whether the request was one that was accepted; a refused one was answered.
+    ///   - service, options: as for `upgrade(over:received:serving:)`.
+    /// - Returns: whether it became a WebSocket; a request that was refused was answered.
     /// - Throws: `.misuse` when an answer has begun: nothing may come between; `.invalidConfiguration` when
     ///   `descriptor` is no connected stream socket, or `request` none that could have been read. It stays the caller's
     ///   then.
     @discardableResult
     public static func accept(
         over descriptor: Int32, request: RequestHead, received: [UInt8] = [], answerBegun: Bool = false,
-        options: ServerOptions = .init(), handler: @escaping WebSocket.Handler
+        serving service: WebSocketService, options: ServerOptions = .init()
     ) async throws(WebSocketError) -> Bool {
         let bytes = try bytes(of: request, answerBegun) + received
-        return try await takeOver(descriptor, bytes, options, .handler(handler))
+        return try await takeOver(descriptor, bytes, options, service)
+    }
+
+    /// The same with a handler, which runs as the connection.
+    @discardableResult
+    public static func accept(
+        over descriptor: Int32, request: RequestHead, received: [UInt8] = [], answerBegun: Bool = false,
+        options: ServerOptions = .init(), handler: @escaping WebSocket.Handler
+    ) async throws(WebSocketError) -> Bool {
+        try await accept(
+            over: descriptor, request: request, received: received, answerBegun: answerBegun,
+            serving: .handler(handler), options: options)
     }
 
     /// The same over a pipe in memory, whose other end the other HTTP server carries on to its peer.
@@ -68,15 +85,26 @@ extension WebSocketServer {
     @discardableResult
     public static func accept(
         over pipe: BytePipe, request: RequestHead, received: [UInt8] = [], answerBegun: Bool = false,
-        peerAddress: SocketAddress? = nil, options: ServerOptions = .init(), handler: @escaping WebSocket.Handler
+        peerAddress: SocketAddress? = nil, serving service: WebSocketService, options: ServerOptions = .init()
     ) async throws(WebSocketError) -> Bool {
         let bytes = try bytes(of: request, answerBegun) + received
-        let settings = try plain(options, .handler(handler))
+        let settings = try plain(options, service)
         guard pipe.take() else {
             throw WebSocketError(.misuse, "the pipe carries a connection already, whose answer has begun")
         }
         let origin = HandedOverConnection.Origin(stream: pipe.near, peer: peerAddress, local: nil, received: bytes)
         return await HandedOverConnection.run(origin, settings, on: pipe.home)
+    }
+
+    /// The same with a handler, which runs as the connection.
+    @discardableResult
+    public static func accept(
+        over pipe: BytePipe, request: RequestHead, received: [UInt8] = [], answerBegun: Bool = false,
+        peerAddress: SocketAddress? = nil, options: ServerOptions = .init(), handler: @escaping WebSocket.Handler
+    ) async throws(WebSocketError) -> Bool {
+        try await accept(
+            over: pipe, request: request, received: received, answerBegun: answerBegun, peerAddress: peerAddress,
+            serving: .handler(handler), options: options)
     }
 
     private static func takeOver(

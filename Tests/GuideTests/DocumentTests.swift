@@ -35,4 +35,14 @@ import Testing
             }
         }
     }
+
+    @Test func `each public type is named in README.md or GUIDE.md`() throws {
+        let words = Set(
+            try Documents.names.flatMap { name in
+                try Documents.text(of: name).split { !$0.isLetter && !$0.isNumber }.map(String.init)
+            })
+        let types = try Documents.publicTypes()
+        #expect(types.count > 100)
+        #expect(types.subtracting(words) == [])
+    }
 }

@@ -16,6 +16,20 @@ enum Documents {
         }
     }
 
+    /// The names of all types that users can name, but for those inside another.
+    static func publicTypes() throws -> Set<String> {
+        let folder = root.appending(path: "Documentation/API")
+        let kinds = ["struct", "enum", "class", "actor", "protocol", "typealias"]
+        var types: Set<String> = []
+        for file in try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil) {
+            for line in try String(contentsOf: file, encoding: .utf8).split(separator: "\n") {
+                let words = line.split(separator: " ")
+                if words.count > 1, kinds.contains(String(words[0])) { types.insert(String(words[1])) }
+            }
+        }
+        return types
+    }
+
     static var root: URL {
         URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
     }

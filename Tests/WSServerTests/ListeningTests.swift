@@ -324,6 +324,35 @@ import WSClient
         #expect(!FileManager.default.fileExists(atPath: path))
     }
 
+    @Test func `a start that is cancelled leaves nothing, whenever that is (S9) (W20)`() async throws {
+        var left: [WeakReference<Watcher>] = []
+        for moment in 0..<1000 {
+            let watcher = Watcher()
+            left.append(WeakReference(watcher))
+            let options = ServerOptions.with { $0.measuring = watcher }
+            let starting = Task {
+                try await WebSocketServer.listen(port: 0, options: options, handler: ServerHarness.echo)
+            }
+            let begin = ContinuousClock.now
+            while ContinuousClock.now - begin < .microseconds(moment) { await Task.yield() }
+            starting.cancel()
+            do {
+                try await starting.value.forceClose()
+            } catch let error as WebSocketError {
+                #expect(error.code == .cancelled)
+            }
+        }
+        let references = left
+        #expect(await eventually { references.allSatisfy { $0.object == nil } })
+    }
+
+    /// What a server holds as long as it lives.
+    private final class Watcher: ServerMeasuring {
+        func handshakeEnded(_ result: HandshakeResult, after time: Duration) {}
+        func connectionEnded(after time: Duration) {}
+        func serverStarted(_ server: WebSocketServer) {}
+    }
+
     @Test func `tells everybody who waits when it has ended (S9)`() async throws {
         let server = try await listen()
         async let first: Void = server.wait()

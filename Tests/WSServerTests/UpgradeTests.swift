@@ -165,6 +165,32 @@ import WSServer
         }
     }
 
+    @Test func `serves a handler, a synchronous handler or routes to somebody else's connection (S7)`() async throws {
+        var routes = Routes()
+        routes.webSocket("/chat") { ws in try await ServerHarness.echo(ws) }
+        let services: [WebSocketService] = [
+            .handler(ServerHarness.echo), .onMessage { ws, message in ws.trySend(message) }, .routes(routes),
+        ]
+        let request = upgradeRequest
+        for service in services {
+            try await withSchedulers { schedulers in
+                let options = ServerOptions.with { $0.schedulers = schedulers }
+                let (near, far) = try sockets()
+                async let served = WebSocketServer.accept(
+                    over: far, request: request, received: Frames.maskedText("early"), serving: service,
+                    options: options)
+                var bytes: [UInt8] = []
+                while !String(decoding: bytes, as: UTF8.self).hasSuffix("early") {
+                    let more = await readSome(near, atMost: 4096)
+                    try #require(!more.isEmpty)
+                    bytes += more
+                }
+                close(near)
+                #expect(try await served)
+            }
+        }
+    }
+
     @Test func `throws when an answer has begun, or the request is none (S7)`() async throws {
         let (near, far) = try sockets()
         defer {

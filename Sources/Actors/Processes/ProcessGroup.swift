@@ -84,6 +84,7 @@ public struct ProcessGroup<Message: Sendable>: Sendable, Hashable {
 
 /// What has changed in a group.
 public enum GroupChange: Sendable, Hashable {
+    /// It has become a member, maybe not for the first time.
     case joined(PID)
     /// It has left, or ended: then it has left altogether.
     case left(PID)

@@ -33,8 +33,13 @@ public protocol Server: Sendable {
     /// else is called. (OTP: `init/1`.)
     mutating func start(_ me: isolated Me) async throws -> Next
 
+    /// Serves a request, and answers it by the `Reply` that it carries, now or later. (OTP: `handle_call/3`.)
     mutating func handle(call: Call, _ me: isolated Me) async throws -> Next
+
+    /// Serves a request that nobody waits for. (OTP: `handle_cast/2`.)
     mutating func handle(cast: Cast, _ me: isolated Me) async throws -> Next
+
+    /// Heeds what else has come. (OTP: `handle_info/2`.)
     mutating func handle(info: Info, _ me: isolated Me) async throws -> Next
 
     /// Does what `.continue` asked for, before any message that waits; the state says what. (OTP: `handle_continue/2`.)
@@ -65,8 +70,11 @@ public enum ServerNext: Sendable {
 
 /// What arrives at a server.
 public enum ServerMessage<S: Server>: Sendable {
+    /// A request that is answered.
     case call(S.Call)
+    /// A request that is not.
     case cast(S.Cast)
+    /// Everything else.
     case info(S.Info)
 }
 

@@ -16,6 +16,7 @@ internal import DequeModule
 /// The value that conforms is the data that all states share, and each handler may change it. No handler is entered
 /// while another awaits. One that throws ends the process with that error.
 public protocol StateMachine: Sendable {
+    /// In what the machine can be: most often an enum.
     associatedtype State: Sendable & Equatable
     /// What can happen; an event that is answered carries its `Reply`.
     associatedtype Event: Sendable
@@ -29,6 +30,7 @@ public protocol StateMachine: Sendable {
     ///   (OTP: state timeout.)
     mutating func enter(_ state: State, from previous: State?, _ me: isolated Me) async throws -> Duration?
 
+    /// Something has happened: what it does, and where it leads. (OTP: `handle_event/4`.)
     mutating func handle(_ event: Event, in state: State, _ me: isolated Me) async throws -> Transition<State>
 
     /// The machine has stayed in a state as long as `enter` allowed.
@@ -111,6 +113,7 @@ public struct StateMachineProcess<Machine: StateMachine>: Supervisable, Hashable
 public struct StateMachineServer<Machine: StateMachine>: Server, CustomStringConvertible {
     /// What the process of a state machine is sent. Users send events through `StateMachineProcess`.
     public enum Info: Sendable {
+        /// Something has happened.
         case event(Machine.Event)
         /// The timeout of the state that was entered as the one of that number.
         case timeout(Int)

@@ -23,6 +23,7 @@ public struct Supervisor: Sendable {
     /// Whether the supervisor ends, with `.shutdown`, when significant children have ended by themselves and are not
     /// started again.
     public enum AutoShutdown: Sendable, Hashable, CaseIterable {
+        /// It goes on without them.
         case never
         /// When one of them has.
         case any

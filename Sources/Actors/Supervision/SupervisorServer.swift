@@ -289,9 +289,11 @@ extension ServerProcess {
 public struct ChildInfo: Sendable, Hashable {
     /// Whether a child runs.
     public enum State: Sendable, Hashable {
+        /// It runs, as this process.
         case running(PID)
         /// It is about to be started again.
         case restarting
+        /// It has ended or was stopped, and is not started again by itself.
         case stopped
     }
 

@@ -11,6 +11,7 @@ extension WebSocket {
     public enum Message: Sendable, Hashable {
         /// Text; valid UTF-8 by construction.
         case text(String)
+        /// Bytes of any sort.
         case binary([UInt8])
 
         /// A text message, of a part of a string for one.
@@ -47,9 +48,13 @@ extension WebSocket {
 
     /// What arrives on a connection: a whole message, or a ping or pong (already answered where an answer is due).
     public enum Frame: Sendable, Hashable {
+        /// A text message.
         case text(String)
+        /// A binary message.
         case binary([UInt8])
+        /// A ping, with 0 to 125 bytes; its pong is on its way.
         case ping([UInt8])
+        /// A pong that no `ping()` of ours waits for, with 0 to 125 bytes.
         case pong([UInt8])
 
         package init(_ message: Message) {

@@ -73,9 +73,28 @@ public struct WebSocketError: Error, Sendable, CustomStringConvertible {
 
     /// Which step of connecting it was.
     public enum Phase: String, Sendable {
-        case resolution, connect, proxy, tls, handshake, receive, close
-        /// The peer answered no ping; nothing arrived; the peer took nothing; a message was not completed.
-        case keepalive, idle, write, message
+        /// The host's name was looked up.
+        case resolution
+        /// A TCP connection was opened.
+        case connect
+        /// A proxy was asked to lead on.
+        case proxy
+        /// The TLS handshake.
+        case tls
+        /// The opening handshake (RFC 6455 section 4).
+        case handshake
+        /// A message was waited for.
+        case receive
+        /// The closing handshake (RFC 6455 section 7).
+        case close
+        /// The peer answered no ping.
+        case keepalive
+        /// Nothing arrived.
+        case idle
+        /// The peer took nothing.
+        case write
+        /// A message was not completed.
+        case message
     }
 
     /// A server's answer that refused the handshake.

@@ -36,7 +36,9 @@ public enum ServerHandshake {
 
     /// What becomes of a request.
     public enum Verdict: Sendable {
+        /// It opens a WebSocket.
         case accept(Acceptance)
+        /// It does not: with which status, and why.
         case refuse(Refusal)
     }
 

@@ -6,10 +6,15 @@ internal import HansomHTTP
 public struct WebSocketURL: Hashable, Sendable {
     /// What the URL may begin with.
     public enum Scheme: String, Hashable, Sendable {
+        /// Plain, by default at port 80.
         case ws
+        /// Over TLS, by default at port 443.
         case wss
+        /// The same as `ws`.
         case http
+        /// The same as `wss`.
         case https
+        /// Plain, at a Unix-domain socket.
         case wsUnix = "ws+unix"
     }
 

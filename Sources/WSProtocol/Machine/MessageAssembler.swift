@@ -275,7 +275,9 @@ extension MessageAssembler {
 
 /// What a message, or a part of one, carries (RFC 6455 section 5.6).
 public enum MessagePayload: Hashable, Sendable {
+    /// Text; valid UTF-8.
     case text(String)
+    /// Bytes of any sort.
     case binary([UInt8])
 
     /// Its length in bytes.

@@ -189,7 +189,9 @@ extension Routes {
 public struct RouteOptions: Sendable {
     /// A setting that may itself be "none".
     public enum Setting<Value: Sendable>: Sendable {
+        /// What `ServerOptions` says.
         case asServer
+        /// This, which may be `nil`.
         case own(Value)
 
         func or(_ server: Value) -> Value {

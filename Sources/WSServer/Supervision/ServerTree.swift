@@ -37,7 +37,9 @@ struct ServerTree: Sendable {
         do {
             for child in [listener(endpoints)] + acceptors { try await root.start(child: child) }
         } catch {
+            // Somebody may be in already.
             await root.stop()
+            await load.reports.ended()
             throw error
         }
         return ServerTree(

@@ -35,7 +35,7 @@ import Testing
         #expect(task?.pid.core.info?.label == "work" && task?.pid.core.info?.parent == a.pid.id)
         #expect(a.core.isLinked(to: task?.pid.core ?? a.core))
         world.play { a.exit(.kill) }
-        #expect(task?.pid.core.endReason == nil || task?.pid.isAlive == false)
+        #expect(task?.pid.core.exitReason?.kind == .killed && task?.pid.isAlive == true)
         latch.open()
         world.driven.settle()
         #expect(task?.pid.isAlive == false)
