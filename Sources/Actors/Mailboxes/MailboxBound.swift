@@ -49,8 +49,12 @@ extension ProcessCore {
 
 /// The places of a bounded mailbox, and the senders that wait for one.
 final class MailboxBound<Message: Sendable>: MailboxPlaces, @unchecked Sendable {
-    // Safety: `waiters` belongs to the process's scheduler.
-    private var waiters = Deque<Waiter>()
+    // Safety: what follows belongs to the process's scheduler.
+    /// One that waits no more leaves its place empty, so that the others keep their numbers.
+    private var waiters = Deque<Waiter?>()
+    /// The number of the first.
+    private var firstNumber = 0
+    private(set) var waiterCount = 0
 
     /// A sender that waits for room.
     final class Waiter: Sendable {
@@ -85,23 +89,55 @@ final class MailboxBound<Message: Sendable>: MailboxPlaces, @unchecked Sendable 
 
     // MARK: On the process's scheduler
 
-    var isAwaited: Bool { !waiters.isEmpty }
-    var waiterCount: Int { waiters.count }
+    var isAwaited: Bool { waiterCount > 0 }
+    /// How many places there are in the line, empty ones too.
+    var placesInLine: Int { waiters.count }
 
-    func wait(_ waiter: Waiter) { waiters.append(waiter) }
+    func wait(_ waiter: Waiter) {
+        if waiters.count > 2 * waiterCount + 16 { closeRanks() }
+        waiter.ticket.number = firstNumber + waiters.count
+        waiters.append(waiter)
+        waiterCount += 1
+    }
 
     /// The sender that has waited longest, which no longer does.
-    func popWaiter() -> Waiter? { waiters.popFirst() }
+    func popWaiter() -> Waiter? {
+        while let first = waiters.popFirst() {
+            firstNumber += 1
+            guard let first else { continue }
+            waiterCount -= 1
+            giveStorageBack()
+            return first
+        }
+        return nil
+    }
 
-    /// Takes a waiting sender out.
+    /// Takes a waiting sender out, at the same cost however many wait.
     func removeWaiter(_ ticket: Ticket) -> Waiter? {
-        guard let index = waiters.firstIndex(where: { $0.ticket === ticket }) else { return nil }
-        return waiters.remove(at: index)
+        guard let number = ticket.number, number >= firstNumber, number < firstNumber + waiters.count,
+            let waiter = waiters[number - firstNumber], waiter.ticket === ticket
+        else { return nil }
+        waiters[number - firstNumber] = nil
+        waiterCount -= 1
+        giveStorageBack()
+        return waiter
+    }
+
+    /// Those who have left have left many places.
+    private func closeRanks() {
+        waiters.removeAll { $0 == nil }
+        for (index, waiter) in waiters.enumerated() { waiter?.ticket.number = firstNumber + index }
+    }
+
+    private func giveStorageBack() {
+        if waiterCount > 0 { return }
+        firstNumber += waiters.count
+        waiters = []
     }
 
     /// The mailbox takes no more: whoever waits is told.
     func close() {
-        while let waiter = waiters.popFirst() { waiter.refuse() }
+        while let waiter = popWaiter() { waiter.refuse() }
     }
 }
 
@@ -109,6 +145,9 @@ final class MailboxBound<Message: Sendable>: MailboxPlaces, @unchecked Sendable 
 /// from any thread.
 package final class PlaceTicket: Sendable {
     let isCancelled = Atomic<Bool>(false)
+    // Safety: touched by the thread of the process whose mailbox it is.
+    /// Its number in the line of those who wait.
+    @safe nonisolated(unsafe) var number: Int?
 
     package init() {}
 }
@@ -220,10 +259,10 @@ extension Process {
 
     /// Drops the oldest message that is no signal; its place is free for another.
     private func dropOldest() -> Bool {
-        let signals = Set(special?.signalPlaces.values ?? [:].values)
+        let oldest = special?.signals.firstWithout(from: queue.head) ?? queue.head
         // Every place may be reserved for messages that are still on their way here.
-        guard let oldest = (queue.head..<queue.end).first(where: { !signals.contains($0) }) else { return false }
-        withExtendedLifetime(queue.remove(at: oldest)) { _ = special?.forgetPlace(oldest) }
+        guard oldest < queue.end else { return false }
+        withExtendedLifetime(remove(at: oldest)) {}
         return true
     }
 

@@ -1,3 +1,5 @@
+internal import DequeModule
+
 /// A process: an actor with a mailbox of its own and a body that reads it, in the manner of Erlang.
 ///
 ///     let counter = Process<Int>.spawn { me in
@@ -96,10 +98,11 @@ public final actor Process<Message: Sendable> {
         var exitAdapter: (@Sendable (ExitSignal) -> Message)?
         var monitors: Set<MonitorReference> = []
         var groupMonitors: Set<UInt64> = []
-        /// At which places of the queue the messages stand that signals have become, by the numbers of the signals.
-        /// Some may have been taken since, when the mailbox was plain: their places are before the queue's head.
-        var signalPlaces: [UInt64: Int] = [:]
-        /// Where the message stands that a selective receive is asking about, as long as it is there.
+        /// At which places of the queue the messages stand that signals have become.
+        var signals = SignalPlaces()
+        /// Where a selective receive goes on to look.
+        var seen = 0
+        /// Where the message stands that it is asking about, as long as it is there.
         var judged: Int?
         var tracer: (@Sendable (TraceEvent) -> Void)?
         /// What a state machine has asked of its process.
@@ -107,7 +110,7 @@ public final actor Process<Message: Sendable> {
         /// Cancels the clean-up that goes on.
         var cancelCleanUp: (@Sendable () -> Void)?
         /// What is asked of the process between two messages, and before the message at which place.
-        var systemRequests: [(place: Int, request: SystemRequest)] = []
+        var systemRequests = Deque<(place: Int, request: SystemRequest)>()
 
         init() {}
 

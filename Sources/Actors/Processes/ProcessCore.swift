@@ -51,6 +51,8 @@ package final class ProcessCore: Gate, @unchecked Sendable {
     private(set) var isMarkedDead = false
     /// Whether it was said how long the process may take to end.
     private(set) var isGraceSet = false
+    /// How many messages it may take between two looks at the clock: see `JobBudget`.
+    @safe @exclusivity(unchecked) final var pace: UInt8 = 1
     /// What introspection and reports call it.
     package var label: String? {
         get { scheduler.exclusively { extras?.label } }

@@ -41,7 +41,7 @@ public struct ProcessGroup<Message: Sendable>: Sendable, Hashable {
 
     /// Sends a message to every member, as often as it has joined. It is made once and shared.
     ///
-    /// Each scheduler is handed its members at once: the cost is one post a scheduler and one delivery a member.
+    /// Each scheduler is handed its members together: the cost is one post for 256 of them and one delivery a member.
     public func broadcast(_ message: Message) {
         var members: [(scheduler: Scheduler, members: [(core: ProcessCore, times: Int)])] = []
         for (pid, times) in GroupDirectory.members(of: key) {
@@ -55,7 +55,11 @@ public struct ProcessGroup<Message: Sendable>: Sendable, Hashable {
         for (scheduler, members) in members {
             if scheduler.isCurrent {
                 for (core, times) in members { for _ in 0..<times { Address(core).deliver(message) } }
-            } else {
+                continue
+            }
+            // So many at once: others have their turn between.
+            for start in stride(from: 0, to: members.count, by: 256) {
+                let members = members[start..<min(start + 256, members.count)]
                 // A bounded member's places are taken now: what the sender sends later must not get them.
                 let claims = members.map { core, times in
                     core.places == nil ? [] : (0..<times).map { _ in core.claimPlace() }

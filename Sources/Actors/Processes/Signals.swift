@@ -76,8 +76,8 @@ extension Process {
     ///   - flush: takes a down that has arrived out of the mailbox too, so that the body sees none from here on.
     public func demonitor(_ reference: MonitorReference, flush: Bool = false) {
         if special?.monitors.remove(reference) != nil { Process.release(reference) }
-        if flush, let place = special?.signalPlaces.removeValue(forKey: reference.id), place >= queue.head {
-            withExtendedLifetime(queue.remove(at: place)) { _ = special?.forgetPlace(place) }
+        if flush, let place = special?.signals.place(of: reference.id, head: queue.head) {
+            withExtendedLifetime(remove(at: place)) {}
         }
     }
 
@@ -97,7 +97,9 @@ extension Process {
     }
 
     private func deliver(_ down: Down, _ adapter: @Sendable (Down) -> Message) {
-        if special?.monitors.remove(down.monitor) != nil { deliverSignal(adapter(down), down.monitor.id) }
+        guard let special, special.monitors.remove(down.monitor) != nil else { return }
+        if special.monitors.isEmpty && special.monitors.capacity > 64 { special.monitors = [] }
+        deliverSignal(adapter(down), down.monitor.id)
     }
 }
 

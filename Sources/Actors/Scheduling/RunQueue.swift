@@ -196,7 +196,10 @@ package class Gate: @unchecked Sendable {
 package final actor Gatekeeper: SerialExecutor {
     // Safety: touched by the scheduler's thread only. From the moment when a task names its gate until the task stops,
     // which it does at once, the task holds the gate.
+    // One that names none goes on at once, at the end of the run queue. The scheduler holds its gatekeeper, and whoever
+    // stops here its scheduler.
     @exclusivity(unchecked) @usableFromInline nonisolated(unsafe) unowned(unsafe) var gate: Gate?
+    @exclusivity(unchecked) nonisolated(unsafe) unowned(unsafe) var scheduler: Scheduler?
     private var stops: UInt64 = 0
 
     init() {}
@@ -206,7 +209,8 @@ package final actor Gatekeeper: SerialExecutor {
     }
 
     @usableFromInline package nonisolated func enqueue(_ job: consuming ExecutorJob) {
-        unsafe gate?.waiting = UnownedJob(job)
+        let job = UnownedJob(job)
+        if let gate = unsafe gate { gate.waiting = job } else { unsafe scheduler?.runHere(job) }
     }
 
     /// Where a task stops that has named its gate.

@@ -1,4 +1,5 @@
 internal import CHansomSystem
+internal import DequeModule
 internal import Glibc
 internal import Synchronization
 
@@ -81,6 +82,13 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
     package var now: UInt64 = 0
     /// What other layers keep for each scheduler: buffers, mask keys.
     package var resources: AnyObject?
+    /// What the job that runs may still do before others have their turn.
+    @safe @exclusivity(unchecked) @usableFromInline var budget = JobBudget()
+    /// The coarse clock, when it was last seen to move.
+    @safe @exclusivity(unchecked) var tick: UInt64 = 0
+    /// How many descriptors the last look found ready, and how many observers were told.
+    var eventsFound = 0
+    var eventsTold = 0
     /// The process that runs outside any task, by its number; 0 for none. For reports of long jobs.
     package var runningProcess: UInt64 {
         get { runningProcessID.load(ordering: .relaxed) }
@@ -115,6 +123,8 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
         self.poller = poller
         self.time = time
         now = time.nanoseconds
+        tick = time.coarseNanoseconds
+        unsafe gatekeeper.scheduler = self
         // A weak reference moves an object's reference count out of line, where the leak checker does not find it
         // and every retain takes longer: not for time that nobody moves.
         if !time.flows { time.onMove { [weak self] in self?.wake() } }
@@ -207,7 +217,7 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
     package func runHereLater(_ action: @escaping () -> Void) { laterHere.append(action) }
 
     /// What this thread asked itself to do in the next round.
-    var laterHere: [() -> Void] = []
+    var laterHere = Deque<() -> Void>()
 
     /// Does something to what is shared under `structure`, at once and from any thread. The scheduler's own does it at
     /// hardly any cost; for the others see `OwnerLock`, which also says what `body` must not do.

@@ -1,3 +1,5 @@
+internal import DequeModule
+
 /// A process that serves: it is called, is sent casts and other messages, and handles one after the other.
 /// (OTP: `gen_server`.)
 ///
@@ -141,9 +143,16 @@ extension Server {
         switch next {
         case .receive: try await handle(await me.receiveInput(timeout: nil), me, next)
         case .receiveWithin(let timeout): try await handle(await me.receiveInput(timeout: timeout), me, next)
-        case .continue: me.isOpen ? try await handleContinue(me) : .stop(me.core.exitReason ?? .normal)
+        case .continue: try await continueIfOpen(me)
         case .stop: next
         }
+    }
+
+    /// It may ask for this again and again, and take no message between.
+    @inlinable
+    mutating func continueIfOpen(_ me: isolated Me) async throws -> Next {
+        await me.core.scheduler.giveWayIfSpent(me.core)
+        return me.isOpen ? try await handleContinue(me) : .stop(me.core.exitReason ?? .normal)
     }
 
     @inlinable
@@ -210,7 +219,7 @@ extension Process {
     /// Waits for a message, if none is there and nothing else is to be done.
     @inlinable
     func receiveInputLater(timeout: Duration?) async -> Input {
-        if timeout == nil && isPlain {
+        if timeout == nil && isPlain && !core.scheduler.isBudgetSpent {
             guard await awaitDelivery() else { return .end }
             if let message = takeNext() { return .message(message) }
         }
@@ -226,6 +235,11 @@ extension Process {
             case .message(let message): return .message(message)
             case .end: return .end
             case .nothing: break
+            }
+            // A timeout counts as a message: one of zero may come again and again.
+            if core.scheduler.isBudgetSpent || timeout == .zero && !core.scheduler.mayTake(core) {
+                await core.scheduler.giveWay()
+                continue
             }
             if let timeout {
                 let isOver = special?.isPatienceOver == true || timeout == .zero

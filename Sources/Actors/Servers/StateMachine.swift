@@ -361,6 +361,10 @@ public struct StateMachineServer<Machine: StateMachine>: Server, CustomStringCon
                 }
             if let end = try await follow(transition, input, &inputs, me) { return .stop(end) }
             takeNext(wishes, &inputs)
+            if inputs.isEmpty { break }
+            // Those that were postponed may be many: each counts as a message.
+            await me.core.scheduler.giveWayIfSpent(me.core)
+            guard me.isOpen else { return .stop(me.core.exitReason ?? .normal) }
         }
         return .receive
     }

@@ -1,3 +1,5 @@
+internal import DequeModule
+
 /// How a child is restarted and stopped: what a supervisor knows of it beside how it is started. (OTP: child
 /// specification.)
 struct ChildSpecification: Sendable, Hashable {
@@ -262,20 +264,25 @@ extension Process {
     /// Stops one child and waits until it has ended.
     func stop<S: Server>(_ child: PID, _ shutdown: Child.Shutdown) async
     where Message == ServerMessage<S>, S.Info: SupervisorInfo {
+        // Its down comes behind what is there: to look through that each time would cost more with every child.
+        var place: Int? = queue.end
         let monitor = monitor(child) { .info(.down($0)) }
         defer { demonitor(monitor, flush: true) }
         let patience = shutdown.patience
         if patience != .zero {
             core.sendExit(.shutdown, to: child.core, grace: patience)
-            if await waitForEnd(of: child, patience) { return }
+            if await waitForEnd(of: child, patience, from: place) { return }
+            // Meanwhile others may have moved.
+            place = nil
         }
         child.exit(.kill)
-        _ = await waitForEnd(of: child, nil)
+        _ = await waitForEnd(of: child, nil, from: place)
     }
 
-    private func waitForEnd<S: Server>(of child: PID, _ patience: Duration?) async -> Bool
+    private func waitForEnd<S: Server>(of child: PID, _ patience: Duration?, from place: Int?) async -> Bool
     where Message == ServerMessage<S>, S.Info: SupervisorInfo {
-        await receive(timeout: patience) { $0.end?.pid == child } != nil
+        let isItsEnd = { (message: Message) in message.end?.pid == child }
+        return await receive(from: place, timeout: patience, matching: isItsEnd) { $0 } != nil
     }
 
     /// Stops all children at once and waits until they have ended. Whatever else comes meanwhile is dropped: the
@@ -283,14 +290,25 @@ extension Process {
     func stopAll<S: Server>(_ children: some Sequence<PID>, _ shutdown: Child.Shutdown) async
     where Message == ServerMessage<S>, S.Info: SupervisorInfo {
         var left = Set(children)
-        for child in left { monitor(child) { .info(.down($0)) } }
+        // Each of these may be long for a supervisor of many.
+        let all = left
+        for child in all {
+            await core.scheduler.giveWayIfSpent(core)
+            monitor(child) { .info(.down($0)) }
+        }
         let patience = shutdown.patience
         if patience != .zero {
-            for child in left { core.sendExit(.shutdown, to: child.core, grace: patience) }
+            for child in all {
+                await core.scheduler.giveWayIfSpent(core)
+                core.sendExit(.shutdown, to: child.core, grace: patience)
+            }
             let deadline = patience.map { core.scheduler.time.nanoseconds &+ $0.clampedNanoseconds }
             while !left.isEmpty, let ended = await nextEnd(until: deadline) { left.remove(ended) }
         }
-        for child in left { child.exit(.kill) }
+        for child in Array(left) {
+            await core.scheduler.giveWayIfSpent(core)
+            child.exit(.kill)
+        }
         while !left.isEmpty, let ended = await nextEnd(until: nil) { left.remove(ended) }
     }
 

@@ -39,6 +39,14 @@ handle_event(info, {mail, Sender, Word}, State, Data) ->
 handle_event(internal, Word, State, #{name := Name} = Data) ->
     saw([Word, from, Name, in, State], Data),
     transition(Word, State, Data, []);
+%% From then on there is always an event for it.
+handle_event(cast, {Name, spin}, _, #{name := Name}) ->
+    gen_statem:cast(self(), {Name, spin}),
+    keep_state_and_data;
+handle_event(cast, {Teller, spin}, State, #{name := Name} = Data) ->
+    saw([spin, from, Teller, in, State], Data),
+    gen_statem:cast(self(), {Name, spin}),
+    keep_state_and_data;
 handle_event(cast, {Teller, Word}, State, Data) ->
     saw([Word, from, Teller, in, State], Data),
     transition(Word, State, Data, []);

@@ -60,7 +60,7 @@ init(Name, Options) ->
 
 new(Name) ->
     #{name => Name, holding => false, monitors => #{}, timers => #{}, calls => #{}, plans => [],
-      supervisor => none, stubborn => false}.
+      supervisor => none, stubborn => false, spinning => false, in_order => 0}.
 
 %% Takes mail in the order of its arrival; while it holds its mail, only what the controller says.
 loop(#{holding := true} = State) ->
@@ -87,6 +87,15 @@ obey({do, Reference, From, Command}, State) ->
 
 %% What it sees
 
+%% While it spins there is always a message for it.
+takes(spin, _, #{spinning := true} = State) -> self() ! spin, State;
+takes(spin, _, State) -> State;
+takes({number, Last, Last}, _, #{in_order := Before} = State) when Last =:= Before + 1 ->
+    saw([numbers, in, order], State#{in_order := 0});
+takes({number, Last, Last}, _, State) -> saw([numbers, out, 'of', order], State#{in_order := 0});
+takes({number, Number, _}, _, #{in_order := Before} = State) when Number =:= Before + 1 ->
+    State#{in_order := Number};
+takes({number, _, _}, _, State) -> State;
 takes({mail, From, Word}, How, State) -> saw(How ++ [Word, from, From], State);
 takes({timer, Word}, How, State) -> saw(How ++ [timer, Word], State);
 takes({'EXIT', Pid, Reason}, How, #{supervisor := Pid, stubborn := false} = State) ->
@@ -139,6 +148,13 @@ do([demonitors, Monitor], State) -> erlang:demonitor(reference(Monitor, State)),
 do([demonitors, Monitor, flushing], State) -> erlang:demonitor(reference(Monitor, State), [flush]), State;
 do([sends, Name, Word], #{name := Self} = State) -> scenario_trace:pid(Name) ! {mail, Self, Word}, State;
 do([exits, Name, Reason], State) -> exit(scenario_trace:pid(Name), scenario_options:reason(Reason)), State;
+do([sends, Name, Count, numbers], State) ->
+    Last = list_to_integer(atom_to_list(Count)),
+    Pid = scenario_trace:pid(Name),
+    [Pid ! {number, Number, Last} || Number <- lists:seq(1, Last)],
+    State;
+do([spins], State) -> self() ! spin, State#{spinning := true};
+do([rests], State) -> State#{spinning := false};
 do([fails, Reason], _) -> exit(scenario_options:reason(Reason));
 do([waits, 'for', Name], State) ->
     Reference = erlang:monitor(process, scenario_trace:pid(Name)),

@@ -70,6 +70,14 @@ handle_call({call, Caller, Request}, From, State) ->
 
 ask(Name, #{name := Self}) -> gen_server:call(scenario_trace:pid(Name), {call, Self, question}).
 
+%% From then on there is always a message for it.
+handle_cast({cast, Name, spin}, #{name := Name} = State) ->
+    gen_server:cast(self(), {cast, Name, spin}),
+    next(noreply, State);
+handle_cast({cast, Caster, spin}, #{name := Name} = State) ->
+    saw([cast, spin, from, Caster], State),
+    gen_server:cast(self(), {cast, Name, spin}),
+    next(noreply, State);
 handle_cast({cast, Caster, Request}, #{held := Held} = State) ->
     saw([cast, Request, from, Caster], State),
     case scenario_options:split(Request) of

@@ -14,6 +14,14 @@ extension Script {
         case "holds": isHolding = true
         case "reads": isHolding = false
         case "takes": try await takeOnly(words, me)
+        case "spins":
+            isSpinning = true
+            me.send(.spin)
+        case "rests": isSpinning = false
+        case "sends" where words.last == "numbers":
+            let last = Int(words[2]) ?? 0
+            let receiver = stage.cast.process(words[1])
+            for number in 1...last { receiver.send(.number(number, last: last)) }
         case "sends": send(words[2], to: words[1])
         case "casts":
             if case .server(let server) = stage.cast[words[1]] { server.cast(.init(from: name, word: words[2])) }

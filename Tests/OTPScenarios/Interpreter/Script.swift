@@ -7,6 +7,10 @@ struct Script {
     /// What it does at once when such a signal comes: `on down a looks up bob`.
     var plans: [(signal: String, words: [String])] = []
     var isHolding = false
+    /// Whether there is always a message for it.
+    var isSpinning = false
+    /// Up to which number those came in order that are sent in a row.
+    var inOrder = 0
     var monitors: [MonitorReference: String] = [:]
     var timers: [String: TimerReference] = [:]
     var calls: [String: Reply<String>] = [:]
@@ -37,6 +41,8 @@ struct Script {
         while let input = isHolding ? await me.receive(where: \.isControl) : await me.receive() {
             switch input {
             case .ping(let reply): reply()
+            case .spin: if isSpinning { me.send(.spin) }
+            case .number(let number, let last): count(number, last)
             case .order(["returns"], let completion): return completion.complete()
             case .order(let words, let completion):
                 defer { completion.complete() }
@@ -44,6 +50,13 @@ struct Script {
             default: try await take(input, [], me)
             }
         }
+    }
+
+    private mutating func count(_ number: Int, _ last: Int) {
+        if number == inOrder + 1 { inOrder = number }
+        guard number == last else { return }
+        saw("numbers", inOrder == last ? "in order" : "out of order")
+        inOrder = 0
     }
 
     func saw(_ words: String...) { stage.record.saw(name, words) }
@@ -78,7 +91,7 @@ struct Script {
 
     private func description(of input: Input) -> [String] {
         switch input {
-        case .order, .ping: []
+        case .order, .ping, .number, .spin: []
         case .mail(let sender, let word): [word, "from", sender]
         case .timer(let word): ["timer", word]
         case .exit(let signal): ["exit", "from", stage.cast.name(of: signal.from), signal.reason.word]

@@ -46,6 +46,9 @@ struct ScriptedMachine: StateMachine {
     func handle(_ event: Event, in state: State, _ me: isolated Me) async throws -> Transition<State> {
         switch event {
         case .told(let teller, let word):
+            // From the first on there is always an event for it.
+            if word == "spin" { me.send(.info(.event(.told(from: name, "spin")))) }
+            if teller == name { return .stay }
             saw(word, "from", teller, "in", state)
             return try transition(word, state, me) {}
         case .asked(let asker, let word, let reply):

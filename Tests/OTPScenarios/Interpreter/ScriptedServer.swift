@@ -98,6 +98,9 @@ struct ScriptedServer: Server {
     }
 
     mutating func handle(cast: Cast, _ me: isolated Me) async throws -> Next {
+        // From the first on there is always a message for it.
+        if cast.word == "spin" { me.send(.cast(.init(from: name, word: "spin"))) }
+        if cast.from == name { return next }
         saw("cast", cast.word, "from", cast.from)
         let (verb, object) = cast.word.verbAndObject
         switch verb {
