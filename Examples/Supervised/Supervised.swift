@@ -35,9 +35,9 @@ struct Supervised {
             Child("tally") { try await Tally().started(name: "tally") }
             Child("server", shutdown: .infinity) {
                 try await WebSocketServer.listen(port: port) { ws in
-                    guard let tally = Registry.whereis("tally", as: ServerMessage<Tally>.self) else { return }
+                    let tally = ServerAddress<Tally>(named: "tally")
                     for try await _ in ws {
-                        let number = try await tally.call { .call(.count($0)) }
+                        let number = try await tally.call { .count($0) }
                         try await ws.send(.text("message \(number)"))
                     }
                 }

@@ -33,10 +33,10 @@ struct Workers {
         let adders = try await tree.start()
         for number in 1...20 {
             let name = "adder \(number % 3 + 1)"
-            // Whoever asks while a worker is being started again finds no such name for a moment.
-            guard let adder = Registry.whereis(name, as: ServerMessage<Adder>.self) else { continue }
+            // Whoever asks while a worker is being started again hears that nobody has the name for a moment.
+            let adder = ServerAddress<Adder>(named: name)
             do {
-                print("\(name):", try await adder.call { .call(.add(number, $0)) })
+                print("\(name):", try await adder.call { .add(number, $0) })
             } catch let error as CallError {
                 print("\(name): \(error)")
             }

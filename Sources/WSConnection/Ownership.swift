@@ -76,9 +76,10 @@ extension WebSocket {
         // Nobody else has this task, so nobody else cancels it: `receiveExit` does, and resumes what waits. So the
         // handler needs no cancellation handler around it.
         // What the handler connects to belongs to this connection: the task inherits who is current.
-        handlerTask = ProcessCore.$current.withValue(core) {
+        let task = ProcessCore.$current.withValue(core) {
             Task {
                 unsafe handlerIdentity = withUnsafeCurrentTask { unsafe $0 }
+                core.runsThisJob()
                 do {
                     try await handler(self)
                     handlerEnded(.normal)
@@ -87,12 +88,19 @@ extension WebSocket {
                 }
             }
         }
+        handlerRuns(task)
+    }
+
+    /// Its task, which an exit signal cancels, from whatever thread.
+    private func handlerRuns(_ task: Task<Void, Never>?) {
+        handlerTask = task
+        core.runs(task)
     }
 
     private func handlerEnded(_ reason: ExitReason) {
         beginClose(Task.isCancelled ? .goingAway : reason.kind == .normal ? .normal : .internalError)
         unsafe handlerIdentity = nil
-        handlerTask = nil
+        handlerRuns(nil)
         reportCrash(reason)
         handlerReason = Boxed(reason)
         take(.handlerEnded)

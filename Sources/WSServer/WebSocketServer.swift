@@ -97,6 +97,12 @@ public final class WebSocketServer: Sendable, Supervisable {
     /// Returns when the server has ended, or when the task that waits is cancelled; the server goes on then.
     public func wait() async { _ = try? await end.value() }
 
+    /// Returns when the server has ended, when `timeout` is over, or when the task that waits is cancelled.
+    ///
+    /// - Returns: whether it has ended.
+    @discardableResult
+    public func wait(timeout: Duration) async -> Bool { (try? await end.value(within: timeout)) != nil }
+
     /// Returns when the server has ended, and not before.
     package func ended() async { await end.valueInAnyCase() }
 }
@@ -167,14 +173,15 @@ extension WebSocketServer {
     ///
     /// - Parameters:
     ///   - unixPath: at most 107 bytes; a socket file that nobody listens on any more is replaced.
-    ///   - group: whose processes; default: the shared group's. The server itself lives there too.
+    ///   - group: whose processes; default: the shared group's. The server itself lives on a scheduler of its own, which nothing
+    ///     there can hold.
     /// - Returns: the server, to be shut down with the rest of the program.
     /// - Throws: as `listen(unixPath:)`.
     public static func serveSnapshots(
         unixPath: String, of group: SchedulerGroup = .shared
     ) async throws(WebSocketError) -> WebSocketServer {
         var options = ServerOptions()
-        options.schedulers = group
+        options.schedulers = inspectors ?? group
         options.maxConnections = 16
         options.unixSocketMode = 0o600
         return try await listen(unixPath: unixPath, options: options) { ws in
@@ -185,6 +192,9 @@ extension WebSocketServer {
             }
         }
     }
+
+    /// Where the servers of snapshots live; `nil` if the system has no thread for it.
+    private static let inspectors = try? SchedulerGroup(options: .init(count: 1, name: "hansom-i", blockingThreads: 1))
 }
 
 extension WebSocketServer {

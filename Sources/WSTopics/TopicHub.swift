@@ -18,6 +18,8 @@ final class TopicHub: @unchecked Sendable {
     /// How many members get their message in one turn of the scheduler, before others have theirs. Each costs a system
     /// call at the end of the turn, so this is about a millisecond.
     static let membersPerTurn = 256
+    /// After how many of them it looks whether their time is over before that.
+    private static let membersPerLook = 32
 
     let scheduler: Scheduler
     private let directory: TopicDirectory
@@ -113,8 +115,9 @@ final class TopicHub: @unchecked Sendable {
         defer { isWorking = false }
         if turn != scheduler.turns { (turn, handedOut) = (scheduler.turns, 0) }
         while handedOut < TopicHub.membersPerTurn, let first = queue.first {
-            handedOut += first.proceed(atMost: TopicHub.membersPerTurn - handedOut)
+            handedOut += first.proceed(atMost: min(TopicHub.membersPerLook, TopicHub.membersPerTurn - handedOut))
             if first.isThrough { queue.removeFirst() }
+            if scheduler.hasTickedInPhase { break }
         }
         if !queue.isEmpty { scheduler.runHereLater { [self] in work() } }
     }

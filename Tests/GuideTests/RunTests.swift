@@ -235,8 +235,11 @@ import WSServer
         #expect(await setTimers() == 3)
         let counter = Process<Int>.spawn { me in _ = await me.receive() }
         #expect(try nameProcesses(counter))
+        #expect(try await callByName() == 1)
+        matchReasons(.error(Bank.Overdrawn(balance: 1)))
         let members = (0..<2).map { _ in Process<String>.spawn { me in for await _ in me.mailbox {} } }
         #expect(groupProcesses(members) == 2)
+        #expect(try keyProcesses(members) == 2)
         for member in members { member.exit(.shutdown) }
         #expect(try await runTask() == 5050)
     }
@@ -250,6 +253,8 @@ import WSServer
 
     @Test func `servers and state machines (P12)`() async throws {
         #expect(try await useBank() == .normal)
+        #expect(try await useLedger() == 1)
+        #expect(try await useLine() == 100)
         #expect(try await useDoor() == [.locked, .open])
         #expect(try await usePageCache() == "page one")
     }
@@ -257,6 +262,7 @@ import WSServer
     @Test func `supervisors (P16 to P20)`() async throws {
         #expect(try await superviseTree() == ["bank", "workers"])
         #expect(try await superviseMany() == 0)
+        #expect(try await superviseByName() == 42)
         let running = try await keepStarting().start()
         #expect(await running.stop().kind == .shutdown)
     }

@@ -119,7 +119,7 @@ import Testing
         let quiet = try SchedulerGroup(options: .init(count: 1, system: .init { _ in }))
         let tree = Supervisor(id: "app") {
             Supervisor(id: "web", maxRestarts: 0) {
-                Child("listener", run: { throw PortInUse() })
+                Child.running("listener", run: { throw PortInUse() })
             }
         }
         let error = await #expect(throws: ExitReason.self) {

@@ -13,7 +13,8 @@ import Testing
     /// Counts what it gets.
     private final class Counter: EventSink, @unchecked Sendable {
         // Safety: the test and the scheduler that it turns are one thread.
-        var messages: [WebSocket.Message] = []
+        var messages: [WebSocket.Message] = [] { didSet { onMessage() } }
+        var onMessage: () -> Void = {}
         var ends: [WebSocket.CloseCode] = []
 
         func offer(_ event: WebSocket.Event) -> EventReception {
@@ -112,6 +113,30 @@ import Testing
             #expect(floods.reduce(0) { $0 + $1.1.messages.count } - before <= turns * 50 * 256)
         }
         for (hand, _) in floods { hand.end() }
+        quiet.end()
+    }
+
+    @Test(arguments: [Receiver.handler, .recv])
+    func `messages that take long hold nobody up for longer than a few of them (T38, P26, P30)`(receiver: Receiver) throws {
+        let driven = HandDriven()
+        let (slow, taken) = try connect(receiver, on: driven)
+        let (quiet, heard) = try connect(receiver, on: driven)
+        let time = driven.time
+        taken.onMessage = { time.advance(by: .milliseconds(1)) }
+        slow.send(Array(TurnShareTests.numbered(1000).joined()))
+        driven.turn()
+        for round in 1...20 {
+            quiet.send(Wire.text("\(round)"))
+            let before = time.nanoseconds
+            for _ in 0..<4 where heard.messages.count < round { driven.turn() }
+            #expect(heard.messages.count == round)
+            #expect(time.nanoseconds - before <= 40_000_000)
+        }
+        #expect(taken.messages.count < 1000, "it was still at work")
+        driven.settle()
+        expectInOrder(taken, 1000)
+        taken.onMessage = {}
+        slow.end()
         quiet.end()
     }
 

@@ -326,6 +326,16 @@ import WSClient
         #expect(!FileManager.default.fileExists(atPath: path))
     }
 
+    @Test func `whoever waits so long is told whether the server has ended (S9)`() async throws {
+        let server = try await listen()
+        #expect(await server.wait(timeout: .milliseconds(1)) == false)
+        let waiting = Task { await server.wait(timeout: .seconds(600)) }
+        waiting.cancel()
+        #expect(await waiting.value == false)
+        await server.shutdown()
+        #expect(await server.wait(timeout: .zero))
+    }
+
     @Test func `a start that is cancelled leaves nothing, whenever that is (S9) (W20)`() async throws {
         var left: [WeakReference<Watcher>] = []
         for moment in 0..<1000 {

@@ -1,3 +1,5 @@
+internal import Synchronization
+
 /// Something that the runtime reports: a crash, a restart, a job that took too long. (OTP: SASL reports.)
 public enum SystemEvent: Sendable {
     /// A process ended with an error.
@@ -12,7 +14,7 @@ public enum SystemEvent: Sendable {
     case longMailbox(LongMailboxReport)
     /// The system has no descriptors or memory left for what a process is to do, or has some again.
     case exhaustion(ExhaustionReport)
-    /// A second task wanted to receive from a mailbox.
+    /// A task wanted to receive from a mailbox that it may not receive from now.
     case secondReceiver(SecondReceiverReport)
 }
 
@@ -78,14 +80,21 @@ public struct GiveUpReport: Sendable {
     public let period: Duration
 }
 
-/// A job held its scheduler for too long: everything else that lives there waited. (OTP: `long_schedule`.)
+/// A job holds its scheduler for too long: everything else that lives there waits. (OTP: `long_schedule`.)
+///
+/// It is reported while it goes on, and again whenever it has taken twice as long as before.
 public struct LongJobReport: Sendable {
     /// The scheduler's number in its group.
     public let scheduler: Int
-    /// Whose body or handler it was; `nil` when it was no process's own task.
+    /// Whose body or handler it is; `nil` when it is no process's own task.
     public let process: ProcessIdentity?
-    /// How long it held the scheduler.
+    /// The number of the process that started it.
+    public let parent: UInt64?
+    /// How long it has held the scheduler: as time that the scheduler's thread has worked, so that a busy machine makes
+    /// nobody's job a long one.
     public let duration: Duration
+    /// Whether it is over; as a rule it still goes on.
+    public let isOver: Bool
 }
 
 /// A mailbox has grown long: its process does not keep up.
@@ -113,14 +122,15 @@ public struct ExhaustionReport: Sendable {
     }
 }
 
-/// A task wanted to receive from a mailbox while another one waited there. It got nothing, as if the mailbox had ended; who
-/// received first goes on.
+/// A task wanted to receive from a mailbox while another one of its process did, or is no part of the process. It got
+/// nothing, as if the mailbox had ended; the process and who received first go on.
 ///
-/// Let one task receive, the body, and hand the others what they need: a message belongs to one. A body that comes second,
-/// because a helper of its own waits already, ends as it does when it is told to.
+/// Let one task receive, the body, and hand the others what they need: a message belongs to one.
 public struct SecondReceiverReport: Sendable {
     /// Whose mailbox it is.
     public let process: ProcessIdentity
+    /// Whether the task is no part of the process, whose messages are its own.
+    public let isFromOutside: Bool
 }
 
 /// What the runtime watches for, and whom it tells.
@@ -129,10 +139,10 @@ public struct SystemSettings: Sendable {
     /// 10,000. It is looked at when the mailbox doubles its storage, so it may be reported from half of that on.
     public var mailboxWarning: Int
     /// How long a job may hold its scheduler before it is reported; default 100 ms. It is measured in steps of about
-    /// 4 ms. (OTP: `long_schedule`.)
+    /// 10 ms, from a thread of its own, as time that the scheduler's thread works. (OTP: `long_schedule`.)
     public var longJob: Duration
-    /// Takes what is reported, on the thread where it happens: it must not block for long. Default: `SystemLog`, which
-    /// hands it to swift-log.
+    /// Takes what is reported, on the thread where it happens, a long job on one of the runtime's own: it must not
+    /// block for long. Default: `SystemLog`, which hands it to swift-log.
     public var report: @Sendable (SystemEvent) -> Void
 
     /// Makes settings; what is left out has the default.
@@ -158,21 +168,68 @@ extension Scheduler {
         report(.longMailbox(LongMailboxReport(process: core.identity, length: length)))
     }
 
-    func reportSecondReceiver(_ core: ProcessCore) {
-        report(.secondReceiver(SecondReceiverReport(process: core.identity)))
+    func reportSecondReceiver(_ core: ProcessCore, isFromOutside: Bool) {
+        report(.secondReceiver(SecondReceiverReport(process: core.identity, isFromOutside: isFromOutside)))
     }
 
-    /// A job took `duration`. Who ran is found by the job's task, which stays the same from one suspension to the next.
-    func reportLongJob(_ job: UInt, _ duration: UInt64) {
+    /// A job took `duration`, as far as clocks on the wall tell. Who reports it is the timekeeper, while it goes on,
+    /// but where time is moved by hand.
+    func jobTook(_ duration: UInt64) {
         longestJob = max(longestJob, duration)
-        guard duration >= longJobLimit else { return }
-        let core =
-            processes.cores.first { $0.id == runningProcess }
-            ?? processes.cores.first { $0.taskIdentity == job && job != 0 }
-        report(
-            .longJob(
-                LongJobReport(
-                    scheduler: index, process: core?.identity, duration: .nanoseconds(Int64(clamping: duration)))))
+        guard duration >= longJobLimit, !time.flows else { return }
+        report(longJobEvent(duration, isOver: true))
+    }
+
+    /// From any thread.
+    func longJobEvent(_ duration: UInt64, isOver: Bool) -> SystemEvent {
+        let core = exclusively { whoRuns }
+        return .longJob(
+            LongJobReport(
+                scheduler: index, process: core?.identity, parent: core?.parent,
+                duration: .nanoseconds(Int64(clamping: duration)), isOver: isOver))
+    }
+
+    /// Whose task runs, or which process runs outside any, if that is known. Within `exclusively`.
+    ///
+    /// It is found by the job's task, which stays the same from one suspension to the next.
+    private var whoRuns: ProcessCore? {
+        let (process, job) = (runningProcess, runningJob.load(ordering: .relaxed))
+        for table in [living, undead] {
+            if let core = table.cores.first(where: { $0.id == process }) { return core }
+            if job != 0, let core = table.cores.first(where: { $0.taskIdentity == job }) { return core }
+        }
+        return nil
+    }
+
+    // MARK: Held, for the timekeeper's thread
+
+    func beginsToBeHeld(since start: UInt64) {
+        exclusively { holder = whoRuns }
+        heldSince.store(start, ordering: .sequentiallyConsistent)
+    }
+
+    func isNoLongerHeld() {
+        heldSince.store(0, ordering: .sequentiallyConsistent)
+        let before = exclusively { () -> ProcessCore? in
+            defer { holder = nil }
+            return holder
+        }
+        withExtendedLifetime(before) {}
+    }
+
+    /// Ends the processes whose grace is over, for the alarms that do not ring.
+    ///
+    /// - Parameter lastLook: when it was looked for them before. It is done more seldom where there are many.
+    /// - Returns: whether it was looked for them.
+    func endThoseOutOfGrace(lastLook: UInt64) -> Bool {
+        let now = SystemTime.shared.nanoseconds
+        let due = exclusively { () -> [ProcessCore]? in
+            guard now &- lastLook >= UInt64(living.count) &* 1_000 else { return nil }
+            let time = time.nanoseconds
+            return living.cores.filter { $0.graceEnds.map { $0 <= time } ?? false }
+        }
+        for core in due ?? [] { signal { core.graceIsOver() } }
+        return due != nil
     }
 }
 
@@ -187,7 +244,7 @@ extension ProcessCore {
         .crash(
             CrashReport(
                 process: identity, reason: reason, parent: parent,
-                mailboxLength: unsafe host?.activity.waiting ?? 0, links: links.peers,
+                mailboxLength: unsafe host?.activity.waiting ?? 0, links: peers,
                 age: scheduler.age(since: startedAt)))
     }
 }

@@ -34,18 +34,18 @@ public enum SystemLog {
                 ])
         case .longJob(let job):
             log.write(
-                .warning, "a job held its scheduler",
-                metadata: [
-                    "scheduler": "\(job.scheduler)", "process": "\(job.process?.description ?? "unknown")",
-                    "duration": "\(job.duration)",
-                ])
+                .warning, job.isOver ? "a job held its scheduler" : "a job holds its scheduler",
+                metadata: metadata(of: job))
         case .longMailbox(let mailbox):
             log.write(
                 .warning, "a mailbox has grown long",
                 metadata: ["process": "\(mailbox.process)", "length": "\(mailbox.length)"])
         case .secondReceiver(let second):
             log.write(
-                .error, "a second task wanted to receive from a mailbox, and got nothing: let one task receive",
+                .error,
+                second.isFromOutside
+                    ? "a task that is no part of a process wanted to receive its messages, and got none: send them on"
+                    : "a second task wanted to receive from a mailbox, and got nothing: let one task receive",
                 metadata: ["process": "\(second.process)"])
         case .exhaustion(let exhaustion):
             guard let error = exhaustion.error else {
@@ -62,6 +62,15 @@ public enum SystemLog {
 
     /// Tells whoever runs the program of something that works and should be put right all the same.
     package static func advise(_ message: String) { log.write(.warning, "\(message)", metadata: [:]) }
+
+    private static func metadata(of job: LongJobReport) -> Logger.Metadata {
+        var metadata: Logger.Metadata = [
+            "scheduler": "\(job.scheduler)", "process": "\(job.process?.description ?? "unknown")",
+            "duration": "\(job.duration)",
+        ]
+        if let parent = job.parent { metadata["parent"] = "\(parent)" }
+        return metadata
+    }
 
     private static func metadata(of crash: CrashReport) -> Logger.Metadata {
         var metadata: Logger.Metadata = [

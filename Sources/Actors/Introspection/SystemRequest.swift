@@ -1,3 +1,5 @@
+internal import DequeModule
+
 /// What introspection asks of a process between two messages.
 @usableFromInline
 enum SystemRequest: Sendable {

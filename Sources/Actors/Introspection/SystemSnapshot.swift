@@ -1,10 +1,13 @@
+internal import Synchronization
+
 /// What lives in a scheduler group at about one moment, and how it fares. (OTP: `observer`.)
 ///
 ///     let snapshot = await SystemSnapshot.take()
 ///     for process in snapshot.processes where process.mailboxLength > 100 { print(process) }
 ///
 /// It never stops the world: each scheduler is asked for a few hundred processes at a time, between other work, and so
-/// the parts are not of one instant.
+/// the parts are not of one instant. Nothing holds it up: of what lives on a scheduler whose thread a body holds
+/// (`SchedulerInfo.heldFor`) it shows what can be told without that thread.
 public struct SystemSnapshot: Sendable {
     /// When it was begun, in the schedulers' nanoseconds: for the time between two snapshots.
     public let takenAt: UInt64
@@ -21,12 +24,17 @@ public struct SystemSnapshot: Sendable {
         var processes: [ProcessSummary] = []
         let takenAt = group.schedulers[0].time.nanoseconds
         for scheduler in group.schedulers {
-            let (info, roster) = await scheduler.ask { ($0.info, $0.roster) }
+            let answer = await scheduler.askInTime { ($0.info, $0.roster) }
+            var answers = answer != nil
+            let (info, roster) = answer ?? (scheduler.infoFromElsewhere, scheduler.roster)
             schedulers.append(info)
             let cores = roster.sorted { $0.id < $1.id }
             for start in stride(from: 0, to: cores.count, by: 256) {
                 let part = cores[start..<min(start + 256, cores.count)]
-                processes += await scheduler.ask { _ in part.compactMap { $0.info } }
+                let shown = answers ? await scheduler.askInTime { _ in part.compactMap(\.info) } : nil
+                // One that is held is not waited for again.
+                answers = shown != nil
+                processes += shown ?? part.compactMap(\.infoFromElsewhere)
             }
         }
         return SystemSnapshot(takenAt: takenAt, schedulers: schedulers, processes: processes)
@@ -57,6 +65,13 @@ public struct SchedulerInfo: Sendable {
     public let alarmCount: Int
     /// How many descriptors it watches.
     public let watchCount: Int
+    /// How long its thread has run one thing only, if that is so long that it counts as held; then another thread has
+    /// told all this, and the counters are those of the last snapshot before.
+    public let heldFor: Duration?
+    /// Whose body or handler it is that holds it, if that is known. It may have been marked dead: a zombie.
+    public let heldBy: ProcessIdentity?
+    /// Those whose tasks `zombies` counts.
+    public let zombieProcesses: [ProcessIdentity]
 }
 
 /// One process at a moment.
@@ -91,6 +106,9 @@ public struct ProcessSummary: Sendable, CustomStringConvertible {
     public let monitoredBy: Int
     /// How long it has lived.
     public let age: Duration
+    /// Whether it could not be asked itself, since something holds its scheduler's thread: then the state is running or
+    /// exiting, there is no detail, and the mailbox length, the messages and the monitors are 0.
+    public let isStale: Bool
 
     public var description: String {
         let called = names.first ?? label
@@ -103,26 +121,70 @@ extension Scheduler {
     /// It costs the scheduler a reference to an array that it copies when it next changes.
     var roster: [ProcessCore] { processes.cores }
 
+    /// For its own thread.
     var info: SchedulerInfo {
-        SchedulerInfo(
+        let info = SchedulerInfo(
             index: index, processCount: processes.count, runQueueLength: ready.count, jobsRun: jobsRun,
             busyTime: .nanoseconds(Int64(clamping: busyTime)), longestJob: .nanoseconds(Int64(clamping: longestJob)),
             deadLetters: deadLetters, messagesDropped: messagesDropped, zombies: zombies, alarmCount: alarmCount,
-            watchCount: watchCount)
+            watchCount: watchCount, heldFor: nil, heldBy: nil, zombieProcesses: [])
+        // It names no process, whose last reference might go with it.
+        exclusively { lastInfo = info }
+        return info.with(zombies: undeadIdentities)
+    }
+
+    /// What can be told without its thread, with the counters of the last time. From any thread.
+    fileprivate var infoFromElsewhere: SchedulerInfo {
+        let (last, count, holder) = exclusively { (lastInfo, living.count, self.holder) }
+        let zombies = undeadIdentities
+        let since = heldSince.load(ordering: .sequentiallyConsistent)
+        let held = Duration.nanoseconds(Int64(clamping: since == 0 ? 0 : SystemTime.shared.nanoseconds &- since))
+        return SchedulerInfo(
+            index: index, processCount: count, runQueueLength: last?.runQueueLength ?? 0, jobsRun: last?.jobsRun ?? 0,
+            busyTime: last?.busyTime ?? .zero, longestJob: max(last?.longestJob ?? .zero, held),
+            deadLetters: last?.deadLetters ?? 0, messagesDropped: last?.messagesDropped ?? 0, zombies: zombies.count,
+            alarmCount: last?.alarmCount ?? 0, watchCount: last?.watchCount ?? 0, heldFor: held,
+            heldBy: holder?.identity, zombieProcesses: zombies)
+    }
+
+    private var undeadIdentities: [ProcessIdentity] { exclusively { undead }.cores.map(\.identity) }
+}
+
+extension SchedulerInfo {
+    fileprivate func with(zombies: [ProcessIdentity]) -> SchedulerInfo {
+        if zombies.isEmpty { return self }
+        return SchedulerInfo(
+            index: index, processCount: processCount, runQueueLength: runQueueLength, jobsRun: jobsRun,
+            busyTime: busyTime, longestJob: longestJob, deadLetters: deadLetters, messagesDropped: messagesDropped,
+            zombies: zombies.count, alarmCount: alarmCount, watchCount: watchCount, heldFor: heldFor, heldBy: heldBy,
+            zombieProcesses: zombies)
     }
 }
 
 extension ProcessCore {
+    /// What there is to show of it, if it has not ended. For its scheduler's thread.
     var info: ProcessSummary? {
-        guard let host = unsafe host else { return nil }
-        let activity = host.activity
-        return ProcessSummary(
+        guard let host = unsafe host, !machine.isDead else { return nil }
+        return summary(String(describing: type(of: host)), host.activity, isStale: false)
+    }
+
+    /// What of it can be told without that thread. From any.
+    fileprivate var infoFromElsewhere: ProcessSummary? {
+        // Safety: a host does not go before its core has forgotten it, within `exclusively` too.
+        guard let kind = scheduler.exclusively({ unsafe host.map { type(of: $0) as Any.Type } }), isAlive else {
+            return nil
+        }
+        let activity = ProcessActivity(state: .running, waiting: 0, handled: 0, monitors: 0)
+        return summary(String(describing: kind), activity, isStale: true)
+    }
+
+    private func summary(_ kind: String, _ activity: ProcessActivity, isStale: Bool) -> ProcessSummary {
+        ProcessSummary(
             pid: pid, names: Registry.names(of: pid), groups: GroupDirectory.names(of: pid), label: label,
-            kind: String(describing: type(of: host)), detail: activity.detail, parent: parent,
-            scheduler: scheduler.index,
+            kind: kind, detail: activity.detail, parent: parent, scheduler: scheduler.index,
             state: machine.isRunning ? activity.state : .exiting, mailboxLength: activity.waiting,
-            messagesHandled: activity.handled, links: links.peers, monitors: activity.monitors,
-            monitoredBy: observerCount, age: scheduler.age(since: startedAt))
+            messagesHandled: activity.handled, links: peers, monitors: activity.monitors,
+            monitoredBy: observerCount, age: scheduler.age(since: startedAt), isStale: isStale)
     }
 }
 
@@ -171,6 +233,9 @@ extension SchedulerInfo {
         json.member("zombies", zombies)
         json.member("alarmCount", alarmCount)
         json.member("watchCount", watchCount)
+        if let heldFor { json.member("heldFor", heldFor) }
+        if let heldBy { json.member("heldBy", "\(heldBy)") }
+        if !zombieProcesses.isEmpty { json.array("zombieProcesses", zombieProcesses) { $0.member(nil, "\($1)") } }
     }
 }
 
@@ -191,6 +256,7 @@ extension ProcessSummary {
         json.member("monitors", monitors)
         json.member("monitoredBy", monitoredBy)
         json.member("age", age)
+        if isStale { json.member("isStale", 1) }
     }
 }
 

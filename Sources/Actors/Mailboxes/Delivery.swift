@@ -63,15 +63,10 @@ extension Process {
 
     /// A message that a signal has become: bounds do not hold for it.
     ///
-    /// - Parameter id: the signal's number, by which the message can be found again while it waits.
-    func deliverSignal(_ message: Message, _ id: UInt64 = ProcessCore.nextID()) {
+    /// - Parameter id: the signal's number, if the message is to be found by it while it waits.
+    func deliverSignal(_ message: Message, _ id: UInt64? = nil) {
         guard isOpen else { return }
-        let special = makeSpecial()
-        // Those that a plain mailbox has let go are forgotten now and then: the cost is spread over those that came.
-        if special.signalPlaces.count > 2 * queue.count + 16 {
-            special.signalPlaces = special.signalPlaces.filter { $0.value >= queue.head }
-        }
-        special.signalPlaces[id] = queue.end
+        makeSpecial().signals.add(id, at: queue.end, head: queue.head)
         enqueue(message)
     }
 
@@ -124,6 +119,8 @@ extension Process {
         onOwnThread { me in
             guard me.isOpen else { return }
             me.makeSpecial().isSuspended = isSuspended
+            // A server's idle time begins anew, as after any message of `sys`.
+            if me.special?.isIdle == true { me.endPatience() }
             me.updatePlainness()
             if !isSuspended { me.resumeReceiver() }
         }

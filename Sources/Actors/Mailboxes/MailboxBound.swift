@@ -49,14 +49,20 @@ extension ProcessCore {
 
 /// The places of a bounded mailbox, and the senders that wait for one.
 final class MailboxBound<Message: Sendable>: MailboxPlaces, @unchecked Sendable {
-    // Safety: `waiters` belongs to the process's scheduler.
-    private var waiters = Deque<Waiter>()
+    // Safety: what follows belongs to the process's scheduler.
+    /// One that waits no more leaves its place empty, so that the others keep their numbers.
+    private var waiters = Deque<Waiter?>()
+    /// The number of the first.
+    private var firstNumber = 0
+    private(set) var waiterCount = 0
 
     /// A sender that waits for room.
     final class Waiter: Sendable {
         enum Wish {
-            /// A suspended call that wants its message sent.
-            case message(Message, CheckedContinuation<Bool, any Error>)
+            /// A suspended sender that wants its message sent, and is told whether it was.
+            case message(Message, Promise<Bool>)
+            /// The request of a call, which hears by itself of the end of the process.
+            case call(Message, PendingCall)
             /// Somebody who wants a place kept, and is told when it is, or with `false` that there will be none.
             case place(@Sendable (Bool) -> Void)
         }
@@ -69,16 +75,13 @@ final class MailboxBound<Message: Sendable>: MailboxPlaces, @unchecked Sendable 
             self.ticket = ticket
         }
 
-        func resume(returning isServed: Bool) {
+        /// There will be no place for it.
+        func refuse() {
             switch wish {
-            case .message(_, let continuation): continuation.resume(returning: isServed)
-            case .place(let tell): tell(isServed)
+            case .message(_, let wasSent): wasSent.keep(false)
+            case .call: break
+            case .place(let tell): tell(false)
             }
-        }
-
-        /// The sender no longer waits. Who wants a place does not ask about that.
-        func cancel() {
-            if case .message(_, let continuation) = wish { continuation.resume(throwing: CancellationError()) }
         }
     }
 
@@ -86,23 +89,55 @@ final class MailboxBound<Message: Sendable>: MailboxPlaces, @unchecked Sendable 
 
     // MARK: On the process's scheduler
 
-    var isAwaited: Bool { !waiters.isEmpty }
-    var waiterCount: Int { waiters.count }
+    var isAwaited: Bool { waiterCount > 0 }
+    /// How many places there are in the line, empty ones too.
+    var placesInLine: Int { waiters.count }
 
-    func wait(_ waiter: Waiter) { waiters.append(waiter) }
+    func wait(_ waiter: Waiter) {
+        if waiters.count > 2 * waiterCount + 16 { closeRanks() }
+        waiter.ticket.number = firstNumber + waiters.count
+        waiters.append(waiter)
+        waiterCount += 1
+    }
 
     /// The sender that has waited longest, which no longer does.
-    func popWaiter() -> Waiter? { waiters.popFirst() }
+    func popWaiter() -> Waiter? {
+        while let first = waiters.popFirst() {
+            firstNumber += 1
+            guard let first else { continue }
+            waiterCount -= 1
+            giveStorageBack()
+            return first
+        }
+        return nil
+    }
 
-    /// Takes a waiting sender out.
+    /// Takes a waiting sender out, at the same cost however many wait.
     func removeWaiter(_ ticket: Ticket) -> Waiter? {
-        guard let index = waiters.firstIndex(where: { $0.ticket === ticket }) else { return nil }
-        return waiters.remove(at: index)
+        guard let number = ticket.number, number >= firstNumber, number < firstNumber + waiters.count,
+            let waiter = waiters[number - firstNumber], waiter.ticket === ticket
+        else { return nil }
+        waiters[number - firstNumber] = nil
+        waiterCount -= 1
+        giveStorageBack()
+        return waiter
+    }
+
+    /// Those who have left have left many places.
+    private func closeRanks() {
+        waiters.removeAll { $0 == nil }
+        for (index, waiter) in waiters.enumerated() { waiter?.ticket.number = firstNumber + index }
+    }
+
+    private func giveStorageBack() {
+        if waiterCount > 0 { return }
+        firstNumber += waiters.count
+        waiters = []
     }
 
     /// The mailbox takes no more: whoever waits is told.
     func close() {
-        while let waiter = waiters.popFirst() { waiter.resume(returning: false) }
+        while let waiter = popWaiter() { waiter.refuse() }
     }
 }
 
@@ -110,6 +145,9 @@ final class MailboxBound<Message: Sendable>: MailboxPlaces, @unchecked Sendable 
 /// from any thread.
 package final class PlaceTicket: Sendable {
     let isCancelled = Atomic<Bool>(false)
+    // Safety: touched by the thread of the process whose mailbox it is.
+    /// Its number in the line of those who wait.
+    @safe nonisolated(unsafe) var number: Int?
 
     package init() {}
 }
@@ -132,49 +170,69 @@ extension Process {
 
     /// Sends a message, and waits for room in a bounded mailbox if there is none. Who waits longest is first.
     ///
-    /// - Throws: `CallError` with `.noProcess` if the process has ended or ends meanwhile; `CancellationError` if the
-    ///   calling task is cancelled meanwhile. Then the message was not sent.
-    public nonisolated func send(waiting message: Message) async throws {
+    /// - Parameters:
+    ///   - message: what to send.
+    ///   - timeout: how long to wait, counted where the caller is; default: until there is room.
+    /// - Throws: `CallError` with `.noProcess` if the process has ended or ends meanwhile, with `.timeout`, or with
+    ///   `.full` if the body would wait for room in its own mailbox, which it alone can make; `CancellationError` as
+    ///   soon as the calling task is cancelled. Then the message was not sent.
+    public nonisolated func send(waiting message: Message, timeout: Duration? = nil) async throws {
         switch trySend(message) {
         case .sent: return
         case .dead: throw CallError(.noProcess, pid)
-        case .full: try await waitForRoom(message)
+        case .full where core.isCallersOwn: throw CallError(.full, pid)
+        case .full: try await waitForRoom(message, timeout)
         }
     }
 
-    private func waitForRoom(
-        _ message: Message, isolation: isolated (any Actor)? = #isolation
-    ) async throws {
-        let ticket = MailboxBound<Message>.Ticket()
-        let wasSent = try await withTaskCancellationHandler {
-            // A closure that names it stays on the caller's thread: see `PendingCall.wait`.
-            _ = isolation
-            return try await withCheckedThrowingContinuation { continuation in
-                core.scheduler.run { [self] in
-                    onOwnThread { $0.wait(.init(.message(message, continuation), ticket)) }
-                }
-            }
-        } onCancel: {
-            ticket.isCancelled.store(true, ordering: .sequentiallyConsistent)
-            core.scheduler.run { [self] in onOwnThread { $0.cancelWait(ticket) } }
+    private nonisolated func waitForRoom(_ message: Message, _ timeout: Duration?) async throws {
+        // Who keeps it first says what becomes of the message: the process, that it has taken it, or its sender, that
+        // it is not to.
+        let wasSent = Promise<Bool>()
+        let ticket = PlaceTicket()
+        core.scheduler.run { [self] in onOwnThread { $0.wait(.init(.message(message, wasSent), ticket)) } }
+        /// The message is not to be sent, unless it was in this very moment.
+        func giveUp(_ failure: any Error) throws {
+            guard wasSent.keep(false) else { return try checkSent(wasSent.current ?? false) }
+            cancelPlace(ticket)
+            throw failure
         }
+        let answer: Bool?
+        do throws(CancellationError) {
+            answer = if let timeout { try await wasSent.value(within: timeout) } else { try await wasSent.value() }
+        } catch {
+            return try giveUp(error)
+        }
+        guard let answer else { return try giveUp(CallError(.timeout, pid, timeout: timeout)) }
+        try checkSent(answer)
+    }
+
+    private nonisolated func checkSent(_ wasSent: Bool) throws(CallError) {
         if !wasSent { throw CallError(.noProcess, pid) }
     }
 
     func wait(_ waiter: MailboxBound<Message>.Waiter) {
-        guard isOpen, let bound else { return waiter.resume(returning: false) }
-        if waiter.ticket.isCancelled.load(ordering: .sequentiallyConsistent) { return waiter.cancel() }
+        guard isOpen, let bound else { return waiter.refuse() }
+        if waiter.ticket.isCancelled.load(ordering: .sequentiallyConsistent) { return }
         guard !bound.isAwaited, bound.reserve() else { return bound.wait(waiter) }
         serve(waiter)
     }
 
     /// Gives a waiting sender the place that was taken for it.
     private func serve(_ waiter: MailboxBound<Message>.Waiter) {
-        if case .message(let message, _) = waiter.wish { enqueue(message) }
-        waiter.resume(returning: true)
+        switch waiter.wish {
+        case .message(let message, let wasSent):
+            // One that has just given up: its place goes to the next.
+            guard wasSent.keep(true) else { return bound.map { makeRoom($0) } ?? () }
+            enqueue(message)
+        case .call(let request, let pending):
+            pending.withdraw = nil
+            enqueue(request)
+        case .place(let tell): tell(true)
+        }
     }
 
-    func cancelWait(_ ticket: MailboxBound<Message>.Ticket) { bound?.removeWaiter(ticket)?.cancel() }
+    func cancelWait(_ ticket: MailboxBound<Message>.Ticket) { _ = bound?.removeWaiter(ticket) }
 
     /// Whether a message that comes without a place finds one, and what happens if not.
     func admit(_ bound: MailboxBound<Message>) -> Bool { bound.reserve() || makePlace(bound) }
@@ -201,10 +259,10 @@ extension Process {
 
     /// Drops the oldest message that is no signal; its place is free for another.
     private func dropOldest() -> Bool {
-        let signals = Set(special?.signalPlaces.values ?? [:].values)
+        let oldest = special?.signals.firstWithout(from: queue.head) ?? queue.head
         // Every place may be reserved for messages that are still on their way here.
-        guard let oldest = (queue.head..<queue.end).first(where: { !signals.contains($0) }) else { return false }
-        withExtendedLifetime(queue.remove(at: oldest)) { _ = special?.forgetPlace(oldest) }
+        guard oldest < queue.end else { return false }
+        withExtendedLifetime(remove(at: oldest)) {}
         return true
     }
 

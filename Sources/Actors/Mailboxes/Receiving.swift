@@ -1,3 +1,5 @@
+internal import DequeModule
+
 /// How the body takes messages out of the mailbox.
 extension Process {
     /// Takes the next message, waiting for one if there is none; `nil` once the process is asked to end.
@@ -8,7 +10,7 @@ extension Process {
         return await receiveLater()
     }
 
-    /// Waits for a message that is not there yet.
+    /// Waits for a message that is not there yet, or not to be taken in this job any more.
     @inlinable
     func receiveLater() async -> Message? {
         while true {
@@ -21,14 +23,19 @@ extension Process {
                 case .nothing: break
                 }
             }
-            guard await awaitDelivery() else { return nil }
+            if core.scheduler.isBudgetSpent {
+                await core.scheduler.giveWay()
+            } else {
+                guard await awaitDelivery() else { return nil }
+            }
         }
     }
 
-    /// The next message of a plain mailbox, if there is one.
+    /// The next message of a plain mailbox, if there is one and the job that runs may take it: see `JobBudget`.
     @inlinable
     func takeNext() -> Message? {
-        guard isPlain, let message = queue.popFirst() else { return nil }
+        guard isPlain, queue.count > 0, core.scheduler.mayTake(core), let message = queue.popFirst() else { return nil }
+        if queue.isTooWide { giveStorageBack() }
         handled &+= 1
         return message
     }
@@ -63,19 +70,27 @@ extension Process {
         await receive(timeout: timeout, matching: { match($0) != nil }, match)
     }
 
-    private func receive<T>(
-        timeout: Duration?, matching isWanted: ((Message) -> Bool)?, _ make: (Message) -> T?
+    /// - Parameter start: the place of the first message to look at, for who knows that it cannot be before.
+    func receive<T>(
+        from start: Int? = nil, timeout: Duration?, matching isWanted: ((Message) -> Bool)?, _ make: (Message) -> T?
     ) async -> T? {
         guard !isReceiving else {
             refuse()
             return nil
         }
-        var seen = queue.head
+        let special = makeSpecial()
+        special.seen = start ?? queue.head
         defer { endPatience() }
+        // Each call counts, also one that finds nothing: a body may do nothing but look.
+        await core.scheduler.giveWayIfSpent(core)
         while true {
-            if let found = takeFirst(from: &seen, isWanted) { return make(found) }
-            guard isOpen, special?.isPatienceOver != true, timeout != .zero else { return nil }
-            makeSpecial().filter = isWanted
+            if let found = takeFirst(special, isWanted) { return make(found) }
+            if core.scheduler.isBudgetSpent {
+                await core.scheduler.giveWay()
+                continue
+            }
+            guard isOpen, !special.isPatienceOver, timeout != .zero else { return nil }
+            special.filter = isWanted
             if let timeout { bePatient(timeout) }
             updatePlainness()
             guard await awaitDelivery() else { return nil }
@@ -96,22 +111,27 @@ extension Process {
     func takeSpecially() -> Taken {
         guard isOpen else { return .end }
         let place = queue.head
-        guard special?.isSuspended != true, let message = queue.popFirst() else { return .nothing }
-        countTaken(message, from: place)
+        guard special?.isSuspended != true, queue.count > 0, core.scheduler.mayTake(core),
+            let message = queue.popFirst()
+        else { return .nothing }
+        countTaken(message, isSignal: special?.signals.taken(at: place) ?? false)
         return .message(message)
     }
 
-    /// Takes the first message from the place `seen` on that is wanted, and remembers how far it has looked.
-    private func takeFirst(from seen: inout Int, _ isWanted: ((Message) -> Bool)?) -> Message? {
-        if special?.isSuspended == true { return nil }
-        seen = max(seen, queue.head)
-        while seen < queue.end {
-            guard let isWanted else { return take(at: seen) }
-            let (wanted, place) = judge(seen, isWanted)
+    /// Takes the first message from the place `seen` on that is wanted, and remembers how far it has looked. Each that
+    /// it looks at counts; when the budget is spent it finds nothing, and goes on from there the next time.
+    private func takeFirst(_ special: Special, _ isWanted: ((Message) -> Bool)?) -> Message? {
+        if special.isSuspended { return nil }
+        while true {
+            special.seen = max(special.seen, queue.head)
+            guard special.seen < queue.end else { return nil }
+            guard let isWanted else { return take(at: special.seen) }
+            if !core.scheduler.mayTake(core) { return nil }
+            let (wanted, place) = judge(special.seen, isWanted)
             if wanted, let place { return take(at: place) }
-            seen += 1
+            // If it is gone, what came behind it is the next.
+            if let place { special.seen = place + 1 }
         }
-        return nil
     }
 
     /// Whether the message at a place is wanted, and where it stands now: the one who judges is code of the user's,
@@ -126,30 +146,47 @@ extension Process {
 
     /// Takes the message out that stands at `place`.
     func take(at place: Int) -> Message {
-        let message = queue.remove(at: place)
-        countTaken(message, from: place)
+        let (message, isSignal) = remove(at: place)
+        countTaken(message, isSignal: isSignal)
         return message
     }
 
-    private func countTaken(_ message: Message, from place: Int) {
+    /// Takes a message out of the queue, wherever it stands, and whatever remembers places learns of it.
+    ///
+    /// - Returns: the message, and whether it came of a signal.
+    func remove(at place: Int) -> (message: Message, isSignal: Bool) {
+        let head = queue.head
+        let message = queue.remove(at: place)
+        // Those before it have moved up by one, or those behind it down.
+        let isSignal = special?.removed(at: place, movedUp: queue.head != head, head: head) ?? false
+        if queue.isTooWide { giveStorageBack() }
+        return (message, isSignal)
+    }
+
+    private func countTaken(_ message: Message, isSignal: Bool) {
+        if queue.isTooWide { giveStorageBack() }
         handled &+= 1
-        let isSignal = special?.forgetPlace(place) ?? false
         trace(.taken, message)
         if let bound, !isSignal { makeRoom(bound) }
     }
 
+    /// Gives back what a burst has made wide.
+    @usableFromInline
+    @inline(never)
+    func giveStorageBack() {
+        queue.shrink()
+        special?.signals.forget(before: queue.head)
+    }
+
     // MARK: Waiting
 
-    /// Waits until something may be there to take. Whether to look for it: not so if another task waits already.
+    /// Waits until something may be there to take. Whether to look for it: not so if the task is not to receive.
     ///
     /// From its begin to the gate nothing may suspend: see "Ask again at the last moment" in ARCHITECTURE.md.
     @inlinable
     @inline(__always)
     func awaitDelivery() async -> Bool {
-        if isReceiving {
-            refuse()
-            return false
-        }
+        if isReceiving || !core.isRunningBody { return await awaitDeliveryAsHelper() }
         isReceiving = true
         isWaiting = true
         await core.pass(on: core.scheduler)
@@ -157,9 +194,31 @@ extension Process {
         return true
     }
 
-    /// A task wants to receive while another does: it gets nothing, and that is reported.
+    /// The same for a task that the body has started. It may be cancelled, as the body's own is only when the mailbox
+    /// closes, and stop waiting then.
     @usableFromInline
-    func refuse() { core.scheduler.reportSecondReceiver(core) }
+    func awaitDeliveryAsHelper() async -> Bool {
+        guard !isReceiving, ProcessCore.current === core else {
+            refuse()
+            return false
+        }
+        if Task.isCancelled { return false }
+        isReceiving = true
+        isWaiting = true
+        await withTaskCancellationHandler {
+            await core.pass(on: core.scheduler)
+        } onCancel: {
+            // Later, also when this is the scheduler's thread: the task may not have stopped at the gate yet.
+            core.scheduler.runLater { [self] in resumeReceiver() }
+        }
+        isReceiving = false
+        return !Task.isCancelled
+    }
+
+    /// A task wants to receive while another does, or is no part of the process: it gets nothing, and that is reported.
+    func refuse() {
+        core.scheduler.reportSecondReceiver(core, isFromOutside: ProcessCore.current !== core)
+    }
 
     /// Begins to count the time, unless that was done.
     func bePatient(_ timeout: Duration) {
@@ -182,22 +241,32 @@ extension Process {
         if let patience = special.patience { core.scheduler.disarm(patience) }
         special.patience = nil
         special.isPatienceOver = false
+        special.isIdle = false
         special.filter = nil
         updatePlainness()
     }
 }
 
 extension Process.Special {
-    /// The message at `place` was taken out: those before it have moved up by one. Whether it came of a signal.
-    func forgetPlace(_ place: Int) -> Bool {
-        if let at = judged, at <= place { judged = at == place ? nil : at + 1 }
-        if signalPlaces.isEmpty { return false }
-        var wasSignal = false
-        for (id, at) in signalPlaces where at <= place {
-            if at == place { wasSignal = true }
-            signalPlaces[id] = at == place ? nil : at + 1
+    /// The message at `place` was taken out. Whether it came of a signal.
+    ///
+    /// - Parameters:
+    ///   - movedUp: whether those before it have moved up by one; else those behind it have moved down.
+    ///   - head: where the first stood before.
+    func removed(at place: Int, movedUp: Bool, head: Int) -> Bool {
+        func moved(_ other: Int) -> Int {
+            if movedUp { return other < place ? other + 1 : other }
+            return other > place ? other - 1 : other
         }
-        return wasSignal
+        if let at = judged { judged = at == place ? nil : moved(at) }
+        if movedUp ? seen <= place : seen > place { seen += movedUp ? 1 : -1 }
+        for index in systemRequests.indices where place != head {
+            let at = systemRequests[index].place
+            if movedUp ? at > head && at <= place : at > place {
+                systemRequests[index].place = movedUp ? at + 1 : at - 1
+            }
+        }
+        return movedUp ? signals.removed(at: place, head: head) : signals.removedMovingDown(at: place)
     }
 }
 
@@ -247,18 +316,19 @@ extension Process {
             }
             takenBefore.append(taken.count)
         }
-        var signals = 0
-        guard let special else { return (taken, taken.count) }
+        guard let special else {
+            if queue.isTooWide { giveStorageBack() }
+            return (taken, taken.count)
+        }
         func moved(_ place: Int) -> Int { place + count - takenBefore[place - head] }
-        for (id, place) in special.signalPlaces where place >= head {
-            let isTaken = place - head < isWanted.count && isWanted[place - head]
-            if isTaken { signals += 1 }
-            special.signalPlaces[id] = isTaken ? nil : moved(place)
+        let signals = special.signals.rearrange(from: head) { place in
+            place - head < isWanted.count && isWanted[place - head] ? nil : moved(place)
         }
         for index in special.systemRequests.indices {
             let place = special.systemRequests[index].place
             special.systemRequests[index].place = place >= end ? queue.end : moved(max(place, head))
         }
+        if queue.isTooWide { giveStorageBack() }
         return (taken, taken.count - signals)
     }
 }

@@ -1,7 +1,20 @@
 /// Why a process ended. (OTP: exit reasons.)
 ///
 /// A body that throws one ends for that reason: `throw ExitReason.shutdown("nothing left to do")`.
-public struct ExitReason: Error, CustomStringConvertible {
+///
+/// It is compared with `==`, and matched by its kind or taken apart by its cause:
+///
+///     switch reason {
+///     case .normal, .shutdown: break             // also .shutdown("with a detail")
+///     case .error: log(reason.error(as: BankError.self))
+///     default: log(reason)
+///     }
+///
+///     switch reason.cause {
+///     case .error(let error): log(error)
+///     default: break
+///     }
+public struct ExitReason: Error, Equatable, CustomStringConvertible {
     /// What sort of end it was. More may be added: keep a default where you switch.
     public struct Kind: Sendable, Hashable, CustomStringConvertible {
         /// A byte, of which every process has some.
@@ -81,6 +94,57 @@ public struct ExitReason: Error, CustomStringConvertible {
         ExitReason(.error, Particulars(detail: nil, error: error))
     }
 
+    /// What the body threw, if it is of that type. (Of a supervisor that has ended by itself: a `SupervisorError`.)
+    public func error<E: Error>(as type: E.Type) -> E? { error as? E }
+
+    /// Whether two are the same: of one kind, with the same detail, and with errors that are equal.
+    ///
+    /// Errors are compared as their type does it, if they are of one type that is `Equatable`. Others are only equal in
+    /// copies of one reason, as those who hear of the same end have them.
+    public static func == (a: ExitReason, b: ExitReason) -> Bool {
+        if a.kind != b.kind { return false }
+        if a.particulars === b.particulars { return true }
+        return a.detail == b.detail && areEqual(a.error, b.error)
+    }
+
+    private static func areEqual(_ a: (any Error)?, _ b: (any Error)?) -> Bool {
+        guard let a, let b else { return a == nil && b == nil }
+        return (a as? any Equatable)?.equals(b) ?? false
+    }
+
+    /// Whether a reason is of a kind: what `case .shutdown:` asks, whatever the detail.
+    public static func ~= (kind: Kind, reason: ExitReason) -> Bool { kind == reason.kind }
+
+    /// A reason taken apart, for a `switch` that wants what it carries.
+    ///
+    /// More cases may be added: outside this package a `switch` over it needs a default.
+    @nonexhaustive public enum Cause: Sendable {
+        /// The body returned.
+        case normal
+        /// It was asked to end in good order.
+        case shutdown(detail: String?)
+        /// It is to be marked dead at once.
+        case kill
+        /// It was killed.
+        case killed
+        /// There was no such process, or no longer.
+        case noProcess
+        /// The body threw.
+        case error(any Error)
+    }
+
+    /// The reason taken apart: `if case .error(let error) = reason.cause { … }`.
+    public var cause: Cause {
+        switch kind {
+        case .normal: .normal
+        case .kill: .kill
+        case .killed: .killed
+        case .noProcess: .noProcess
+        case .error: if let error { .error(error) } else { .error(self) }
+        default: .shutdown(detail: detail)
+        }
+    }
+
     /// Whether it is an end in good order: `.normal`, `.shutdown` or `.shutdown(detail)`. A transient child is not
     /// started again after it.
     public var isOrderly: Bool { kind == .normal || kind == .shutdown }
@@ -96,6 +160,11 @@ public struct ExitReason: Error, CustomStringConvertible {
         default: kind.description
         }
     }
+}
+
+extension Equatable {
+    /// Whether something of any type is of this one and equal.
+    fileprivate func equals(_ other: any Error) -> Bool { other as? Self == self }
 }
 
 /// An exit signal that was trapped: a linked process has ended, or somebody asks this one to. (OTP: `{'EXIT', From,

@@ -1,3 +1,5 @@
+internal import Synchronization
+
 /// Which process: a small value that outlives it.
 ///
 /// Enough to ask a process to end, to link and to hear of its end; messages go through `Process` itself or an
@@ -27,7 +29,9 @@ public struct PID: Sendable, Hashable, CustomStringConvertible {
     /// Sends an exit signal: the process is to end, for `reason`.
     ///
     /// Its mailbox closes and its task is cancelled; it has ended when its body has returned, or when 5 s have passed.
-    /// A process that traps exits gets a message instead. `.kill` cannot be trapped and marks it dead at once.
+    /// A process that traps exits gets a message instead. `.kill` cannot be trapped and marks it dead at once. All that
+    /// holds also of a process whose body never suspends, or one that lives beside such a process: after some
+    /// milliseconds another thread sees to it. Such a body sees `Task.isCancelled`, and runs on until it returns.
     /// `.normal` has no effect on another process that does not trap, as in Erlang; a process that sends it to itself
     /// ends. To a process that has ended this does nothing. (OTP: `exit/2`.)
     public func exit(_ reason: ExitReason) { core.sendExit(reason) }
@@ -40,6 +44,7 @@ public struct PID: Sendable, Hashable, CustomStringConvertible {
     /// - Throws: `CancellationError` as soon as the calling task is cancelled. The process goes on, and nothing waits
     ///   at it any more.
     public func down() async throws(CancellationError) -> ExitReason {
+        if let reason = core.lastReason { return reason }
         let end = Promise<ExitReason>()
         let bond = EndBond(core) { end.keep($0) }
         do {
@@ -48,6 +53,23 @@ public struct PID: Sendable, Hashable, CustomStringConvertible {
             bond.end()
             throw error
         }
+    }
+
+    /// Waits for the end of the process at most `timeout`, and returns its reason, as `down()` does.
+    ///
+    /// - Parameter timeout: how long to wait.
+    /// - Returns: the reason, or `nil` if the process has not ended by then. Nothing waits at it any more.
+    /// - Throws: `CancellationError` as soon as the calling task is cancelled.
+    public func down(timeout: Duration) async throws(CancellationError) -> ExitReason? {
+        if let reason = core.lastReason { return reason }
+        let end = Promise<ExitReason?>()
+        let bond = EndBond(core) { end.keep($0) }
+        let deadline = Deadline(after: timeout, of: Scheduler.current ?? core.scheduler) { end.keep(nil) }
+        defer {
+            bond.end()
+            deadline.cancel()
+        }
+        return try await end.value()
     }
 
     /// Waits for the end of the process, as `down` does, whatever becomes of the calling task.
@@ -61,32 +83,31 @@ public struct PID: Sendable, Hashable, CustomStringConvertible {
 
 /// What somebody outside a process has to do when it ends, until that is over: what waits for it, what connects on its
 /// behalf, a connection that it owns.
-package final class EndBond: @unchecked Sendable {
-    // Safety: both vars are touched on the process's scheduler only.
+package final class EndBond: Sendable {
     private let process: ProcessCore
-    private var observer: UInt64?
-    private var isOver = false
+    private let observer = ProcessCore.nextID()
+    private let isOver = Atomic<Bool>(false)
 
-    /// - Parameter whenOver: called once when the process ends, on its scheduler, with the reason; at once if it has
-    ///   ended already.
+    /// - Parameter whenOver: called once when the process ends, with the reason; at once if it has ended already. From
+    ///   any thread: something may hold that of the process's scheduler. So it runs no code of the user's.
     package init(_ process: ProcessCore, whenOver: @escaping @Sendable (ExitReason) -> Void) {
         self.process = process
-        process.scheduler.run { [self] in
-            guard !isOver else { return }
-            if let reason = process.endReason { return whenOver(reason) }
-            observer = process.addObserver { [self] reason in
-                observer = nil
-                whenOver(reason)
-            }
+        process.scheduler.signal { [self] in
+            process.addObserver(observer, truth: true, fromAnywhere: { [self] reason in
+                if !isOver.exchange(true, ordering: .acquiringAndReleasing) { whenOver(reason) }
+            })
+            // It was ended meanwhile, and has found nothing to take back.
+            if isOver.load(ordering: .acquiring) { process.removeObserver(observer) }
+            return nil
         }
     }
 
     /// There is nothing to do any more.
     package func end() {
-        process.scheduler.run { [self] in
-            isOver = true
-            if let observer { process.removeObserver(observer) }
-            observer = nil
+        guard !isOver.exchange(true, ordering: .acquiringAndReleasing) else { return }
+        process.scheduler.signal { [self] in
+            process.removeObserver(observer)
+            return nil
         }
     }
 }

@@ -1,3 +1,5 @@
+internal import DequeModule
+
 /// A process: an actor with a mailbox of its own and a body that reads it, in the manner of Erlang.
 ///
 ///     let counter = Process<Int>.spawn { me in
@@ -24,7 +26,7 @@ public final actor Process<Message: Sendable> {
     @safe @exclusivity(unchecked) @usableFromInline nonisolated(unsafe) var isPlain: Bool
     /// Whether the body waits for a message.
     @safe @exclusivity(unchecked) @usableFromInline nonisolated(unsafe) var isWaiting = false
-    /// Whether a task has begun to wait for one and does not go on yet: another is refused.
+    /// Whether a task of it is about to take one: it waits, or was let go on and has not looked yet.
     @safe @exclusivity(unchecked) @usableFromInline nonisolated(unsafe) var isReceiving = false
     @safe @exclusivity(unchecked) @usableFromInline var handled: UInt64 = 0
     @usableFromInline var isOpen = true
@@ -36,7 +38,6 @@ public final actor Process<Message: Sendable> {
     /// What it does, until it begins.
     // Safety: written before anybody else knows the process, then touched by the scheduler's thread only.
     @safe nonisolated(unsafe) var body: Body?
-    var task: Task<Void, Never>?
 
     /// A process that has not begun. Whoever starts it does so on its thread.
     @usableFromInline
@@ -72,8 +73,16 @@ public final actor Process<Message: Sendable> {
     /// - Throws: `CancellationError` as soon as the calling task is cancelled.
     public nonisolated func down() async throws(CancellationError) -> ExitReason { try await pid.down() }
 
-    /// The messages, in order of arrival. Ends when the process is asked to end.
-    public nonisolated var mailbox: Mailbox<Message> { Mailbox(process: self) }
+    /// Waits for its end at most `timeout`, as `PID.down(timeout:)` does; `nil` after that.
+    ///
+    /// - Throws: `CancellationError` as soon as the calling task is cancelled.
+    public nonisolated func down(timeout: Duration) async throws(CancellationError) -> ExitReason? {
+        try await pid.down(timeout: timeout)
+    }
+
+    /// The messages, in order of arrival. Ends when the process is asked to end. For its body alone: whoever else has
+    /// the process cannot reach it.
+    public var mailbox: Mailbox<Message> { Mailbox(process: self) }
 
     /// What a process has once it uses more of its mailbox than most: adapters for signals, filters, timers.
     @usableFromInline
@@ -83,18 +92,25 @@ public final actor Process<Message: Sendable> {
         /// Rings when the body has waited long enough.
         var patience: Alarm?
         var isPatienceOver = false
+        /// Whether what the time runs for is the next message of a server.
+        var isIdle = false
         var isSuspended = false
         var exitAdapter: (@Sendable (ExitSignal) -> Message)?
         var monitors: Set<MonitorReference> = []
         var groupMonitors: Set<UInt64> = []
-        /// At which places of the queue the messages stand that signals have become, by the numbers of the signals.
-        /// Some may have been taken since, when the mailbox was plain: their places are before the queue's head.
-        var signalPlaces: [UInt64: Int] = [:]
-        /// Where the message stands that a selective receive is asking about, as long as it is there.
+        /// At which places of the queue the messages stand that signals have become.
+        var signals = SignalPlaces()
+        /// Where a selective receive goes on to look.
+        var seen = 0
+        /// Where the message stands that it is asking about, as long as it is there.
         var judged: Int?
         var tracer: (@Sendable (TraceEvent) -> Void)?
+        /// What a state machine has asked of its process.
+        var wishes: AnyObject?
+        /// Cancels the clean-up that goes on.
+        var cancelCleanUp: (@Sendable () -> Void)?
         /// What is asked of the process between two messages, and before the message at which place.
-        var systemRequests: [(place: Int, request: SystemRequest)] = []
+        var systemRequests = Deque<(place: Int, request: SystemRequest)>()
 
         init() {}
 
@@ -183,7 +199,7 @@ extension Process {
 
     /// Says what a process does that nobody else knows yet: what starts it then need not carry that along.
     nonisolated func prepare(_ label: String?, _ body: @escaping Body) {
-        if let label { core.label = label }
+        if let label { core.prepare(label: label) }
         self.body = body
     }
 
@@ -207,7 +223,8 @@ extension Process {
 
     /// Makes the task, whose first job the scheduler gets. On its thread, or while nobody else knows of the task.
     private nonisolated func makeTask() {
-        ProcessCore.$current.withValue(core) { onOwnThread { me in me.task = Task { await me.run() } } }
+        let task = ProcessCore.$current.withValue(core) { onOwnThread { me in Task { await me.run() } } }
+        if core.scheduler.isCurrent { core.runs(task) } else { core.prepare(task: task) }
     }
 
     /// Begins what it was prepared for. On its scheduler's thread.
@@ -219,19 +236,20 @@ extension Process {
         // One that was asked to end before its first moment has none.
         if let reason = core.exitReason {
             body = nil
-            task = nil
             close()
             return core.finish(reason)
         }
-        core.enlist(self)
         if job == nil { makeTask() }
+        core.enlist(self)
     }
 
     /// What the task of a process does. It captures nothing but the process, so that it needs no box.
     private func run() async {
-        core.taskIdentity = core.scheduler.runningJob
+        core.runsThisJob()
         guard let body else { return }
         self.body = nil
+        // One that was asked to end before it has begun never does. (OTP: signals come before the first instruction.)
+        guard core.exitReason == nil else { return end(.normal) }
         do {
             try await body(self)
             end(.normal)
@@ -243,7 +261,6 @@ extension Process {
     /// The body has returned.
     private func end(_ reason: ExitReason) {
         close()
-        task = nil
         core.finish(core.exitReason ?? reason)
         special = nil
     }
@@ -261,12 +278,66 @@ extension Process {
     }
 }
 
+extension Process {
+    /// Does what must be done before the process ends, such as telling others, in a task that the exit signal has not
+    /// cancelled and does not cancel.
+    ///
+    ///     for await request in me.mailbox { ... }
+    ///     await me.cleanUp { me in try? await pool.call { .giveBack(connection, $0) } }
+    ///
+    /// An exit signal cancels the body's task, for good: what it awaits from then on gives up at once. What `work` awaits
+    /// does not. It has the time that the process has to end, 5 s or what its supervisor gives it; then the process is
+    /// marked dead, and `work` is cancelled. A server's `terminate` runs in this way by itself.
+    ///
+    /// - Parameter work: runs as the process, while its body waits.
+    /// - Returns: what `work` returns.
+    /// - Throws: what `work` throws.
+    public func cleanUp<Value: Sendable, Failure: Error>(
+        _ work: @escaping @Sendable (isolated Process<Message>) async throws(Failure) -> Value
+    ) async throws(Failure) -> Value {
+        let end = Promise<Result<Value, Failure>>()
+        await doUncancelled { me in
+            let result: Result<Value, Failure>
+            do throws(Failure) { result = .success(try await work(me)) } catch { result = .failure(error) }
+            end.keep(result)
+        }
+        return try await end.valueInAnyCase().get()
+    }
+
+    /// Does `work` in a task that the exit signal does not cancel, as the process, while its body waits.
+    ///
+    /// It is not generic: a closure that has to be made so goes on the global pool first.
+    func doUncancelled(_ work: @escaping @Sendable (isolated Process<Message>) async -> Void) async {
+        let isBodys = core.isRunningBody
+        let special = makeSpecial()
+        let outer = (cancel: special.cancelCleanUp, task: core.taskIdentity)
+        // Not `task.value` or a continuation, by which the body would go on by way of the global pool.
+        let end = Gate()
+        let task = Task {
+            // The body waits for it: so it counts as the body.
+            if isBodys { core.runsThisJob() }
+            await work(self)
+            if isBodys { core.taskIdentity = outer.task }
+            end.open(on: core.scheduler)
+        }
+        if core.isMarkedDead { task.cancel() }
+        special.cancelCleanUp = {
+            task.cancel()
+            outer.cancel?()
+        }
+        // The task begins only when this one has stopped here: both are of one thread.
+        await end.pass(on: core.scheduler)
+        special.cancelCleanUp = outer.cancel
+    }
+}
+
 extension Process: ProcessHost {
     package nonisolated func exitSignalArrived(_ reason: ExitReason) {
         onOwnThread { me in
             me.close()
             me.resumeReceiver()
-            me.task?.cancel()
+            me.core.cancelTask()
+            if me.core.isMarkedDead { me.special?.cancelCleanUp?() }
         }
     }
 
@@ -281,7 +352,7 @@ extension Process: ProcessHost {
         }
     }
 
-    package nonisolated var isRunning: Bool { onOwnThread { $0.task != nil } }
+    package nonisolated var isRunning: Bool { core.hasTask }
 }
 
 extension ExitReason {

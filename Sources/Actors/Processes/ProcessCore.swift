@@ -6,16 +6,20 @@ internal import Synchronization
 /// as the tombstone that a `PID` refers to. The body waits at it, as a gate, for messages.
 @usableFromInline
 package final class ProcessCore: Gate, @unchecked Sendable {
-    // Safety: the lets and the atomics are made for any thread; the rest, once it is enlisted, belongs to the
-    // scheduler's thread.
+    // Safety: the lets and the atomics are made for any thread. What stands under "shared" is touched within the
+    // scheduler's `exclusively`, since a process is to be ended whatever holds that thread; of it, the thread alone
+    // writes `host` and `extras`, and so it reads them as it likes. The rest belongs to the scheduler's thread.
     package let id: UInt64
     @usableFromInline package let scheduler: Scheduler
     /// Who started it, or has adopted it, if a process did.
     package internal(set) var parent: UInt64? {
-        get { parentID == 0 ? nil : parentID }
-        set { parentID = newValue ?? 0 }
+        get {
+            let id = parentID.load(ordering: .relaxed)
+            return id == 0 ? nil : id
+        }
+        set { parentID.store(newValue ?? 0, ordering: .relaxed) }
     }
-    private var parentID: UInt64
+    private let parentID: Atomic<UInt64>
     /// When it was made, in the scheduler's nanoseconds.
     package let startedAt: UInt64
     /// The type of its messages, if it takes any.
@@ -26,27 +30,43 @@ package final class ProcessCore: Gate, @unchecked Sendable {
     let nameShards = Atomic<UInt64>(0)
     let groupShards = Atomic<UInt64>(0)
     private let alive = Atomic<Bool>(true)
+    private let taskNumber = Atomic<UInt>(0)
+
+    // Shared. Safety (unchecked exclusivity): no access to these calls out.
+    @safe @exclusivity(unchecked) private var life = ExitMachine()
+    @safe @exclusivity(unchecked) private var observers = ObserverList<EndObserver>()
+    @safe @exclusivity(unchecked) private var links = LinkTable<PID>()
+    /// Where it stands among the processes of its scheduler.
+    @safe @exclusivity(unchecked) var tablePlace = UInt32.max
     /// Whether its task still runs after it was marked dead.
-    private var isZombie = false
+    @safe @exclusivity(unchecked) private var isZombie = false
+    /// What few processes have.
+    @safe @exclusivity(unchecked) private(set) var extras: Extras?
+    /// The task that runs its body or handler, as long as it does: to be cancelled from any thread.
+    @safe @exclusivity(unchecked) private var runningTask: Task<Void, Never>?
+    // Safety: a host that goes has finished its core, which then forgets it.
+    private(set) unowned(unsafe) var host: (any ProcessHost)?
+
+    /// Whether it was killed, or its grace is over: what it still does is to stop.
+    private(set) var isMarkedDead = false
     /// Whether it was said how long the process may take to end.
     private(set) var isGraceSet = false
-    /// Where it stands among the processes of its scheduler.
-    var tablePlace = UInt32.max
-
-    var machine = ExitMachine()
-    var observers = ObserverList<(ExitReason) -> Void>()
-    var links = LinkTable<PID>()
+    /// How many messages it may take between two looks at the clock: see `JobBudget`.
+    @safe @exclusivity(unchecked) final var pace: UInt8 = 1
     /// What introspection and reports call it.
     package var label: String? {
-        get { extras?.label }
-        set { if newValue != nil || extras != nil { makeExtras().label = newValue } }
+        get { scheduler.exclusively { extras?.label } }
+        set {
+            guard newValue != nil || extras != nil else { return }
+            let extras = makeExtras()
+            scheduler.exclusively { extras.label = newValue }
+        }
     }
-    /// What few processes have.
-    var extras: Extras?
-    /// Which task runs its body, for reports of long jobs.
-    package var taskIdentity: UInt = 0
-    // Safety: a host that goes has finished its core, which then forgets it.
-    unowned(unsafe) var host: (any ProcessHost)?
+    /// Which task runs its body or handler, for reports of long jobs.
+    package var taskIdentity: UInt {
+        get { taskNumber.load(ordering: .relaxed) }
+        set { taskNumber.store(newValue, ordering: .relaxed) }
+    }
 
     /// How long a process may take to end after an exit signal before it is marked dead.
     package static let defaultGrace = Duration.seconds(5)
@@ -65,6 +85,9 @@ package final class ProcessCore: Gate, @unchecked Sendable {
     /// The process whose body or handler the current task runs.
     @TaskLocal package static var current: ProcessCore?
 
+    /// The process whose body waits for what the current task does, if it is another task than the body's.
+    @TaskLocal static var awaiting: ProcessCore?
+
     package convenience init(on scheduler: Scheduler) {
         self.init(on: scheduler, messageType: nil, parent: nil, places: nil)
     }
@@ -74,41 +97,118 @@ package final class ProcessCore: Gate, @unchecked Sendable {
         self.scheduler = scheduler
         self.messageType = messageType.map { ObjectIdentifier($0) }
         self.places = places
-        parentID = parent?.id ?? 0
+        parentID = Atomic(parent?.id ?? 0)
         startedAt = scheduler.approximateTime
+    }
+
+    /// What stands for a process where there is none: one that has ended.
+    static func nobody() -> ProcessCore {
+        let core = ProcessCore(on: .forNewProcess)
+        _ = core.life.end(.noProcess)
+        core.alive.store(false, ordering: .sequentiallyConsistent)
+        return core
     }
 
     package var pid: PID { PID(self) }
 
     package var isAlive: Bool { alive.load(ordering: .sequentiallyConsistent) }
 
+    /// Whether the calling task, on whatever thread, is the one that runs its body: what that waits for, the process
+    /// waits for. What the body has started, as a child task or otherwise, is another.
+    @usableFromInline var isCallersOwn: Bool {
+        // Those that are not part of it at all are found out at the least cost.
+        guard ProcessCore.current === self else { return false }
+        if ProcessCore.awaiting === self { return true }
+        // Safety: a task is an object, and its job the same object; it is only compared.
+        return unsafe withUnsafeCurrentTask { task in
+            unsafe task.map { unsafe unsafeBitCast($0, to: UInt.self) == taskIdentity } ?? true
+        }
+    }
+
+    /// The same for code that runs as the process, which knows the job that runs.
+    @usableFromInline var isRunningBody: Bool { scheduler.runningJob.load(ordering: .relaxed) == taskIdentity }
+
     // MARK: On the scheduler's thread
 
     /// Begins to count as a process of its scheduler, hosted by `host`, which is not retained. If the scheduler is
     /// ending, the process is asked to end as well.
     package func enlist(_ host: any ProcessHost) {
-        unsafe self.host = host
-        scheduler.processes.insert(self)
-        if scheduler.isEnding { scheduler.runHereLater { [self] in receiveExit(.shutdown) } }
+        let isEnding = scheduler.exclusively { () -> Bool in
+            unsafe self.host = host
+            // One that was killed in the very moment before is on no list.
+            if !life.isDead { scheduler.living.insert(self) }
+            return scheduler.isEnding
+        }
+        if isEnding { scheduler.runHereLater { [self] in receiveExit(.shutdown) } }
     }
 
     func makeExtras() -> Extras {
         if let extras { return extras }
         let made = Extras()
-        extras = made
+        scheduler.exclusively { extras = made }
         return made
+    }
+
+    /// Says what it is called and which task it has, while nobody else knows of it.
+    func prepare(label: String) {
+        let extras = extras ?? Extras()
+        extras.label = label
+        self.extras = extras
+    }
+
+    func prepare(task: Task<Void, Never>) { runningTask = task }
+
+    /// The job that the scheduler runs now is of the task that runs its body or handler.
+    package func runsThisJob() {
+        taskNumber.store(scheduler.runningJob.load(ordering: .relaxed), ordering: .relaxed)
+    }
+
+    var hasTask: Bool { scheduler.exclusively { runningTask != nil } }
+
+    /// Its task is to stop.
+    func cancelTask() { scheduler.exclusively { runningTask }?.cancel() }
+
+    /// Its body or handler runs in `task` from now on; `nil`: it has returned.
+    package func runs(_ task: Task<Void, Never>?) {
+        let before = scheduler.exclusively { () -> Task<Void, Never>? in
+            defer { runningTask = task }
+            return runningTask
+        }
+        withExtendedLifetime(before) {}
     }
 
     /// The actor that embeds it, while it has not ended.
     package var actor: (any ProcessHost)? { unsafe host }
 
+    /// What becomes of it, as it stands.
+    var machine: ExitMachine { scheduler.exclusively { life } }
+
     /// The reason it is ending or has ended with, if it is or has.
     @usableFromInline package var exitReason: ExitReason? { machine.reason }
 
     /// The reason it has ended with, if it has.
-    package var endReason: ExitReason? { machine.isDead ? machine.reason : nil }
+    package var endReason: ExitReason? {
+        let machine = machine
+        return machine.isDead ? machine.reason : nil
+    }
 
-    /// Calls `tell` once when the process has ended: at once, with `.noProcess`, if it has already.
+    /// The same from any thread: it does not change any more once the process is not alive.
+    var lastReason: ExitReason? { isAlive ? nil : machine.reason }
+
+    /// Whether exit signals become messages from now on.
+    func trapExits(_ traps: Bool) { scheduler.exclusively { life.trapsExits = traps } }
+
+    /// The process has begun to end by itself: a server that terminates.
+    func beginEnd(_ reason: ExitReason) { change { $0.beginEnd(reason) } }
+
+    /// Changes its life. What the life has held until now is let go of outside the lock.
+    private func change<R>(_ change: (inout ExitMachine) -> R) -> R {
+        let (before, result) = scheduler.exclusively { (life, change(&life)) }
+        return withExtendedLifetime(before) { result }
+    }
+
+    /// Calls `tell` once when the process has ended, on its scheduler's thread: at once, with `.noProcess`, if it has
+    /// already. For that thread.
     ///
     /// - Parameter id: what `removeObserver` takes; a number of its own from `nextID`.
     /// - Returns: `id`.
@@ -116,33 +216,84 @@ package final class ProcessCore: Gate, @unchecked Sendable {
     package func addObserver(
         _ id: UInt64 = ProcessCore.nextID(), _ tell: @escaping (ExitReason) -> Void
     ) -> UInt64 {
-        if machine.isDead { tell(.noProcess) } else { observers.add(id, tell) }
+        if add(.onItsThread(tell), id) != nil { tell(.noProcess) }
         return id
     }
 
-    /// How many wait for its end.
-    package var observerCount: Int { observers.count }
+    /// Calls `tell` once when the process has ended, from any thread, so also while something holds the scheduler's: it
+    /// runs no code of the user's. At once if the process has ended already. From any thread.
+    ///
+    /// - Parameters:
+    ///   - id: what `removeObserver` takes; a number of its own from `nextID`.
+    ///   - truth: whether a process that has ended already is to say why, and not only that it is not there.
+    func addObserver(_ id: UInt64, truth: Bool = false, fromAnywhere tell: @escaping (ExitReason) -> Void) {
+        if let reason = add(.anywhere(tell), id) { tell(truth ? reason : .noProcess) }
+    }
 
-    /// Takes an observer back. It costs the same however many there are.
+    /// The reason with which it has ended, if it has: then nothing is added.
+    private func add(_ observer: EndObserver, _ id: UInt64) -> ExitReason? {
+        scheduler.exclusively {
+            if life.isDead { return life.reason }
+            observers.add(id, observer)
+            return nil
+        }
+    }
+
+    /// How many wait for its end.
+    package var observerCount: Int { scheduler.exclusively { observers.count } }
+
+    /// Takes an observer back. It costs the same however many there are. From any thread.
     package func removeObserver(_ id: UInt64) {
         // What goes with it may do anything: the list is whole by then.
-        let removed = observers.remove(id)
+        let removed = scheduler.exclusively { observers.remove(id) }
         withExtendedLifetime(removed) {}
     }
+
+    /// Does something to its links; `nil` if the process has ended, whose links have been told.
+    func withLinks<R>(_ body: (inout LinkTable<PID>) -> R) -> R? {
+        scheduler.exclusively { life.isDead ? nil : body(&links) }
+    }
+
+    /// Those it is linked to, in no order.
+    var peers: [PID] { scheduler.exclusively { links.peers } }
 
     // MARK: The end
 
     /// The process ends by an error that somebody is told of: it is not reported as a crash.
-    package func beginToldEnd(_ reason: ExitReason) { machine.beginToldEnd(reason) }
+    package func beginToldEnd(_ reason: ExitReason) { change { $0.beginToldEnd(reason) } }
 
     /// A server did not start: whoever starts it is told why.
     @usableFromInline
     func failsToStart(_ error: any Error) { beginToldEnd(ExitReason(thrown: error)) }
 
+    /// What an exit signal does to it. From any thread.
+    func decide(_ reason: ExitReason, from source: ExitMachine.Source) -> ExitMachine.Decision {
+        change { $0.receive(reason, from: source) }
+    }
+
     /// The process is to end within `grace`.
     func beginExit(_ reason: ExitReason, grace allowed: Duration?) {
         limitGrace(to: allowed)
         unsafe host?.exitSignalArrived(reason)
+    }
+
+    /// The same, while something holds the scheduler's thread: the task is cancelled, and the time begins to count.
+    ///
+    /// - Returns: what is left to do on that thread.
+    func beginExitFromElsewhere(_ reason: ExitReason, grace allowed: Duration?) -> @Sendable () -> Void {
+        if let task = scheduler.exclusively({ runningTask }) {
+            // What is done when a task is cancelled is code of the user's.
+            Timekeeper.shared.aside { task.cancel() }
+        }
+        let begun = scheduler.time.nanoseconds
+        let deadline = allowed.map { allowed in
+            Deadline(after: allowed, of: scheduler) { [self] in scheduler.signal { [self] in graceIsOver() } }
+        }
+        return { [self] in
+            deadline?.cancel()
+            let gone = Duration.nanoseconds(Int64(clamping: scheduler.time.nanoseconds &- begun))
+            beginExit(reason, grace: allowed.map { max($0 - gone, .zero) })
+        }
     }
 
     /// From now on the process has so long to end before it is marked dead; `nil`: as long as it takes.
@@ -153,26 +304,57 @@ package final class ProcessCore: Gate, @unchecked Sendable {
         guard let allowed, !machine.isDead else { return }
         // Safety: `finish` disarms it, and whoever lives here finishes before its core goes.
         let alarm = Alarm { [unowned(unsafe) self] in unsafe die() }
-        makeExtras().grace = alarm
-        scheduler.arm(alarm, after: allowed)
+        let extras = makeExtras()
+        scheduler.exclusively {
+            extras.grace = alarm
+            scheduler.arm(alarm, after: allowed)
+        }
     }
 
     private func endGrace() {
         guard let extras, let grace = extras.grace else { return }
         scheduler.disarm(grace)
-        extras.grace = nil
+        scheduler.exclusively { extras.grace = nil }
+    }
+
+    /// When its grace is over, in the scheduler's nanoseconds. Within `exclusively`.
+    var graceEnds: UInt64? { extras?.grace?.deadline }
+
+    /// It has had its time. For a signal: what it returns is left to the scheduler's thread.
+    func graceIsOver() -> (@Sendable () -> Void)? {
+        guard scheduler.isCurrent else { return dieFromElsewhere() }
+        die()
+        return nil
     }
 
     /// The process counts as dead from now on, also if its task still runs.
     func die() {
         if machine.isDead { return }
+        isMarkedDead = true
         // One that is ending already lets go at once of what it still holds.
         unsafe host?.exitSignalArrived(.killed)
-        if unsafe host?.isRunning == true {
-            isZombie = true
-            scheduler.zombies += 1
+        end(.killed, isZombie: unsafe host?.isRunning == true, isReported: true)
+    }
+
+    /// The same, while something holds the scheduler's thread. Names, links, monitors and who else waits hear of it now.
+    ///
+    /// - Returns: what is left to do on that thread.
+    func dieFromElsewhere() -> (@Sendable () -> Void)? {
+        guard let last = settle(.killed, isZombie: nil) else { return nil }
+        Registry.processEnded(self)
+        GroupDirectory.processEnded(self)
+        Memberships.processEnded(self)
+        last.whenEmpty?()
+        last.tell(.killed, self, isElsewhere: true)
+        return { [self] in
+            isMarkedDead = true
+            if let host = unsafe host {
+                host.exitSignalArrived(.killed)
+                forgetHost()
+            }
+            endGrace()
+            last.tellHere(.killed)
         }
-        end(.killed, isReported: true)
     }
 
     /// The process has ended: everyone who waits for it is told, once. Of one that was marked dead before, only its
@@ -180,48 +362,103 @@ package final class ProcessCore: Gate, @unchecked Sendable {
     ///
     /// - Parameter isReported: whether an end by an error is reported as a crash.
     package func finish(_ reason: ExitReason, isReported: Bool = true) {
-        if isZombie {
+        let task = scheduler.exclusively { () -> Task<Void, Never>? in
+            if isZombie { scheduler.undead.remove(self) }
             isZombie = false
-            scheduler.zombies -= 1
+            defer { runningTask = nil }
+            return runningTask
         }
-        end(reason, isReported: isReported)
+        withExtendedLifetime(task) {}
+        end(reason, isZombie: false, isReported: isReported)
+        if unsafe host != nil { forgetHost() }
     }
+
+    private func forgetHost() { scheduler.exclusively { unsafe host = nil } }
 
     /// Reports a crash before the process has ended: a connection whose handler has crashed has its last words yet.
     package func reportCrash(_ reason: ExitReason) {
         if reason.isCrash && machine.endsByItself { scheduler.report(crashReport(reason)) }
     }
 
-    private func end(_ reason: ExitReason, isReported: Bool) {
-        let isFailure = reason.isCrash && machine.endsByItself
-        // What it was ending for may hold an error of the user's: it goes when all is done.
-        let asked = machine.reason
-        defer { withExtendedLifetime(asked) {} }
-        guard machine.end(reason) else { return }
+    private func end(_ reason: ExitReason, isZombie: Bool, isReported: Bool) {
+        let report = isReported && reason.isCrash && machine.endsByItself ? crashReport(reason) : nil
+        guard let last = settle(reason, isZombie: isZombie) else { return }
         endGrace()
-        alive.store(false, ordering: .sequentiallyConsistent)
-        let report = isReported && isFailure ? crashReport(reason) : nil
-        unsafe host = nil
+        forgetHost()
         Registry.processEnded(self)
         GroupDirectory.processEnded(self)
-        scheduler.removeProcess(self)
+        Memberships.processEnded(self)
+        last.whenEmpty?()
         if let report { scheduler.report(report) }
+        if last.isAlone { return }
         // A chain of processes that end each other must not end on the stack.
         scheduler.endsUnderWay += 1
         defer { scheduler.endsUnderWay -= 1 }
         if scheduler.endsUnderWay < 16 {
-            tellEveryone(reason)
+            last.tell(reason, self, isElsewhere: false)
         } else {
-            scheduler.runHereLater { [self] in tellEveryone(reason) }
+            scheduler.runHereLater { [self] in last.tell(reason, self, isElsewhere: false) }
         }
     }
 
-    private func tellEveryone(_ reason: ExitReason) {
-        if observers.count > 0 {
-            for tell in observers.takeAll() { tell(reason) }
+    /// Who is to be told of an end, and what it lets go of.
+    private struct LastWill: @unchecked Sendable {
+        // Safety: whoever has ended the process hands it to one thread at a time.
+        let observers: [EndObserver]
+        let links: [(peer: PID, number: UInt64)]
+        let whenEmpty: (@Sendable () -> Void)?
+        /// What it was ending for may hold an error of the user's: it goes when all is done.
+        let before: ExitMachine
+
+        var isAlone: Bool { observers.isEmpty && links.isEmpty }
+
+        /// - Parameter isElsewhere: whether something holds the scheduler's thread: then those who want to be told on it
+        ///   are told later, by `tellHere`.
+        func tell(_ reason: ExitReason, _ core: ProcessCore, isElsewhere: Bool) {
+            for observer in observers {
+                switch observer {
+                case .anywhere(let tell): tell(reason)
+                case .onItsThread(let tell): if !isElsewhere { tell(reason) }
+                }
+            }
+            core.tell(links, reason)
         }
-        if links.count > 0 { tellLinked(reason) }
+
+        func tellHere(_ reason: ExitReason) {
+            for case .onItsThread(let tell) in observers { tell(reason) }
+        }
     }
+
+    /// Decides that it has ended, unless that was decided before: from then on it counts as dead, for everybody.
+    ///
+    /// - Parameter isZombie: whether its task still runs; `nil`: if it has one.
+    private func settle(_ reason: ExitReason, isZombie: Bool?) -> LastWill? {
+        scheduler.exclusively { settleExclusively(reason, isZombie ?? (runningTask != nil)) }
+    }
+
+    private func settleExclusively(_ reason: ExitReason, _ isZombie: Bool) -> LastWill? {
+        let before = life
+        guard life.end(reason) else { return nil }
+        alive.store(false, ordering: .sequentiallyConsistent)
+        scheduler.living.remove(self)
+        if isZombie {
+            self.isZombie = true
+            scheduler.undead.insert(self)
+        }
+        var whenEmpty: (@Sendable () -> Void)?
+        if scheduler.living.isEmpty { swap(&whenEmpty, &scheduler.whenEmpty) }
+        return LastWill(
+            observers: observers.count > 0 ? observers.takeAll() : [], links: links.count > 0 ? links.takeAll() : [],
+            whenEmpty: whenEmpty, before: before)
+    }
+}
+
+/// Who wants to be told once when a process has ended.
+enum EndObserver {
+    /// By the thread of the process's scheduler.
+    case onItsThread((ExitReason) -> Void)
+    /// By whichever thread ends it: it runs no code of the user's.
+    case anywhere((ExitReason) -> Void)
 }
 
 /// What is a process: the actor that embeds the core.
@@ -282,8 +519,11 @@ package struct ProcessTable {
 
     package var count: Int { cores.count }
     package var isEmpty: Bool { cores.isEmpty }
+    /// How many there have ever been.
+    private(set) var inserted: UInt64 = 0
 
     mutating func insert(_ core: ProcessCore) {
+        inserted &+= 1
         core.tablePlace = UInt32(cores.count)
         cores.append(core)
     }
@@ -303,37 +543,45 @@ extension Scheduler {
     /// Where a process goes that nobody has placed: to whoever starts it, also when that is a process whose task is
     /// elsewhere just now; from outside, to the shared group's schedulers in turn.
     package static var forNewProcess: Scheduler {
-        current ?? ProcessCore.current?.scheduler ?? SchedulerGroup.shared.next()
+        current ?? StartSite.current ?? ProcessCore.current?.scheduler ?? SchedulerGroup.shared.next()
     }
 
-    func removeProcess(_ core: ProcessCore) {
-        processes.remove(core)
-        guard processes.isEmpty else { return }
-        let action = whenEmpty
-        whenEmpty = nil
-        action?()
+    /// Returns when no process lives here.
+    func emptied() async {
+        await withCheckedContinuation { continuation in
+            run { [self] in
+                let isEmpty = exclusively { () -> Bool in
+                    if !living.isEmpty { whenEmpty = { continuation.resume() } }
+                    return living.isEmpty
+                }
+                if isEmpty { continuation.resume() }
+            }
+        }
     }
 
     /// Sends every process `.shutdown`, those that come later too, and waits until all have ended, at most `grace`.
     ///
     /// - Returns: whether they have.
     func endProcesses(grace: Duration) async -> Bool {
-        await withCheckedContinuation { continuation in
-            run { [self] in
-                isEnding = true
-                for core in processes.cores { core.receiveExit(.shutdown) }
-                if processes.isEmpty { return continuation.resume(returning: true) }
-                // Whichever comes first takes the other back. Neither holds the scheduler, which holds both.
-                let alarm = Alarm { [unowned self] in
-                    whenEmpty = nil
-                    continuation.resume(returning: false)
-                }
-                whenEmpty = { [unowned self] in
-                    disarm(alarm)
-                    continuation.resume(returning: true)
-                }
-                arm(alarm, after: grace)
-            }
+        let end = Promise<Bool>()
+        signal { [self] in beginEnding { _ = end.keep(true) } }
+        let deadline = Deadline(after: grace, of: self) { end.keep(false) }
+        defer { deadline.cancel() }
+        return await end.valueInAnyCase()
+    }
+
+    /// Asks every process to end, now and whenever one comes.
+    ///
+    /// - Parameter whenEmpty: is called when none is left.
+    private func beginEnding(_ whenEmpty: @escaping @Sendable () -> Void) -> (@Sendable () -> Void)? {
+        let cores = exclusively { () -> [ProcessCore] in
+            isEnding = true
+            if !living.isEmpty { self.whenEmpty = whenEmpty }
+            return living.cores
         }
+        if cores.isEmpty { whenEmpty() }
+        let rests = cores.compactMap { $0.exitArrived(.shutdown, from: nil, source: .request) }
+        if rests.isEmpty { return nil }
+        return { for rest in rests { rest() } }
     }
 }

@@ -41,7 +41,7 @@ public struct ProcessGroup<Message: Sendable>: Sendable, Hashable {
 
     /// Sends a message to every member, as often as it has joined. It is made once and shared.
     ///
-    /// Each scheduler is handed its members at once: the cost is one post a scheduler and one delivery a member.
+    /// Each scheduler is handed its members together: the cost is one post for 256 of them and one delivery a member.
     public func broadcast(_ message: Message) {
         var members: [(scheduler: Scheduler, members: [(core: ProcessCore, times: Int)])] = []
         for (pid, times) in GroupDirectory.members(of: key) {
@@ -55,7 +55,11 @@ public struct ProcessGroup<Message: Sendable>: Sendable, Hashable {
         for (scheduler, members) in members {
             if scheduler.isCurrent {
                 for (core, times) in members { for _ in 0..<times { Address(core).deliver(message) } }
-            } else {
+                continue
+            }
+            // So many at once: others have their turn between.
+            for start in stride(from: 0, to: members.count, by: 256) {
+                let members = members[start..<min(start + 256, members.count)]
                 // A bounded member's places are taken now: what the sender sends later must not get them.
                 let claims = members.map { core, times in
                     core.places == nil ? [] : (0..<times).map { _ in core.claimPlace() }
@@ -102,8 +106,7 @@ extension Process {
         let reference = ProcessCore.nextID()
         let address = address
         makeSpecial().groupMonitors.insert(reference)
-        let members = group.watch(
-            .init(reference: reference, process: pid) { address.deliver($0, of: reference, adapter) })
+        let members = group.watch(.init(reference, pid) { address.deliver($0, of: reference, adapter) })
         return (members, GroupMonitor(reference: reference) { group.unwatch($0) })
     }
 
@@ -116,12 +119,10 @@ extension Process {
 }
 
 extension Address {
-    /// Tells the process of a change in a group, if it has not ended and still monitors it.
+    /// Tells the process of a change in a group, if it has not ended and still monitors it. On its scheduler's thread.
     func deliver(_ change: GroupChange, of monitor: UInt64, _ adapter: @escaping @Sendable (GroupChange) -> Message) {
-        core.scheduler.run { [core] in
-            process(of: core)?.onOwnThread { me in
-                if me.special?.groupMonitors.contains(monitor) == true { me.deliverSignal(adapter(change)) }
-            }
+        process(of: core)?.onOwnThread { me in
+            if me.special?.groupMonitors.contains(monitor) == true { me.deliverSignal(adapter(change)) }
         }
     }
 }
@@ -134,15 +135,57 @@ enum GroupDirectory {
         let messageType: ObjectIdentifier
     }
 
-    struct Watcher {
+    /// A process that hears of the changes in a group in the order in which they were made, whoever makes them on
+    /// whatever thread: whoever does notes it here with the group held, and tells when it has let go of the group. Whoever
+    /// comes to tell first tells all that is noted. (OTP: `pg`, where one process makes all changes.)
+    final class Watcher: @unchecked Sendable {
+        // Safety: `noted` is touched with `lock` held, `isTelling` on the scheduler of the process.
         let reference: UInt64
         let process: PID
-        let tell: @Sendable (GroupChange) -> Void
+        private let receive: @Sendable (GroupChange) -> Void
+        private let lock = Lock()
+        private var noted: [GroupChange] = []
+        private var isTelling = false
+
+        /// - Parameter receive: is told of each change, on the scheduler of the process.
+        init(_ reference: UInt64, _ process: PID, _ receive: @escaping @Sendable (GroupChange) -> Void) {
+            self.reference = reference
+            self.process = process
+            self.receive = receive
+        }
+
+        /// Remembers a change that has just been made, while the shard of its group is held.
+        func note(_ change: GroupChange) { lock.withLock { noted.append(change) } }
+
+        /// Tells the process what was noted: at once from its own scheduler.
+        func tell() { process.core.scheduler.run { [self] in tellHere() } }
+
+        /// What hears of a change may make another, which has its turn when those before it were told.
+        private func tellHere() {
+            if isTelling { return }
+            isTelling = true
+            defer { isTelling = false }
+            while true {
+                let changes = lock.withLock {
+                    defer { noted = [] }
+                    return noted
+                }
+                if changes.isEmpty { return }
+                for change in changes { receive(change) }
+            }
+        }
     }
 
     private struct Shard {
         var table = GroupTable<Key, PID>()
         var watchers: [Key: [Watcher]] = [:]
+
+        /// Those who are to be told of a change that was made in a group: it stands in their order now.
+        func noted(_ change: GroupChange, in key: Key) -> [Watcher] {
+            guard let watching = watchers[key] else { return [] }
+            for watcher in watching { watcher.note(change) }
+            return watching
+        }
     }
 
     private static let shards = Sharded { Shard() }
@@ -173,17 +216,17 @@ enum GroupDirectory {
         guard process.isAlive else { return }
         let watchers = withShard(of: key) { shard in
             shard.table.join(key, process)
-            return shard.watchers[key] ?? []
+            return shard.noted(.joined(process), in: key)
         }
-        for watcher in watchers { watcher.tell(.joined(process)) }
+        for watcher in watchers { watcher.tell() }
         note(process, in: key)
     }
 
     static func leave(_ key: Key, _ process: PID) -> Bool {
         let watchers: [Watcher]? = withShard(of: key) { shard in
-            shard.table.leave(key, process) ? shard.watchers[key] ?? [] : nil
+            shard.table.leave(key, process) ? shard.noted(.left(process), in: key) : nil
         }
-        for watcher in watchers ?? [] { watcher.tell(.left(process)) }
+        for watcher in watchers ?? [] { watcher.tell() }
         return watchers != nil
     }
 
@@ -213,9 +256,9 @@ enum GroupDirectory {
                 let left = watchers.filter { $0.process != core.pid }
                 shard.watchers[key] = left.isEmpty ? nil : left
             }
-            for key in shard.table.ended(core.pid) { told += shard.watchers[key] ?? [] }
+            for key in shard.table.ended(core.pid) { told += shard.noted(.left(core.pid), in: key) }
         }
-        for watcher in told { watcher.tell(.left(core.pid)) }
+        for watcher in told { watcher.tell() }
     }
 }
 

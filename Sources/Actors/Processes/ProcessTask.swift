@@ -43,10 +43,24 @@ public struct ProcessTask<Value: Sendable>: Supervisable, Hashable {
     ///   task is cancelled.
     public var value: Value {
         get async throws {
-            let reason = try await process.down()
-            if reason.kind == .normal, let value = result.value { return value }
-            throw reason.error ?? reason
+            try outcome(try await process.down())
         }
+    }
+
+    /// What it returned, as `value` gives it, if it has within `timeout`. (Elixir: `Task.await/2`.)
+    ///
+    /// - Parameter timeout: how long to wait; it is counted where the caller is. The work goes on when it is over.
+    /// - Throws: as `value`; `CallError` with `.timeout` when the time is over.
+    public func value(timeout: Duration) async throws -> Value {
+        guard let reason = try await process.down(timeout: timeout) else {
+            throw CallError(.timeout, pid, timeout: timeout)
+        }
+        return try outcome(reason)
+    }
+
+    private func outcome(_ reason: ExitReason) throws -> Value {
+        if reason.kind == .normal, let value = result.value { return value }
+        throw reason.error ?? reason
     }
 
     /// Asks it to end: an exit signal `.shutdown`, which cancels it.

@@ -26,6 +26,13 @@ public enum Registry {
         throw RegistryError(.noProcess, name, holder: process)
     }
 
+    /// Gives what stands for a process a name: a server, a supervisor, a connection.
+    ///
+    /// - Throws: `RegistryError`, as for a PID.
+    public static func register(_ process: some Supervisable, as name: String) throws(RegistryError) {
+        try register(process.pid, as: name)
+    }
+
     /// Frees a name. Whether a process had it.
     @discardableResult
     public static func unregister(_ name: String) -> Bool {
@@ -39,6 +46,9 @@ public enum Registry {
 
     /// Where to send messages to the process that has the name; `nil` if none has, or if it takes messages of another
     /// type.
+    ///
+    /// It is the address of that process, and dies with it. A server or state machine is found by
+    /// `whereis(_:server:)` or `whereis(_:machine:)`, whose addresses stand for the name.
     public static func whereis<Message: Sendable>(_ name: String, as type: Message.Type) -> Address<Message>? {
         whereis(name)?.address(as: type)
     }
@@ -103,6 +113,23 @@ extension PID {
     public func address<Message: Sendable>(as type: Message.Type) -> Address<Message>? {
         core.messageType == ObjectIdentifier(type) ? Address(core) : nil
     }
+}
+
+/// What can be asked of everything that is a process or stands for one.
+extension Supervisable {
+    /// Whether the process had not ended a moment ago.
+    public var isAlive: Bool { pid.isAlive }
+
+    /// Sends the process an exit signal, as `PID.exit(_:)` does.
+    public func exit(_ reason: ExitReason) { pid.exit(reason) }
+
+    /// Waits for the end of the process and returns its reason, as `PID.down()` does.
+    ///
+    /// - Throws: `CancellationError` as soon as the calling task is cancelled.
+    public func down() async throws(CancellationError) -> ExitReason { try await pid.down() }
+
+    /// Gives the process a name, as `Registry.register(_:as:)` does.
+    public func register(as name: String) throws(RegistryError) { try Registry.register(pid, as: name) }
 }
 
 extension Process {

@@ -7,8 +7,14 @@ extension Process {
     /// (OTP: `link/1`.)
     public func link(_ other: PID) { core.link(to: other.core) }
 
+    /// Ties this process and what stands for another: a server, an address, a task, a connection.
+    public func link(_ other: some Supervisable) { link(other.pid) }
+
     /// Unties the two: the end of the other has no effect on this process after this. (OTP: `unlink/1`.)
     public func unlink(_ other: PID) { core.unlink(from: other.core) }
+
+    /// Unties this process and what stands for another.
+    public func unlink(_ other: some Supervisable) { unlink(other.pid) }
 
     /// From now on exit signals become messages, all but `.kill`. (OTP: `process_flag(trap_exit, true)`.)
     ///
@@ -18,12 +24,12 @@ extension Process {
         let before = special.exitAdapter
         special.exitAdapter = adapter
         withExtendedLifetime(before) {}
-        core.machine.trapsExits = true
+        core.trapExits(true)
     }
 
     /// From now on exit signals end the process again.
     public func stopTrappingExits() {
-        core.machine.trapsExits = false
+        core.trapExits(false)
         let before = special?.exitAdapter
         special?.exitAdapter = nil
         withExtendedLifetime(before) {}
@@ -41,15 +47,27 @@ extension Process {
         let reference = MonitorReference(id: ProcessCore.nextID(), target: target)
         guard isOpen else { return reference }
         makeSpecial().monitors.insert(reference)
-        target.core.scheduler.run { [self] in
-            target.core.addObserver(reference.id) { reason in
+        target.core.scheduler.signal { [self] in
+            target.core.addObserver(reference.id, fromAnywhere: { reason in
                 self.core.scheduler.run {
                     self.onOwnThread { $0.deliver(Down(monitor: reference, pid: target, reason: reason), adapter) }
                 }
-            }
+            })
+            return nil
         }
         return reference
     }
+
+    /// Hears of the end of what stands for a process: a server, an address, a task, a connection.
+    ///
+    /// - Parameters:
+    ///   - target: whose end to hear of.
+    ///   - adapter: makes a message of this process's kind out of it.
+    /// - Returns: a reference that the message carries, and that `demonitor` takes.
+    @discardableResult
+    public func monitor(
+        _ target: some Supervisable, _ adapter: @escaping @Sendable (Down) -> Message
+    ) -> MonitorReference { monitor(target.pid, adapter) }
 
     /// Stops hearing of it: no down arrives after this. (OTP: `demonitor/2`.)
     ///
@@ -58,15 +76,18 @@ extension Process {
     ///   - flush: takes a down that has arrived out of the mailbox too, so that the body sees none from here on.
     public func demonitor(_ reference: MonitorReference, flush: Bool = false) {
         if special?.monitors.remove(reference) != nil { Process.release(reference) }
-        if flush, let place = special?.signalPlaces.removeValue(forKey: reference.id), place >= queue.head {
-            withExtendedLifetime(queue.remove(at: place)) { _ = special?.forgetPlace(place) }
+        if flush, let place = special?.signals.place(of: reference.id, head: queue.head) {
+            withExtendedLifetime(remove(at: place)) {}
         }
     }
 
     /// Takes the observer back from the process it stands at, which may live long and must not keep this one.
     private static func release(_ monitor: MonitorReference) {
         let core = monitor.target.core
-        core.scheduler.run { core.removeObserver(monitor.id) }
+        core.scheduler.signal {
+            core.removeObserver(monitor.id)
+            return nil
+        }
     }
 
     func releaseMonitors(_ special: Special) {
@@ -76,27 +97,30 @@ extension Process {
     }
 
     private func deliver(_ down: Down, _ adapter: @Sendable (Down) -> Message) {
-        if special?.monitors.remove(down.monitor) != nil { deliverSignal(adapter(down), down.monitor.id) }
+        guard let special, special.monitors.remove(down.monitor) != nil else { return }
+        if special.monitors.isEmpty && special.monitors.capacity > 64 { special.monitors = [] }
+        deliverSignal(adapter(down), down.monitor.id)
     }
 }
 
-/// Signals between processes. Each function runs on the thread of the process it is called on, and reaches the other
-/// process by way of its scheduler, so that the signals and messages of one sender arrive in order.
+/// Signals between processes. Each reaches the other process by way of its scheduler, so that the signals and messages
+/// of one sender arrive in order; and it does so whatever holds that scheduler's thread (`Scheduler.signal`). What
+/// arrives returns what is left to do on the thread of the process that it is called on.
 extension ProcessCore {
     /// Sends an exit signal to this process. From any thread.
     package func sendExit(_ reason: ExitReason) {
         let sender = ProcessCore.current
-        scheduler.run { [self] in
-            receiveExit(reason, from: sender?.pid, source: sender === self ? .oneself : .request)
+        scheduler.signal { [self] in
+            exitArrived(reason, from: sender?.pid, source: sender === self ? .oneself : .request)
         }
     }
 
     /// Sends an exit signal from this process to another, which then has so long to end; `nil`: as long as it takes.
     func sendExit(_ reason: ExitReason, to other: ProcessCore, grace: Duration?) {
-        other.scheduler.run { [self] in other.receiveExit(reason, from: pid, source: .request, grace: grace) }
+        other.scheduler.signal { [self] in other.exitArrived(reason, from: pid, source: .request, grace: grace) }
     }
 
-    /// An exit signal has arrived.
+    /// An exit signal has arrived. On the scheduler's thread.
     ///
     /// - Parameter grace: how long the process may then take; `nil`: as long as it takes.
     package func receiveExit(
@@ -109,12 +133,25 @@ extension ProcessCore {
         _ reason: ExitReason, from sender: PID?, source: ExitMachine.Source,
         grace: Duration? = ProcessCore.defaultGrace
     ) {
-        switch machine.receive(reason, from: source) {
-        case .ignore: break
-        case .deliver: unsafe host?.trapped(ExitSignal(from: sender, reason: reason, grace: grace))
-        case .exit: beginExit(reason, grace: grace)
-        case .die: die()
+        exitArrived(reason, from: sender, source: source, grace: grace)?()
+    }
+
+    /// An exit signal has arrived.
+    func exitArrived(
+        _ reason: ExitReason, from sender: PID?, source: ExitMachine.Source,
+        grace: Duration? = ProcessCore.defaultGrace
+    ) -> (@Sendable () -> Void)? {
+        switch (decide(reason, from: source), scheduler.isCurrent) {
+        case (.ignore, _): return nil
+        case (.deliver, _):
+            let signal = ExitSignal(from: sender, reason: reason, grace: grace)
+            return { [self] in unsafe host?.trapped(signal) }
+        case (.exit, true): beginExit(reason, grace: grace)
+        case (.exit, false): return beginExitFromElsewhere(reason, grace: grace)
+        case (.die, true): die()
+        case (.die, false): return dieFromElsewhere()
         }
+        return nil
     }
 
     // MARK: Links
@@ -124,44 +161,53 @@ extension ProcessCore {
     /// - Parameter truth: whether a peer that has ended already is to say why. A supervisor wants to know.
     package func link(to peer: ProcessCore, truth: Bool = false) {
         if let number = linkBegun(to: peer) {
-            peer.scheduler.run { [self] in peer.linkArrived(from: self, number, truth: truth) }
+            peer.scheduler.signal { [self] in
+                peer.linkArrived(from: self, number, truth: truth)
+                return nil
+            }
         }
     }
 
     /// This side of a link that is to be made; the number with which the other side is to be told, if it must be.
     func linkBegun(to peer: ProcessCore) -> UInt64? {
-        guard peer !== self, !machine.isDead else { return nil }
+        guard peer !== self else { return nil }
         let number = ProcessCore.nextID()
-        return links.request(peer.pid, number) ? number : nil
+        return withLinks { $0.request(peer.pid, number) } == true ? number : nil
     }
 
     /// The other side of a link that `peer` has begun.
     ///
     /// - Parameter truth: whether one that has ended already says why, and not only that it is not there.
     func linkArrived(from peer: ProcessCore, _ number: UInt64, truth: Bool = false) {
-        guard machine.isDead else { return links.requested(by: peer.pid, number) }
+        if withLinks({ $0.requested(by: peer.pid, number) }) != nil { return }
         let reason = truth ? machine.reason ?? .noProcess : .noProcess
-        peer.scheduler.run { [self] in peer.linkedEnded(self, number, reason) }
+        peer.scheduler.signal { [self] in peer.linkedEnded(self, number, reason) }
     }
 
     /// Undoes a link. No exit signal comes through it after this.
     package func unlink(from peer: ProcessCore) {
-        guard let number = links.undo(peer.pid) else { return }
-        peer.scheduler.run { [self] in peer.links.undone(by: pid, number) }
-    }
-
-    package func isLinked(to peer: ProcessCore) -> Bool { links.contains(peer.pid) }
-
-    func tellLinked(_ reason: ExitReason) {
-        for (peer, number) in links.takeAll() {
-            let peer = peer.core
-            peer.scheduler.run { [self] in peer.linkedEnded(self, number, reason) }
+        guard let undone = withLinks({ $0.undo(peer.pid) }), let number = undone else { return }
+        peer.scheduler.signal { [self] in
+            _ = peer.withLinks { $0.undone(by: pid, number) }
+            return nil
         }
     }
 
-    private func linkedEnded(_ peer: ProcessCore, _ number: UInt64, _ reason: ExitReason) {
-        guard links.ended(peer.pid, number) else { return }
-        receiveExit(reason, from: peer.pid, source: .link)
+    package func isLinked(to peer: ProcessCore) -> Bool { withLinks { $0.contains(peer.pid) } ?? false }
+
+    /// Tells those to which it was linked, of whom it has forgotten, that it has ended.
+    func tell(_ links: [(peer: PID, number: UInt64)], _ reason: ExitReason) {
+        for (peer, number) in links {
+            let peer = peer.core
+            peer.scheduler.signal { [self] in peer.linkedEnded(self, number, reason) }
+        }
+    }
+
+    private func linkedEnded(
+        _ peer: ProcessCore, _ number: UInt64, _ reason: ExitReason
+    ) -> (@Sendable () -> Void)? {
+        guard withLinks({ $0.ended(peer.pid, number) }) == true else { return nil }
+        return exitArrived(reason, from: peer.pid, source: .link)
     }
 }
 

@@ -1,7 +1,9 @@
-/// An alarm that belongs to a process and goes with it.
+internal import Synchronization
+
+/// An alarm that belongs to a process, the one that its message is for, and goes with it.
 @usableFromInline
 class ProcessTimer: Alarm, @unchecked Sendable {
-    // Safety: all but the lets is touched on the scheduler of the process that set it only.
+    // Safety: all but the lets is touched on the scheduler of its owner only.
     let owner: ProcessCore
     // Safety: a timer in the list of its process is armed, and so is retained; both ends of a link are unset together.
     fileprivate final unowned(unsafe) var next: ProcessTimer?
@@ -20,6 +22,9 @@ class ProcessTimer: Alarm, @unchecked Sendable {
         owner.forget(self)
         action()
     }
+
+    /// It was cancelled, or went with its process, and is in no list any more.
+    func release() {}
 
     override func lapse() {
         // The list of its process does not hold it.
@@ -55,6 +60,48 @@ final class MessageTimer<Message: Sendable>: ProcessTimer, @unchecked Sendable {
         let scheduler = owner.scheduler
         let missed = scheduler.now > deadline ? (scheduler.now - deadline) / interval : 0
         owner.start(self, at: deadline &+ (missed &+ 1) &* interval)
+    }
+}
+
+/// A timer that sends another process a message. It lives where that process does, and outlives who has set it, who may
+/// be on another scheduler.
+final class OutboundTimer: ProcessTimer, @unchecked Sendable {
+    /// Who has set it, and may cancel it.
+    let setter: ProcessCore
+    /// When it is to ring, in the nanoseconds of its owner's scheduler.
+    let due: UInt64
+    /// Whether it has rung or was cancelled: whichever comes first counts.
+    private let isOver = Atomic<Bool>(false)
+
+    init(setBy setter: ProcessCore, for owner: ProcessCore, after delay: Duration, _ action: @escaping () -> Void) {
+        self.setter = setter
+        due = owner.scheduler.time.nanoseconds &+ delay.clampedNanoseconds
+        super.init(owner: owner, action)
+    }
+
+    /// Whether it was not over before. It is now.
+    func settle() -> Bool { !isOver.exchange(true, ordering: .sequentiallyConsistent) }
+
+    override func ring() {
+        owner.forget(self)
+        let action = action
+        release()
+        if settle() { action() }
+    }
+
+    /// Who has set it may keep the reference for long: the message goes when there is no more use for it.
+    override func release() {
+        let action = action
+        self.action = {}
+        withExtendedLifetime(action) {}
+    }
+
+    /// It was cancelled. On its owner's scheduler.
+    func drop() {
+        guard isArmed else { return }
+        owner.forget(self)
+        owner.scheduler.disarm(self)
+        release()
     }
 }
 
@@ -102,7 +149,20 @@ extension ProcessCore {
     func forget(_ timer: ProcessTimer) { extras?.timers.remove(timer) }
 
     /// What goes with a timer, its message, may do anything: between any two the list and the alarms are whole.
-    func cancelTimers() { while let timer = extras?.timers.popFirst() { scheduler.disarm(timer) } }
+    func cancelTimers() {
+        while let timer = extras?.timers.popFirst() {
+            scheduler.disarm(timer)
+            timer.release()
+        }
+    }
+}
+
+extension Scheduler {
+    /// How long it is until then; from any thread.
+    fileprivate func remaining(until deadline: UInt64) -> Duration {
+        let now = time.nanoseconds
+        return .nanoseconds(Int64(clamping: deadline > now ? deadline - now : 0))
+    }
 }
 
 /// A message that is to be sent later, as `sendAfter` and `sendEvery` return it.
@@ -126,10 +186,19 @@ extension Process {
         start(MessageTimer(self, message), after: delay)
     }
 
-    /// Sends another process a message after `delay`, unless it is cancelled or this process ends first.
+    /// Sends another process a message after `delay`, unless it is cancelled. It does so also when this process has
+    /// ended by then; it goes with the other one. (OTP: `erlang:send_after/3` with the PID of another process.)
     @discardableResult
     public func sendAfter<M: Sendable>(_ delay: Duration, _ message: M, to other: Process<M>) -> TimerReference {
-        start(ProcessTimer(owner: core) { other.send(message) }, after: delay)
+        let address = other.address
+        let timer = OutboundTimer(setBy: core, for: other.core, after: delay) { address.deliver(message) }
+        other.core.scheduler.run { other.onOwnThread { $0.hold(timer) } }
+        return TimerReference(timer: timer)
+    }
+
+    /// Arms a timer that another process has set for this one.
+    private func hold(_ timer: OutboundTimer) {
+        if isOpen { core.start(timer, at: timer.due) } else { timer.release() }
     }
 
     /// Sends this process a message every `interval` until it is cancelled. (OTP: `timer:send_interval/2`.)
@@ -149,12 +218,20 @@ extension Process {
     /// - Returns: how much time remained; `nil` if it had rung, or was cancelled before, or is another process's.
     @discardableResult
     public func cancel(_ reference: TimerReference) -> Duration? {
+        if let timer = reference.timer as? OutboundTimer { return cancel(timer) }
         let timer = reference.timer
         guard timer.owner === core, timer.isArmed else { return nil }
         core.forget(timer)
         core.scheduler.disarm(timer)
-        let now = core.scheduler.time.nanoseconds
-        return .nanoseconds(Int64(clamping: timer.deadline > now ? timer.deadline - now : 0))
+        return core.scheduler.remaining(until: timer.deadline)
+    }
+
+    private func cancel(_ timer: OutboundTimer) -> Duration? {
+        let owner = timer.owner
+        // With a process that has ended its timers have gone.
+        guard timer.setter === core, timer.settle(), owner.isAlive else { return nil }
+        owner.scheduler.run { timer.drop() }
+        return owner.scheduler.remaining(until: timer.due)
     }
 
     @usableFromInline

@@ -38,6 +38,9 @@ package final class BlockingPool: TaskExecutor, Sendable {
         if storage.add(work) { startThread() }
     }
 
+    /// Whether there is nothing that it does or is to do.
+    var isIdle: Bool { storage.isIdle }
+
     /// Lets idle threads end. Work that waits is still done.
     func shutdown() { storage.close() }
 
@@ -112,6 +115,8 @@ package final class BlockingPool: TaskExecutor, Sendable {
                 return true
             }
         }
+
+        var isIdle: Bool { withLock { waiting.isEmpty && threads == idle } }
 
         func close() {
             withLock {

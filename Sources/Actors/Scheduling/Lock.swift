@@ -28,6 +28,53 @@ internal import Synchronization
     }
 }
 
+/// A lock that its owner takes at hardly any cost, and any other thread now and then at the cost of a system call.
+///
+/// What it protects belongs to the owner, which is one thread at a time, as a scheduler's is. Others come in only when
+/// the owner is held by something else. What is done with it is short, calls nothing that takes it again, lets go of
+/// nothing that others have made, and runs no code of the user's.
+struct OwnerLock: ~Copyable {
+    // Safety: the owner says that it is inside and then looks whether another thread wants to come in; the other says
+    // that it wants to and then looks whether the owner is inside. Between saying and looking each has its half of one
+    // fence, so one of them at least sees the other: an owner that does goes back and waits for `others`, which the
+    // other thread holds; the other thread waits until the owner has left. So no two are inside, and each store of
+    // `false` (releasing) comes before the load (acquiring) that lets the next one in.
+    private let isOwnerInside = Atomic<Bool>(false)
+    private let isWanted = Atomic<Bool>(false)
+    private let others = Lock()
+
+    init() { hansom_prepare_fences() }
+
+    /// For the owner.
+    @inline(__always)
+    func withOwner<R>(_ body: () -> R) -> R {
+        isOwnerInside.store(true, ordering: .relaxed)
+        hansom_light_fence()
+        guard !isWanted.load(ordering: .acquiring) else { return withOwnerInLine(body) }
+        defer { isOwnerInside.store(false, ordering: .releasing) }
+        return body()
+    }
+
+    @inline(never)
+    private func withOwnerInLine<R>(_ body: () -> R) -> R {
+        isOwnerInside.store(false, ordering: .releasing)
+        return others.withLock(body)
+    }
+
+    /// For any other thread.
+    @inline(never)
+    func withOther<R>(_ body: () -> R) -> R {
+        others.withLock {
+            isWanted.store(true, ordering: .relaxed)
+            hansom_heavy_fence()
+            // It may wait for the very core that this thread runs on.
+            while isOwnerInside.load(ordering: .acquiring) { sched_yield() }
+            defer { isWanted.store(false, ordering: .releasing) }
+            return body()
+        }
+    }
+}
+
 /// Tables that many threads use at once: each key belongs to one of 64 shards, each with a lock of its own, and each
 /// process remembers by a bit in which shards it stands.
 package final class Sharded<Table>: @unchecked Sendable {

@@ -54,13 +54,73 @@ struct Inbox: ~Copyable {
     enum Item {
         case job(UnownedJob)
         case action(@Sendable () -> Void)
+        /// What the timekeeper does if the scheduler is held; what it returns is left to the scheduler's thread.
+        case signal(Scheduler.Signal)
+        /// A call: its caller watches for the callee's end, which is as good as a signal, and then the request is
+        /// delivered.
+        case request(PendingCall, deliver: @Sendable () -> Void)
+        /// A signal that the timekeeper carries out just now, or has.
+        case served(ServedSignal)
         /// One that was done.
         case done
+
+        fileprivate var isSignal: Bool {
+            switch self {
+            case .signal, .request: true
+            case .job, .action, .served, .done: false
+            }
+        }
+
+        /// Leaves a place for what is to be done on the scheduler's thread when the timekeeper has carried it out; `nil`
+        /// if it is no signal.
+        mutating func serve() -> ServedSignal? {
+            let served: ServedSignal
+            switch self {
+            case .signal(let signal): served = ServedSignal(signal)
+            case .request(let call, let deliver):
+                served = ServedSignal {
+                    call.begin()
+                    return deliver
+                }
+            case .job, .action, .served, .done: return nil
+            }
+            self = .served(served)
+            return served
+        }
+    }
+
+    /// A signal that another thread than the scheduler's carries out, in its place among what was posted.
+    final class ServedSignal: @unchecked Sendable {
+        // Safety: both vars are touched with `lock` held. What is carried out meanwhile runs no code of the user's.
+        private let lock = Lock()
+        private var signal: Scheduler.Signal?
+        private var rest: (@Sendable () -> Void)?
+
+        init(_ signal: @escaping Scheduler.Signal) { self.signal = signal }
+
+        /// Carries it out, unless the scheduler's thread was first.
+        func carryOut() {
+            lock.withLock {
+                guard let signal else { return }
+                self.signal = nil
+                rest = signal()
+            }
+        }
+
+        /// Does what is left to do, or all of it. For the scheduler's thread.
+        func finish() {
+            carryOut()
+            lock.withLock { () -> (@Sendable () -> Void)? in
+                defer { rest = nil }
+                return rest
+            }?()
+        }
     }
 
     private let lock = Lock()
     private let hasItems = Atomic<Bool>(false)
     private let items = Items()
+    private let hasSignals = Atomic<Bool>(false)
 
     private final class Items: @unchecked Sendable {
         // Safety: read and written with `lock` held only.
@@ -74,7 +134,21 @@ struct Inbox: ~Copyable {
         lock.withLock {
             items.waiting.append(item)
             hasItems.store(true, ordering: .sequentiallyConsistent)
+            if item.isSignal { hasSignals.store(true, ordering: .relaxed) }
         }
+    }
+
+    /// Takes the signals of those in `taken` and of those that wait, in their order, and leaves them their places.
+    func serveSignals(_ taken: inout [Item], from first: Int) -> [ServedSignal] {
+        guard hasSignals.exchange(false, ordering: .sequentiallyConsistent) else { return [] }
+        var served: [ServedSignal] = []
+        for index in first..<taken.count { if let signal = taken[index].serve() { served.append(signal) } }
+        lock.withLock {
+            for index in items.waiting.indices {
+                if let signal = items.waiting[index].serve() { served.append(signal) }
+            }
+        }
+        return served
     }
 
     /// Takes all that waits, leaving `spare` (empty, with its capacity) in its place.
@@ -122,7 +196,10 @@ package class Gate: @unchecked Sendable {
 package final actor Gatekeeper: SerialExecutor {
     // Safety: touched by the scheduler's thread only. From the moment when a task names its gate until the task stops,
     // which it does at once, the task holds the gate.
+    // One that names none goes on at once, at the end of the run queue. The scheduler holds its gatekeeper, and whoever
+    // stops here its scheduler.
     @exclusivity(unchecked) @usableFromInline nonisolated(unsafe) unowned(unsafe) var gate: Gate?
+    @exclusivity(unchecked) nonisolated(unsafe) unowned(unsafe) var scheduler: Scheduler?
     private var stops: UInt64 = 0
 
     init() {}
@@ -132,7 +209,8 @@ package final actor Gatekeeper: SerialExecutor {
     }
 
     @usableFromInline package nonisolated func enqueue(_ job: consuming ExecutorJob) {
-        unsafe gate?.waiting = UnownedJob(job)
+        let job = UnownedJob(job)
+        if let gate = unsafe gate { gate.waiting = job } else { unsafe scheduler?.runHere(job) }
     }
 
     /// Where a task stops that has named its gate.

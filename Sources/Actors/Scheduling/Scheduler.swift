@@ -1,4 +1,5 @@
 internal import CHansomSystem
+internal import DequeModule
 internal import Glibc
 internal import Synchronization
 
@@ -9,8 +10,9 @@ internal import Synchronization
 ///
 /// A turn of the loop: take what other threads posted, poll, ring alarms, tell observers, run jobs, flush.
 public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable {
-    // Safety (@unchecked Sendable): `inbox`, `isParked`, `phase` and the lets are made for any thread. Every other
-    // stored property is touched only by the thread that `isCurrent` names.
+    // Safety (@unchecked Sendable): `inbox`, `isParked`, `phase` and the lets are made for any thread. What stands under
+    // "shared under `structure`" is touched within `exclusively`. Every other stored property is touched only by the
+    // thread that `isCurrent` names.
 
     /// Its number in its group, from 0.
     public let index: Int
@@ -20,6 +22,9 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
     private let ownBlockingPool: BlockingPool?
     private let ownResolverPool: BlockingPool?
 
+    /// The schedulers of its group. It is only asked when a child is placed: a weak reference makes an object slower.
+    weak var ring: SchedulerRing?
+
     // Shared with other threads.
     let inbox = Inbox()
     let isParked = Atomic<Bool>(false)
@@ -27,15 +32,40 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
     /// Where its tasks stop that wait for a gate to open.
     @usableFromInline let gatekeeper = Gatekeeper()
     private let isInAfterlife = Atomic<Bool>(false)
+    /// Changes with every thing that the thread begins: whoever sees it twice knows that the thread is still at it.
+    let pulse = Atomic<UInt64>(0)
+    /// Since when the thread runs the same thing, if that is too long; else 0. In the nanoseconds of `SystemTime`.
+    let heldSince = Atomic<UInt64>(0)
+    /// The task whose job runs, as a number.
+    let runningJob = Atomic<UInt>(0)
+    private let runningProcessID = Atomic<UInt64>(0)
+
+    // Shared under `structure`: what must be reached while something holds the thread.
+    private let structure = OwnerLock()
+    /// What was last taken out of the inbox, and how much of it was done. What is left has its turn before the inbox is
+    /// looked into again.
+    @safe @exclusivity(unchecked) private var posts: [Inbox.Item] = []
+    @safe @exclusivity(unchecked) private var postsDone = 0
+    /// The processes that live here and have not ended, and those that were marked dead and whose tasks have not
+    /// returned.
+    @safe @exclusivity(unchecked) var living = ProcessTable()
+    @safe @exclusivity(unchecked) var undead = ProcessTable()
+    /// What the end of the group waits for: called once when no process is left.
+    @safe @exclusivity(unchecked) var whenEmpty: (@Sendable () -> Void)?
+    /// Processes that come now are asked to end at once.
+    @safe @exclusivity(unchecked) var isEnding = false
+    /// Who holds the thread, if anybody does and it is known.
+    @safe @exclusivity(unchecked) var holder: ProcessCore?
+    /// What the thread itself said last of how it fares.
+    @safe @exclusivity(unchecked) var lastInfo: SchedulerInfo?
 
     // The owner thread's own.
     //
     // Safety (unchecked exclusivity): no access to these calls out; each is over before any other code runs.
     @safe @exclusivity(unchecked) @usableFromInline var ready = JobQueue()
-    /// What was last taken out of the inbox, and how much of it was done. What is left has its turn before the inbox is
-    /// looked into again.
-    @safe @exclusivity(unchecked) var posts: [Inbox.Item] = []
-    @safe @exclusivity(unchecked) var postsDone = 0
+    /// How much of what was taken out of the inbox is left.
+    @safe @exclusivity(unchecked) var postsLeft = 0
+    @safe @exclusivity(unchecked) var beats: UInt64 = 0
     @safe @exclusivity(unchecked) var alarms = AlarmHeap()
     var watches = WatchTable()
     var flushes: [(any EndOfTurnFlush)?] = []
@@ -52,10 +82,18 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
     package var now: UInt64 = 0
     /// What other layers keep for each scheduler: buffers, mask keys.
     package var resources: AnyObject?
-    /// The task whose job runs, as a number.
-    var runningJob: UInt = 0
+    /// What the job that runs may still do before others have their turn.
+    @safe @exclusivity(unchecked) @usableFromInline var budget = JobBudget()
+    /// The coarse clock, when it was last seen to move.
+    @safe @exclusivity(unchecked) var tick: UInt64 = 0
+    /// How many descriptors the last look found ready, and how many observers were told.
+    var eventsFound = 0
+    var eventsTold = 0
     /// The process that runs outside any task, by its number; 0 for none. For reports of long jobs.
-    package var runningProcess: UInt64 = 0
+    package var runningProcess: UInt64 {
+        get { runningProcessID.load(ordering: .relaxed) }
+        set { runningProcessID.store(newValue, ordering: .relaxed) }
+    }
     let longJobLimit: UInt64
     /// The longest that one job was seen to take, in nanoseconds.
     var longestJob: UInt64 = 0
@@ -65,16 +103,8 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
     @usableFromInline var deadLetters: UInt64 = 0
     /// Messages that full mailboxes have dropped.
     var messagesDropped: UInt64 = 0
-    /// Tasks of processes that were marked dead and have not returned.
-    var zombies = 0
     /// How many processes are ending within each other now.
     var endsUnderWay = 0
-    /// The processes that live here and have not ended.
-    package internal(set) var processes = ProcessTable()
-    /// What the end of the group waits for: called once when no process is left.
-    var whenEmpty: (() -> Void)?
-    /// Processes that come now are asked to end at once.
-    var isEnding = false
 
     enum Phase: UInt8, AtomicRepresentable {
         case idle, running, stopping, stopped
@@ -93,6 +123,8 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
         self.poller = poller
         self.time = time
         now = time.nanoseconds
+        tick = time.coarseNanoseconds
+        unsafe gatekeeper.scheduler = self
         // A weak reference moves an object's reference count out of line, where the leak checker does not find it
         // and every retain takes longer: not for time that nobody moves.
         if !time.flows { time.onMove { [weak self] in self?.wake() } }
@@ -185,13 +217,63 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
     package func runHereLater(_ action: @escaping () -> Void) { laterHere.append(action) }
 
     /// What this thread asked itself to do in the next round.
-    var laterHere: [() -> Void] = []
+    var laterHere = Deque<() -> Void>()
+
+    /// Does something to what is shared under `structure`, at once and from any thread. The scheduler's own does it at
+    /// hardly any cost; for the others see `OwnerLock`, which also says what `body` must not do.
+    @inline(__always)
+    func exclusively<R>(_ body: () -> R) -> R {
+        isCurrent ? structure.withOwner(body) : structure.withOther(body)
+    }
+
+    /// What reaches a process whatever holds its scheduler's thread. It is done by that thread, or by the timekeeper's
+    /// while the scheduler is held; so it touches nothing but what any thread may, and what is shared under
+    /// `structure`, and runs no code of the user's. What it returns is done by the scheduler's thread behind it.
+    typealias Signal = @Sendable () -> (@Sendable () -> Void)?
+
+    /// Returns when the signals that were sent before have been carried out, whatever holds the thread.
+    package func settleSignals() async {
+        await withCheckedContinuation { continuation in
+            signal {
+                continuation.resume()
+                return nil
+            }
+        }
+    }
+
+    /// Carries a signal out: at once when the caller is on this scheduler, else in its place behind what was posted
+    /// before.
+    func signal(_ signal: @escaping Signal) {
+        if isCurrent { signal()?() } else { post(.signal(signal)) }
+    }
+
+    /// The processes that live here and have not ended.
+    package var processes: ProcessTable { exclusively { living } }
+
+    /// Tasks of processes that were marked dead and have not returned.
+    var zombies: Int { exclusively { undead.count } }
 
     /// Asks something of the scheduler's own state and returns the answer.
     package func ask<R: Sendable>(_ question: @escaping @Sendable (Scheduler) -> R) async -> R {
         await withCheckedContinuation { continuation in
             run { continuation.resume(returning: question(self)) }
         }
+    }
+
+    /// Asks something of the scheduler's own state, and returns the answer, or `nil` if its thread is held. One that has
+    /// much to do is waited for.
+    func askInTime<R: Sendable>(_ question: @escaping @Sendable (Scheduler) -> R) async -> R? {
+        let answer = Promise<R?>()
+        run { answer.keep(question(self)) }
+        while answer.current == nil {
+            let look = Promise<Void>()
+            let deadline = Deadline(after: .milliseconds(100)) { look.keep(()) }
+            answer.whenKept { _ in look.keep(()) }
+            await look.valueInAnyCase()
+            deadline.cancel()
+            if isHeld { answer.keep(nil) }
+        }
+        return await answer.valueInAnyCase()
     }
 
     /// Hands over to the scheduler's thread, from whichever: it is done after what was posted before.
@@ -201,7 +283,50 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
             runAfterlife()
         } else {
             wake()
+            if isHeld { Timekeeper.shared.hurry() }
         }
+    }
+
+    /// Whether its thread does not come back from what it runs.
+    var isHeld: Bool { heldSince.load(ordering: .sequentiallyConsistent) != 0 }
+
+    var hasStopped: Bool { phase.load(ordering: .sequentiallyConsistent) == .stopped }
+
+    /// The thread begins something: a job, an action, what an alarm or a descriptor calls for.
+    @inline(__always)
+    func beat() {
+        beats &+= 1
+        pulse.store(beats, ordering: .relaxed)
+    }
+
+    /// The next of what was taken out of the inbox, out of its place: what it holds is let go of as soon as it is done.
+    func nextPost() -> Inbox.Item {
+        structure.withOwner {
+            var item = Inbox.Item.done
+            swap(&item, &posts[postsDone])
+            postsDone += 1
+            return item
+        }
+    }
+
+    /// Takes what waits in the inbox once all that was taken before is done. How much there is to do.
+    func takePosts() -> Int {
+        structure.withOwner {
+            if postsDone == posts.count {
+                posts.removeAll(keepingCapacity: posts.count <= 4096)
+                postsDone = 0
+                if !inbox.isEmpty { inbox.swap(with: &posts) }
+            }
+            return posts.count - postsDone
+        }
+    }
+
+    /// Carries out the signals that wait, for its thread, which does not come to it. Whether there were any. For the
+    /// timekeeper's thread.
+    func serveSignals() -> Bool {
+        let signals = structure.withOther { inbox.serveSignals(&posts, from: postsDone) }
+        for signal in signals { signal.carryOut() }
+        return !signals.isEmpty
     }
 
     /// Ends the scheduler's sleep, if it sleeps: one system call for however many posts.

@@ -4,7 +4,9 @@ internal import Synchronization
 
 /// A set of schedulers that work is spread over.
 ///
-/// Most programs need only `shared`, which has one scheduler a core and lives as long as the program.
+/// Most programs need only `shared`, which has one scheduler a core and lives as long as the program. One of your own
+/// ends with `shutdown`; one that nobody holds any more ends its threads when the last process on them has ended, so
+/// hold it as long as you place work on its schedulers.
 public final class SchedulerGroup: Sendable {
     /// How a group is made.
     public struct Options: Sendable {
@@ -60,6 +62,8 @@ public final class SchedulerGroup: Sendable {
     package let resolverPool: BlockingPool
     private let threads: [SchedulerThread]
     private let turn = Atomic<Int>(0)
+    /// What each of the schedulers knows of the others.
+    private let ring: SchedulerRing
     private let isEnding = Atomic<Bool>(false)
     private let end = Promise<Void>()
 
@@ -77,6 +81,8 @@ public final class SchedulerGroup: Sendable {
                     index: index, poller: try options.makePoller(), time: options.time, blockingPool: pool,
                     resolverPool: resolverPool, settings: options.system))
         }
+        let ring = SchedulerRing(schedulers)
+        for scheduler in schedulers { scheduler.ring = ring }
         var threads: [SchedulerThread] = []
         do {
             for scheduler in schedulers {
@@ -89,20 +95,41 @@ public final class SchedulerGroup: Sendable {
             }
             throw error
         }
+        self.ring = ring
         self.schedulers = schedulers
         self.threads = threads
         blockingPool = pool
         self.resolverPool = resolverPool
     }
 
-    /// One scheduler for each processor that the program may use, started at first use, never stopped.
+    deinit {
+        guard !isEnding.load(ordering: .sequentiallyConsistent) else { return }
+        let rest = GroupRest(schedulers: schedulers, threads: threads, pools: [blockingPool, resolverPool])
+        Task.detached { await rest.end() }
+    }
+
+    /// The group that is used where nobody says which: started at first use, never stopped.
+    ///
+    /// It has one scheduler for each processor that the program may use, unless `configureShared(_:)` has said
+    /// otherwise.
     public static let shared: SchedulerGroup = {
         do {
-            return try SchedulerGroup()
+            return try SchedulerGroup(options: sharedOptions.taken())
         } catch {
             preconditionFailure("cannot start schedulers: \(error). Raise the descriptor or thread limit.")
         }
     }()
+
+    private static let sharedOptions = SharedOptions()
+
+    /// Says how the shared group is to be made. To be called before anything uses it: first thing in `main`.
+    ///
+    ///     try SchedulerGroup.configureShared(.init(count: 4, blockingThreads: 32))
+    ///
+    /// - Throws: `SharedGroupError` when the group is running already, or was configured before.
+    public static func configureShared(_ options: Options) throws(SharedGroupError) {
+        try sharedOptions.set(options)
+    }
 
     /// How many processors the program may use: those that are online, of them those that its affinity allows
     /// (`taskset`, cpusets), and no more than the quota of its control groups comes to, rounded up (a container's
@@ -121,43 +148,150 @@ public final class SchedulerGroup: Sendable {
         return schedulers[Int(UInt(bitPattern: ticket) % UInt(schedulers.count))]
     }
 
-    /// How many processes have not ended. For tests and introspection: asks each scheduler in turn.
+    /// How many processes have not ended. For tests and introspection: asks each scheduler in turn. One that is held
+    /// does not count those that are about to begin.
     public func processCount() async -> Int {
         var total = 0
-        for scheduler in schedulers { total += await scheduler.ask { $0.processes.count } }
+        for scheduler in schedulers { total += await scheduler.askInTime { $0.processes.count } ?? scheduler.processes.count }
         return total
     }
 
     /// Ends every process with `.shutdown`, waits for them, and joins the threads.
     ///
-    /// Processes that have not ended after `grace` are left behind with their tasks cancelled. Call it from outside
-    /// the group's own schedulers. A second call waits for the same end, with the first one's `grace`.
+    /// Processes that have not ended after `grace` are left behind with their tasks cancelled. A thread that one of
+    /// them holds is left behind too, and ends when the body returns. Call it from outside the group's own schedulers.
+    /// A second call waits for the same end, with the first one's `grace`.
     ///
     /// - Parameter grace: how long processes may take; default 5 s.
     public func shutdown(grace: Duration = .seconds(5)) async {
         precondition(!schedulers.contains { $0.isCurrent }, "a scheduler cannot wait for its own end")
         guard !isEnding.exchange(true, ordering: .sequentiallyConsistent) else { return await end.valueInAnyCase() }
         // Once more for those that the last ones started elsewhere, which were asked to end when they came.
-        if await endProcesses(grace: grace) { _ = await endProcesses(grace: grace) }
-        for scheduler in schedulers { scheduler.stop() }
-        await joinThreads()
-        blockingPool.shutdown()
-        resolverPool.shutdown()
+        var haveEnded = await endProcesses(grace: grace)
+        if haveEnded { haveEnded = await endProcesses(grace: grace) }
+        let leavesHeld = !haveEnded || schedulers.contains { $0.zombies > 0 }
+        await GroupRest(schedulers: schedulers, threads: threads, pools: [blockingPool, resolverPool])
+            .stop(patience: haveEnded ? nil : .seconds(1), leavesHeld: leavesHeld)
         end.keep(())
     }
+}
 
-    /// Waits for the ends of the threads on a thread of its own: those of the blocking pool may all be taken, by what
-    /// waits for this end.
-    private func joinThreads() async {
-        let threads = threads
-        await withCheckedContinuation { continuation in
-            let join = { @Sendable in
-                for thread in threads { thread.join() }
-                continuation.resume()
+/// What a group leaves behind: its threads, and what still uses them.
+private struct GroupRest: Sendable {
+    let schedulers: [Scheduler]
+    let threads: [SchedulerThread]
+    let pools: [BlockingPool]
+
+    /// Ends the threads of a group that was dropped, as soon as nothing uses them any more.
+    ///
+    /// One look is not enough, since the schedulers are asked one after the other: a process may have started another
+    /// on one that was asked already. Nobody was there at all if nothing has happened on any between two looks.
+    func end() async {
+        var before: [UInt64]?
+        var pause = Duration.milliseconds(1)
+        while true {
+            for scheduler in schedulers { await scheduler.emptied() }
+            let now = await activity()
+            if let now, now == before { break }
+            // What is no process tells nobody when it is done: an attempt to connect, a look-up of a name.
+            if now == nil {
+                try? await Task.sleep(for: pause)
+                pause = min(pause * 2, .seconds(1))
             }
-            // No thread to be had: the caller's own must do. The schedulers have been asked to end.
-            if BlockingPool.detachedThread("hansom-end", join) != 0 { join() }
+            before = now
         }
+        await stop()
+    }
+
+    /// How much has happened on each scheduler; `nil` if something waits for a descriptor, a time or a thread.
+    private func activity() async -> [UInt64]? {
+        var counts: [UInt64] = []
+        for scheduler in schedulers {
+            let count = await scheduler.ask { scheduler -> UInt64? in
+                scheduler.processes.isEmpty && scheduler.watchCount == 0 && scheduler.alarmCount == 0
+                    ? scheduler.jobsRun &+ scheduler.processes.inserted : nil
+            }
+            guard let count else { return nil }
+            counts.append(count)
+        }
+        return pools.allSatisfy(\.isIdle) ? counts : nil
+    }
+
+    /// Ends the threads, and waits for them on a thread of its own: those of the blocking pool may all be taken, by
+    /// what waits for this end.
+    ///
+    /// - Parameters:
+    ///   - patience: how long it waits at most; `nil`: as long as it takes. A process that was left behind may keep its
+    ///     scheduler at work.
+    ///   - leavesHeld: whether it waits for none that a process holds that was left behind.
+    func stop(patience: Duration? = nil, leavesHeld: Bool = false) async {
+        for scheduler in schedulers { scheduler.stop() }
+        await joinThreads(patience: patience, leavesHeld: leavesHeld)
+        for pool in pools { pool.shutdown() }
+    }
+
+    private func joinThreads(patience: Duration?, leavesHeld: Bool) async {
+        // The thread that joins them holds no scheduler.
+        let threads = threads
+        let joined = Promise<Bool>()
+        let join = { @Sendable in
+            for thread in threads { thread.join() }
+            joined.keep(true)
+        }
+        // No thread to be had: the caller's own must do. The schedulers have been asked to end.
+        if BlockingPool.detachedThread("hansom-end", join) != 0 { join() }
+        let impatience = patience.map { Deadline(after: $0) { joined.keep(false) } }
+        defer { impatience?.cancel() }
+        guard leavesHeld else {
+            _ = await joined.valueInAnyCase()
+            return
+        }
+        while joined.current == nil {
+            let look = Promise<Bool>()
+            let deadline = Deadline(after: .milliseconds(20)) { look.keep(false) }
+            joined.whenKept { _ in look.keep(true) }
+            _ = await look.valueInAnyCase()
+            deadline.cancel()
+            if schedulers.allSatisfy({ $0.hasStopped || $0.isHeld }) && schedulers.contains(where: \.isHeld) { return }
+        }
+    }
+}
+
+/// Why the shared group could not be configured.
+public struct SharedGroupError: Error, Sendable, Hashable, CustomStringConvertible {
+    /// Whether the group was running; else it was configured before.
+    public let isRunning: Bool
+
+    public var description: String {
+        isRunning
+            ? "SchedulerGroup.shared is running already: configure it before anything uses it, first thing in main"
+            : "SchedulerGroup.shared was configured before: do it once"
+    }
+}
+
+/// What a group that is made at first use is to be made of.
+final class SharedOptions: @unchecked Sendable {
+    // Safety: the vars are touched with `lock` held.
+    private let lock = Lock()
+    private var options: SchedulerGroup.Options?
+    private var isTaken = false
+
+    func set(_ options: SchedulerGroup.Options) throws(SharedGroupError) {
+        let error: SharedGroupError? = lock.withLock {
+            if isTaken || self.options != nil { return SharedGroupError(isRunning: isTaken) }
+            self.options = options
+            return nil
+        }
+        if let error { throw error }
+    }
+
+    /// What was set, or the default. From now on it is too late.
+    func taken() -> SchedulerGroup.Options {
+        let options = lock.withLock {
+            isTaken = true
+            return self.options
+        }
+        return options ?? SchedulerGroup.Options()
     }
 }
 

@@ -1,4 +1,5 @@
 internal import CHansomSystem
+internal import DequeModule
 internal import Glibc
 internal import Synchronization
 
@@ -16,6 +17,8 @@ extension Scheduler {
     func runLoop() {
         onThisThread {
             phase.store(.running, ordering: .sequentiallyConsistent)
+            Timekeeper.shared.watch(self)
+            defer { Timekeeper.shared.unwatch(self) }
             while phase.load(ordering: .relaxed) == .running {
                 turn(maySleep: true)
             }
@@ -68,10 +71,14 @@ extension Scheduler {
     package func turn(maySleep: Bool) -> Bool {
         turns &+= 1
         var worked = drainInbox()
-        let found = poll(maySleep: maySleep && !worked && isIdle)
-        if found > 0 { worked = true }
+        if eventsTold == eventsFound {
+            eventsFound = poll(maySleep: maySleep && !worked && isIdle)
+            eventsTold = 0
+        } else {
+            lookAtClock()
+        }
         if ringAlarms() { worked = true }
-        tellObservers(found)
+        if tellObservers() { worked = true }
         if drainInbox() { worked = true }
         if runJobs() { worked = true }
         if flush() { worked = true }
@@ -79,32 +86,31 @@ extension Scheduler {
     }
 
     /// Whether this thread has left itself nothing to do.
-    private var isIdle: Bool { ready.isEmpty && laterHere.isEmpty && flushes.isEmpty && posts.isEmpty }
+    private var isIdle: Bool { ready.isEmpty && laterHere.isEmpty && flushes.isEmpty && postsLeft == 0 }
 
-    /// Moves what other threads posted to where it runs: in order, and so much at most. The rest has its turn when
-    /// descriptors and alarms have had theirs, so that no flood of posts holds them up.
+    /// Moves what other threads posted to where it runs: in order, and so much at most, in number and in time. The rest
+    /// has its turn when descriptors and alarms have had theirs, so that no flood of posts holds them up.
     func drainInbox(atMost most: Int = Scheduler.postsPerDrain) -> Bool {
-        if posts.isEmpty {
+        if postsLeft == 0 {
             if inbox.isEmpty { return false }
-            inbox.swap(with: &posts)
+            postsLeft = takePosts()
         }
-        let end = postsDone + min(most, posts.count - postsDone)
-        while postsDone < end {
-            // Taken out of its place: what it holds is let go of as soon as it is done.
-            var item = Inbox.Item.done
-            swap(&item, &posts[postsDone])
-            postsDone += 1
-            switch item {
+        for _ in 0..<min(most, postsLeft) {
+            postsLeft -= 1
+            beat()
+            switch nextPost() {
             case .job(let job):
                 ready.append(job)
                 jobsPosted &+= 1
             case .action(let action): action()
+            case .signal(let signal): signal()?()
+            case .request(let call, let deliver):
+                call.begin()
+                deliver()
+            case .served(let signal): signal.finish()
             case .done: break
             }
-        }
-        if postsDone == posts.count {
-            posts.removeAll(keepingCapacity: posts.count <= 4096)
-            postsDone = 0
+            if postsLeft & 15 == 0, most < .max, hasTicked() { break }
         }
         return true
     }
@@ -112,9 +118,7 @@ extension Scheduler {
     private func poll(maySleep: Bool) -> Int {
         guard maySleep else {
             let found = poller.wait(timeout: 0)
-            let before = now
-            now = time.nanoseconds
-            busyTime &+= now &- before
+            lookAtClock()
             return found
         }
         busyTime &+= time.nanoseconds &- now
@@ -122,12 +126,23 @@ extension Scheduler {
         isParked.store(true, ordering: .sequentiallyConsistent)
         guard inbox.isEmpty else {
             isParked.store(false, ordering: .sequentiallyConsistent)
+            Timekeeper.shared.schedulerWoke()
             return look()
         }
         let found = poller.wait(timeout: sleepTime())
         if !isParked.exchange(false, ordering: .sequentiallyConsistent) { spins.wasWokenByPost() }
+        beat()
+        Timekeeper.shared.schedulerWoke()
         now = time.nanoseconds
+        tick = time.coarseNanoseconds
         return found
+    }
+
+    /// Reads the time after time that was worked.
+    private func lookAtClock() {
+        let before = now
+        now = time.nanoseconds
+        busyTime &+= now &- before
     }
 
     /// Asks what is ready after idle time.
@@ -169,43 +184,64 @@ extension Scheduler {
         while left > 0, let alarm = alarms.popDue(at: now, armedUpTo: last) {
             rang = true
             left -= 1
+            beat()
             alarm.ring()
+            if left & 15 == 0, hasTicked() { break }
         }
         return rang
     }
 
-    private func tellObservers(_ found: Int) {
-        for index in 0..<found {
-            let (token, readiness) = poller.event(index)
+    /// Tells those whose descriptors are ready, for about a tick of the coarse clock. The others are told in the next
+    /// turn, before anything else is found. Whether there were any.
+    private func tellObservers() -> Bool {
+        guard eventsTold < eventsFound else { return false }
+        while eventsTold < eventsFound {
+            let (token, readiness) = poller.event(eventsTold)
+            eventsTold += 1
+            beat()
             watches.observer(of: token)?.descriptorIsReady(readiness)
+            if eventsTold & 7 == 0, hasTicked() { break }
         }
+        return true
     }
 
-    /// Runs ready jobs, those they make ready too, up to the round's bound.
+    /// Runs ready jobs, those they make ready too, up to the round's bounds: so many, or until the coarse clock moves.
+    /// One that has spent its budget counts for many, also where the clock stands.
     func runJobs() -> Bool {
         let worked = runDeferred() || !ready.isEmpty
         var left = Scheduler.jobsPerRound
-        var before = time.coarseNanoseconds
+        var ran: UInt64 = 0
+        tick = time.coarseNanoseconds
         while left > 0, let job = ready.popFirst() {
+            beat()
             // Safety: a job is one pointer; it is only compared.
-            runningJob = unsafe unsafeBitCast(job, to: UInt.self)
+            runningJob.store(unsafe unsafeBitCast(job, to: UInt.self), ordering: .relaxed)
+            budget.begin()
             unsafe job.runSynchronously(on: asUnownedSerialExecutor())
-            let after = time.coarseNanoseconds
-            if after != before {
-                reportLongJob(runningJob, after &- before)
-                before = after
+            ran &+= 1
+            left &-= budget.isSpent ? Scheduler.jobsPerRound / 4 : 1
+            let before = tick
+            if hasTicked() {
+                jobTook(tick &- before)
+                break
             }
-            left &-= 1
         }
-        jobsRun &+= UInt64(Scheduler.jobsPerRound &- left)
+        if ran > 0 { runningJob.store(0, ordering: .relaxed) }
+        jobsRun &+= ran
         return worked
     }
 
     private func runDeferred() -> Bool {
         if laterHere.isEmpty { return false }
-        let actions = laterHere
-        laterHere = []
-        for action in actions { action() }
+        // What they ask for is done in the next round, and so is what there is no time for in this one.
+        let count = laterHere.count
+        for done in 1...count {
+            guard let action = laterHere.popFirst() else { break }
+            beat()
+            action()
+            if done & 7 == 0, hasTicked() { break }
+        }
+        if count > 4096 && laterHere.isEmpty { laterHere = [] }
         return true
     }
 
@@ -214,7 +250,10 @@ extension Scheduler {
         if flushes.isEmpty { return false }
         swap(&flushes, &flushing)
         // A flush may cancel any of them, and ask for more.
-        for index in flushing.indices { flushing[index]?.flushAtEndOfTurn() }
+        for index in flushing.indices {
+            beat()
+            flushing[index]?.flushAtEndOfTurn()
+        }
         // The last reference to one may be here, and what goes with it may cancel another flush.
         var done: [(any EndOfTurnFlush)?] = []
         swap(&done, &flushing)

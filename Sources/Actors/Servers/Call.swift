@@ -4,13 +4,14 @@ extension Process {
     ///     let total = try await counter.call { .total($0) }
     ///
     /// Nothing that the process holds up holds up the caller's scheduler: only the calling task waits. A process that
-    /// calls handles no other message meanwhile.
+    /// calls handles no other message meanwhile. Where a full mailbox suspends senders the request waits for room,
+    /// within `timeout`; where it drops what comes the call fails at once, with `.full`.
     ///
     /// - Parameters:
     ///   - timeout: how long to wait; default 5 s; `nil`: until the reply comes or the process ends.
     ///   - request: makes the message out of the token by which the process replies.
     /// - Returns: what it replied.
-    /// - Throws: `CallError`: `.timeout`, `.noProcess`, `.exited`, `.calledSelf`, `.replyDropped` or `.cancelled`; or
+    /// - Throws: `CallError`: `.timeout`, `.noProcess`, `.exited`, `.calledSelf`, `.full`, `.replyDropped` or `.cancelled`; or
     ///   the error that the process gave to `Reply.fail(_:)`.
     @inlinable
     public nonisolated func call<Value: Sendable>(
@@ -35,17 +36,37 @@ extension Process {
     nonisolated func deliver(_ request: Message, of pending: PendingCall) {
         guard core.scheduler.isCurrent else { return deliverFromElsewhere(request, of: pending) }
         pending.begin()
-        deliver(request)
+        if isPlain { deliver(request) } else { onOwnThread { $0.deliverSpecially(request, of: pending) } }
     }
 
     @usableFromInline
     nonisolated func deliverFromElsewhere(_ request: Message, of pending: PendingCall) {
         let claim = core.claimPlace()
         core.scheduler.post(
-            .action { [self] in
-                pending.begin()
-                deliver(request, claim)
-            })
+            .request(pending) { [self] in onOwnThread { $0.deliverSpecially(request, claim, of: pending) } })
+    }
+
+    /// The same from the process's own thread.
+    @usableFromInline
+    func deliverSpecially(_ request: Message, of pending: PendingCall) {
+        deliverSpecially(request, .notAsked, of: pending)
+    }
+
+    /// A request has arrived at a mailbox that may be bounded. What finds no place where senders are suspended waits
+    /// for one; where what comes is dropped, its caller is told.
+    func deliverSpecially(_ request: Message, _ claim: PlaceClaim, of pending: PendingCall) {
+        guard let bound, claim != .taken, isOpen else { return deliver(request, claim) }
+        switch bound.whenFull {
+        case .suspend:
+            let ticket = PlaceTicket()
+            pending.withdraw = { [unowned bound] in _ = bound.removeWaiter(ticket) }
+            wait(.init(.call(request, pending), ticket))
+        case .fail, .dropNewest:
+            if claim == .notAsked, bound.reserve() { return deliver(request, .taken) }
+            core.scheduler.messagesDropped += 1
+            pending.fail(.full)
+        case .dropOldest, .kill: deliver(request, claim)
+        }
     }
 }
 
@@ -62,10 +83,15 @@ extension Address {
     ) throws(CallError) -> ReplyCall<Value> {
         let pending = try ReplyCall<Value>(core, timeout: timeout)
         let message = request(Reply(pending))
-        let claim = core.scheduler.isCurrent ? .notAsked : core.claimPlace()
-        core.scheduler.run { [core] in
+        if core.scheduler.isCurrent {
             pending.begin()
-            process(of: core)?.deliver(message, claim)
+            process(of: core)?.onOwnThread { $0.deliverSpecially(message, .notAsked, of: pending) }
+        } else {
+            let claim = core.claimPlace()
+            core.scheduler.post(
+                .request(pending) { [core] in
+                    process(of: core)?.onOwnThread { $0.deliverSpecially(message, claim, of: pending) }
+                })
         }
         return pending
     }
@@ -94,6 +120,8 @@ public struct CallError: Error, Sendable, CustomStringConvertible {
         public static let exited = Code("exited")
         /// A process called itself, which it could never answer.
         public static let calledSelf = Code("calledSelf")
+        /// The mailbox is full, and drops what comes or is the sender's own.
+        public static let full = Code("full")
         /// The reply token was dropped without a reply.
         public static let replyDropped = Code("replyDropped")
         /// The calling task was cancelled.
@@ -108,8 +136,11 @@ public struct CallError: Error, Sendable, CustomStringConvertible {
     public let reason: ExitReason?
     /// How long the caller waited, for `.timeout`.
     public let timeout: Duration?
+    /// By which name the process was called, if nobody has it.
+    let name: String?
 
-    init(_ code: Code, _ pid: PID, reason: ExitReason? = nil, timeout: Duration? = nil) {
+    init(_ code: Code, _ pid: PID, reason: ExitReason? = nil, timeout: Duration? = nil, name: String? = nil) {
+        self.name = name
         self.code = code
         self.pid = pid
         self.reason = reason
@@ -119,9 +150,12 @@ public struct CallError: Error, Sendable, CustomStringConvertible {
     public var description: String {
         switch code {
         case .timeout: "\(pid) did not reply within \(timeout.map { "\($0)" } ?? "its time")"
+        case .noProcess where name != nil: "nobody that takes such messages is named \"\(name ?? "")\""
         case .noProcess: "\(pid) has ended: nobody is there to reply"
         case .exited: "\(pid) ended before it replied: \(reason?.description ?? "unknown reason")"
         case .calledSelf: "\(pid) called itself and could never reply: do what the call asks for directly"
+        case .full:
+            "the mailbox of \(pid) is full: try again later, allow it more messages, or let senders wait (.suspend)"
         case .replyDropped: "\(pid) dropped the reply token without a reply"
         case .cancelled: "the task that called \(pid) was cancelled"
         default: "\(pid): \(code)"
@@ -152,7 +186,7 @@ public final class Reply<Value: Sendable>: Sendable {
 
     /// Answers the call by an error once the called process, which holds the only token, has ended.
     @usableFromInline
-    func failAtEnd(_ error: any Error) { call.errorAtEnd = error }
+    func failAtEnd(_ error: any Error) { call.failsAtEnd(error) }
 }
 
 extension Reply where Value == Void {

@@ -2,30 +2,46 @@ internal import Synchronization
 
 /// A call that waits for its reply: who calls, who is called, and what has become of it.
 ///
-/// It lives on one scheduler: the caller's, or the callee's if the caller is on none. A settled call takes nothing
-/// more, so that a late reply reaches nobody. The caller waits at it, as a gate.
+/// A caller on a scheduler waits there, at the call as a gate, and that scheduler keeps the time. One that is on none
+/// waits by a continuation, and the timekeeper keeps its time: the callee's scheduler, which the callee may hold, is
+/// waited for by nobody. A settled call takes nothing more, so that a late reply reaches nobody.
 @usableFromInline
 class PendingCall: Gate, @unchecked Sendable {
     // Safety: the lets and the atomics are made for any thread; `failure` is written by who settles the call, before
-    // `isConcluded`, and read behind it; the rest belongs to `home`'s thread.
-    private let home: Scheduler
+    // `isConcluded`, and read behind it; `continuation` and `deadline` are written by a caller outside before `outside`
+    // says that it waits, and read by who finds that it does; the rest belongs to `home`'s thread.
+    /// Where the caller is, if it is on a scheduler.
+    private let home: Scheduler?
     @usableFromInline final let callee: ProcessCore
     private let timeout: Duration?
     private let observerID = ProcessCore.nextID()
     private let isSettled = Atomic<Bool>(false)
     /// What was written of the outcome can be read: a continuation that is resumed before it waits does not say so itself.
     private let isConcluded = Atomic<Bool>(false)
+    /// What a caller outside any scheduler does.
+    private let outside = Atomic<Outside>(.isComing)
     private final var failure: Failure?
     /// What the call throws when the callee ends, if it is not the reason of the end. Set on the callee's thread, while
-    /// nobody else has the token.
-    final var errorAtEnd: (any Error)?
+    /// nobody else has the token; within `exclusively`, since the end may come from another.
+    private final var errorAtEnd: (any Error)?
+    /// Takes the request back from those who wait for a place. The callee's thread's.
+    final var withdraw: (() -> Void)?
     private final var isOver = false
     private final var continuation: CheckedContinuation<Void, Never>?
     private final var alarm: Alarm?
+    private final var deadline: Deadline?
+
+    private enum Outside: UInt8, AtomicRepresentable {
+        /// It does not wait yet.
+        case isComing
+        case waits
+        /// It need not wait any more.
+        case goesOn
+    }
 
     @usableFromInline
     enum Failure: Error {
-        case timeout, noProcess, cancelled, dropped
+        case timeout, noProcess, cancelled, dropped, full
         case exited(ExitReason)
         case refused(any Error)
     }
@@ -33,24 +49,27 @@ class PendingCall: Gate, @unchecked Sendable {
     /// - Throws: `CallError` with `.calledSelf`.
     @usableFromInline
     init(_ callee: ProcessCore, timeout: Duration?) throws(CallError) {
-        if ProcessCore.current === callee { throw CallError(.calledSelf, callee.pid) }
+        if callee.isCallersOwn { throw CallError(.calledSelf, callee.pid) }
         self.callee = callee
         self.timeout = timeout
-        home = Scheduler.current ?? callee.scheduler
+        home = Scheduler.current
         super.init()
     }
 
     /// Not for use: without it the compiler makes one that calls itself.
     private override init() { preconditionFailure("a call has a callee") }
 
-    /// Watches for the callee's end. On the callee's thread, before the request is delivered.
+    /// Watches for the callee's end. On the callee's thread, or for it, before the request is delivered.
     @usableFromInline
     final func begin() {
-        callee.addObserver(observerID) { [self] reason in
-            if let errorAtEnd { return fail(.refused(errorAtEnd)) }
+        callee.addObserver(observerID, fromAnywhere: { [self] reason in
+            if let error = callee.scheduler.exclusively({ errorAtEnd }) { return fail(.refused(error)) }
             fail(reason.kind == .noProcess ? .noProcess : .exited(reason))
-        }
+        })
     }
+
+    /// The call throws `error` once the callee has ended.
+    final func failsAtEnd(_ error: any Error) { callee.scheduler.exclusively { errorAtEnd = error } }
 
     /// The call is over without a reply, if it was not over before. From any thread.
     @usableFromInline
@@ -70,10 +89,32 @@ class PendingCall: Gate, @unchecked Sendable {
         isConcluded.store(true, ordering: .releasing)
         if callee.scheduler.isCurrent {
             callee.removeObserver(observerID)
+            takeBack()
         } else {
-            callee.scheduler.post(.action { [self] in callee.removeObserver(observerID) })
+            callee.scheduler.signal { [self] in
+                callee.removeObserver(observerID)
+                guard callee.places != nil else { return nil }
+                return { @Sendable [self] in takeBack() }
+            }
         }
-        if home.isCurrent { resume() } else { home.post(.action { [self] in resume() }) }
+        guard let home else { return goOnOutside() }
+        if home.isCurrent { resume(on: home) } else { home.post(.action { [self] in resume(on: home) }) }
+    }
+
+    /// The caller is on no scheduler: it goes on from here, if it waits already.
+    private final func goOnOutside() {
+        guard outside.exchange(.goesOn, ordering: .acquiringAndReleasing) == .waits else { return }
+        deadline?.cancel()
+        deadline = nil
+        continuation?.resume()
+        continuation = nil
+    }
+
+    /// The request waits for no place any more.
+    private final func takeBack() {
+        let withdraw = withdraw
+        self.withdraw = nil
+        withdraw?()
     }
 
     /// The reply token is gone. If that is because the callee ends, its end is what the caller hears of.
@@ -82,11 +123,12 @@ class PendingCall: Gate, @unchecked Sendable {
         guard !isSettled.load(ordering: .relaxed) else { return }
         // Later, also when this is the callee's thread: it may be about to end.
         callee.scheduler.runLater { [self] in
-            if callee.machine.isRunning && errorAtEnd == nil { fail(.dropped) }
+            guard callee.machine.isRunning else { return }
+            if callee.scheduler.exclusively({ errorAtEnd == nil }) { fail(.dropped) }
         }
     }
 
-    private final func resume() {
+    private final func resume(on home: Scheduler) {
         isOver = true
         if let alarm { home.disarm(alarm) }
         alarm = nil
@@ -103,13 +145,14 @@ class PendingCall: Gate, @unchecked Sendable {
         await withTaskCancellationHandler {
             // A closure that names it stays on the caller's thread; without it this one would run on the global pool.
             _ = isolation
+            guard let home else { return await waitOutside() }
             if home.isCurrent {
                 guard !isOver else { return }
-                armTimeout()
+                armTimeout(on: home)
                 await pass(on: home)
             } else {
                 await withCheckedContinuation { continuation in
-                    home.post(.action { [self] in waitHere(continuation) })
+                    home.post(.action { [self] in wait(on: home, continuation) })
                 }
             }
         } onCancel: {
@@ -118,17 +161,34 @@ class PendingCall: Gate, @unchecked Sendable {
         _ = isConcluded.load(ordering: .acquiring)
     }
 
-    private final func waitHere(_ continuation: CheckedContinuation<Void, Never>) {
+    private final func wait(on home: Scheduler, _ continuation: CheckedContinuation<Void, Never>) {
         guard !isOver else { return continuation.resume() }
-        armTimeout()
+        armTimeout(on: home)
         self.continuation = continuation
     }
 
-    private final func armTimeout() {
+    private final func armTimeout(on home: Scheduler) {
         guard let timeout else { return }
         let alarm = Alarm { [self] in fail(.timeout) }
         self.alarm = alarm
         home.arm(alarm, after: timeout)
+    }
+
+    private final func waitOutside() async {
+        await withCheckedContinuation { continuation in
+            if let timeout {
+                deadline = Deadline(after: timeout, of: callee.scheduler) { [self] in fail(.timeout) }
+            }
+            self.continuation = continuation
+            let (waits, _) = outside.compareExchange(
+                expected: .isComing, desired: .waits, ordering: .acquiringAndReleasing)
+            if waits { return }
+            // It was over before.
+            deadline?.cancel()
+            deadline = nil
+            self.continuation = nil
+            continuation.resume()
+        }
     }
 
     /// What the caller throws after a call without a reply.
@@ -140,6 +200,7 @@ class PendingCall: Gate, @unchecked Sendable {
         case .timeout: CallError(.timeout, pid, timeout: timeout)
         case .noProcess: CallError(.noProcess, pid)
         case .cancelled: CallError(.cancelled, pid)
+        case .full: CallError(.full, pid)
         case .exited(let reason): CallError(.exited, pid, reason: reason)
         case .dropped, nil: CallError(.replyDropped, pid)
         }

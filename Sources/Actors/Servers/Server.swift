@@ -1,3 +1,5 @@
+internal import DequeModule
+
 /// A process that serves: it is called, is sent casts and other messages, and handles one after the other.
 /// (OTP: `gen_server`.)
 ///
@@ -20,7 +22,10 @@
 ///
 /// The value that conforms is the state, and each handler may change it. No handler is entered while another awaits,
 /// and each says what comes next. One that throws ends the process with that error.
-public protocol Server: Sendable {
+///
+/// The state belongs to its process alone. It need not be `Sendable`, and may be a class: then `started { … }` makes it
+/// on the process.
+public protocol Server: SendableMetatype {
     /// Requests that are answered: each case carries the `Reply` that answers it.
     associatedtype Call: Sendable = Never
     /// Requests that are not answered.
@@ -138,9 +143,16 @@ extension Server {
         switch next {
         case .receive: try await handle(await me.receiveInput(timeout: nil), me, next)
         case .receiveWithin(let timeout): try await handle(await me.receiveInput(timeout: timeout), me, next)
-        case .continue: me.isOpen ? try await handleContinue(me) : .stop(me.core.exitReason ?? .normal)
+        case .continue: try await continueIfOpen(me)
         case .stop: next
         }
+    }
+
+    /// It may ask for this again and again, and take no message between.
+    @inlinable
+    mutating func continueIfOpen(_ me: isolated Me) async throws -> Next {
+        await me.core.scheduler.giveWayIfSpent(me.core)
+        return me.isOpen ? try await handleContinue(me) : .stop(me.core.exitReason ?? .normal)
     }
 
     @inlinable
@@ -165,8 +177,19 @@ extension Server {
         guard !me.core.machine.isDead else { return }
         // An exit signal, or who asked for the end, has set a limit already.
         if !me.core.isGraceSet { me.core.limitGrace(to: ProcessCore.defaultGrace) }
-        me.core.machine.beginEnd(reason)
-        await terminate(reason, me)
+        me.core.beginEnd(reason)
+        if Task.isCancelled {
+            // By the exit signal that it ends by, which is not to end what it does now.
+            // Safety: the clean-up runs as the process too, while this waits.
+            nonisolated(unsafe) let state = self
+            await me.doUncancelled { me in
+                var server = unsafe state
+                await server.terminate(reason, me)
+            }
+        } else {
+            // From here on nothing cancels it but a kill.
+            await terminate(reason, me)
+        }
         throw reason
     }
 }
@@ -196,7 +219,7 @@ extension Process {
     /// Waits for a message, if none is there and nothing else is to be done.
     @inlinable
     func receiveInputLater(timeout: Duration?) async -> Input {
-        if timeout == nil && isPlain {
+        if timeout == nil && isPlain && !core.scheduler.isBudgetSpent {
             guard await awaitDelivery() else { return .end }
             if let message = takeNext() { return .message(message) }
         }
@@ -213,10 +236,16 @@ extension Process {
             case .end: return .end
             case .nothing: break
             }
+            // A timeout counts as a message: one of zero may come again and again.
+            if core.scheduler.isBudgetSpent || timeout == .zero && !core.scheduler.mayTake(core) {
+                await core.scheduler.giveWay()
+                continue
+            }
             if let timeout {
                 let isOver = special?.isPatienceOver == true || timeout == .zero
                 if isOver && special?.isSuspended != true { return .timeout }
                 if !isOver { bePatient(timeout) }
+                special?.isIdle = true
             }
             guard await awaitDelivery() else { return .end }
         }
@@ -244,7 +273,10 @@ extension Process {
 
     /// The first request whose turn has come.
     private func takeRequest() -> SystemRequest? {
-        guard let special, let index = special.systemRequests.firstIndex(where: { $0.place <= queue.head }) else {
+        // While it is suspended no message is, so nothing is before them. (OTP: the loop of a suspended process.)
+        guard let special,
+            let index = special.systemRequests.firstIndex(where: { $0.place <= queue.head || special.isSuspended })
+        else {
             return nil
         }
         defer { updatePlainness() }
@@ -299,6 +331,22 @@ public struct ServerProcess<S: Server>: Supervisable, Hashable {
     @inlinable
     public func send(_ message: S.Info) { process.send(.info(message)) }
 
+    /// Sends any other message if there is room for it, as `Process.trySend(_:)` does.
+    public func trySend(_ message: S.Info) -> SendResult { process.trySend(.info(message)) }
+
+    /// Sends a cast if there is room for it, as `Process.trySend(_:)` does.
+    public func tryCast(_ request: S.Cast) -> SendResult { process.trySend(.cast(request)) }
+
+    /// Sends any other message, and waits for room in a bounded mailbox, as `Process.send(waiting:)` does.
+    ///
+    /// - Throws: `CallError` with `.noProcess`; `CancellationError`. Then it was not sent.
+    public func send(waiting message: S.Info) async throws { try await process.send(waiting: .info(message)) }
+
+    /// Sends a cast, and waits for room in a bounded mailbox, as `Process.send(waiting:)` does.
+    ///
+    /// - Throws: `CallError` with `.noProcess`; `CancellationError`. Then it was not sent.
+    public func cast(waiting request: S.Cast) async throws { try await process.send(waiting: .cast(request)) }
+
     /// Asks it to end and waits until it has. (OTP: `gen_server:stop/3`.)
     ///
     /// - Returns: why it has ended: `reason`, unless something else was first.
@@ -308,15 +356,16 @@ public struct ServerProcess<S: Server>: Supervisable, Hashable {
         return await process.pid.downInAnyCase()
     }
 
-    /// Its state as text, taken between two messages; `nil` if it has ended. (OTP: `sys:get_state/1`.)
-    public func state() async -> String? {
-        await withCheckedContinuation { continuation in
-            process.request(.state { continuation.resume(returning: $0) })
-        }
+    /// Its state as text, taken between two messages; `nil` if it has ended. (OTP: `sys:get_state/2`.)
+    ///
+    /// - Parameter timeout: how long to wait for the message that it handles; default 5 s; `nil`: as long as it takes.
+    /// - Throws: `CallError`: `.timeout`, `.cancelled`, or `.calledSelf`.
+    public func state(timeout: Duration? = .seconds(5)) async throws -> String? {
+        try await address.state(timeout: timeout)
     }
 }
 
-extension Server {
+extension Server where Self: Sendable {
     /// Starts a server with this value for its state, and returns when its `start` has returned.
     ///
     /// - Parameters:
@@ -337,6 +386,42 @@ extension Server {
         let process = Process<ServerMessage<Self>>(on: scheduler, mailbox)
         try await process.startServing(linkedTo: parent, name, label ?? "\(Self.self)") { me, ready in
             var server = self
+            try await server.serve(me, ready)
+        }
+        return ServerProcess(process: process)
+    }
+}
+
+extension Server {
+    /// Starts a server whose state is made on its process, and returns when its `start` has returned.
+    ///
+    /// For state that is not `Sendable`: a class, or a value that holds one. Nobody else ever has it.
+    ///
+    ///     let ledger = try await Ledger.started { Ledger(reading: path) }
+    ///
+    /// - Parameters:
+    ///   - parent: a process to link it to from its first moment, usually `me.pid`; default: none.
+    ///   - name: a name for the registry; default: none.
+    ///   - scheduler: where it lives; default: the caller's scheduler, or from outside one of the shared group's in
+    ///     turn.
+    ///   - label: what introspection and reports call it; default: the name of its type.
+    ///   - mailbox: how many messages may wait; default: without bound.
+    ///   - make: makes the state. It runs as the process; what it throws is a failed start.
+    /// - Throws: what `make` or its `start` threw; otherwise as `started(linkedTo:name:on:label:mailbox:)`.
+    public static func started(
+        linkedTo parent: PID? = nil, name: String? = nil, on scheduler: Scheduler? = nil, label: String? = nil,
+        mailbox: MailboxOptions = .unbounded, _ make: @escaping @Sendable () async throws -> sending Self
+    ) async throws -> ServerProcess<Self> {
+        let process = Process<ServerMessage<Self>>(on: scheduler, mailbox)
+        try await process.startServing(linkedTo: parent, name, label ?? "\(Self.self)") { me, ready in
+            var server: Self
+            do {
+                server = try await make()
+            } catch {
+                ready.failAtEnd(error)
+                me.core.failsToStart(error)
+                throw error
+            }
             try await server.serve(me, ready)
         }
         return ServerProcess(process: process)
@@ -367,7 +452,10 @@ extension Process {
     ) throws(CallError) -> ReplyCall<Void> {
         let pending = try ReplyCall<Void>(core, timeout: nil)
         let ready = Reply(pending)
-        core.scheduler.run { pending.begin() }
+        core.scheduler.signal {
+            pending.begin()
+            return nil
+        }
         begin(linkedTo: parent?.core, label) { me in
             // Known by its name only once it can take messages.
             if let name {

@@ -1,3 +1,5 @@
+internal import DequeModule
+
 /// How a child is restarted and stopped: what a supervisor knows of it beside how it is started. (OTP: child
 /// specification.)
 struct ChildSpecification: Sendable, Hashable {
@@ -11,7 +13,7 @@ struct ChildSpecification: Sendable, Hashable {
 /// A child of a supervisor: how it is started, restarted and stopped. (OTP: child specification.)
 ///
 ///     Child("cache", restart: .transient) { try await Cache().started() }
-///     Child("sweeper") { try await sweep() }   // anything that runs: ends when it returns
+///     Child.running("sweeper") { try await sweep() }   // anything that runs: ends when it returns
 public struct Child: Sendable {
     /// When a child is started again.
     public enum Restart: Sendable, Hashable, CaseIterable {
@@ -40,6 +42,8 @@ public struct Child: Sendable {
 
     /// A child that is started by a closure which returns the process, or what stands for it.
     ///
+    /// A closure that forgets to return what it started does not compile: what it starts would be nobody's child.
+    ///
     /// - Parameters:
     ///   - id: what it is called; unique under its supervisor.
     ///   - restart: when it is started again; default `.permanent`.
@@ -48,18 +52,19 @@ public struct Child: Sendable {
     ///   - shutdown: how it is stopped; default `.after(.seconds(5))`. A start that is cancelled has the same time to
     ///     end.
     ///   - significant: whether its end may end the supervisor: see `Supervisor.AutoShutdown`. Default `false`.
+    ///   - placement: where it is started; default: as its supervisor says.
     ///   - start: runs as the supervisor and returns when the child is ready; the supervisor does nothing else
     ///     meanwhile. What it throws is a failed start. It is cancelled when the supervisor is to end; what it has begun by then it
     ///     ends itself.
     public init<S: Supervisable>(
         _ id: String, restart: Restart = .permanent, startWithin limit: Duration? = nil,
-        shutdown: Shutdown = .after(.seconds(5)), significant: Bool = false,
+        shutdown: Shutdown = .after(.seconds(5)), significant: Bool = false, placement: Placement? = nil,
         start: @escaping @Sendable () async throws -> S
     ) {
         self.init(
             ChildSpecification(
                 id: id, restart: restart, shutdown: shutdown, isSignificant: significant, isSupervisor: false),
-            startWithin: limit, check: { () throws(SupervisorError) in }, start: { try await start() })
+            startWithin: limit, placement: placement, check: { () throws(SupervisorError) in }, start: { try await start() })
     }
 
     /// A child that runs: a process of its own calls `run` and ends when that returns or throws.
@@ -69,24 +74,37 @@ public struct Child: Sendable {
     ///   - restart: when it is started again; default `.permanent`.
     ///   - shutdown: how it is stopped; default `.after(.seconds(5))`. Its task is cancelled.
     ///   - significant: whether its end may end the supervisor. Default `false`.
-    ///   - run: what it does.
-    public init(
+    ///   - placement: where it runs; default: as its supervisor says.
+    ///   - run: what it does. A permanent one that returns is called again, and again, until the supervisor gives up:
+    ///     make one that comes to an end `.transient` or `.temporary`.
+    public static func running(
         _ id: String, restart: Restart = .permanent, shutdown: Shutdown = .after(.seconds(5)),
-        significant: Bool = false, run: @escaping @Sendable () async throws -> Void
-    ) {
-        self.init(id, restart: restart, shutdown: shutdown, significant: significant) {
+        significant: Bool = false, placement: Placement? = nil, run: @escaping @Sendable () async throws -> Void
+    ) -> Child {
+        Child(id, restart: restart, shutdown: shutdown, significant: significant, placement: placement) {
             Process<Never>.spawn(label: id) { _ in try await run() }
         }
     }
 
+    /// Not for use: catches a closure that forgets to return what it has started.
+    @available(
+        *, unavailable,
+        message: "the closure returns nothing: return what it started, or write Child.running(id) { … } for one that runs"
+    )
+    public init(
+        _ id: String, restart: Restart = .permanent, startWithin limit: Duration? = nil,
+        shutdown: Shutdown = .after(.seconds(5)), significant: Bool = false, placement: Placement? = nil,
+        run: @escaping @Sendable () async throws -> Void
+    ) { fatalError("unavailable") }
+
     /// A supervisor as a child, or any other.
     init(
-        _ specification: ChildSpecification, startWithin limit: Duration? = nil,
+        _ specification: ChildSpecification, startWithin limit: Duration? = nil, placement: Placement? = nil,
         check: @escaping @Sendable () throws(SupervisorError) -> Void,
         start: @escaping @Sendable () async throws -> any Supervisable
     ) {
         self.specification = specification
-        starter = ChildStarter(start, within: limit, shutdown: specification.shutdown)
+        starter = ChildStarter(start, within: limit, shutdown: specification.shutdown, placement: placement)
         self.check = { () throws(SupervisorError) in
             try ChildStarter.check(limit, of: specification.id)
             try check()
@@ -116,11 +134,14 @@ struct ChildStarter: Sendable {
     let limit: Duration?
     /// How long a start that is cancelled may take to end, and a child that comes of it nevertheless.
     let shutdown: Child.Shutdown
+    /// Where it is started; `nil`: as its supervisor says.
+    let placement: Placement?
 
     init(
         _ start: @escaping @Sendable () async throws -> any Supervisable, within limit: Duration?,
-        shutdown: Child.Shutdown
+        shutdown: Child.Shutdown, placement: Placement? = nil
     ) {
+        self.placement = placement
         self.start = start
         self.limit = limit
         self.shutdown = shutdown
@@ -153,7 +174,7 @@ extension Process {
     /// A start under way.
     private final class Attempt {
         // The supervisor's thread alone touches it.
-        var outcome: Result<PID, any Error>?
+        var outcome: Result<any Supervisable, any Error>?
         /// Nobody waits for the outcome any more.
         var isLeft = false
     }
@@ -162,14 +183,22 @@ extension Process {
     ///
     /// A start that takes too long is cancelled and then has as long as the child has to stop. One that goes on after
     /// that is left to itself: should a process come of it, that is stopped.
+    ///
+    /// - Parameter placement: where, if the child does not say.
     func start<S: Server>(
-        _ id: String, _ starter: ChildStarter, unless wish: EndWish
-    ) async -> Result<PID, any Error> where Message == ServerMessage<S> {
+        _ id: String, _ starter: ChildStarter, _ placement: Placement, unless wish: EndWish
+    ) async -> Result<any Supervisable, any Error> where Message == ServerMessage<S> {
         if isToEnd(wish) { return .failure(SupervisorError(.startCancelled, child: id)) }
         let attempt = Attempt()
+        let scheduler = (starter.placement ?? placement).scheduler(of: core.scheduler)
         let task = Task {
             do {
-                ended(attempt, .success(try await starter.start().pid), starter.shutdown)
+                let child = try await ProcessCore.$awaiting.withValue(core) {
+                    if scheduler === core.scheduler { return try await starter.start() }
+                    return try await StartSite(on: scheduler).run(for: core, starter.start)
+                }
+                if child.pid == pid { throw SupervisorError.returnedItself(id) }
+                ended(attempt, .success(child), starter.shutdown)
             } catch {
                 ended(attempt, .failure(error), starter.shutdown)
             }
@@ -185,7 +214,7 @@ extension Process {
         task.cancel()
         await wait(for: attempt, starter.shutdown.patience, unless: nil)
         attempt.isLeft = true
-        if case .success(let pid) = attempt.outcome { return .success(pid) }
+        if case .success(let child) = attempt.outcome { return .success(child) }
         return .failure(error)
     }
 
@@ -207,12 +236,12 @@ extension Process {
         return special?.systemRequests.contains { if case .stop = $0.request { true } else { false } } ?? false
     }
 
-    private func ended(_ attempt: Attempt, _ outcome: Result<PID, any Error>, _ shutdown: Child.Shutdown) {
+    private func ended(_ attempt: Attempt, _ outcome: Result<any Supervisable, any Error>, _ shutdown: Child.Shutdown) {
         if !attempt.isLeft {
             attempt.outcome = outcome
             resumeReceiver()
         } else if case .success(let child) = outcome {
-            letGo(child, shutdown)
+            letGo(child.pid, shutdown)
         }
     }
 
@@ -235,20 +264,25 @@ extension Process {
     /// Stops one child and waits until it has ended.
     func stop<S: Server>(_ child: PID, _ shutdown: Child.Shutdown) async
     where Message == ServerMessage<S>, S.Info: SupervisorInfo {
+        // Its down comes behind what is there: to look through that each time would cost more with every child.
+        var place: Int? = queue.end
         let monitor = monitor(child) { .info(.down($0)) }
         defer { demonitor(monitor, flush: true) }
         let patience = shutdown.patience
         if patience != .zero {
             core.sendExit(.shutdown, to: child.core, grace: patience)
-            if await waitForEnd(of: child, patience) { return }
+            if await waitForEnd(of: child, patience, from: place) { return }
+            // Meanwhile others may have moved.
+            place = nil
         }
         child.exit(.kill)
-        _ = await waitForEnd(of: child, nil)
+        _ = await waitForEnd(of: child, nil, from: place)
     }
 
-    private func waitForEnd<S: Server>(of child: PID, _ patience: Duration?) async -> Bool
+    private func waitForEnd<S: Server>(of child: PID, _ patience: Duration?, from place: Int?) async -> Bool
     where Message == ServerMessage<S>, S.Info: SupervisorInfo {
-        await receive(timeout: patience) { $0.end?.pid == child } != nil
+        let isItsEnd = { (message: Message) in message.end?.pid == child }
+        return await receive(from: place, timeout: patience, matching: isItsEnd) { $0 } != nil
     }
 
     /// Stops all children at once and waits until they have ended. Whatever else comes meanwhile is dropped: the
@@ -256,14 +290,25 @@ extension Process {
     func stopAll<S: Server>(_ children: some Sequence<PID>, _ shutdown: Child.Shutdown) async
     where Message == ServerMessage<S>, S.Info: SupervisorInfo {
         var left = Set(children)
-        for child in left { monitor(child) { .info(.down($0)) } }
+        // Each of these may be long for a supervisor of many.
+        let all = left
+        for child in all {
+            await core.scheduler.giveWayIfSpent(core)
+            monitor(child) { .info(.down($0)) }
+        }
         let patience = shutdown.patience
         if patience != .zero {
-            for child in left { core.sendExit(.shutdown, to: child.core, grace: patience) }
+            for child in all {
+                await core.scheduler.giveWayIfSpent(core)
+                core.sendExit(.shutdown, to: child.core, grace: patience)
+            }
             let deadline = patience.map { core.scheduler.time.nanoseconds &+ $0.clampedNanoseconds }
             while !left.isEmpty, let ended = await nextEnd(until: deadline) { left.remove(ended) }
         }
-        for child in left { child.exit(.kill) }
+        for child in Array(left) {
+            await core.scheduler.giveWayIfSpent(core)
+            child.exit(.kill)
+        }
         while !left.isEmpty, let ended = await nextEnd(until: nil) { left.remove(ended) }
     }
 

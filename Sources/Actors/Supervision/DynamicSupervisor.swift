@@ -13,15 +13,20 @@ public struct DynamicSupervisor: Sendable {
         var maxRestarts: Int
         var period: Duration
         var startWithin: Duration?
+        var placement: Placement = .spread
     }
 
     let id: String
+    let name: String?
     let options: Options
 
     /// A dynamic supervisor without children.
     ///
     /// - Parameters:
     ///   - id: what it is called, under another supervisor and in reports; default `"dynamic supervisor"`.
+    ///   - name: a name for the registry, by which `RunningDynamicSupervisor(named:)` reaches it from everywhere, also
+    ///     in a tree and after a restart; default: none.
+    ///   - placement: where its children live; default `.spread`: on all schedulers of its group in turn.
     ///   - restart: when a child is started again; default `.temporary`: never.
     ///   - shutdown: how a child is stopped; default `.after(.seconds(5))`.
     ///   - maxChildren: how many there may be at a time; default: as many as come.
@@ -31,53 +36,59 @@ public struct DynamicSupervisor: Sendable {
     ///   - limit: how long the start of a child may take before it is cancelled and has failed; default: as long as it
     ///     takes.
     public init(
-        id: String = "dynamic supervisor", restart: Child.Restart = .temporary,
-        shutdown: Child.Shutdown = .after(.seconds(5)), maxChildren: Int = .max, maxRestarts: Int = 1,
-        period: Duration = .seconds(5), startWithin limit: Duration? = nil
+        id: String = "dynamic supervisor", name: String? = nil, placement: Placement = .spread,
+        restart: Child.Restart = .temporary, shutdown: Child.Shutdown = .after(.seconds(5)), maxChildren: Int = .max,
+        maxRestarts: Int = 1, period: Duration = .seconds(5), startWithin limit: Duration? = nil
     ) {
         self.id = id
+        self.name = name
         options = Options(
             restart: restart, shutdown: shutdown, maxChildren: maxChildren, maxRestarts: maxRestarts, period: period,
-            startWithin: limit)
+            startWithin: limit, placement: placement)
     }
 
     /// Starts it.
     ///
     /// - Parameters:
     ///   - parent: a process to link it to from its first moment; default: none.
-    ///   - name: a name for the registry; default: none.
-    ///   - scheduler: where it lives, and its children unless they say otherwise; default: the caller's, or from
-    ///     outside one of the shared group's in turn.
+    ///   - name: a name for the registry; default: the one that it was made with, if any.
+    ///   - scheduler: where it lives; default: the caller's, or from outside one of the shared group's in turn.
     /// - Throws: `SupervisorError` with `.badSpecification`; `RegistryError` if the name is taken.
     public func start(
         linkedTo parent: PID? = nil, name: String? = nil, on scheduler: Scheduler? = nil
     ) async throws -> RunningDynamicSupervisor {
         try check()
         return RunningDynamicSupervisor(
-            partitions: [
+            ServerAddress(
                 try await DynamicSupervisorServer(id, options)
-                    .started(linkedTo: parent, name: name, on: scheduler, label: id)
-            ])
+                    .started(linkedTo: parent, name: name ?? self.name, on: scheduler, label: id)))
     }
 
     /// Starts one on each scheduler of a group, so that no child waits for a supervisor on another thread.
     /// (Elixir: `PartitionSupervisor`.)
     ///
-    /// They stand under a supervisor of their own. A child is started by the one on the caller's scheduler, or from
-    /// outside by each in turn; `maxChildren` holds for each of them.
+    /// They stand under a supervisor of their own. A child is started by each in turn, with a placement `.by` by the one
+    /// that its key comes to, and with `.here` by the one on the caller's scheduler; it lives where that lives.
+    /// `maxChildren` holds for each of them.
     ///
     /// - Parameters:
     ///   - group: whose schedulers; default: the shared group's.
     ///   - parent: a process to link the supervisor above them to; default: none.
-    /// - Throws: `SupervisorError` with `.badSpecification`.
+    /// - Throws: `SupervisorError` with `.badSpecification`, also for one that has a name: there is no one process that
+    ///   could have it.
     public func startPartitioned(
         over group: SchedulerGroup = .shared, linkedTo parent: PID? = nil
     ) async throws -> RunningDynamicSupervisor {
         try check()
+        if let name {
+            throw SupervisorError(
+                .badSpecification, child: id,
+                advice: "its parts cannot all be named \"\(name)\": give a partitioned supervisor no name")
+        }
         let (children, started) = partitions(over: group)
         let above = Supervisor(.oneForOne, id: "\(id) partitions") { children }
         let top = try await above.start(linkedTo: parent, on: group.schedulers[0])
-        return RunningDynamicSupervisor(top: top, partitions: started)
+        return RunningDynamicSupervisor(top: top, partitions: started, placement: options.placement)
     }
 
     /// A part for each scheduler, as children of a supervisor that has others too; and where they are found once

@@ -3,7 +3,7 @@ internal import Synchronization
 /// The process of a dynamic supervisor: it does what `DynamicMachine` decides.
 package struct DynamicSupervisorServer: Server {
     package enum Call: Sendable {
-        case start(@Sendable () async throws -> any Supervisable, Reply<PID>)
+        case start(@Sendable () async throws -> any Supervisable, Placement?, Reply<any Supervisable>)
         /// Whether it was a child of this supervisor.
         case terminate(PID, Reply<Bool>)
         case children(Reply<[PID]>)
@@ -62,7 +62,7 @@ package struct DynamicSupervisorServer: Server {
 
     package mutating func handle(call: Call, _ me: isolated Me) async throws -> Next {
         switch call {
-        case .start(let start, let reply): await add(start, reply, me)
+        case .start(let start, let placement, let reply): await add(start, placement, reply, me)
         case .terminate(let pid, let reply): await terminate(pid, reply, me)
         case .children(let reply): reply(Array(machine.running.keys))
         case .count(let reply): reply(machine.count)
@@ -79,7 +79,8 @@ package struct DynamicSupervisorServer: Server {
     // MARK: Children
 
     private mutating func add(
-        _ start: @escaping @Sendable () async throws -> any Supervisable, _ reply: Reply<PID>, _ me: isolated Me
+        _ start: @escaping @Sendable () async throws -> any Supervisable, _ placement: Placement?,
+        _ reply: Reply<any Supervisable>, _ me: isolated Me
     ) async {
         guard let number = machine.admit() else {
             return reply.fail(
@@ -87,12 +88,13 @@ package struct DynamicSupervisorServer: Server {
                     .tooManyChildren, advice: "\(id) has \(machine.count) children, and may have \(machine.maxChildren)"
                 ))
         }
-        let starter = ChildStarter(start, within: options.startWithin, shutdown: options.shutdown)
-        switch await me.start("\(number)", starter, unless: wish) {
-        case .success(let pid):
+        let starter = ChildStarter(
+            start, within: options.startWithin, shutdown: options.shutdown, placement: placement)
+        switch await me.start("\(number)", starter, options.placement, unless: wish) {
+        case .success(let child):
             if options.restart != .temporary { starters[number] = starter }
-            begin(number, pid, me)
-            reply(pid)
+            begin(number, child.pid, me)
+            reply(child)
         case .failure(let error):
             reply.fail(SupervisorError(.startFailed, underlying: error))
         }
@@ -149,8 +151,8 @@ package struct DynamicSupervisorServer: Server {
 
     private mutating func startAgain(_ number: Int, _ me: isolated Me) async {
         guard let starter = starters[number] else { return }
-        switch await me.start("\(number)", starter, unless: wish) {
-        case .success(let pid): begin(number, pid, me)
+        switch await me.start("\(number)", starter, options.placement, unless: wish) {
+        case .success(let child): begin(number, child.pid, me)
         case .failure(let error):
             reasons[number] = .error(error)
             machine.restartFailed(number)
@@ -167,17 +169,30 @@ public struct RunningDynamicSupervisor: Supervisable {
     /// What stands above the partitions, if there are several.
     private let top: RunningSupervisor?
     private let partitions: StartedPartitions
+    /// By which of several partitions a child is started.
+    private let placement: Placement
 
-    init(partitions: [ServerProcess<DynamicSupervisorServer>]) {
+    init(_ server: ServerAddress<DynamicSupervisorServer>) {
         top = nil
-        self.partitions = StartedPartitions()
-        for partition in partitions { self.partitions.started(partition) }
+        partitions = StartedPartitions()
+        placement = .here
+        partitions.started(server)
     }
 
-    /// - Parameter top: the supervisor under which the parts stand.
-    package init(top: RunningSupervisor, partitions: StartedPartitions) {
+    /// The dynamic supervisor that has the name, whenever it is used: also one that is started later, or again.
+    ///
+    ///     let tree = Supervisor { DynamicSupervisor(id: "rooms", name: "rooms") }
+    ///     …
+    ///     let room = try await RunningDynamicSupervisor(named: "rooms").start { try await Room().started() }
+    public init(named name: String) { self.init(ServerAddress(named: name)) }
+
+    /// - Parameters:
+    ///   - top: the supervisor under which the parts stand.
+    ///   - placement: by which of them a child is started.
+    package init(top: RunningSupervisor, partitions: StartedPartitions, placement: Placement = .here) {
         self.top = top
         self.partitions = partitions
+        self.placement = placement
     }
 
     /// The process of the supervisor; of a partitioned one that of the supervisor above its partitions.
@@ -185,14 +200,37 @@ public struct RunningDynamicSupervisor: Supervisable {
 
     /// Starts a child.
     ///
-    /// - Parameter start: runs as the supervisor, once more for each restart, and returns when the child is ready. It
-    ///   is cancelled when the supervisor is to end, and after `startWithin`.
-    /// - Returns: its process.
+    ///     let room = try await rooms.start { try await Room().started() }
+    ///     let members = try await room.call { .members($0) }
+    ///
+    /// - Parameters:
+    ///   - placement: where it lives; default: as the supervisor was made to place its children.
+    ///   - start: runs as the supervisor, once more for each restart, and returns when the child is ready. It is
+    ///     cancelled when the supervisor is to end, and after `startWithin`.
+    /// - Returns: what `start` returned. When the child is started again, that stands for the process before.
     /// - Throws: `SupervisorError`: `.tooManyChildren`, `.startFailed` or `.noSupervisor`.
     @discardableResult
-    public func start<S: Supervisable>(_ start: @escaping @Sendable () async throws -> S) async throws -> PID {
-        try await partitions.here.callSupervisor { .start({ try await start() }, $0) }
+    public func start<S: Supervisable>(
+        placement: Placement? = nil, _ start: @escaping @Sendable () async throws -> S
+    ) async throws -> S {
+        let partition = partitions.partition(placement ?? self.placement)
+        // A part has its children where it lives itself, unless a scheduler is named.
+        let placement = top == nil || placement?.scheduler != nil ? placement : Placement.here
+        let child = try await partition.callSupervisor { .start({ try await start() }, placement, $0) }
+        guard let child = child as? S else { preconditionFailure("a start returned a \(type(of: child))") }
+        return child
     }
+
+    /// Not for use: catches a closure that forgets to return what it has started.
+    @available(*, unavailable, message: "the closure returns nothing: return what it started, to be a child")
+    public func start(
+        placement: Placement? = nil, _ run: @escaping @Sendable () async throws -> Void
+    ) async throws { fatalError("unavailable") }
+
+    /// Stops a child for good, as with its PID.
+    ///
+    /// - Throws: `SupervisorError`: `.notFound` or `.noSupervisor`.
+    public func terminate(_ child: some Supervisable) async throws { try await terminate(child.pid) }
 
     /// Stops a child for good, also one that has ended and is about to be started again.
     ///
@@ -248,11 +286,18 @@ public struct RunningDynamicSupervisor: Supervisable {
     ///
     /// - Throws: `CancellationError` as soon as the calling task is cancelled.
     public func down() async throws(CancellationError) -> ExitReason { try await pid.down() }
+
+    /// Waits for its end so long, as `PID.down(timeout:)` does; `nil` if it has not ended by then.
+    ///
+    /// - Throws: `CancellationError` as soon as the calling task is cancelled.
+    public func down(timeout: Duration) async throws(CancellationError) -> ExitReason? {
+        try await pid.down(timeout: timeout)
+    }
 }
 
 /// The parts of a dynamic supervisor that run now: a part that is started again takes the place of the one before.
 package final class StartedPartitions: @unchecked Sendable {
-    typealias Partition = ServerProcess<DynamicSupervisorServer>
+    typealias Partition = ServerAddress<DynamicSupervisorServer>
 
     // Safety: touched with `lock` held.
     private let lock = Lock()
@@ -260,6 +305,8 @@ package final class StartedPartitions: @unchecked Sendable {
     private let turn = Atomic<Int>(0)
 
     func started(_ partition: Partition) {
+        // One by name is the only part, and nobody need have the name yet.
+        guard partition.name == nil else { return lock.withLock { partitions = [partition] } }
         let scheduler = partition.pid.core.scheduler
         lock.withLock {
             if let index = partitions.firstIndex(where: { $0.pid.core.scheduler === scheduler }) {
@@ -275,14 +322,23 @@ package final class StartedPartitions: @unchecked Sendable {
     /// The part on the caller's scheduler, or from outside each in turn.
     var here: Partition {
         let all = all
+        if all.count == 1 { return all[0] }
         let scheduler = Scheduler.current ?? ProcessCore.current?.scheduler
         if let here = all.first(where: { $0.pid.core.scheduler === scheduler }) { return here }
         return all[Int(UInt(bitPattern: turn.wrappingAdd(1, ordering: .relaxed).oldValue) % UInt(all.count))]
     }
 
+    /// The part that starts a child.
+    func partition(_ placement: Placement) -> Partition {
+        let all = all
+        if all.count == 1 { return all[0] }
+        return placement.scheduler.map { near($0) } ?? placement.part(of: all.count, turn).map { all[$0] } ?? here
+    }
+
     /// The part on a scheduler, or any.
     func near(_ scheduler: Scheduler) -> Partition {
         let all = all
+        if all.count == 1 { return all[0] }
         return all.first { $0.pid.core.scheduler === scheduler } ?? all[0]
     }
 }
@@ -296,7 +352,7 @@ extension DynamicSupervisor {
         return Child(specification, check: { () throws(SupervisorError) in }) { [options] in
             let server = try await DynamicSupervisorServer(specification.id, options)
                 .started(on: scheduler, label: specification.id)
-            started.started(server)
+            started.started(ServerAddress(server))
             return server
         }
     }

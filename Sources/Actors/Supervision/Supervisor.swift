@@ -3,7 +3,7 @@
 ///     let tree = Supervisor(.restForOne) {
 ///         Child("database") { try await Database().started() }
 ///         Supervisor(.oneForOne, id: "workers") {
-///             Child("mailer") { try await sendMails() }
+///             Child.running("mailer") { try await sendMails() }
 ///         }
 ///     }
 ///     let running = try await tree.start()
@@ -37,6 +37,7 @@ public struct Supervisor: Sendable {
         var period: Duration
         var autoShutdown: AutoShutdown
         var backoff: RestartBackoff?
+        var placement: Placement = .here
     }
 
     let id: String
@@ -45,12 +46,16 @@ public struct Supervisor: Sendable {
     /// How it is restarted and stopped under another supervisor.
     let specification: ChildSpecification
     let startLimit: Duration?
+    let name: String?
 
     /// A supervisor with its children.
     ///
     /// - Parameters:
     ///   - strategy: which children are started again with one that is; default `.oneForOne`.
     ///   - id: what it is called, under another supervisor and in reports; default `"supervisor"`.
+    ///   - name: a name for the registry, by which `Registry.whereis(_:as: Supervisor.self)` finds it also after a
+    ///     restart; default: none.
+    ///   - placement: where its children live unless they say otherwise; default `.here`: where it lives itself.
     ///   - maxRestarts: how many restarts it makes in `period` before it gives up, stops its children and ends with
     ///     `.shutdown`; default 1.
     ///   - period: default 5 s.
@@ -62,14 +67,16 @@ public struct Supervisor: Sendable {
     ///   - significant: whether its end may end the supervisor above it; default `false`.
     ///   - children: in the order in which they are started.
     public init(
-        _ strategy: Strategy = .oneForOne, id: String = "supervisor", maxRestarts: Int = 1,
-        period: Duration = .seconds(5), autoShutdown: AutoShutdown = .never, backoff: RestartBackoff? = nil,
+        _ strategy: Strategy = .oneForOne, id: String = "supervisor", name: String? = nil,
+        placement: Placement = .here, maxRestarts: Int = 1, period: Duration = .seconds(5), autoShutdown: AutoShutdown = .never, backoff: RestartBackoff? = nil,
         restart: Child.Restart = .permanent, startWithin limit: Duration? = nil, shutdown: Child.Shutdown = .infinity,
         significant: Bool = false, @ChildrenBuilder children: () -> [Child] = { [] }
     ) {
         self.id = id
+        self.name = name
         options = Options(
-            strategy: strategy, maxRestarts: maxRestarts, period: period, autoShutdown: autoShutdown, backoff: backoff)
+            strategy: strategy, maxRestarts: maxRestarts, period: period, autoShutdown: autoShutdown, backoff: backoff,
+            placement: placement)
         self.children = children()
         startLimit = limit
         specification = ChildSpecification(
@@ -83,8 +90,8 @@ public struct Supervisor: Sendable {
     ///
     /// - Parameters:
     ///   - parent: a process to link it to from its first moment; default: none.
-    ///   - name: a name for the registry; default: none.
-    ///   - scheduler: where it lives, and its children unless they say otherwise; default: the caller's, or from
+    ///   - name: a name for the registry; default: the one that it was made with, if any.
+    ///   - scheduler: where it lives, and its children unless they or `placement` say otherwise; default: the caller's, or from
     ///     outside one of the shared group's in turn.
     /// - Throws: `SupervisorError`: `.badSpecification` before anything is started; `.startFailed` when a child cannot
     ///   be, after those before it were stopped, the last one first. `RegistryError` if the name is taken. `CallError`
@@ -95,7 +102,7 @@ public struct Supervisor: Sendable {
         try check()
         let process = SupervisorServer.Me(on: scheduler)
         do {
-            try await process.startServing(linkedTo: parent, name, id) { me, ready in
+            try await process.startServing(linkedTo: parent, name ?? self.name, id) { me, ready in
                 var server = SupervisorServer(self)
                 try await server.serve(me, ready)
             }
@@ -104,7 +111,7 @@ public struct Supervisor: Sendable {
             _ = await process.pid.downInAnyCase()
             throw error
         }
-        return RunningSupervisor(server: ServerProcess(process: process))
+        return RunningSupervisor(server: ServerAddress(ServerProcess(process: process)))
     }
 
     /// This supervisor as a child of another.
@@ -260,12 +267,24 @@ extension SupervisorError {
     static func gaveUp(
         _ supervisor: String, _ child: String, _ reason: ExitReason, _ allowed: Int, _ period: Duration
     ) -> SupervisorError {
+        // Only a permanent child is started again after that.
+        let hint =
+            reason.kind == .normal
+            ? ": what its start returned had come to its end by itself. Return what goes on, or make it .transient or .temporary"
+            : ""
         let limit = allowed == 1 ? "1 restart" : "\(allowed) restarts"
         return SupervisorError(
             .gaveUp, child: child, underlying: reason,
             advice:
-                "supervisor \"\(supervisor)\" gave up after \(limit) in \(period), since child \"\(child)\" ended with: \(reason)"
+                "supervisor \"\(supervisor)\" gave up after \(limit) in \(period), since child \"\(child)\" ended with: \(reason)\(hint)"
         )
+    }
+
+    /// A child's start returned the process of the supervisor, which cannot watch itself.
+    static func returnedItself(_ child: String) -> SupervisorError {
+        SupervisorError(
+            .badSpecification, child: child,
+            advice: "its start returned the supervisor's own process: return what it started")
     }
 
     /// A start has taken longer than it may.

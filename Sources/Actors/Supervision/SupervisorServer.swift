@@ -131,7 +131,7 @@ struct SupervisorServer: Server {
     /// Starts a child and links to it.
     private mutating func startChild(_ id: String, _ me: isolated Me) async -> Result<PID, any Error> {
         guard let starter = starters[id] else { return .failure(SupervisorError(.notFound, child: id)) }
-        let outcome = await me.start(id, starter, unless: wish)
+        let outcome = await me.start(id, starter, options.placement, unless: wish).map(\.pid)
         if case .success(let pid) = outcome {
             me.adopt(pid)
             machine.started(id, pid)
@@ -216,10 +216,24 @@ extension SupervisorServer.Info: SupervisorInfo {
 
 /// A supervisor that runs.
 public struct RunningSupervisor: Supervisable, Hashable {
-    let server: ServerProcess<SupervisorServer>
+    let server: ServerAddress<SupervisorServer>
 
     /// The process of the supervisor: to link, monitor or end it.
     public var pid: PID { server.pid }
+
+    /// The server that one of its children is, as it runs now.
+    ///
+    /// - Parameters:
+    ///   - id: the child's.
+    ///   - type: the server's.
+    /// - Throws: `SupervisorError` with `.notFound` if there is no such child, or it does not run now, or it is no such
+    ///   server; `.noSupervisor`.
+    public func child<S: Server>(_ id: String, server type: S.Type) async throws -> ServerAddress<S> {
+        for child in try await children() where child.id == id {
+            if let address = child.address(server: type) { return address }
+        }
+        throw SupervisorError(.notFound, child: id)
+    }
 
     /// Its children in the order in which they are started. (OTP: `which_children/1`.)
     ///
@@ -267,21 +281,15 @@ public struct RunningSupervisor: Supervisable, Hashable {
     /// - Throws: `CancellationError` as soon as the calling task is cancelled.
     public func down() async throws(CancellationError) -> ExitReason { try await pid.down() }
 
+    /// Waits for its end so long, as `PID.down(timeout:)` does; `nil` if it has not ended by then.
+    ///
+    /// - Throws: `CancellationError` as soon as the calling task is cancelled.
+    public func down(timeout: Duration) async throws(CancellationError) -> ExitReason? {
+        try await pid.down(timeout: timeout)
+    }
+
     private func ask<Value: Sendable>(_ request: (Reply<Value>) -> SupervisorServer.Call) async throws -> Value {
         try await server.callSupervisor(request)
-    }
-}
-
-extension ServerProcess {
-    /// Asks a supervisor, however long it takes: it may be starting or stopping children.
-    ///
-    /// - Throws: `SupervisorError` with `.noSupervisor` when it has ended or ends meanwhile; what it refuses with.
-    func callSupervisor<Value: Sendable>(_ request: (Reply<Value>) -> S.Call) async throws -> Value {
-        do {
-            return try await call(timeout: nil, request)
-        } catch let error as CallError where error.code != .cancelled && error.code != .calledSelf {
-            throw SupervisorError(.noSupervisor)
-        }
     }
 }
 
@@ -320,6 +328,18 @@ public struct ChildInfo: Sendable, Hashable {
 
     /// Its process, if it runs.
     public var pid: PID? { if case .running(let pid) = state { pid } else { nil } }
+
+    /// Where to call it as a server; `nil` if it does not run, or is no such server. A restart makes another of it: one
+    /// that has a name is found by that for good.
+    public func address<S: Server>(server type: S.Type) -> ServerAddress<S>? { pid?.address(server: type) }
+
+    /// Where to send it events as a state machine; `nil` if it does not run, or is no such machine.
+    public func address<Machine: StateMachine>(machine type: Machine.Type) -> StateMachineAddress<Machine>? {
+        pid?.address(machine: type)
+    }
+
+    /// Where to send it messages; `nil` if it does not run, or takes messages of another type.
+    public func address<Message: Sendable>(as type: Message.Type) -> Address<Message>? { pid?.address(as: type) }
 }
 
 /// How many children a supervisor has.

@@ -65,6 +65,33 @@ static inline int hansom_socket(int family) {
     return socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 }
 
+// The two halves of one fence. A thread that writes one place and then reads another, while a second thread does so the
+// other way round, needs a full fence on both sides, or one of them might miss the other's write. The heavy half makes
+// every thread of the program go through one (membarrier(2)), so that the light half needs to hold the compiler only.
+// Where the kernel refuses that, both are full.
+extern int hansom_has_membarrier;
+
+// Asks the kernel for it: once, before the first fence.
+void hansom_prepare_fences(void);
+
+static inline void hansom_light_fence(void) {
+    if (__builtin_expect(hansom_has_membarrier, 1)) {
+        __asm__ volatile("" ::: "memory");
+    } else {
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    }
+}
+
+void hansom_heavy_fence(void);
+
+// The clock that counts what the calling thread works; 1 if there is none.
+int hansom_thread_clock(void);
+// What a clock shows, in nanoseconds; 0 once its thread has ended.
+uint64_t hansom_clock_nanoseconds(int clock);
+
+// Condition variables whose deadlines are times of CLOCK_MONOTONIC.
+int hansom_monotonic_condition(pthread_cond_t *condition);
+
 // Lets glibc keep freed memory instead of giving it back to the kernel and faulting it in again for every message.
 // Thresholds in bytes; 1 on success.
 static inline int hansom_retain_heap(int trim_threshold, int mmap_threshold) {

@@ -93,6 +93,13 @@ public struct ReconnectingWebSocket: Supervisable, Hashable {
     /// - Throws: `CancellationError` as soon as the calling task is cancelled.
     public func down() async throws(CancellationError) -> ExitReason { try await process.down() }
 
+    /// Waits for its end so long, as `PID.down(timeout:)` does; `nil` if it has not ended by then.
+    ///
+    /// - Throws: `CancellationError` as soon as the calling task is cancelled.
+    public func down(timeout: Duration) async throws(CancellationError) -> ExitReason? {
+        try await process.down(timeout: timeout)
+    }
+
     /// Where it stands, at this moment.
     public var state: State { feed.state }
 

@@ -80,7 +80,13 @@ extension WebSocket: StreamObserver {
     }
 
     /// Whether the connection has not had its share of the turn. What only has to be thrown away takes no time.
-    private var mayTakeMore: Bool { share.framesLeft > 0 && machine.mayInflate || end.isDiscarding }
+    private var mayTakeMore: Bool {
+        if end.isDiscarding { return true }
+        guard share.framesLeft > 0, machine.mayInflate else { return false }
+        // A synchronous handler is called from here, and may take long.
+        return share.framesLeft & 7 != 0 || messageHandler == nil || share.framesLeft == TurnShare.frames
+            || !scheduler.hasTickedInPhase
+    }
 
     private func decodeLater() {
         share.isUsedUp = true

@@ -39,9 +39,10 @@ extension WebSocket {
         try await frameLater(Patience(timeout))
     }
 
-    /// A message that has arrived, if the caller already is where the connection lives: no hop, no suspension.
+    /// A message that has arrived, if the caller already is where the connection lives: no hop, no suspension. None
+    /// when the job that asks has had its share: it asks again in `messageLater`.
     nonisolated func messageAtOnce() -> Message? {
-        guard scheduler.isCurrent else { return nil }
+        guard scheduler.isCurrent, scheduler.mayTake(core) else { return nil }
         return onOwnThread { $0.nextMessage() }
     }
 
@@ -81,6 +82,7 @@ extension WebSocket {
     // holds.
 
     func messageLater(_ patience: Patience) async throws(WebSocketError) -> Message {
+        if scheduler.isBudgetSpent { await scheduler.giveWay() }
         while true {
             // The caller may have come from another thread, and only now be where it can look.
             if let message = nextMessage() { return message }
@@ -98,6 +100,7 @@ extension WebSocket {
     }
 
     private func frameLater(_ patience: Patience) async throws(WebSocketError) -> Frame {
+        await scheduler.giveWayIfSpent(core)
         if credits == 0, let frame = nextFrame() { return frame }
         if try mayWaitAtGate() {
             waitAtGate(patience, wantsFrames: true)

@@ -40,6 +40,7 @@ extension WebSocket {
     }
 
     func nextPiece(for reader: MessageStream.Reader) async throws(WebSocketError) -> Message? {
+        await scheduler.giveWayIfSpent(core)
         guard let pieces = streamed, pieces.claim === reader.claim else { return nil }
         while true {
             if let piece = pieces.popFirst() {

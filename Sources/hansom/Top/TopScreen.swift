@@ -49,8 +49,15 @@ struct TopScreen {
                     + Column.right("\(scheduler.runQueueLength)", 7)
                     + Column.right(rate(scheduler.jobsRun, old?.jobsRun), 9)
                     + Column.right("\(scheduler.processCount)", 11)
-                    + Column.right(Column.time(scheduler.longestJob), 9)
+                    + Column.right(Column.time(scheduler.longestJob), 9) + hold(of: scheduler)
             } + (left > 0 ? ["      ... and \(left + 1) more"] : [])
+    }
+
+    /// Who holds a scheduler, and for how long.
+    private func hold(of scheduler: TopSnapshot.Scheduler) -> String {
+        guard let time = scheduler.heldFor else { return "" }
+        let holder = scheduler.heldBy.map { " by \(Printable($0))" } ?? ""
+        return "  held for \(Column.time(time))\(holder)"
     }
 
     private func load(_ scheduler: TopSnapshot.Scheduler, _ old: TopSnapshot.Scheduler?) -> String {
@@ -154,6 +161,8 @@ struct TopSnapshot: Decodable {
         let deadLetters: UInt64
         let messagesDropped: UInt64
         let zombies: Int
+        let heldFor: UInt64?
+        let heldBy: String?
     }
 
     struct Process: Decodable {

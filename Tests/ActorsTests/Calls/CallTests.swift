@@ -1,3 +1,4 @@
+import Glibc
 import HansomTesting
 import Testing
 
@@ -137,6 +138,159 @@ import Testing
         }
     }
 
+    @Test(arguments: ["task", "detached", "child"], [false, true])
+    func `a helper that the body has started may call it, and does so from anywhere (P11)`(
+        helper: String, crosses: Bool
+    ) {
+        let other = World(index: 1)
+        let server = world.spawn(Request.self) { [log] me in
+            let call = { @Sendable in log.record(await outcome { try await me.call(Request.get) }) }
+            let place = crosses ? other.scheduler : world.scheduler
+            let serve = {
+                if case .get(let reply) = await me.receive() { reply(7) }
+            }
+            switch helper {
+            case "task":
+                Task(executorPreference: place) { await call() }
+                await serve()
+            case "detached":
+                Task.detached(executorPreference: place) { await call() }
+                await serve()
+            default:
+                await withTaskGroup { group in
+                    group.addTask(executorPreference: place) { await call() }
+                    await serve()
+                }
+            }
+        }
+        for _ in 0..<100_000 where log.count == 0 {
+            sched_yield()
+            other.driven.settle()
+            world.driven.settle()
+        }
+        #expect(log.values == ["7"])
+        world.wait { !server.pid.isAlive }
+        #expect(!server.pid.isAlive)
+    }
+
+    @Test func `the body that waits for itself is told so wherever it runs (P11)`() {
+        // An asynchronous function that is isolated to nobody is the body all the same.
+        @concurrent @Sendable func elsewhere(_ server: Process<Request>, _ log: Probe<String>) async {
+            log.record(await outcome { try await server.call(Request.get) })
+        }
+        let server = world.spawn(Request.self) { [log] me in await elsewhere(me, log) }
+        world.wait { log.count == 1 }
+        #expect(log.values == ["calledSelf"])
+        world.wait { !server.pid.isAlive }
+    }
+
+    // MARK: Bounded mailboxes
+
+    /// One that looks at its mailbox only when it is let go.
+    private func bounded(_ whenFull: MailboxOptions.Overflow, _ latch: DrivenLatch, on place: World) -> Process<Request>
+    {
+        place.spawn(Request.self, mailbox: .bounded(1, whenFull: whenFull)) { me in
+            await latch.wait()
+            while let request = await me.receive() { if case .get(let reply) = request { reply(42) } }
+        }
+    }
+
+    @Test(arguments: [false, true], [false, true])
+    func `a call to a full mailbox that suspends waits for a place, within its timeout (P11, P14)`(
+        crosses: Bool, byAddress: Bool
+    ) {
+        let other = crosses ? World(index: 1) : world
+        let latch = DrivenLatch(other.driven)
+        let callee = bounded(.suspend, latch, on: other)
+        let callers = (0..<3).map { _ in world.puppet() }
+        let settle = {
+            for _ in 0..<3 {
+                world.driven.settle()
+                other.driven.settle()
+            }
+        }
+        for (number, caller) in callers.enumerated() {
+            let timeout = Duration.seconds(number == 1 ? 1 : 60)
+            world.tell(caller) { [log] _ in
+                let result =
+                    byAddress
+                    ? await outcome { try await callee.address.call(timeout: timeout, Request.get) }
+                    : await outcome { try await callee.call(timeout: timeout, Request.get) }
+                log.record("\(number) \(result)")
+            }
+            settle()
+        }
+        #expect(log.values == [] && other.scheduler.messagesDropped == 0)
+        #expect(callee.bound?.waiterCount == 2)
+        other.driven.time.advance(by: .seconds(1))
+        world.advance(by: .seconds(1))
+        settle()
+        #expect(log.values == ["1 timeout"])
+        #expect(callee.bound?.waiterCount == 1, "who has given up takes no place")
+        latch.open()
+        settle()
+        #expect(log.values == ["1 timeout", "0 42", "2 42"])
+        #expect(callee.core.observerCount == 0 && callee.trySend(.get(Kept.none)) == .sent)
+        world.end()
+    }
+
+    @Test(
+        arguments: [MailboxOptions.Overflow.fail, .dropNewest],
+        [(false, false), (false, true), (true, false), (true, true)])
+    func `a call to a full mailbox that drops what comes says so at once (P11, P14)`(
+        whenFull: MailboxOptions.Overflow, way: (crosses: Bool, byAddress: Bool)
+    ) {
+        let (crosses, byAddress) = way
+        let other = crosses ? World(index: 1) : world
+        let latch = DrivenLatch(other.driven)
+        let (callee, caller) = (bounded(whenFull, latch, on: other), world.puppet())
+        other.play { callee.send(.keep(Kept.none)) }
+        world.tell(caller) { [log] _ in
+            log.record(
+                byAddress
+                    ? await outcome { try await callee.address.call(Request.get) }
+                    : await outcome { try await callee.call(Request.get) })
+        }
+        other.driven.settle()
+        world.driven.settle()
+        #expect(log.values == ["full"])
+        #expect(callee.core.observerCount == 0)
+        latch.open()
+        other.driven.settle()
+        world.end()
+    }
+
+    @Test(arguments: [MailboxOptions.Overflow.dropOldest, .kill])
+    func `a call to a full mailbox that makes room or kills does as a message does (P11, P14)`(
+        whenFull: MailboxOptions.Overflow
+    ) {
+        let latch = DrivenLatch(world.driven)
+        let (callee, caller) = (bounded(whenFull, latch, on: world), world.puppet())
+        world.play { callee.send(.keep(Kept.none)) }
+        call(callee, by: caller, Request.get)
+        latch.open()
+        world.driven.settle()
+        #expect(log.count == 1)
+        #expect(log.values.first.map { $0 == "42" || $0.hasPrefix("exited error") } == true)
+        #expect((log.values.first == "42") == (whenFull == .dropOldest))
+        world.end()
+    }
+
+    @Test func `a call that waits for a place ends with the process, and with its caller (P11, P14)`() {
+        let latch = DrivenLatch(world.driven)
+        let (callee, caller, other) = (bounded(.suspend, latch, on: world), world.puppet(), world.puppet())
+        world.play { callee.send(.keep(Kept.none)) }
+        call(callee, by: caller, Request.get)
+        call(callee, by: other, Request.get)
+        world.play { caller.exit(.shutdown) }
+        #expect(log.values == ["cancelled"] && callee.bound?.waiterCount == 1)
+        world.play { callee.exit(.shutdown("gone")) }
+        latch.open()
+        world.driven.settle()
+        #expect(log.values == ["cancelled", "exited shutdown(gone)"])
+        world.end()
+    }
+
     // MARK: What it costs
 
     @Test func `calls on one scheduler post nothing from elsewhere, and each costs two jobs (P2, P11)`() {
@@ -169,7 +323,16 @@ import Testing
 }
 
 /// Tokens that nobody answers with.
-private enum Kept { static let replies = Probe<Reply<Int>>() }
+private enum Kept {
+    static let replies = Probe<Reply<Int>>()
+    /// A token that nobody waits for.
+    static var none: Reply<Int> {
+        guard let call = try? ReplyCall<Int>(ProcessCore(on: SchedulerGroup.shared.next()), timeout: nil) else {
+            preconditionFailure("nobody calls themselves here")
+        }
+        return Reply(call)
+    }
+}
 
 /// What came of a call, as text.
 private func outcome(_ call: () async throws -> Int) async -> String {

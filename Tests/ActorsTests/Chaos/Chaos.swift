@@ -238,7 +238,7 @@ extension ChaosMessage {
         case .monitor(let pid, let book): book.began(me.monitor(pid) { .down($0, book) }, of: me.pid)
         case .down(let down, let book): book.heard(down, at: me.pid)
         case .unlinkAll(let book, let reply):
-            for peer in me.core.links.peers where book.has(peer) { me.unlink(peer) }
+            for peer in me.core.peers where book.has(peer) { me.unlink(peer) }
             reply()
         case .ping(let reply): reply()
         }

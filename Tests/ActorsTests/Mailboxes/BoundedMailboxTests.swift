@@ -286,4 +286,64 @@ import Testing
         #expect(lengths.allSatisfy { $0 <= threshold && $0 * 2 > threshold }, "\(lengths)")
         world.end()
     }
+
+    @Test func `a body that would wait for room in its own full mailbox gets an error at once (P14)`() {
+        let log = Probe<String>()
+        let process = world.spawn(Int.self, mailbox: .bounded(1, whenFull: .suspend)) { me in
+            for number in 0..<2 {
+                do {
+                    try await me.send(waiting: number)
+                    log.record("sent")
+                } catch let error as CallError { log.record("\(error.code)") }
+            }
+            log.record("\(await me.receive() ?? -1)")
+            // A helper may wait: the body goes on and makes room.
+            me.send(5)
+            let helper = Task { try await me.send(waiting: 6) }
+            for _ in 0..<2 { log.record("\(await me.receive() ?? -1)") }
+            try await helper.value
+        }
+        world.wait { !process.pid.isAlive }
+        #expect(log.values == ["sent", "full", "0", "5", "6"])
+        world.end()
+    }
+
+    @Test(arguments: ["time", "cancel", "room", "end"])
+    func `who waits for room waits so long, or until the task is cancelled, or the process ends (P14)`(way: String) {
+        let other = World(index: 1)
+        let log = Probe<String>()
+        let latch = DrivenLatch(world.driven)
+        let got = Probe<Int>()
+        let slow = world.spawn(Int.self, mailbox: .bounded(1, whenFull: .suspend)) { me in
+            await latch.wait()
+            while let number = await me.receive() { got.record(number) }
+        }
+        slow.send(1)
+        let sender = other.spawn(Int.self) { _ in
+            do {
+                try await slow.send(waiting: 2, timeout: .seconds(1))
+                log.record("sent")
+            } catch { log.record((error as? CallError)?.code.description ?? "\(type(of: error))") }
+        }
+        other.wait { other.scheduler.alarmCount == 1 }
+        switch way {
+        case "time": other.advance(by: .seconds(1))
+        case "cancel": other.play { sender.exit(.shutdown) }
+        case "end": world.play { slow.exit(.shutdown) }
+        default: break
+        }
+        if way == "time" || way == "cancel" {
+            // Without the help of the thread on which the mailbox is.
+            other.wait { log.count == 1 }
+        }
+        latch.open()
+        world.driven.settle()
+        other.wait { log.count == 1 }
+        #expect(log.values == [["time": "timeout", "cancel": "CancellationError", "end": "noProcess"][way] ?? "sent"])
+        #expect(got.values == (way == "end" ? [] : way == "room" ? [1, 2] : [1]))
+        other.wait { !sender.pid.isAlive }
+        #expect(other.scheduler.alarmCount == 0 && slow.bound?.waiterCount == 0)
+        if way != "end" { #expect(slow.trySend(3) == .sent, "the place is free") }
+        world.end()
+    }
 }

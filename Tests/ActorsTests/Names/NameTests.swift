@@ -148,4 +148,76 @@ import Testing
         #expect(log.values == [])
         world.end()
     }
+
+    @Test func `watchers hear of changes in the order in which they were made, whoever makes them (P10)`() {
+        let group = ProcessGroup<Puppet>("P10 order")
+        let (watcher, a, b) = (world.puppet(), world.puppet(), world.puppet())
+        let heard = Probe<GroupChange>()
+        world.tell(watcher) { me in
+            _ = me.monitor(group) { change in
+                heard.record(change)
+                return .changed(change)
+            }
+        }
+        // The first change is on its way from another thread when the second is made here.
+        world.play {
+            OSThreads.run { _ in group.join(a) }
+            group.join(b)
+            group.leave(a)
+        }
+        #expect(heard.values == [.joined(a.pid), .joined(b.pid), .left(a.pid)])
+        world.end()
+    }
+
+    @Test func `a change that an adapter makes comes behind those that were made before (P10)`() {
+        let group = ProcessGroup<Puppet>("P10 adapter")
+        let (watcher, a, b) = (world.puppet(), world.puppet(), world.puppet())
+        let heard = Probe<GroupChange>()
+        world.tell(watcher) { me in
+            _ = me.monitor(group) { change in
+                if change == .joined(a.pid) { group.leave(a) }
+                heard.record(change)
+                return .changed(change)
+            }
+        }
+        OSThreads.run { _ in
+            group.join(a)
+            group.join(b)
+        }
+        world.driven.settle()
+        #expect(heard.values == [.joined(a.pid), .joined(b.pid), .left(a.pid)])
+        world.end()
+    }
+
+    @Test func `all watchers hear the same, in one order, of changes from many threads (P10)`() async throws {
+        try await withGroup { schedulers in
+            let group = ProcessGroup<Puppet>("P10 threads")
+            let (first, second) = (Probe<GroupChange>(), Probe<GroupChange>())
+            let ready = Latch()
+            let watchers = [first, second].enumerated().map { index, heard in
+                Process<Puppet>.spawn(on: schedulers.schedulers[index % schedulers.schedulers.count]) { me in
+                    _ = me.monitor(group) { change in
+                        heard.record(change)
+                        return .changed(change)
+                    }
+                    if index == 1 { ready.open() }
+                    for await _ in me.mailbox {}
+                }
+            }
+            _ = try? await watchers[0].call(timeout: nil) { (reply: Reply<Void>) in
+                .act { _ in reply() }
+            }
+            await ready.wait()
+            let members = (0..<4).map { _ in Process<Puppet>.spawn { me in for await _ in me.mailbox {} } }
+            OSThreads.run(4) { thread in
+                for _ in 0..<500 {
+                    group.join(members[thread])
+                    group.leave(members[thread])
+                }
+            }
+            while first.count < 4_000 || second.count < 4_000 { await Task.yield() }
+            #expect(first.values == second.values)
+            for process in watchers + members { process.exit(.kill) }
+        }
+    }
 }

@@ -347,6 +347,7 @@ func withGroup<R>(
         let gate = DrivenLatch(driven)
         let process = spawn { _ in await gate.wait() }
         let end = watch(process)
+        driven.settle()
         driven.run { process.exit(.shutdown) }
         driven.settle()
         #expect(driven.scheduler.alarmCount == 1)
@@ -362,6 +363,7 @@ func withGroup<R>(
         let gate = DrivenLatch(driven)
         let process = spawn { _ in await gate.wait() }
         let end = watch(process)
+        driven.settle()
         driven.run { process.exit(.shutdown) }
         driven.advance(by: .milliseconds(4_999))
         #expect(end.count == 0)
@@ -398,5 +400,85 @@ func withGroup<R>(
         driven.settle()
         #expect(driven.scheduler.alarmCount == 0)
         #expect(weak.object != nil)
+    }
+
+    @Test(arguments: [ExitReason.kill, .shutdown, .error(Failure())], [false, true])
+    func `a body that is told to end before it has begun never runs (P4)`(reason: ExitReason, isTask: Bool) {
+        let world = World()
+        let ran = Counter()
+        let pid = world.play {
+            let process =
+                isTask
+                ? ProcessTask.spawn(on: world.scheduler) { ran.add() }.pid
+                : Process<Int>.spawn(on: world.scheduler) { _ in ran.add() }.pid
+            process.exit(reason)
+            return process
+        }
+        #expect(ran.value == 0)
+        #expect(pid.core.endReason?.kind == (reason.kind == .kill ? .killed : reason.kind))
+        #expect(world.scheduler.zombies == 0 && world.scheduler.processes.isEmpty)
+    }
+
+    @Test(arguments: [ExitReason.shutdown, .error(Failure())])
+    func `what is left to do is done in a task that the exit signal has not cancelled (P4)`(reason: ExitReason) {
+        let world = World()
+        let log = Probe<String>()
+        let desk = world.spawn(Reply<Int>.self) { me in for await reply in me.mailbox { reply(7) } }
+        let guest = world.spawn(Int.self) { me in
+            for await _ in me.mailbox {}
+            log.record("\(Task.isCancelled) \((try? await desk.call { $0 }) ?? -1)")
+            let answer = try? await me.cleanUp { me in
+                log.record("\(Task.isCancelled) \(PID.current == me.pid)")
+                do { try await me.send(waiting: 1) } catch {
+                    log.record("\((error as? CallError)?.code.description ?? "")")
+                }
+                return try await desk.call { $0 }
+            }
+            log.record("\(answer ?? -1) \(Task.isCancelled)")
+            await #expect(throws: Failure.self) { try await me.cleanUp { _ in throw Failure() } }
+        }
+        world.play { guest.exit(reason) }
+        world.wait { !guest.pid.isAlive }
+        #expect(log.values == ["true -1", "false true", "noProcess", "7 true"])
+        #expect(guest.core.endReason?.kind == reason.kind && world.scheduler.zombies == 0)
+        world.end()
+    }
+
+    @Test func `an exit signal does not cancel what is left to do, a kill does, and the end of the grace (P4)`() {
+        for way in ["signal", "kill", "grace"] {
+            let world = World()
+            let log = Probe<String>()
+            let latch = DrivenLatch(world.driven)
+            let guest = world.spawn(Int.self) { me in
+                await me.cleanUp { _ in
+                    await me.cleanUp { _ in
+                        await latch.wait()
+                        log.record("inner \(Task.isCancelled)")
+                    }
+                    log.record("outer \(Task.isCancelled)")
+                }
+                log.record("body \(Task.isCancelled)")
+            }
+            world.play { guest.exit(way == "kill" ? .kill : .shutdown) }
+            if way == "grace" { world.advance(by: .seconds(5)) }
+            latch.open()
+            world.wait { log.count == 3 }
+            #expect(log.values == ["inner \(way != "signal")", "outer \(way != "signal")", "body true"])
+            world.driven.settle()
+            #expect(guest.core.endReason?.kind == (way == "signal" ? .shutdown : .killed))
+            #expect(world.scheduler.zombies == 0)
+            world.end()
+        }
+    }
+
+    @Test func `one whose linked process fails before it has begun never runs (P4, P5)`() {
+        let world = World()
+        let ran = Counter()
+        let parent = world.puppet()
+        world.tell(parent) { me in
+            me.spawnLink(Int.self) { _ in ran.add() }
+            throw Failure()
+        }
+        #expect(ran.value == 0 && world.scheduler.processes.isEmpty)
     }
 }

@@ -223,4 +223,56 @@ import Testing
         #expect(log.values == ["helper ends", "body 0", "body 1", "body 2"])
         world.end()
     }
+
+    @Test(arguments: Way.allCases)
+    func `a helper that waits for a message and is cancelled waits no longer (P13)`(way: Way) {
+        let world = World()
+        let log = Probe<String>()
+        let process = world.spawn(Int.self) { me in
+            let helper = Task { log.record("helper \(await way.receive(me) ?? -1)") }
+            let begun = Task { await Task.yield() }
+            await begun.value
+            helper.cancel()
+            await helper.value
+            // One that is cancelled before it waits does not begin to.
+            let late = Task {
+                while !Task.isCancelled { await Task.yield() }
+                log.record("late \(await way.receive(me) ?? -1)")
+            }
+            late.cancel()
+            await late.value
+            log.record("body \(await way.receive(me) ?? -1)")
+        }
+        world.wait { log.count == 2 }
+        #expect(log.values == ["helper -1", "late -1"])
+        world.play { process.send(3) }
+        world.wait { log.count == 3 }
+        #expect(log.values.last == "body 3")
+        #expect(world.events.count == 0 && world.scheduler.alarmCount == 0)
+        world.end()
+    }
+
+    @Test func `who is no part of a process receives none of its messages (P13)`() {
+        let world = World()
+        let (log, got) = (Probe<String>(), Probe<Int>())
+        let other = world.spawn(Int.self) { me in while let number = await me.receive() { got.record(number) } }
+        let thief = world.spawn(Int.self) { _ in log.record("\(await other.receive() ?? -1)") }
+        world.wait { !thief.pid.isAlive }
+        #expect(log.values == ["-1"])
+        world.play { other.send(1) }
+        #expect(got.values == [1])
+        let reports = world.events.values.filter { if case .secondReceiver = $0 { true } else { false } }
+        #expect(reports.count == 1)
+        world.end()
+    }
+}
+
+@Suite(.timeLimit(.minutes(2))) struct JobCountTests {
+    @Test func `a process that does nothing costs a job to start and at most one to end`() {
+        let driven = HandDriven()
+        _ = driven.run { Process<Int>.spawn { _ in } }
+        driven.settle()
+        // The compiler may leave out the hop from the actor's last line back to the task's.
+        #expect(driven.scheduler.jobsRun <= 2)
+    }
 }

@@ -59,14 +59,11 @@ import Testing
         let group = try SchedulerGroup(options: .init(count: 1))
         await group.shutdown()
         let probe = Probe<Bool>()
-        let process = Process<Int>.spawn(on: group.schedulers[0]) { me in
-            for await _ in me.mailbox {}
-            probe.record(Task.isCancelled)
-        }
+        let process = Process<Int>.spawn(on: group.schedulers[0]) { _ in probe.record(true) }
         process.send(1)
         let ending = try await process.down()
         #expect(ending.kind == .shutdown)
-        #expect(probe.values == [true])
+        #expect(probe.values == [], "it never begins")
         #expect(!Task.isCancelled, "running another task inside this one leaves this one current")
     }
 
@@ -220,18 +217,75 @@ import Testing
         }
         #expect(probe.count == 1)
     }
+
+    /// How many threads of this program have a name that begins so.
+    private func threads(named prefix: String) -> Int {
+        guard let directory = unsafe opendir("/proc/self/task") else { return 0 }
+        defer { unsafe closedir(directory) }
+        var count = 0
+        while let entry = unsafe readdir(directory) {
+            let id = unsafe withUnsafePointer(to: entry.pointee.d_name) {
+                unsafe $0.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
+            }
+            guard let file = unsafe fopen("/proc/self/task/\(id)/comm", "r") else { continue }
+            defer { unsafe fclose(file) }
+            var line = [CChar](repeating: 0, count: 64)
+            guard unsafe fgets(&line, 64, file) != nil else { continue }
+            if String(decoding: line.map { UInt8(bitPattern: $0) }, as: UTF8.self).hasPrefix(prefix) { count += 1 }
+        }
+        return count
+    }
+
+    @Test func `a group that is dropped ends its threads (P27)`() async throws {
+        func drop() async throws {
+            let group = try SchedulerGroup(options: .init(count: 3, name: "dropped-a"))
+            for scheduler in group.schedulers { await scheduler.ask { _ in } }
+            #expect(threads(named: "dropped-a") == 3)
+        }
+        try await drop()
+        while threads(named: "dropped-a") > 0 { await Task.yield() }
+    }
+
+    @Test func `one that is dropped lives on until its last process has ended (P27)`() async throws {
+        let heard = Probe<String>()
+        func start() throws -> Process<Int> {
+            let group = try SchedulerGroup(options: .init(count: 2, name: "dropped-b"))
+            let schedulers = group.schedulers
+            // It spawns on the other scheduler of a group that nobody holds any more.
+            return Process<Int>.spawn(on: schedulers[0]) { me in
+                _ = await me.receive()
+                let other = Process<Int>.spawn(on: schedulers[1]) { other in
+                    other.sendAfter(.milliseconds(1), 5)
+                    heard.record("timer \(await other.receive() ?? -1)")
+                }
+                heard.record("\(try await other.down())")
+            }
+        }
+        let process = try start()
+        while threads(named: "dropped-b") < 2 { await Task.yield() }
+        // Whatever ends dropped groups has had its chance.
+        for _ in 0..<1_000 { await Task.yield() }
+        #expect(threads(named: "dropped-b") == 2)
+        process.send(1)
+        let reason = try await process.down()
+        #expect(reason.kind == .normal && heard.values == ["timer 5", "normal"])
+        while threads(named: "dropped-b") > 0 { await Task.yield() }
+    }
 }
 
 @Suite(.timeLimit(.minutes(2))) struct ShutdownTests {
     @Test func `shutdown ends every process with shutdown and waits for it`() async throws {
         let group = try SchedulerGroup(options: .init(count: 2))
         let probe = Probe<Bool>()
+        let begun = Counter()
         let processes = (0..<100).map { number in
             Process<Int>.spawn(on: group.schedulers[number % 2]) { me in
+                begun.add()
                 for await _ in me.mailbox {}
                 probe.record(Task.isCancelled)
             }
         }
+        #expect(await eventually { begun.value == 100 })
         #expect(await group.processCount() == 100)
         async let reason = processes[0].down()
         _ = await group.schedulers[0].ask { _ in }
@@ -283,17 +337,23 @@ import Testing
         let group = try SchedulerGroup(options: .init(count: 2, time: time))
         let gates = (0..<2).map { _ in Latch() }
         let stuck = group.schedulers.map { scheduler in
-            Process<Int>.spawn(on: scheduler) { _ in await gates[scheduler.index].wait() }
+            let begun = Latch()
+            let process = Process<Int>.spawn(on: scheduler) { _ in
+                begun.open()
+                await gates[scheduler.index].wait()
+            }
+            return (process, begun)
         }
+        for (_, begun) in stuck { await begun.wait() }
         #expect(await group.processCount() == 2)
         async let end: Void = group.shutdown(grace: .seconds(1))
         // Both schedulers are asked at once, so one grace is enough for both.
         for scheduler in group.schedulers { await untilAlarms(2, on: scheduler) }
         time.advance(by: .seconds(1))
         await end
-        #expect(stuck.allSatisfy { $0.pid.isAlive })
+        #expect(stuck.allSatisfy { $0.0.pid.isAlive })
         for gate in gates { gate.open() }
-        #expect(await eventually { stuck.allSatisfy { !$0.pid.isAlive } })
+        #expect(await eventually { stuck.allSatisfy { !$0.0.pid.isAlive } })
     }
 
     /// Waits, turn by turn, until so many alarms are armed.
@@ -305,9 +365,12 @@ import Testing
         let time = ManualTime()
         let group = try SchedulerGroup(options: .init(count: 1, time: time))
         let stop = Counter()
+        let begun = Latch()
         Process<Int>.spawn(on: group.schedulers[0]) { _ in
+            begun.open()
             while stop.value == 0 { await Task.yield() }
         }
+        await begun.wait()
         async let end: Void = group.shutdown(grace: .seconds(1))
         await untilAlarms(2, on: group.schedulers[0])
         time.advance(by: .seconds(1))

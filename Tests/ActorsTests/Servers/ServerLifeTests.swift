@@ -131,7 +131,8 @@ struct Scripted: Server {
                 }), name: "starting")
         world.play { Registry.whereis("starting")?.exit(reason) }
         latch.open()
-        world.driven.settle()
+        // Its `terminate` runs in a task of its own.
+        world.wait { log.values.contains("not started: exited") }
         #expect(log.values.contains("not started: exited") && !log.values.contains("started"))
         #expect(log.values.contains("terminated") == (reason.kind == .shutdown))
         world.end()
@@ -159,7 +160,7 @@ struct Scripted: Server {
         world.play { starter.exit(.shutdown) }
         #expect(log.values == ["start", "not started: cancelled"])
         latch.open()
-        world.driven.settle()
+        world.wait { world.scheduler.processes.isEmpty }
         #expect(log.values.suffix(2) == ["terminate shutdown", "terminated"])
         #expect(world.scheduler.processes.isEmpty)
     }
@@ -272,6 +273,193 @@ struct Scripted: Server {
         latch.open()
         world.driven.settle()
         #expect(log.values == ["start", "begin", "answer", "next"])
+        world.end()
+    }
+
+    @Test(arguments: [false, true])
+    func `a suspended server stops when it is asked to, also before what waits in its mailbox (P12, P21)`(traps: Bool)
+        throws
+    {
+        let scripted = Scripted(
+            log: log,
+            onStart: { me in
+                if traps { me.trapExits { .info(.exit($0)) } }
+                return .receive
+            })
+        let server = try #require(started(scripted))
+        world.play {
+            server.pid.suspend()
+            server.send(.text("one"))
+        }
+        let reasons = Probe<String>()
+        world.tell(world.puppet()) { _ in reasons.record("\(await server.stop(.shutdown("asked")))") }
+        world.wait { reasons.count == 1 }
+        #expect(log.values == ["start", "terminate shutdown(asked)", "terminated"])
+        #expect(reasons.values == ["shutdown(asked)"])
+        world.end()
+    }
+
+    @Test func `a suspended server that traps ends with its parent (P12, P21)`() throws {
+        let parent = world.puppet()
+        let server = Scripted(
+            log: log,
+            onStart: { me in
+                me.trapExits { .info(.exit($0)) }
+                return .receive
+            })
+        let asked = world.ask(parent) { me in try await server.started(linkedTo: me.pid) }
+        let child = try #require(asked)
+        world.play {
+            child.pid.suspend()
+            child.send(.text("one"))
+        }
+        world.tell(parent) { _ in throw ExitReason.shutdown("parent") }
+        #expect(log.values == ["start", "terminate shutdown(parent)", "terminated"])
+        world.end()
+    }
+
+    @Test func `the idle timeout begins anew when the server is resumed (P12, P21)`() throws {
+        let server = try #require(
+            started(
+                Scripted(
+                    log: log, onStart: { _ in .receive(timeout: .seconds(10)) },
+                    onTimeout: { _ in .stop(.shutdown("idle")) })))
+        world.advance(by: .seconds(9))
+        world.play { server.pid.suspend() }
+        world.advance(by: .seconds(9))
+        world.play { server.pid.resume() }
+        world.advance(by: .seconds(9))
+        #expect(log.values == ["start"])
+        world.advance(by: .seconds(1))
+        #expect(log.values == ["start", "timeout", "terminate shutdown(idle)", "terminated"])
+        #expect(world.scheduler.alarmCount == 0)
+        world.end()
+    }
+
+    @Test func `the timeout of a state goes on while its machine is suspended (P12, P21)`() throws {
+        struct Light: StateMachine {
+            enum State: Sendable { case red, green }
+            enum Event: Sendable { case none }
+            let log: Probe<String>
+            mutating func enter(_ state: State, from previous: State?, _ me: isolated Me) async throws -> Duration? {
+                log.record("\(state)")
+                return state == .red ? .seconds(10) : nil
+            }
+            mutating func handle(_ event: Event, in state: State, _ me: isolated Me) async throws -> Transition<State> {
+                .stay
+            }
+            mutating func handleTimeout(in state: State, _ me: isolated Me) async throws -> Transition<State> {
+                .go(.green)
+            }
+        }
+        let dark = Light(log: log)
+        let started = world.ask(world.puppet()) { _ in try await dark.started(in: .red) }
+        let light = try #require(started)
+        world.advance(by: .seconds(9))
+        world.play { light.pid.suspend() }
+        world.advance(by: .seconds(9))
+        #expect(log.values == ["red"])
+        world.play { light.pid.resume() }
+        #expect(log.values == ["red", "green"])
+        world.end()
+    }
+
+    // MARK: The end of a server that waits for something
+
+    /// What a handler may wait for when its server is told to shut down.
+    enum Wait: CaseIterable, Sendable { case down, value, room, call, receive, timed }
+
+    @Test(arguments: Wait.allCases)
+    func `a server whose handler waits ends at once when it is told to, with terminate (P4, P12)`(wait: Wait) throws {
+        let latch = DrivenLatch(world.driven)
+        let tokens = Probe<Reply<Int>>()
+        let server = try #require(started(Scripted(log: log)))
+        let other = world.spawn(Int.self, mailbox: .bounded(1, whenFull: .suspend)) { _ in await latch.wait() }
+        let task = world.play { ProcessTask.spawn(on: world.scheduler) { await latch.wait() } }
+        world.play {
+            other.send(0)
+            server.cast(
+                .act { [log] me in
+                    log.record("waits")
+                    switch wait {
+                    case .down: _ = try await other.down()
+                    case .timed: _ = try await other.down(timeout: .seconds(60))
+                    case .value: try await task.value
+                    case .room: try await other.send(waiting: 1)
+                    case .call:
+                        _ = try await other.call(timeout: nil) { (reply: Reply<Int>) in
+                            tokens.record(reply)
+                            return 1
+                        }
+                    case .receive: _ = await me.receive { _ in false }
+                    }
+                    return .receive
+                })
+        }
+        world.wait { log.count == 2 && (wait != .down || other.core.observerCount == 1) }
+        #expect(log.values == ["start", "waits"])
+        world.play { server.pid.exit(.shutdown) }
+        world.wait { !server.pid.isAlive }
+        #expect(log.values == ["start", "waits", "terminate shutdown", "terminated"])
+        #expect(world.scheduler.zombies == 0)
+        latch.open()
+        world.driven.settle()
+        #expect(other.bound?.waiterCount == 0)
+        world.end()
+    }
+
+    @Test func `terminate can call others though an exit signal has ended the server (P4, P12)`() throws {
+        let other = try #require(started(Scripted(log: Probe())))
+        let says = { @Sendable (reply: Reply<String>) in
+            Scripted.Call.ask(
+                { reply, _ in
+                    reply("answer")
+                    return .receive
+                }, reply)
+        }
+        let scripted = Scripted(
+            log: log,
+            onTerminate: { [log] me in
+                let answer = try? await other.call { says($0) }
+                log.record("\(answer ?? "none") \(Task.isCancelled) \(PID.current == me.pid)")
+                do {
+                    _ = try await me.call { .call(says($0)) }
+                } catch { log.record("\((error as? CallError)?.code.description ?? "")") }
+            })
+        let server = try #require(started(scripted))
+        world.play { server.pid.exit(.shutdown) }
+        world.wait { !server.pid.isAlive }
+        #expect(
+            log.values == ["start", "terminate shutdown", "answer false true", "calledSelf", "terminated"])
+        #expect(world.scheduler.zombies == 0)
+        world.end()
+    }
+
+    @Test(arguments: [false, true])
+    func `terminate has its deadline: then it is cancelled, and its process dead (P4, P12)`(isKilled: Bool) throws {
+        let latch = DrivenLatch(world.driven)
+        let tokens = Probe<Reply<Int>>()
+        let silent = world.spawn(Int.self) { _ in await latch.wait() }
+        let scripted = Scripted(
+            log: log,
+            onTerminate: { [log] _ in
+                _ = try? await silent.call(timeout: nil) { (reply: Reply<Int>) in
+                    tokens.record(reply)
+                    return 1
+                }
+                log.record("cancelled \(Task.isCancelled)")
+            })
+        let server = try #require(started(scripted))
+        world.play { server.pid.exit(.shutdown) }
+        world.advance(by: .milliseconds(4_999))
+        #expect(server.pid.isAlive && log.values.last == "terminate shutdown")
+        if isKilled { world.play { server.pid.exit(.kill) } } else { world.advance(by: .milliseconds(1)) }
+        #expect(!server.pid.isAlive && server.pid.core.endReason?.kind == .killed)
+        world.wait { log.values.last == "terminated" }
+        #expect(log.values.suffix(2) == ["cancelled true", "terminated"])
+        world.wait { world.scheduler.zombies == 0 }
+        #expect(world.scheduler.zombies == 0)
+        latch.open()
         world.end()
     }
 

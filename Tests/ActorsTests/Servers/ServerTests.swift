@@ -37,7 +37,7 @@ import Testing
         #expect(try await counter.call { .add(5, $0) } == 6)
         counter.cast(.reset)
         #expect(try await counter.call { .add(2, $0) } == 2)
-        #expect(await counter.state()?.contains("total: 2") == true)
+        #expect(try await counter.state()?.contains("total: 2") == true)
         #expect(await counter.stop().kind == .shutdown)
         #expect(log.values == ["shutdown"])
         let error = await #expect(throws: CallError.self) { try await counter.call { .add(1, $0) } }

@@ -262,6 +262,26 @@ import Testing
         world.end()
     }
 
+    @Test func `a start that asks the supervisor that waits for it is told so (P11, P16)`() throws {
+        let top = Probe<RunningSupervisor>()
+        let supervisor = try run(
+            Supervisor {
+                Child("a") {
+                    if let top = top.values.first {
+                        do { _ = try await top.children() } catch {
+                            log.record((error as? CallError)?.code.description ?? "\(error)")
+                        }
+                    }
+                    return idle("a")
+                }
+            })
+        top.record(supervisor)
+        kill(0)
+        world.wait { started.count == 2 }
+        #expect(log.values == ["+a", "-a", "calledSelf", "+a"])
+        world.end()
+    }
+
     // MARK: A limit
 
     @Test func `a start has a limit, and then has failed (P17)`() throws {

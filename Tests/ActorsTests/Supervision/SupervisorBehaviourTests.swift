@@ -327,7 +327,7 @@ import Testing
         let latch = Latch()
         let running = run(
             Supervisor {
-                Child(
+                Child.running(
                     "runs", restart: .transient,
                     run: { [log] in
                         log.record("run")
@@ -406,7 +406,7 @@ import Testing
 
     @Test func `a partitioned one starts children where they are asked for (P16, P25)`() async throws {
         try await withGroup(count: 3) { group in
-            let pool = try await DynamicSupervisor().startPartitioned(over: group)
+            let pool = try await DynamicSupervisor(placement: .here).startPartitioned(over: group)
             let places = Probe<Bool>()
             for scheduler in group.schedulers {
                 let starter = Process<Int>.spawn(on: scheduler) { _ in

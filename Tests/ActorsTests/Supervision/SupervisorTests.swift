@@ -66,7 +66,7 @@ import Testing
             await #expect(throws: SupervisorError.self) {
                 try await running.start(child: Child("failed") { () async throws -> PID in throw Failure() })
             }
-            let state = try #require(await running.server.state())
+            let state = try #require(try await running.server.state())
             for gone in ["ended", "terminated", "deleted", "failed"] {
                 #expect(!state.contains("\"\(gone)\""), "\(gone) is still known")
             }

@@ -122,3 +122,11 @@ enum Puppet: Sendable {
 struct Failure: Error, Equatable, CustomStringConvertible {
     var description: String { "failure" }
 }
+
+extension ServerAddress {
+    /// The process of a server that has not ended. On its scheduler's thread.
+    var process: Process<ServerMessage<S>> {
+        guard let process = pid.core.actor as? Process<ServerMessage<S>> else { preconditionFailure("\(self) has ended") }
+        return process
+    }
+}

@@ -94,6 +94,70 @@ import Testing
         }
     }
 
+    @Test func `who waits with a timeout waits so long, and nothing stays at the process (P7, P22)`() {
+        let (world, other) = (World(), World(index: 1))
+        let log = Probe<String>()
+        let latch = DrivenLatch(other.driven)
+        // The thread of whom they wait for does not turn meanwhile: it is busy.
+        let task = other.play {
+            ProcessTask.spawn(on: other.scheduler) {
+                await latch.wait()
+                return 42
+            }
+        }
+        let waiters = [false, true].map { isValue in
+            world.spawn(Int.self) { _ in
+                if isValue {
+                    do { log.record("\(try await task.value(timeout: .seconds(2)))") } catch {
+                        log.record("\((error as? CallError)?.code.description ?? "\(error)")")
+                    }
+                } else {
+                    log.record("\(try await task.pid.down(timeout: .seconds(1))?.description ?? "alive")")
+                }
+            }
+        }
+        world.wait { world.scheduler.alarmCount == 2 }
+        world.advance(by: .milliseconds(999))
+        #expect(log.values == [])
+        world.advance(by: .milliseconds(1))
+        world.wait { log.count == 1 }
+        world.advance(by: .seconds(1))
+        world.wait { log.count == 2 }
+        #expect(log.values == ["alive", "timeout"])
+        world.wait { waiters.allSatisfy { !$0.pid.isAlive } }
+        #expect(world.scheduler.alarmCount == 0)
+        other.driven.settle()
+        #expect(task.pid.core.observerCount == 0)
+        latch.open()
+        other.driven.settle()
+        let late = world.spawn(Int.self) { _ in
+            log.record("\(try await task.value(timeout: .seconds(1)))")
+            log.record("\(try await task.pid.down(timeout: .zero)?.description ?? "alive")")
+        }
+        world.wait {
+            other.driven.settle()
+            return !late.pid.isAlive
+        }
+        #expect(log.values.suffix(2) == ["42", "normal"])
+    }
+
+    @Test func `from outside the time is counted too (P7, P22)`() async throws {
+        try await withQuietGroup { group in
+            let latch = Latch()
+            let task = ProcessTask.spawn(on: group.next()) { await latch.wait() }
+            let reason = try await task.pid.down(timeout: .milliseconds(1))
+            #expect(reason == nil)
+            await #expect(throws: CallError.self) { try await task.value(timeout: .milliseconds(1)) }
+            let waiting = Task { try await task.pid.down(timeout: .seconds(600)) }
+            await untilObservers(of: task.pid, are: 1)
+            waiting.cancel()
+            await #expect(throws: CancellationError.self) { try await waiting.value }
+            await untilObservers(of: task.pid, are: 0)
+            latch.open()
+            try await task.value(timeout: .seconds(600))
+        }
+    }
+
     /// Waits until so many wait for the end of a process.
     private func untilObservers(of pid: PID, are count: Int) async {
         while await pid.core.scheduler.ask({ _ in pid.core.observerCount }) != count { await Task.yield() }

@@ -65,11 +65,11 @@ import Testing
         world.advance(by: .seconds(1))
         #expect(log.values == ["own", "own"])
         world.tell(a) { _ in throw reason }
-        #expect(world.scheduler.alarmCount == 1)
+        #expect(world.scheduler.alarmCount == 1, "the one to the other process")
         let letters = world.scheduler.deadLetters
         world.advance(by: .seconds(10))
-        #expect(log.values == ["own", "own"])
-        #expect(world.scheduler.deadLetters == letters + 1)
+        #expect(log.values == ["own", "own", "other"])
+        #expect(world.scheduler.deadLetters == letters)
         world.end()
     }
 
@@ -82,6 +82,44 @@ import Testing
         for _ in 0..<1_000 { world.advance(by: .milliseconds(1)) }
         let kept = delays.indices.filter { $0 % 3 != 0 }.map { delays[$0] }.sorted()
         #expect(log.values == kept.map { "\($0)" })
+        world.end()
+    }
+
+    @Test(arguments: [ExitReason.shutdown, .kill], [false, true])
+    func `a timer to another process outlives who has set it (P15)`(reason: ExitReason, crosses: Bool) {
+        let other = crosses ? World(index: 1) : world
+        let (a, b) = (world.puppet(), other.puppet(log))
+        world.tell(a) { me in me.sendAfter(.seconds(10), .text("rang"), to: b) }
+        other.driven.settle()
+        world.play { a.exit(reason) }
+        #expect(!a.pid.isAlive)
+        for place in [world, other] { place.advance(by: .seconds(10)) }
+        #expect(log.values == ["rang"])
+        #expect(world.scheduler.alarmCount == 0 && other.scheduler.alarmCount == 0)
+        world.end()
+    }
+
+    @Test(arguments: [false, true])
+    func `a timer to another process goes with that process, and is cancelled by who has set it (P15)`(crosses: Bool) {
+        let other = crosses ? World(index: 1) : world
+        let (a, b, c) = (world.puppet(), other.puppet(log), other.puppet(log))
+        let timers =
+            world.ask(a) { me in
+                [
+                    me.sendAfter(.seconds(10), .text("b"), to: b), me.sendAfter(.seconds(10), .text("c"), to: c),
+                    me.sendAfter(.seconds(20), .text("c"), to: c),
+                ]
+            } ?? []
+        other.driven.settle()
+        other.play { b.exit(.shutdown) }
+        #expect(other.scheduler.alarmCount == 2, "what is for a dead process is dropped at once")
+        #expect(world.ask(a) { me in me.cancel(timers[1]) } == .some(.seconds(10)))
+        #expect(world.ask(a) { me in me.cancel(timers[1]) } == .some(nil))
+        other.driven.settle()
+        #expect(other.scheduler.alarmCount == 1)
+        for place in crosses ? [world, other] : [world] { place.advance(by: .seconds(20)) }
+        #expect(log.values == ["c"])
+        #expect(world.ask(a) { me in me.cancel(timers[2]) } == .some(nil), "it has rung")
         world.end()
     }
 }

@@ -116,6 +116,37 @@ func nameProcesses(_ counter: Process<Int>) throws -> Bool {
     return Registry.unregister("counter")
 }
 
+func callByName() async throws -> Int {
+    let server = try await Bank().started(name: "the bank")
+    // guide: names-server
+    let bank = ServerAddress<Bank>(named: "the bank")
+    let balance = try await bank.call { .deposit(1, $0) }
+    // end
+    await server.stop()
+    return balance
+}
+
+func keyProcesses(_ members: [Process<String>]) throws -> Int {
+    // guide: keys
+    let seats = ProcessRegistry<Int, String>(.duplicate)
+    for member in members { try seats.register(member, under: 42, value: "front row") }
+    seats.dispatch("welcome", to: 42)
+    for seat in seats.entries(under: 42) { print(seat.pid, seat.value) }
+    // end
+    return seats.count
+}
+
+func matchReasons(_ reason: ExitReason) {
+    // guide: reasons
+    switch reason {
+    case .normal, .shutdown: print("in good order")
+    case .error: print("failed:", reason.error(as: Bank.Overdrawn.self)?.balance ?? 0)
+    default: print(reason)
+    }
+    if case .error(let error) = reason.cause { print(error) }
+    // end
+}
+
 func groupProcesses(_ members: [Process<String>]) -> Int {
     // guide: groups
     let room = ProcessGroup<String>("room 42")
@@ -144,6 +175,18 @@ func endProcess() async throws -> ExitReason.Kind {
     // end
     return reason.kind
 }
+
+func cleanUp(_ desk: Process<DeskInput>) -> Process<Int> {
+    // guide: clean-up
+    let guest = Process<Int>.spawn { me in
+        for await number in me.mailbox { print(number) }
+        await me.cleanUp { _ in _ = try? await desk.call { .total($0) } }
+    }
+    // end
+    return guest
+}
+
+enum DeskInput: Sendable { case total(Reply<Int>) }
 
 func heedCancellation() -> Process<Int> {
     // guide: heed

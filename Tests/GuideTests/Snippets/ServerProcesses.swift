@@ -51,6 +51,67 @@ func useBank() async throws -> ExitReason.Kind {
     return try await bank.pid.down().kind
 }
 
+// guide: ledger
+final class Ledger: Server {
+    enum Call: Sendable { case enter(String, Reply<Int>) }
+    private var lines: [String] = []
+
+    func handle(call: Call, _ me: isolated Me) async throws -> Next {
+        if case .enter(let line, let reply) = call {
+            lines.append(line)
+            reply(lines.count)
+        }
+        return .receive
+    }
+}
+// end
+
+func useLedger() async throws -> Int {
+    // guide: use-ledger
+    let ledger = try await Ledger.started(name: "ledger") { Ledger() }
+    let lines = try await ledger.call { .enter("opened", $0) }
+    // end
+    await ledger.stop()
+    return lines
+}
+
+// guide: line
+struct Line: StateMachine {
+    enum State: Sendable { case up, down }
+    enum Event: Sendable { case heard, quality(Reply<Int>) }
+    enum Timeout: Sendable { case ping }
+
+    var missed = 0
+
+    mutating func enter(_ state: State, from previous: State?, _ me: isolated Me) async throws -> Duration? {
+        me.startTimeout(.ping, after: .seconds(10))
+        return nil
+    }
+
+    mutating func handle(_ event: Event, in state: State, _ me: isolated Me) async throws -> Transition<State> {
+        switch event {
+        case .heard: missed = 0
+        case .quality(let reply): reply(100 - missed)
+        }
+        return .go(missed < 3 ? .up : .down)
+    }
+
+    mutating func handle(timeout: Timeout, in state: State, _ me: isolated Me) async throws -> Transition<State> {
+        missed += 1
+        me.startTimeout(.ping, after: .seconds(10))
+        return .go(missed < 3 ? .up : .down)
+    }
+}
+// end
+
+func useLine() async throws -> Int {
+    let line = try await Line().started(in: .up)
+    line.send(.heard)
+    let quality = try await line.call { .quality($0) }
+    await line.stop()
+    return quality
+}
+
 // guide: state-machine
 struct Door: StateMachine {
     enum State: Sendable { case open, closed, locked }

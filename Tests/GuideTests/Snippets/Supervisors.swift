@@ -7,7 +7,7 @@ func superviseTree() async throws -> [String] {
     let tree = Supervisor(.restForOne, id: "shop", maxRestarts: 3, period: .seconds(10)) {
         Child("bank") { try await Bank().started(name: "shop bank") }
         Supervisor(.oneForOne, id: "workers") {
-            Child("mailer", restart: .transient) { try await sendMails() }
+            Child.running("mailer", restart: .transient) { try await sendMails() }
             Child("door", shutdown: .after(.seconds(1))) { try await Door().started(in: .closed) }
         }
     }
@@ -28,12 +28,25 @@ func superviseMany() async throws -> Int {
     // guide: dynamic
     let rooms = try await DynamicSupervisor(id: "rooms", maxChildren: 1_000).start()
     let room = try await rooms.start { try await Bank().started() }
-    print(try await rooms.children().contains(room))
+    print(try await room.call { .deposit(1, $0) })
     try await rooms.terminate(room)
     // end
     let count = try await rooms.count()
     await rooms.stop()
     return count
+}
+
+func superviseByName() async throws -> Int {
+    // guide: dynamic-by-name
+    let house = try await Supervisor {
+        DynamicSupervisor(id: "rooms", name: "rooms")
+    }.start()
+    let rooms = RunningDynamicSupervisor(named: "rooms")
+    let room = try await rooms.start(placement: .by { "room 42" }) { try await Bank().started() }
+    // end
+    let balance = try await room.call { .deposit(42, $0) }
+    await house.stop()
+    return balance
 }
 
 func keepStarting() -> Supervisor {
@@ -42,7 +55,7 @@ func keepStarting() -> Supervisor {
         .oneForOne, maxRestarts: 20, period: .seconds(600),
         backoff: RestartBackoff(first: .milliseconds(200), most: .seconds(30))
     ) {
-        Child("feed") { try await sendMails() }
+        Child.running("feed") { try await sendMails() }
     }
     // end
     return tree

@@ -84,6 +84,7 @@ kind([child, _ | Options]) ->
         true -> server;
         false -> process
     end;
+kind([dynamic | _]) -> pool;
 kind(_) -> supervisor.
 
 %% A server that did not start is nobody.

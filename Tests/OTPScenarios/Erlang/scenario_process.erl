@@ -52,6 +52,7 @@ failing_starts(Options) ->
 init(Name, Options) ->
     process_flag(trap_exit, lists:member(trapping, Options)),
     case Options of
+        [noting, Word | _] -> scenario_trace:saw(Name, [notes, Word]);
         [failing, Reason] -> exit(Reason);
         [returning] -> ok;
         _ -> loop(new(Name))
@@ -59,7 +60,7 @@ init(Name, Options) ->
 
 new(Name) ->
     #{name => Name, holding => false, monitors => #{}, timers => #{}, calls => #{}, plans => [],
-      supervisor => none, stubborn => false}.
+      supervisor => none, stubborn => false, spinning => false, in_order => 0}.
 
 %% Takes mail in the order of its arrival; while it holds its mail, only what the controller says.
 loop(#{holding := true} = State) ->
@@ -86,6 +87,15 @@ obey({do, Reference, From, Command}, State) ->
 
 %% What it sees
 
+%% While it spins there is always a message for it.
+takes(spin, _, #{spinning := true} = State) -> self() ! spin, State;
+takes(spin, _, State) -> State;
+takes({number, Last, Last}, _, #{in_order := Before} = State) when Last =:= Before + 1 ->
+    saw([numbers, in, order], State#{in_order := 0});
+takes({number, Last, Last}, _, State) -> saw([numbers, out, 'of', order], State#{in_order := 0});
+takes({number, Number, _}, _, #{in_order := Before} = State) when Number =:= Before + 1 ->
+    State#{in_order := Number};
+takes({number, _, _}, _, State) -> State;
 takes({mail, From, Word}, How, State) -> saw(How ++ [Word, from, From], State);
 takes({timer, Word}, How, State) -> saw(How ++ [timer, Word], State);
 takes({'EXIT', Pid, Reason}, How, #{supervisor := Pid, stubborn := false} = State) ->
@@ -123,10 +133,13 @@ do([stops, trapping], State) -> process_flag(trap_exit, false), State;
 do([links, Name], State) -> link(scenario_trace:pid(Name)), State;
 do([unlinks, Name], State) -> unlink(scenario_trace:pid(Name)), State;
 do([spawns, Child, linked | Options], State) ->
-    named(Child, Options, spawn_opt(fun() -> child(Child, Options) end, [link])),
+    Pid = spawn_opt(fun() -> child(Child, Options) end, [link]),
+    exits_at_once(Pid, Options),
+    named(Child, Options, Pid),
     State;
 do([spawns, Child, monitored, as, Monitor | Options], #{monitors := Monitors} = State) ->
     {Pid, Reference} = spawn_opt(fun() -> child(Child, Options) end, [monitor]),
+    exits_at_once(Pid, Options),
     named(Child, Options, Pid),
     State#{monitors := Monitors#{Reference => Monitor}};
 do([monitors, Name, as, Monitor], #{monitors := Monitors} = State) ->
@@ -135,14 +148,35 @@ do([demonitors, Monitor], State) -> erlang:demonitor(reference(Monitor, State)),
 do([demonitors, Monitor, flushing], State) -> erlang:demonitor(reference(Monitor, State), [flush]), State;
 do([sends, Name, Word], #{name := Self} = State) -> scenario_trace:pid(Name) ! {mail, Self, Word}, State;
 do([exits, Name, Reason], State) -> exit(scenario_trace:pid(Name), scenario_options:reason(Reason)), State;
+do([sends, Name, Count, numbers], State) ->
+    Last = list_to_integer(atom_to_list(Count)),
+    Pid = scenario_trace:pid(Name),
+    [Pid ! {number, Number, Last} || Number <- lists:seq(1, Last)],
+    State;
+do([spins], State) -> self() ! spin, State#{spinning := true};
+do([rests], State) -> State#{spinning := false};
 do([fails, Reason], _) -> exit(scenario_options:reason(Reason));
+do([waits, 'for', Name], State) ->
+    Reference = erlang:monitor(process, scenario_trace:pid(Name)),
+    receive {'DOWN', Reference, process, _, Reason} ->
+        saw([waits, 'for', Name, gives, scenario_trace:reason(Reason)], State)
+    end;
+%% What it has started calls it, and sends it the answer.
+do([helps, itself, with, Request], State) ->
+    Self = self(),
+    spawn(fun() -> Self ! {mail, helper, gen_server:call(Self, {call, helper, Request})} end),
+    State;
 do([works], State) -> receive released -> State end;
+do([hogs], State) -> hog(), State;
 do([holds, its, mail], State) -> State#{holding := true};
 do([reads, on], State) -> State#{holding := false};
 do([takes, What | Within], State) -> receive_only(What, patience(Within), State);
 do([starts, server, Server | Options], State) -> saw(scenario_server:start_link(Server, Options), State);
 do([starts, timer, Timer, Word, 'after', Delay], #{timers := Timers} = State) ->
     State#{timers := Timers#{Timer => erlang:send_after(scenario_trace:milliseconds(Delay), self(), {timer, Word})}};
+do([starts, timer, Timer, Word, 'after', Delay, 'for', Name], #{timers := Timers} = State) ->
+    Reference = erlang:send_after(scenario_trace:milliseconds(Delay), scenario_trace:pid(Name), {timer, Word}),
+    State#{timers := Timers#{Timer => Reference}};
 do([cancels, Timer], #{timers := Timers} = State) ->
     case erlang:cancel_timer(maps:get(Timer, Timers)) of
         false -> saw([cancels, Timer, too, late], State);
@@ -153,6 +187,14 @@ do([calls, Name, Request | Within], #{name := Self} = State) ->
              catch exit:{Reason, _} -> scenario_options:call_failure(Reason)
              end,
     saw([call, to, Name, Request, gives, Answer], State);
+do([reaches, Registered, Request], #{name := Self} = State) ->
+    Answer = try gen_server:call(Registered, {call, Self, Request})
+             catch exit:{Reason, _} -> scenario_options:call_failure(Reason)
+             end,
+    saw([reaches, Registered, Request, gives, Answer], State);
+do([mails, Registered, Word], #{name := Self} = State) ->
+    gen_server:cast(Registered, {cast, Self, Word}),
+    State;
 do([casts, Name, Word], #{name := Self} = State) ->
     gen_server:cast(scenario_trace:pid(Name), {cast, Self, Word}),
     State;
@@ -182,6 +224,15 @@ do([joins, Group], State) -> pg:join(Group, self()), State;
 do([leaves, Group], State) -> pg:leave(Group, self()), State;
 do([lists, Group], State) -> saw([Group, has | members(Group)], State);
 do([watches, Group], State) -> pg:monitor(Group), State.
+
+exits_at_once(Pid, Options) ->
+    case scenario_options:value(exited, Options) of
+        none -> ok;
+        Reason -> exit(Pid, scenario_options:reason(Reason))
+    end.
+
+%% It never waits: it has the processor whenever it may.
+hog() -> receive released -> ok after 0 -> hog() end.
 
 %% The witness comes too late for one that ends at once; what its parent is told is the point there.
 named(Child, [], Pid) -> scenario_trace:name(Pid, Child), scenario_witness:watch(Child);

@@ -1,5 +1,5 @@
 %% The scripted gen_server. What it does is in the requests: `stop:R`, `fail:R`, `later`, `answer:X`, `continue:X`,
-%% `ask:P`; any other call is answered with itself.
+%% `ask:P`, `await:P`; any other call is answered with itself.
 -module(scenario_server).
 -behaviour(gen_server).
 -export([start/2, start_link/2, start_child/2]).
@@ -15,7 +15,11 @@ start(Name, Options) ->
 start_link(Name, Options) -> started(Name, gen_server:start_link(?MODULE, {Name, Options}, [])).
 
 %% As the child of a supervisor, which calls this.
-start_child(Name, Options) -> gen_server:start_link(?MODULE, {child, Name, Options}, []).
+start_child(Name, Options) ->
+    case scenario_options:value(named, Options) of
+        none -> gen_server:start_link(?MODULE, {child, Name, Options}, []);
+        Registered -> gen_server:start_link({local, Registered}, ?MODULE, {child, Name, Options}, [])
+    end.
 
 %% What its starter sees.
 started(Name, {ok, _}) -> [Name, starts];
@@ -33,7 +37,8 @@ init({Name, Options}) ->
 
 begin_with(Name, Options) ->
     process_flag(trap_exit, lists:member(trapping, Options)),
-    State = #{name => Name, idle => idle(Options), held => none, lingering => lists:member(lingering, Options)},
+    State = #{name => Name, idle => idle(Options), held => none, lingering => lists:member(lingering, Options),
+              consulting => scenario_options:value(consulting, Options)},
     saw([init], State),
     case {scenario_options:value(failing, Options), scenario_options:value(continuing, Options)} of
         {none, none} -> next(ok, State);
@@ -54,12 +59,25 @@ handle_call({call, Caller, Request}, From, State) ->
         {fail, Reason} -> exit(scenario_options:reason(Reason));
         {later, none} -> next(noreply, State#{held := From});
         {continue, Word} -> {reply, Request, State, {continue, Word}};
+        {await, Name} ->
+            Reference = erlang:monitor(process, scenario_trace:pid(Name)),
+            receive {'DOWN', Reference, process, _, Reason} ->
+                {reply, scenario_trace:reason(Reason), State, maps:get(idle, State)}
+            end;
         {ask, Name} -> {reply, ask(Name, State), State, maps:get(idle, State)};
         _ -> {reply, Request, State, maps:get(idle, State)}
     end.
 
 ask(Name, #{name := Self}) -> gen_server:call(scenario_trace:pid(Name), {call, Self, question}).
 
+%% From then on there is always a message for it.
+handle_cast({cast, Name, spin}, #{name := Name} = State) ->
+    gen_server:cast(self(), {cast, Name, spin}),
+    next(noreply, State);
+handle_cast({cast, Caster, spin}, #{name := Name} = State) ->
+    saw([cast, spin, from, Caster], State),
+    gen_server:cast(self(), {cast, Name, spin}),
+    next(noreply, State);
 handle_cast({cast, Caster, Request}, #{held := Held} = State) ->
     saw([cast, Request, from, Caster], State),
     case scenario_options:split(Request) of
@@ -80,10 +98,15 @@ handle_continue(Word, State) -> saw([continue, Word], State), next(noreply, Stat
 
 terminate(Reason, #{lingering := Lingering} = State) ->
     saw([terminate, scenario_trace:reason(Reason)], State),
+    consult(State),
     case Lingering of
         true -> receive released -> ok end;
         false -> ok
     end.
+
+consult(#{consulting := none}) -> ok;
+consult(#{consulting := Name, name := Self} = State) ->
+    saw([hears, gen_server:call(scenario_trace:pid(Name), {call, Self, farewell})], State).
 
 next(Kind, #{idle := Idle} = State) -> {Kind, State, Idle}.
 

@@ -3,7 +3,7 @@
 %%     child a transient significant
 -module(scenario_tree).
 -behaviour(supervisor).
--export([start/1, manage/3, init/1, start_nested/1, start_dynamic/2]).
+-export([start/1, manage/3, init/1, start_nested/1, start_pool/1, start_dynamic/2]).
 
 start({[supervisor, Name | _], _} = Tree) ->
     Result = supervisor:start_link(?MODULE, Tree),
@@ -39,6 +39,15 @@ start_nested({[supervisor, Name | _], _} = Tree) ->
     end,
     Result.
 
+%% One that is reached by its name.
+start_pool({[dynamic, Name | Options], _}) ->
+    Result = supervisor:start_link({local, Name}, ?MODULE, {[pool, Name | Options], []}),
+    case Result of
+        {ok, Pid} -> scenario_trace:name(Pid, Name), scenario_witness:watch_child(Name);
+        _ -> failed
+    end,
+    Result.
+
 start_dynamic(Options, [Name | More]) -> (module(More)):start_child(Name, Options ++ More).
 
 init({[pool, _ | Options], _}) ->
@@ -62,6 +71,10 @@ flags(Strategy, Options) ->
 specification({[child, Name | Options], _}) ->
     restart(Options, #{id => Name, start => {module(Options), start_child, [Name, Options]},
                        significant => lists:member(significant, Options)});
+specification({[dynamic, Name | Options], _} = Pool) ->
+    Kinds = [Kind || Kind <- [permanent, transient, temporary], lists:member(Kind, Options)],
+    maps:merge(#{id => Name, start => {?MODULE, start_pool, [Pool]}, type => supervisor, shutdown => infinity},
+               maps:from_list([{restart, Kind} || Kind <- Kinds]));
 specification({[_, Name, _ | Options], _} = Tree) ->
     restart(Options, #{id => Name, start => {?MODULE, start_nested, [Tree]}, type => supervisor,
                        significant => lists:member(significant, Options)}).
@@ -86,7 +99,11 @@ shutdown(Options, Specification) ->
 
 %% `top terminates a` and the like: what is done, and what came of it.
 manage(Kind, Name, Command) ->
-    Pid = scenario_trace:pid(Name),
+    %% A pool in a tree is asked by its name.
+    Pid = case {Kind, whereis(Name)} of
+        {pool, Found} when is_pid(Found) -> Name;
+        _ -> scenario_trace:pid(Name)
+    end,
     Result = try do(Kind, Pid, Command) catch exit:{Reason, _} -> [fails, scenario_trace:reason(Reason)] end,
     scenario_trace:saw(Name, Command ++ Result).
 

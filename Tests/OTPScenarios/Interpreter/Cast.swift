@@ -50,6 +50,9 @@ final class Cast: @unchecked Sendable {
         }
     }
 
+    /// Lets go of everybody who is at work.
+    func releaseAll() { for latch in lock.withLock({ Array(latches.values) }) { latch.complete() } }
+
     /// The same, for somebody who begins to wait.
     func newLatch(_ name: String) -> Completion {
         let latch = Completion()

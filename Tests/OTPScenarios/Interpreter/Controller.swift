@@ -60,7 +60,8 @@ struct Controller {
     }
 
     private func spawn(_ name: String, _ options: [String]) async {
-        let process = Process<Input>.spawn(on: stage.scheduler, label: name, Script.body(name, options, stage))
+        let process = Process<Input>.spawn(
+            on: stage.scheduler(options), label: name, Script.body(name, options, stage))
         stage.cast.add(name, .process(process))
         await stage.watch(name, process.pid)
     }

@@ -7,6 +7,10 @@ enum Input: Sendable {
     /// From the controller: a sign of life is wanted.
     case ping(Reply<Void>)
     case mail(from: String, String)
+    /// One of several that are sent in a row, and which is the last.
+    case number(Int, last: Int)
+    /// What a process sends itself while it spins.
+    case spin
     case timer(String)
     case exit(ExitSignal)
     case down(Down)
@@ -29,6 +33,7 @@ enum Input: Sendable {
         case .exit: return wanted == "exit" || wanted == "anything"
         case .down: return wanted == "down" || wanted == "anything"
         case .timer: return wanted == "timer" || wanted == "anything"
+        case .number, .spin: return false
         default: return wanted == "anything"
         }
     }

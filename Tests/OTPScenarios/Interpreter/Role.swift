@@ -20,11 +20,14 @@ enum Role: Sendable {
 
     /// Returns when it has answered, behind all that reached it before, or has ended.
     func giveSignOfLife() async {
+        // Whoever has its name now: it may be another one when the question has failed.
+        let pid = pid
         do {
             switch self {
             case .process(let process): try await process.call(timeout: nil) { .ping($0) }
             case .server(let server): try await server.call(timeout: nil) { .ping($0) }
-            case .machine(let machine): try await machine.call(timeout: nil) { .ping($0) }
+            // It is asked as `sys` asks: an event would end its event timeout.
+            case .machine(let machine): if try await machine.state(timeout: nil) == nil { _ = await pid.downInAnyCase() }
             case .supervisor(let supervisor): _ = try await supervisor.children()
             case .pool(let pool): _ = try await pool.children()
             }

@@ -6,14 +6,28 @@ extension Script {
         switch words[0] {
         case "plans": plans.append((words[1], Array(words[2...])))
         case "notes": saw("notes", words[1])
+        case "helps": help(with: words[3], me)
+        case "waits":
+            saw("waits", "for", words[2], "gives", try await stage.cast[words[2]].pid.down().word)
         case "works": await stage.cast.latch(name).wait()
+        case "hogs": stage.cast.latch(name).block()
         case "holds": isHolding = true
         case "reads": isHolding = false
         case "takes": try await takeOnly(words, me)
+        case "spins":
+            isSpinning = true
+            me.send(.spin)
+        case "rests": isSpinning = false
+        case "sends" where words.last == "numbers":
+            let last = Int(words[2]) ?? 0
+            let receiver = stage.cast.process(words[1])
+            for number in 1...last { receiver.send(.number(number, last: last)) }
         case "sends": send(words[2], to: words[1])
         case "casts":
             if case .server(let server) = stage.cast[words[1]] { server.cast(.init(from: name, word: words[2])) }
         case "calls": await call(words)
+        case "reaches": await reach(words)
+        case "mails": ServerAddress<ScriptedServer>(named: words[1]).cast(.init(from: name, word: words[2]))
         case "tells": if case .machine(let machine) = stage.cast[words[1]] { machine.send(.told(from: name, words[2])) }
         case "asks": await ask(words)
         case "answers": calls[words[1]]?(words[2])
@@ -22,12 +36,30 @@ extension Script {
             let options = Array(words[3...])
             stage.record.saw(
                 name, await ScriptedServer.start(words[2], options, stage, linkedTo: me.pid, on: stage.scheduler))
-        case "starts": timers[words[2]] = me.sendAfter(Duration(word: words[5]), .timer(words[3]))
+        case "starts": startTimer(words, me)
         case "cancels":
             saw("cancels", words[1], timers[words[1]].flatMap { me.cancel($0) } == nil ? "too late" : "in time")
         case "registers", "unregisters", "looks": useNames(words, me)
         case "joins", "leaves", "lists", "watches": useGroups(words, me)
         default: try await signal(words, me)
+        }
+    }
+
+    /// `a starts timer t ring after 30ms`, and `for b` at the end if it is another's.
+    private mutating func startTimer(_ words: [String], _ me: isolated Process<Input>) {
+        let (delay, message) = (Duration(word: words[5]), Input.timer(words[3]))
+        if let other = words.value(of: "for"), case .process(let process) = stage.cast[other] {
+            timers[words[2]] = me.sendAfter(delay, message, to: process)
+        } else {
+            timers[words[2]] = me.sendAfter(delay, message)
+        }
+    }
+
+    /// What it has started calls it, and sends it the answer.
+    private func help(with request: String, _ me: isolated Process<Input>) {
+        Task {
+            let answer = try? await me.call { .call(from: "helper", request, $0) }
+            me.send(.mail(from: "helper", answer ?? "none"))
         }
     }
 
@@ -51,26 +83,30 @@ extension Script {
         }
     }
 
-    /// `a spawns b linked`, `a spawns b monitored as m failing crash`.
+    /// `a spawns b linked`, `a spawns b monitored as m failing crash`, `a spawns b linked noting begun exited kill`.
     private mutating func spawn(_ words: [String], _ me: isolated Process<Input>) async {
         let child = words[1]
         let process: Process<Input>
         let options: [String]
         if words[2] == "linked" {
             options = Array(words[3...])
-            process = me.spawnLink(on: stage.scheduler, label: child, Script.body(child, options, stage))
+            process = me.spawnLink(on: place(options), label: child, Script.body(child, options, stage))
         } else {
             options = Array(words[5...])
-            let spawned = me.spawnMonitor(on: stage.scheduler, label: child, Script.body(child, options, stage)) {
+            let spawned = me.spawnMonitor(on: place(options), label: child, Script.body(child, options, stage)) {
                 .down($0)
             }
             monitors[spawned.monitor] = words[4]
             process = spawned.process
         }
+        if let reason = options.value(of: "exited") { process.exit(ExitReason(word: reason)) }
         stage.cast.add(child, .process(process))
         // The witness comes too late for one that ends at once; what its parent is told is the point there.
         if options.isEmpty { await stage.watch(child, process.pid) }
     }
+
+    /// One that is told to end before it has begun lives where its parent does, which knows by that that it has not.
+    private func place(_ options: [String]) -> Scheduler? { options.contains("exited") ? nil : stage.scheduler }
 
     // MARK: Messages
 
@@ -78,7 +114,8 @@ extension Script {
         switch stage.cast[receiver] {
         case .process(let process): process.send(.mail(from: name, word))
         case .server(let server): server.send(.mail(from: name, word))
-        case .machine, .supervisor, .pool: preconditionFailure("\(receiver) takes no mail")
+        case .machine(let machine): machine.send(info: .init(from: name, word: word))
+        case .supervisor, .pool: preconditionFailure("\(receiver) takes no mail")
         }
     }
 
@@ -93,6 +130,20 @@ extension Script {
 
     private func call(_ words: [String]) async {
         if let answer = await answer(to: words) { saw("call", "to", words[1], words[2], "gives", answer) }
+    }
+
+    /// `a reaches bank request`: a call to whoever has the name.
+    private func reach(_ words: [String]) async {
+        let answer: String
+        do {
+            answer = try await ServerAddress<ScriptedServer>(named: words[1]).call {
+                .ask(from: name, words[2], $0)
+            }
+        } catch {
+            if Task.isCancelled { return }
+            answer = (error as? CallError)?.word ?? "\(error)"
+        }
+        saw("reaches", words[1], words[2], "gives", answer)
     }
 
     private func ask(_ words: [String]) async {

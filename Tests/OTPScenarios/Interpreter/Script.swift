@@ -7,6 +7,10 @@ struct Script {
     /// What it does at once when such a signal comes: `on down a looks up bob`.
     var plans: [(signal: String, words: [String])] = []
     var isHolding = false
+    /// Whether there is always a message for it.
+    var isSpinning = false
+    /// Up to which number those came in order that are sent in a row.
+    var inOrder = 0
     var monitors: [MonitorReference: String] = [:]
     var timers: [String: TimerReference] = [:]
     var calls: [String: Reply<String>] = [:]
@@ -20,10 +24,11 @@ struct Script {
         self.stage = stage
     }
 
-    /// A body that begins with these options: `trapping`, `failing R` or `returning`.
+    /// A body that begins with these options: `trapping`, `noting W`, `failing R` or `returning`.
     static func body(_ name: String, _ options: [String], _ stage: Stage) -> Process<Input>.Body {
         { me in
             if options.contains("trapping") { me.trapExits { .exit($0) } }
+            if let word = options.value(of: "noting") { return stage.record.saw(name, ["notes", word]) }
             if let reason = options.value(of: "failing") { throw ExitReason(word: reason) }
             if options.contains("returning") { return }
             var script = Script(name, stage)
@@ -36,6 +41,8 @@ struct Script {
         while let input = isHolding ? await me.receive(where: \.isControl) : await me.receive() {
             switch input {
             case .ping(let reply): reply()
+            case .spin: if isSpinning { me.send(.spin) }
+            case .number(let number, let last): count(number, last)
             case .order(["returns"], let completion): return completion.complete()
             case .order(let words, let completion):
                 defer { completion.complete() }
@@ -43,6 +50,13 @@ struct Script {
             default: try await take(input, [], me)
             }
         }
+    }
+
+    private mutating func count(_ number: Int, _ last: Int) {
+        if number == inOrder + 1 { inOrder = number }
+        guard number == last else { return }
+        saw("numbers", inOrder == last ? "in order" : "out of order")
+        inOrder = 0
     }
 
     func saw(_ words: String...) { stage.record.saw(name, words) }
@@ -77,7 +91,7 @@ struct Script {
 
     private func description(of input: Input) -> [String] {
         switch input {
-        case .order, .ping: []
+        case .order, .ping, .number, .spin: []
         case .mail(let sender, let word): [word, "from", sender]
         case .timer(let word): ["timer", word]
         case .exit(let signal): ["exit", "from", stage.cast.name(of: signal.from), signal.reason.word]

@@ -1,15 +1,23 @@
 internal import Actors
 
 /// The scripted state machine. Its states are words, and what it does is in the events: `go:S`, `wait-for:S`, `stop:R`,
-/// `fail:R`; any other event leaves it in its state.
+/// `fail:R`, `again`, `beat:30ms`, `still`, `quiet:30ms`, `next:W`; any other event leaves it in its state.
 struct ScriptedMachine: StateMachine {
     typealias State = String
 
     enum Event: Sendable {
         case told(from: String, String)
         case asked(from: String, String, Reply<String>)
-        case ping(Reply<Void>)
     }
+
+    /// What it is sent that is no event.
+    struct Info: Sendable {
+        let from: String
+        let word: String
+    }
+
+    /// Its named timeout.
+    enum Timeout: Sendable { case beat }
 
     let name: String
     /// `in closed leaving open after 50ms for closed`
@@ -37,16 +45,31 @@ struct ScriptedMachine: StateMachine {
 
     func handle(_ event: Event, in state: State, _ me: isolated Me) async throws -> Transition<State> {
         switch event {
-        case .ping(let reply):
-            reply()
-            return .stay
         case .told(let teller, let word):
+            // From the first on there is always an event for it.
+            if word == "spin" { me.send(.info(.event(.told(from: name, "spin")))) }
+            if word == "spin", teller == name { return .stay }
             saw(word, "from", teller, "in", state)
-            return try transition(word, state) {}
+            return try transition(word, state, me) {}
         case .asked(let asker, let word, let reply):
             saw(word, "from", asker, "in", state)
-            return try transition(word, state) { reply(state) }
+            return try transition(word, state, me) { reply(state) }
         }
+    }
+
+    func handle(info: Info, in state: State, _ me: isolated Me) async throws -> Transition<State> {
+        saw("info", info.word, "from", info.from, "in", state)
+        return try transition(info.word, state, me) {}
+    }
+
+    func handle(timeout: Timeout, in state: State, _ me: isolated Me) async throws -> Transition<State> {
+        saw("beat", "in", state)
+        return .stay
+    }
+
+    func handleEventTimeout(in state: State, _ me: isolated Me) async throws -> Transition<State> {
+        saw("quiet", "in", state)
+        return .stay
     }
 
     func handleTimeout(in state: State, _ me: isolated Me) async throws -> Transition<State> {
@@ -58,7 +81,9 @@ struct ScriptedMachine: StateMachine {
         saw("terminate", reason.word, "in", state)
     }
 
-    private func transition(_ word: String, _ state: State, _ answer: () -> Void) throws -> Transition<State> {
+    private func transition(
+        _ word: String, _ state: State, _ me: isolated Me, _ answer: () -> Void
+    ) throws -> Transition<State> {
         let (verb, object) = word.verbAndObject
         switch verb {
         case "wait-for" where object != state: return .postpone
@@ -68,8 +93,14 @@ struct ScriptedMachine: StateMachine {
         switch verb {
         case "go": return .go(object)
         case "stop": return .stop(ExitReason(word: object))
-        default: return .stay
+        case "again": return .again
+        case "beat": me.startTimeout(.beat, after: Duration(word: object))
+        case "still": me.cancelTimeout(.beat)
+        case "quiet": me.startEventTimeout(after: Duration(word: object))
+        case "next": me.handleNext(.told(from: name, object))
+        default: break
         }
+        return .stay
     }
 
     private func saw(_ words: String...) { stage.record.saw(name, words) }

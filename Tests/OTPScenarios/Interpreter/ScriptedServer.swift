@@ -1,7 +1,7 @@
 internal import Actors
 
 /// The scripted server. What it does is in the requests: `stop:R`, `fail:R`, `later`, `answer:X`, `continue:X`,
-/// `ask:P`; any other call is answered with itself.
+/// `ask:P`, `await:P`; any other call is answered with itself.
 struct ScriptedServer: Server {
     enum Call: Sendable {
         case ask(from: String, String, Reply<String>)
@@ -38,7 +38,7 @@ struct ScriptedServer: Server {
         ScriptedServer
     > {
         let server = try await ScriptedServer(name, options, stage, isChild: true).started(
-            on: stage.scheduler, label: name)
+            name: options.value(of: "named"), on: stage.scheduler, label: name)
         stage.cast.add(name, .server(server))
         return server
     }
@@ -85,6 +85,7 @@ struct ScriptedServer: Server {
         case "continue":
             reply(request)
             return goOn(with: object)
+        case "await": reply(try await stage.cast[object].pid.down().word)
         case "ask": reply(try await stage.cast[object].call(from: name, "question", .seconds(5)))
         default: reply(request)
         }
@@ -97,6 +98,9 @@ struct ScriptedServer: Server {
     }
 
     mutating func handle(cast: Cast, _ me: isolated Me) async throws -> Next {
+        // From the first on there is always a message for it.
+        if cast.word == "spin" { me.send(.cast(.init(from: name, word: "spin"))) }
+        if cast.from == name { return next }
         saw("cast", cast.word, "from", cast.from)
         let (verb, object) = cast.word.verbAndObject
         switch verb {
@@ -134,6 +138,9 @@ struct ScriptedServer: Server {
 
     mutating func terminate(_ reason: ExitReason, _ me: isolated Me) async {
         saw("terminate", reason.word)
+        if let other = options.value(of: "consulting") {
+            saw("hears", (try? await stage.cast[other].call(from: name, "farewell", .seconds(5))) ?? "nothing")
+        }
         if options.contains("lingering") { await stage.cast.latch(name).wait() }
     }
 }

@@ -38,6 +38,7 @@ struct Trees: Sendable {
                 switch child.words[0] {
                 case "child": self.child(child.words[1], of: name, Array(child.words[2...]))
                 case "nested": supervisor(child)
+                case "dynamic": dynamic(child)
                 default: observed(child)
                 }
             }
@@ -53,6 +54,17 @@ struct Trees: Sendable {
         ) {
             let running = try await supervisor(step).start(on: stage.scheduler)
             stage.cast.add(name, .supervisor(running))
+            await stage.watch(name, running.pid, isChild: true)
+            return running
+        }
+    }
+
+    /// A dynamic supervisor as a child, which is reached by its name.
+    private func dynamic(_ step: Scenario.Step) -> Child {
+        let name = step.words[1]
+        return Child(name, restart: Child.Restart(step.words), shutdown: .infinity) {
+            let running = try await pool(step).start(name: name)
+            stage.cast.add(name, .pool(RunningDynamicSupervisor(named: name)))
             await stage.watch(name, running.pid, isChild: true)
             return running
         }
@@ -84,7 +96,7 @@ struct Trees: Sendable {
             throw ExitReason(word: reason)
         }
         let process = Process<Input>.spawn(
-            on: stage.scheduler, label: name, Script.childBody(name, of: supervisor, options, stage))
+            on: stage.scheduler(options), label: name, Script.childBody(name, of: supervisor, options, stage))
         stage.cast.add(name, .process(process))
         await stage.watch(name, process.pid, isChild: true)
         return process
