@@ -10,6 +10,8 @@ package import HansomTransport
     package private(set) var stream: any ByteStream
     private let buffer: UnsafeMutableRawBufferPointer
     private var waiter: UnsafeContinuation<Void, Never>?
+    /// Whether somebody has told it something since it last asked to be told.
+    private var wasTold = false
     private var failure: WebSocketError?
     /// What was read when a write failed, and is to be read next.
     private var held: ArraySlice<UInt8> = []
@@ -136,7 +138,11 @@ package import HansomTransport
             result = $0
             wake()
         }
-        while result == nil && failure == nil { await pause() }
+        while true {
+            wasTold = false
+            if result != nil || failure != nil { break }
+            await pause()
+        }
         try check()
         tls.observer = self
         defer { phase = .handshake }
@@ -162,12 +168,14 @@ package import HansomTransport
     }
 
     private func readable() async {
+        wasTold = false
         stream.setWantsRead(true)
         await pause()
         if failure == nil { stream.setWantsRead(false) }
     }
 
     private func writable() async {
+        wasTold = false
         stream.setWantsWrite(true)
         await pause()
         if failure == nil { stream.setWantsWrite(false) }
@@ -176,13 +184,15 @@ package import HansomTransport
     private func pause() async {
         (bytesOfTurn, callsOfTurn) = (0, 0)
         await unsafe withUnsafeContinuation { continuation in
-            // An abort may have come on the way here, if the task prefers an executor and changes jobs to suspend.
-            if failure != nil { return unsafe continuation.resume() }
+            // What it waits for, or an abort, may have come on the way here: a task that prefers an executor changes jobs
+            // to suspend, and the loop may do other things between two jobs.
+            if failure != nil || wasTold { return unsafe continuation.resume() }
             unsafe waiter = continuation
         }
     }
 
     private func wake() {
+        wasTold = true
         let waiter = unsafe waiter
         unsafe self.waiter = nil
         unsafe waiter?.resume()

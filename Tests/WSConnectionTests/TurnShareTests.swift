@@ -117,7 +117,9 @@ import Testing
     }
 
     @Test(arguments: [Receiver.handler, .recv])
-    func `messages that take long hold nobody up for longer than a few of them (T38, P26, P30)`(receiver: Receiver) throws {
+    func `messages that take long hold nobody up for longer than a few of them (T38, P26, P30)`(
+        receiver: Receiver
+    ) throws {
         let driven = HandDriven()
         let (slow, taken) = try connect(receiver, on: driven)
         let (quiet, heard) = try connect(receiver, on: driven)

@@ -93,9 +93,11 @@ package final class EndBond: Sendable {
     package init(_ process: ProcessCore, whenOver: @escaping @Sendable (ExitReason) -> Void) {
         self.process = process
         process.scheduler.signal { [self] in
-            process.addObserver(observer, truth: true, fromAnywhere: { [self] reason in
-                if !isOver.exchange(true, ordering: .acquiringAndReleasing) { whenOver(reason) }
-            })
+            process.addObserver(
+                observer, truth: true,
+                fromAnywhere: { [self] reason in
+                    if !isOver.exchange(true, ordering: .acquiringAndReleasing) { whenOver(reason) }
+                })
             // It was ended meanwhile, and has found nothing to take back.
             if isOver.load(ordering: .acquiring) { process.removeObserver(observer) }
             return nil

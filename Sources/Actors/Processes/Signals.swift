@@ -48,11 +48,13 @@ extension Process {
         guard isOpen else { return reference }
         makeSpecial().monitors.insert(reference)
         target.core.scheduler.signal { [self] in
-            target.core.addObserver(reference.id, fromAnywhere: { reason in
-                self.core.scheduler.run {
-                    self.onOwnThread { $0.deliver(Down(monitor: reference, pid: target, reason: reason), adapter) }
-                }
-            })
+            target.core.addObserver(
+                reference.id,
+                fromAnywhere: { reason in
+                    self.core.scheduler.run {
+                        self.onOwnThread { $0.deliver(Down(monitor: reference, pid: target, reason: reason), adapter) }
+                    }
+                })
             return nil
         }
         return reference

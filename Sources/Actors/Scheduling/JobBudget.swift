@@ -37,6 +37,12 @@ struct JobBudget {
         granted = 0
     }
 
+    /// No job runs: what is taken until one does, by what an alarm or a descriptor calls for, does not count.
+    mutating func pause() {
+        left = .max
+        granted = 0
+    }
+
     /// Whether nothing more is to be taken in this job.
     @inlinable var isSpent: Bool { granted < 0 }
 

@@ -124,6 +124,7 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
         self.time = time
         now = time.nanoseconds
         tick = time.coarseNanoseconds
+        budget.pause()
         unsafe gatekeeper.scheduler = self
         // A weak reference moves an object's reference count out of line, where the leak checker does not find it
         // and every retain takes longer: not for time that nobody moves.

@@ -152,7 +152,9 @@ public final class SchedulerGroup: Sendable {
     /// does not count those that are about to begin.
     public func processCount() async -> Int {
         var total = 0
-        for scheduler in schedulers { total += await scheduler.askInTime { $0.processes.count } ?? scheduler.processes.count }
+        for scheduler in schedulers {
+            total += await scheduler.askInTime { $0.processes.count } ?? scheduler.processes.count
+        }
         return total
     }
 

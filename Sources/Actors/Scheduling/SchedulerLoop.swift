@@ -226,7 +226,10 @@ extension Scheduler {
                 break
             }
         }
-        if ran > 0 { runningJob.store(0, ordering: .relaxed) }
+        if ran > 0 {
+            runningJob.store(0, ordering: .relaxed)
+            budget.pause()
+        }
         jobsRun &+= ran
         return worked
     }

@@ -62,10 +62,12 @@ class PendingCall: Gate, @unchecked Sendable {
     /// Watches for the callee's end. On the callee's thread, or for it, before the request is delivered.
     @usableFromInline
     final func begin() {
-        callee.addObserver(observerID, fromAnywhere: { [self] reason in
-            if let error = callee.scheduler.exclusively({ errorAtEnd }) { return fail(.refused(error)) }
-            fail(reason.kind == .noProcess ? .noProcess : .exited(reason))
-        })
+        callee.addObserver(
+            observerID,
+            fromAnywhere: { [self] reason in
+                if let error = callee.scheduler.exclusively({ errorAtEnd }) { return fail(.refused(error)) }
+                fail(reason.kind == .noProcess ? .noProcess : .exited(reason))
+            })
     }
 
     /// The call throws `error` once the callee has ended.

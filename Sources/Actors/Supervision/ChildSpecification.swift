@@ -64,7 +64,8 @@ public struct Child: Sendable {
         self.init(
             ChildSpecification(
                 id: id, restart: restart, shutdown: shutdown, isSignificant: significant, isSupervisor: false),
-            startWithin: limit, placement: placement, check: { () throws(SupervisorError) in }, start: { try await start() })
+            startWithin: limit, placement: placement, check: { () throws(SupervisorError) in },
+            start: { try await start() })
     }
 
     /// A child that runs: a process of its own calls `run` and ends when that returns or throws.
@@ -89,7 +90,7 @@ public struct Child: Sendable {
     /// Not for use: catches a closure that forgets to return what it has started.
     @available(
         *, unavailable,
-        message: "the closure returns nothing: return what it started, or write Child.running(id) { … } for one that runs"
+        message: "the closure returns nothing: return what it started, or write Child.running(id) { … } for what runs"
     )
     public init(
         _ id: String, restart: Restart = .permanent, startWithin limit: Duration? = nil,

@@ -68,7 +68,8 @@ public struct Supervisor: Sendable {
     ///   - children: in the order in which they are started.
     public init(
         _ strategy: Strategy = .oneForOne, id: String = "supervisor", name: String? = nil,
-        placement: Placement = .here, maxRestarts: Int = 1, period: Duration = .seconds(5), autoShutdown: AutoShutdown = .never, backoff: RestartBackoff? = nil,
+        placement: Placement = .here, maxRestarts: Int = 1, period: Duration = .seconds(5),
+        autoShutdown: AutoShutdown = .never, backoff: RestartBackoff? = nil,
         restart: Child.Restart = .permanent, startWithin limit: Duration? = nil, shutdown: Child.Shutdown = .infinity,
         significant: Bool = false, @ChildrenBuilder children: () -> [Child] = { [] }
     ) {

@@ -95,7 +95,9 @@ struct HandleTests {
         world.end()
     }
 
-    @Test func `a name that nobody has is an error for who calls, and a dead letter for who sends (P1, P7, P11)`() throws {
+    @Test func `a name that nobody has is an error for who calls, and a dead letter for who sends (P1, P7, P11)`()
+        throws
+    {
         let before = world.play { world.scheduler.deadLetters }
         let log = Probe<String>()
         let puppet = world.puppet(log, traps: true)
@@ -247,7 +249,9 @@ struct HandleTests {
         world.end()
     }
 
-    @Test func `a permanent child that comes to its end by itself is told apart when its supervisor gives up (P18)`() throws {
+    @Test func `a permanent child that comes to its end by itself is told apart when its supervisor gives up (P18)`()
+        throws
+    {
         let supervisor = world.ask(world.puppet()) { me in
             try await Supervisor { Child("short") { Process<Int>.spawn { _ in } } }.start()
         }
@@ -347,7 +351,8 @@ struct HandleTests {
 
     @Test func `reasons are matched in a switch, and taken apart (P4)`() {
         let reasons: [ExitReason] = [
-            .normal, .shutdown, .shutdown("late"), .kill, .killed, .noProcess, .error(Coded(code: 3)), .error(Failure()),
+            .normal, .shutdown, .shutdown("late"), .kill, .killed, .noProcess, .error(Coded(code: 3)),
+            .error(Failure()),
         ]
         #expect(
             reasons.map(matched) == [

@@ -81,6 +81,8 @@ import Testing
                 }
             }.start(on: group.schedulers[0])
         }
+        // One that is told to end before it has begun never does.
+        #expect(await eventually { seen.count == 2 })
         started.values[0].exit(.error(Failure()))
         #expect(await eventually { seen.count == 4 })
         #expect(seen.values == ["starter d", "child d", "starter d", "child d"])

@@ -146,7 +146,8 @@ private struct BusyMachine: StateMachine {
         withBusy(busy) { driven, _ in
             let heard = Probe<Int>()
             let neighbour = driven.run {
-                Process<Int>.spawn(on: driven.scheduler) { me in for await number in me.mailbox { heard.record(number) } }
+                Process<Int>.spawn(on: driven.scheduler) { me in for await number in me.mailbox { heard.record(number) }
+                }
             }
             for number in 1...3 {
                 driven.run { neighbour.send(number) }
@@ -295,7 +296,9 @@ private struct BusyMachine: StateMachine {
         return .max
     }
 
-    @Test func `posts, alarms, deferred work and ready descriptors end their part of the turn by time too (P26)`() throws {
+    @Test func `posts, alarms, deferred work and ready descriptors end their part of the turn by time too (P26)`()
+        throws
+    {
         let time = SteppedTime()
         let poller = MockPoller()
         let scheduler = Scheduler(index: 0, poller: poller, time: time)

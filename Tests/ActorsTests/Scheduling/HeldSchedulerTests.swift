@@ -212,8 +212,9 @@ import Testing
         await wait(group) { Set(log.values) == ["down killed", "exit killed"] }
 
         let snapshot = await SystemSnapshot.take(of: group)
-        #expect(snapshot.schedulers[0].zombies == 1 && snapshot.schedulers[0].zombieProcesses.map(\.pid) == [process.pid])
-        #expect(snapshot.schedulers[0].heldFor ?? .zero > .zero && snapshot.schedulers[0].heldBy?.label == "busy")
+        let held = snapshot.schedulers[0]
+        #expect(held.zombies == 1 && held.zombieProcesses.map(\.pid) == [process.pid])
+        #expect(held.heldFor ?? .zero > .zero && held.heldBy?.label == "busy")
         #expect(Set(snapshot.processes.map(\.pid)) == [monitoring.pid, linked.pid])
         #expect(snapshot.json.contains("\"heldFor\":") && snapshot.json.contains("\"zombieProcesses\":"))
         #expect(hold.ends.current == nil)

@@ -83,7 +83,13 @@ import Testing
             budget.left -= 1
             if budget.left >= 0 { return true }
             return budget.mayTakeMore(
-                &pace, hasTicked: { reads += 1; return false }(), time: { reads += 1; return 1 }())
+                &pace,
+                hasTicked: {
+                    reads += 1; return false
+                }(),
+                time: {
+                    reads += 1; return 1
+                }())
         }
         for _ in 0..<1_000 {
             budget.begin()

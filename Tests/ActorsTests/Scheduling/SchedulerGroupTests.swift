@@ -310,9 +310,12 @@ import Testing
         let time = ManualTime()
         let group = try SchedulerGroup(options: .init(count: 1, time: time))
         let scheduler = group.schedulers[0]
-        let latch = Latch()
-        Process<Int>.spawn(on: scheduler) { _ in await latch.wait() }
-        #expect(await group.processCount() == 1)
+        let (begun, latch) = (Latch(), Latch())
+        Process<Int>.spawn(on: scheduler) { _ in
+            begun.open()
+            await latch.wait()
+        }
+        await begun.wait()
         async let first: Void = group.shutdown(grace: .seconds(1))
         await untilAlarms(2, on: scheduler)
         let ended = Probe<Scheduler.Phase>()
@@ -399,15 +402,16 @@ import Testing
 
     @Test func `a process spawned while the group ends is asked to end at once`() async throws {
         let group = try SchedulerGroup(options: .init(count: 2, time: ManualTime()))
-        let probe = Probe<ExitReason.Kind>()
+        let (begun, probe) = (Counter(), Probe<ExitReason.Kind>())
         for scheduler in group.schedulers {
             Process<Int>.spawn(on: scheduler) { me in
+                begun.add()
                 for await _ in me.mailbox {}
                 let late = Process<Int>.spawn { me in for await _ in me.mailbox {} }
                 probe.record(await late.pid.downInAnyCase().kind)
             }
         }
-        #expect(await group.processCount() == 2)
+        #expect(await eventually { begun.value == 2 })
         await group.shutdown()
         #expect(probe.values == [.shutdown, .shutdown])
         #expect(await group.processCount() == 0)

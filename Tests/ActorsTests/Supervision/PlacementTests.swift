@@ -77,7 +77,8 @@ struct PlacementTests {
         }
     }
 
-    @Test func `a supervisor keeps its children where it lives unless it is told to spread them (P16, P25)`() async throws {
+    @Test
+    func `a supervisor keeps its children where it lives unless it is told to spread them (P16, P25)`() async throws {
         try await withGroup(count: 3) { group in
             for (placement, count) in [(Placement.here, 1), (.spread, 3)] {
                 let tree = try await Supervisor(placement: placement) {
@@ -116,7 +117,8 @@ struct PlacementTests {
         }
     }
 
-    @Test func `a start elsewhere that fails, takes too long or is cancelled is seen as one here (P16, P17)`() async throws {
+    @Test
+    func `a start elsewhere that fails, takes too long or is cancelled is seen as one here (P16, P17)`() async throws {
         try await withGroup(count: 2) { group in
             let pool = try await DynamicSupervisor(
                 placement: .on(group.schedulers[1]), startWithin: .milliseconds(30)

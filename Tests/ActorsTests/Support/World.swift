@@ -126,7 +126,9 @@ struct Failure: Error, Equatable, CustomStringConvertible {
 extension ServerAddress {
     /// The process of a server that has not ended. On its scheduler's thread.
     var process: Process<ServerMessage<S>> {
-        guard let process = pid.core.actor as? Process<ServerMessage<S>> else { preconditionFailure("\(self) has ended") }
+        guard let process = pid.core.actor as? Process<ServerMessage<S>> else {
+            preconditionFailure("\(self) has ended")
+        }
         return process
     }
 }

@@ -27,7 +27,8 @@ enum Role: Sendable {
             case .process(let process): try await process.call(timeout: nil) { .ping($0) }
             case .server(let server): try await server.call(timeout: nil) { .ping($0) }
             // It is asked as `sys` asks: an event would end its event timeout.
-            case .machine(let machine): if try await machine.state(timeout: nil) == nil { _ = await pid.downInAnyCase() }
+            case .machine(let machine):
+                if try await machine.state(timeout: nil) == nil { _ = await pid.downInAnyCase() }
             case .supervisor(let supervisor): _ = try await supervisor.children()
             case .pool(let pool): _ = try await pool.children()
             }

@@ -66,7 +66,9 @@ final class Stage: Sendable {
                 if let made { return made.schedulers[0] }
                 let options = SchedulerGroup.Options(
                     count: 1, time: time, name: "remote", system: .init(report: { _ in }))
-                guard let group = try? SchedulerGroup(options: options) else { preconditionFailure("no thread is left") }
+                guard let group = try? SchedulerGroup(options: options) else {
+                    preconditionFailure("no thread is left")
+                }
                 made = group
                 return group.schedulers[0]
             }
