@@ -273,3 +273,8 @@ package final class ConnectionDescription: Sendable {
         self.head = head
     }
 }
+
+extension WebSocket: CustomReflectable {
+    /// Which process it is, and nothing that changes meanwhile.
+    public nonisolated var customMirror: Mirror { Mirror(self, children: ["pid": pid], displayStyle: .class) }
+}

@@ -204,3 +204,8 @@ extension WebSocketServer {
     /// a while, but holds nobody up.
     public func statistics() async -> ServerStatistics { await load.reports.statistics(load) }
 }
+
+extension WebSocketServer: CustomReflectable {
+    /// Which process it is, and nothing that changes meanwhile.
+    public var customMirror: Mirror { Mirror(self, children: ["pid": pid], displayStyle: .class) }
+}

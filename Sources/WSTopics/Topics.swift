@@ -327,3 +327,8 @@ final class TopicCounters: Sendable {
         return statistics
     }
 }
+
+extension Topics: CustomReflectable {
+    /// Nothing of who is in it.
+    public var customMirror: Mirror { Mirror(self, children: [], displayStyle: .class) }
+}

@@ -6,6 +6,9 @@ enum SystemRequest: Sendable {
     /// To describe its state; `nil` if it has none to show.
     case state(@Sendable (String?) -> Void)
 
+    /// To change its state.
+    case change(any StateChange)
+
     /// To end, for a reason, within so long: between two messages, also if it traps exits. `nil`: as long as it takes.
     case stop(ExitReason, grace: Duration?)
 
@@ -13,6 +16,7 @@ enum SystemRequest: Sendable {
         switch self {
         case .stop: break
         case .state(let answer): answer(nil)
+        case .change(let change): change.refuse()
         }
     }
 }

@@ -47,7 +47,7 @@ public struct ProcessTask<Value: Sendable>: Supervisable, Hashable {
         }
     }
 
-    /// What it returned, as `value` gives it, if it has within `timeout`. (Elixir: `Task.await/2`.)
+    /// What it returned, as `value` gives it, if it has within `timeout`. (Elixir: `Task.yield/2`.)
     ///
     /// - Parameter timeout: how long to wait; it is counted where the caller is. The work goes on when it is over.
     /// - Throws: as `value`; `CallError` with `.timeout` when the time is over.
@@ -58,7 +58,26 @@ public struct ProcessTask<Value: Sendable>: Supervisable, Hashable {
         return try outcome(reason)
     }
 
-    private func outcome(_ reason: ExitReason) throws -> Value {
+    /// Asks it to end, waits for that, and kills it when the time is over. (Elixir: `Task.shutdown/2`.)
+    ///
+    /// - Parameter timeout: how long it may take to end, counted where the caller is.
+    /// - Returns: what it returned, if it had before it heard of the wish; else `nil`.
+    /// - Throws: what it threw by then; `CancellationError` as soon as the calling task is cancelled.
+    @discardableResult
+    public func shutdown(within timeout: Duration = .seconds(5)) async throws -> Value? {
+        process.exit(.shutdown)
+        var end = try await process.down(timeout: timeout)
+        if end == nil {
+            process.exit(.kill)
+            end = try await process.down()
+        }
+        switch end?.kind {
+        case .shutdown, .killed: return nil
+        default: return try end.map { try outcome($0) }
+        }
+    }
+
+    func outcome(_ reason: ExitReason) throws -> Value {
         if reason.kind == .normal, let value = result.value { return value }
         throw reason.error ?? reason
     }

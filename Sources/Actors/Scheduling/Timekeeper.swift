@@ -104,6 +104,13 @@ internal import Synchronization
     /// Runs code of the user's that nobody waits for.
     func aside(_ work: @escaping @Sendable () -> Void) { side.submit(work) }
 
+    /// Lets go of what others have made, whose end may run their code: here on a scheduler's thread, else aside.
+    static func letGo<Value: Sendable>(_ value: consuming Value) {
+        if Scheduler.current != nil { return }
+        let held = consume value
+        shared.aside { withExtendedLifetime(held) {} }
+    }
+
     /// Watches over a scheduler from now on. For its thread.
     func watch(_ scheduler: Scheduler) {
         let watch = Watch(scheduler, clock: hansom_thread_clock())
@@ -271,7 +278,8 @@ final class Deadline: @unchecked Sendable {
     }
 
     /// By the time of the caller's scheduler; the kernel's clock for one that is on none.
-    convenience init(after delay: Duration, ofCallerOn scheduler: Scheduler?, _ action: @escaping @Sendable () -> Void) {
+    convenience init(after delay: Duration, ofCallerOn scheduler: Scheduler?, _ action: @escaping @Sendable () -> Void)
+    {
         if let scheduler { self.init(after: delay, of: scheduler, action) } else { self.init(after: delay, action) }
     }
 

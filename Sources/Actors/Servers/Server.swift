@@ -169,6 +169,9 @@ extension Server {
         case .request(.state(let answer)):
             answer("\(self)")
             return current
+        case .request(.change(let change)):
+            change.make(in: &self)
+            return current
         }
     }
 

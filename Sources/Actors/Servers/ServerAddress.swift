@@ -45,7 +45,7 @@ public struct ServerAddress<S: Server>: Supervisable, Hashable, CustomStringConv
     private var found: Address<ServerMessage<S>> { known ?? Address(.nobody()) }
 
     /// Where to call; for a name that nobody has the error that says so.
-    private func callee() throws(CallError) -> Address<ServerMessage<S>> {
+    func callee() throws(CallError) -> Address<ServerMessage<S>> {
         if let known { return known }
         throw CallError(.noProcess, ProcessCore.nobody().pid, name: name)
     }
@@ -102,7 +102,7 @@ public struct ServerAddress<S: Server>: Supervisable, Hashable, CustomStringConv
 
 extension Address {
     /// Puts a question to the process, as `Process.request(_:)` does.
-    fileprivate func request(_ request: SystemRequest) {
+    func request(_ request: SystemRequest) {
         core.scheduler.run { [core] in
             guard let process = process(of: core) else { return request.answerNothing() }
             process.request(request)
@@ -115,7 +115,7 @@ extension Address {
 /// One by name looks the name up each time it is used: when a supervisor has started the machine again, it reaches the
 /// new one.
 public struct StateMachineAddress<Machine: StateMachine>: Supervisable, Hashable, CustomStringConvertible {
-    private let server: ServerAddress<StateMachineServer<Machine>>
+    let server: ServerAddress<StateMachineServer<Machine>>
 
     init(_ server: ServerAddress<StateMachineServer<Machine>>) { self.server = server }
 

@@ -142,7 +142,8 @@ extension StateMachine where Self: Sendable {
         label: String? = nil, mailbox: MailboxOptions = .unbounded
     ) async throws -> StateMachineProcess<Self> {
         try await Self.started(
-            in: state, linkedTo: parent, name: name, on: scheduler, label: label, mailbox: mailbox) { self }
+            in: state, linkedTo: parent, name: name, on: scheduler, label: label, mailbox: mailbox
+        ) { self }
     }
 }
 
@@ -346,6 +347,10 @@ public struct StateMachineServer<Machine: StateMachine>: Server, CustomStringCon
     /// Calls the machine's `terminate`, with the state it is in.
     public mutating func terminate(_ reason: ExitReason, _ me: isolated Me) async {
         await machine.terminate(reason, in: state, me)
+    }
+
+    mutating func change<Result>(_ body: (inout Machine, inout Machine.State) throws -> Result) rethrows -> Result {
+        try body(&machine, &state)
     }
 
     /// Gives the machine what is to be handled, and what becomes of that.

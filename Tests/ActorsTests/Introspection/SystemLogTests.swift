@@ -10,7 +10,8 @@ import Testing
         let (lines, time) = (Probe<String>(), ManualTime())
         let logger = Logger(label: "test") { _ in CapturingLogHandler(lines) }
         let log = RateLimitedLog(logger, limit: SystemLog.mostReports, what: "reports", time: time)
-        let report = SystemEvent.longJob(LongJobReport(scheduler: 0, process: nil, parent: nil, duration: .seconds(1), isOver: true))
+        let report = SystemEvent.longJob(
+            LongJobReport(scheduler: 0, process: nil, parent: nil, duration: .seconds(1), isOver: true))
         for _ in 0..<1_000 { SystemLog.report(report, to: log) }
         #expect(lines.count == SystemLog.mostReports + 1)
         #expect(lines.values.last == "warning more than 100 reports in a second; the rest is left out and counted")

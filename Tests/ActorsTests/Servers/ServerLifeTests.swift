@@ -563,6 +563,51 @@ struct Scripted: Server {
         #expect(log.values == ["start", "terminate shutdown", "terminated"])
         world.end()
     }
+
+    // MARK: Changing its state
+
+    @Test func `a state is replaced between two messages, also of a suspended server (P21)`() throws {
+        let server = try #require(started(Scripted(log: log)))
+        let told = Probe<String>()
+        world.play { server.pid.suspend() }
+        world.play { server.send(.text("one")) }
+        let asker = world.spawn(Int.self) { _ in
+            let log = told
+            let answer = try await server.replaceState { server in
+                server.onTerminate = { _ in log.record("replaced") }
+                return 7
+            }
+            told.record("\(answer)")
+        }
+        world.wait { !asker.pid.isAlive }
+        #expect(told.values == ["7"] && log.values == ["start"])
+        world.play { server.pid.resume() }
+        #expect(log.values == ["start", "one"])
+        world.play { server.process.exit(.shutdown) }
+        #expect(told.values == ["7", "replaced"])
+        world.end()
+    }
+
+    @Test func `a change that throws changes nothing, and who asks one that has ended is told (P21)`() throws {
+        let server = try #require(started(Scripted(log: log)))
+        let told = Probe<String>()
+        func ask() {
+            let asker = world.spawn(Int.self) { [world] _ in
+                do {
+                    try await server.replaceState { server in
+                        server.onTerminate = { _ in world.events.removeAll() }
+                        throw Failure()
+                    }
+                } catch let error as CallError { told.record("\(error.code)") } catch { told.record("\(error)") }
+            }
+            world.wait { !asker.pid.isAlive }
+        }
+        ask()
+        world.play { server.process.exit(.shutdown) }
+        ask()
+        #expect(told.values == ["failure", "noProcess"])
+        world.end()
+    }
 }
 
 /// Waiting in a hand-driven scheduler's own time, also in a task that was cancelled.

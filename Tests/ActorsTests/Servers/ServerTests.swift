@@ -38,6 +38,12 @@ import Testing
         counter.cast(.reset)
         #expect(try await counter.call { .add(2, $0) } == 2)
         #expect(try await counter.state()?.contains("total: 2") == true)
+        let before = try await counter.replaceState { counter in
+            defer { counter.total = 40 }
+            return counter.total
+        }
+        #expect(before == 2)
+        #expect(try await counter.call { .add(2, $0) } == 42)
         #expect(await counter.stop().kind == .shutdown)
         #expect(log.values == ["shutdown"])
         let error = await #expect(throws: CallError.self) { try await counter.call { .add(1, $0) } }

@@ -90,7 +90,8 @@ struct StateMachineTests {
         world.advance(by: .seconds(10))
         #expect(
             log.values == [
-                "enter 0 from -", "enter 1 from 0", "stops true", "stops false", "-", "timeout c in 1", "timeout a in 1",
+                "enter 0 from -", "enter 1 from 0", "stops true", "stops false", "-", "timeout c in 1",
+                "timeout a in 1",
             ])
         world.end()
     }
@@ -159,7 +160,9 @@ struct StateMachineTests {
         world.play { machine.process.onOwnThread { $0.monitor(other) { .info(.info(.down($0))) } } }
         world.play { other.exit(.shutdown) }
         #expect(
-            log.values == ["enter 0 from -", "info soon", "enter 1 from 0", "info late", "waited in 1", "down shutdown"])
+            log.values == [
+                "enter 0 from -", "info soon", "enter 1 from 0", "info late", "waited in 1", "down shutdown",
+            ])
         tell(machine, .stop)
         #expect(!machine.isAlive)
         world.end()
@@ -187,6 +190,22 @@ struct StateMachineTests {
             return try await shelf.call { .count($0) }
         }
         #expect(count == 2)
+        world.end()
+    }
+
+    @Test func `a machine's data and state are replaced without its being entered (P21)`() throws {
+        let machine = try start(limit: .seconds(5))
+        let before = world.ask(world.puppet()) { _ in
+            try await machine.replaceState { machine, state in
+                defer { state = 1 }
+                machine.limit = nil
+                return state
+            }
+        }
+        tell(machine, .wait, .go(2))
+        // The timeout of the state that was entered last has gone with it.
+        world.advance(by: .seconds(10))
+        #expect(before == 0 && log.values == ["enter 0 from -", "waited in 1", "enter 2 from 1"])
         world.end()
     }
 }

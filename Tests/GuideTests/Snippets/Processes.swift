@@ -164,6 +164,29 @@ func runTask() async throws -> Int {
     return value
 }
 
+func streamTasks(_ pages: [String], _ load: @escaping @Sendable (String) async throws -> [UInt8]) async {
+    // guide: task-stream
+    let sizes = ProcessTask.stream(over: pages, maxConcurrent: 8, timeout: .seconds(2)) { page in
+        try await load(page).count
+    }
+    for await size in sizes {
+        switch size {
+        case .success(let bytes): print(bytes)
+        case .failure(let error): print(error)
+        }
+    }
+    // end
+}
+
+func countInTable(_ worker: Process<Int>) throws -> Int {
+    // guide: table
+    let hits = try Table<String, Int>(owner: worker, access: .everybody)
+    try hits.update("/index", default: 0) { $0 += 1 }
+    let count = hits["/index"] ?? 0
+    // end
+    return count
+}
+
 func endProcess() async throws -> ExitReason.Kind {
     // guide: exit
     let worker = Process<Int>.spawn { me in
