@@ -15,7 +15,7 @@ struct JobBudget {
     /// How many nanoseconds it may take for them.
     static let time: UInt64 = 1_000_000
     /// The most messages between two looks at the clock.
-    static let widestPace: UInt8 = 32
+    static let widestPace: UInt8 = 128
 
     /// How many messages may be taken before anything is asked.
     @usableFromInline var left: Int32 = 1
