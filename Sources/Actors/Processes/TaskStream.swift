@@ -114,7 +114,7 @@ extension TaskStream {
                 fill()
                 guard let first = begun.first else { return nil }
                 switch ends.take(settings.isOrdered ? first.number : nil) {
-                case .ended(let number, let reason): return result(of: number, reason)
+                case .ended(let end): return result(of: end)
                 case .later(let another): do { try await another.value() } catch { break loop }
                 }
             }
@@ -139,18 +139,19 @@ extension TaskStream {
                 work)
             let limit = settings.timeout.map { TimeLimit(of: task.pid, $0) }
             begun.append(Begun(number: lastNumber, task: task, limit: limit))
+            // It may be taken long after it has ended.
             task.pid.core.addObserver(ProcessCore.nextID(), truth: true) { [ends, lastNumber] reason in
-                ends.add(lastNumber, reason)
+                ends.add(End(number: lastNumber, reason: reason, wasLate: limit?.end() == true))
             }
         }
 
-        private func result(of number: Int, _ reason: ExitReason) -> Element? {
-            guard let place = begun.firstIndex(where: { $0.number == number }) else { return nil }
-            let ended = begun.remove(at: place)
-            if ended.limit?.end() == true {
-                return .failure(CallError(.timeout, ended.task.pid, timeout: settings.timeout))
+        private func result(of end: End) -> Element? {
+            guard let place = begun.firstIndex(where: { $0.number == end.number }) else { return nil }
+            let task = begun.remove(at: place).task
+            if end.wasLate && end.reason.kind == .killed {
+                return .failure(CallError(.timeout, task.pid, timeout: settings.timeout))
             }
-            return Result { try ended.task.outcome(reason) }
+            return Result { try task.outcome(end.reason) }
         }
 
         /// Nobody wants the others any more.
@@ -187,24 +188,31 @@ extension TaskStream {
         }
     }
 
+    private struct End {
+        let number: Int
+        let reason: ExitReason
+        /// Whether its time was over before.
+        let wasLate: Bool
+    }
+
     /// Which tasks have ended and were not taken yet.
     private final class Ends: @unchecked Sendable {
         // Safety: the vars are touched with `lock` held; the promise is kept outside it.
         private let lock = Lock()
-        private var ended: Deque<(number: Int, reason: ExitReason)> = []
+        private var ended: Deque<End> = []
         /// Is kept when another has ended.
         private var next: Promise<Void>?
 
-        func add(_ number: Int, _ reason: ExitReason) {
+        func add(_ end: End) {
             lock.withLock { () -> Promise<Void>? in
-                ended.append((number, reason))
+                ended.append(end)
                 defer { next = nil }
                 return next
             }?.keep(())
         }
 
         enum Taken {
-            case ended(number: Int, reason: ExitReason)
+            case ended(End)
             /// Not yet: the promise is kept when another one has ended.
             case later(Promise<Void>)
         }
@@ -213,8 +221,7 @@ extension TaskStream {
         func take(_ number: Int?) -> Taken {
             lock.withLock {
                 if let place = ended.firstIndex(where: { number == nil || $0.number == number }) {
-                    let first = ended.remove(at: place)
-                    return .ended(number: first.number, reason: first.reason)
+                    return .ended(ended.remove(at: place))
                 }
                 let promise = next ?? Promise()
                 next = promise

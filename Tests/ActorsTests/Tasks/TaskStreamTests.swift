@@ -127,6 +127,28 @@ import Testing
         }
     }
 
+    @Test func `one that was done in time may be taken later (P22)`() {
+        let world = World()
+        let log = Probe<String>()
+        let stream = ProcessTask.stream(
+            over: 0..<2, maxConcurrent: 2, timeout: .seconds(1), placement: .on(world.scheduler)
+        ) { $0 }
+        let taker = world.spawn(Int.self) { me in
+            var iterator = stream.makeAsyncIterator()
+            for _ in 0..<2 {
+                log.record("\(try await iterator.next()?.get() ?? -1)")
+                _ = await me.receive()
+            }
+        }
+        world.wait { log.count == 1 }
+        world.wait { world.scheduler.alarmCount == 0 }
+        world.advance(by: .seconds(10))
+        world.play { taker.send(1) }
+        world.wait { log.count == 2 }
+        #expect(log.values == ["0", "1"])
+        world.end()
+    }
+
     @Test(arguments: ["left", "cancelled"])
     func `when the loop is left or cancelled, those that work are asked to end (P22)`(way: String) async throws {
         try await withQuietGroup { group in
