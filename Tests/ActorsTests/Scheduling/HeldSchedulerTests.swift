@@ -105,8 +105,10 @@ import Testing
 
     private func end(_ group: SchedulerGroup) async {
         hold.letGo()
-        // Some trap what ends them, and go on.
-        await group.shutdown(grace: .milliseconds(200))
+        // Some trap what ends them, and would wait for ever.
+        for process in await SystemSnapshot.take(of: group).processes { process.pid.exit(.kill) }
+        await wait(group) { group.schedulers.allSatisfy { $0.zombies == 0 } }
+        await group.shutdown()
     }
 
     // MARK: Those who wait
