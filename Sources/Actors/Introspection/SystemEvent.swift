@@ -217,6 +217,17 @@ extension Scheduler {
         withExtendedLifetime(before) {}
     }
 
+    /// The loop is over. Processes hold their scheduler: so it forgets what was said of those that live here.
+    func endsToBeWatched() {
+        Timekeeper.shared.unwatch(self)
+        isNoLongerHeld()
+        let last = exclusively { () -> SchedulerInfo? in
+            defer { lastInfo = nil }
+            return lastInfo
+        }
+        withExtendedLifetime(last) {}
+    }
+
     /// Ends the processes whose grace is over, for the alarms that do not ring.
     ///
     /// - Parameter lastLook: when it was looked for them before. It is done more seldom where there are many.

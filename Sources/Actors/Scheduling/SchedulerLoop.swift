@@ -18,7 +18,7 @@ extension Scheduler {
         onThisThread {
             phase.store(.running, ordering: .sequentiallyConsistent)
             Timekeeper.shared.watch(self)
-            defer { Timekeeper.shared.unwatch(self) }
+            defer { endsToBeWatched() }
             while phase.load(ordering: .relaxed) == .running {
                 turn(maySleep: true)
             }

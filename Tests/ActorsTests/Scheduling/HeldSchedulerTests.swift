@@ -365,6 +365,8 @@ import Testing
         #expect(report.process?.label == "worker" && report.parent == parent.pid.id && report.scheduler == 0)
         #expect(report.duration >= .milliseconds(50) && !report.isOver)
         await end(group)
+        // A report names processes, and their scheduler reports here.
+        events.removeAll()
     }
 
     @Test func `a body that waits for something works not, and is no long job (P32)`() async throws {
