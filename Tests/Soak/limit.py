@@ -27,8 +27,8 @@ def run(hansom, scale):
 
 
 def connections(snapshot):
-    """Processes that are connections, but for the one that the snapshot came by."""
-    return sum(process["kind"] == "WebSocket" for process in snapshot["processes"]) - 1
+    """Processes that are connections. The one that the snapshot came by lives apart, and is not among them."""
+    return sum(process["kind"] == "WebSocket" for process in snapshot["processes"])
 
 
 def hold(hansom, url, server, count):
