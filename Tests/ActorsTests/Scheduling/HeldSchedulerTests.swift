@@ -106,7 +106,11 @@ import Testing
     private func end(_ group: SchedulerGroup) async {
         hold.letGo()
         // Some trap what ends them, and would wait for ever.
-        for process in await SystemSnapshot.take(of: group).processes { process.pid.exit(.kill) }
+        for process in await SystemSnapshot.take(of: group).processes {
+            process.pid.exit(.kill)
+            _ = await process.pid.downInAnyCase()
+        }
+        // Nobody becomes a zombie any more.
         await wait(group) { group.schedulers.allSatisfy { $0.zombies == 0 } }
         await group.shutdown()
     }
