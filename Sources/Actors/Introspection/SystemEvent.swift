@@ -217,15 +217,10 @@ extension Scheduler {
         withExtendedLifetime(before) {}
     }
 
-    /// The loop is over. Processes hold their scheduler: so it forgets what was said of those that live here.
+    /// The loop is over. A process holds its scheduler: so that forgets who has held it last.
     func endsToBeWatched() {
         Timekeeper.shared.unwatch(self)
         isNoLongerHeld()
-        let last = exclusively { () -> SchedulerInfo? in
-            defer { lastInfo = nil }
-            return lastInfo
-        }
-        withExtendedLifetime(last) {}
     }
 
     /// Ends the processes whose grace is over, for the alarms that do not ring.

@@ -120,7 +120,7 @@ extension ProcessRegistry: ProcessDirectory {
         // What goes with a value may do anything: no lock is held by then.
         var gone: [(key: Key, value: Value?)] = []
         self.shards.withTables(in: shards) { gone += $0.ended(process) }
-        Timekeeper.letGo(gone)
+        Timekeeper.letGo(consume gone)
     }
 }
 

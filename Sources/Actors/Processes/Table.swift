@@ -261,8 +261,8 @@ extension Table {
         guard let now else { return clear() }
         guard now.observer != before.observer else { return }
         moved(from: before, to: now)
-        // It makes a message by code of the user's.
-        if let tell = before.tellHeir { Timekeeper.shared.aside { tell(before.owner) } }
+        // It makes a message by code of the user's, and goes with what that code holds.
+        Timekeeper.shared.aside { [before = consume before] in before.tellHeir?(before.owner) }
     }
 }
 
