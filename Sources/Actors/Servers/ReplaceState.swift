@@ -37,21 +37,15 @@ extension ServerAddress {
     ///
     /// - Parameters:
     ///   - timeout: how long to wait for the message that it handles; default 5 s; `nil`: as long as it takes.
-    ///   - change: is called on the server's thread, with its state. What it throws leaves the state as it was.
+    ///   - change: is called on the server's thread, with its state. What it throws leaves the state as it was. It is
+    ///     called all the same when the caller has given up meanwhile, as a request that is late is handled.
     /// - Returns: what `change` returned.
     /// - Throws: what `change` threw; `CallError`: `.timeout`, `.cancelled`, `.noProcess`, `.exited` or `.calledSelf`.
     @discardableResult
     public func replaceState<Result: Sendable>(
         timeout: Duration? = .seconds(5), _ change: @escaping @Sendable (inout S) throws -> Result
     ) async throws -> Result {
-        let server = try callee()
-        let answer = try ReplyCall<Result>(server.core, timeout: timeout)
-        server.core.scheduler.signal {
-            answer.begin()
-            return nil
-        }
-        server.request(.change(AskedChange(change: change, answer: answer)))
-        return try await answer.reply()
+        try await callee().ask(timeout: timeout) { .change(AskedChange(change: change, answer: $0)) }
     }
 }
 

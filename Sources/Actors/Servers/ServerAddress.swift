@@ -266,16 +266,23 @@ extension PID {
 extension Address {
     /// The state of a server as text, taken between two messages; `nil` if it has ended.
     func state(timeout: Duration?) async throws -> String? {
-        let pending = try ReplyCall<String?>(core, timeout: timeout)
-        core.scheduler.signal {
-            pending.begin()
-            return nil
-        }
-        request(.state { pending.succeed($0) })
         do {
-            return try await pending.reply()
+            return try await ask(timeout: timeout) { answer in .state { answer.succeed($0) } }
         } catch let error as CallError where error.code == .noProcess || error.code == .exited {
             return nil
         }
+    }
+
+    /// Puts a question to a server, which it answers between two messages, and waits for the answer as for that of a call.
+    func ask<Value: Sendable>(
+        timeout: Duration?, _ question: (ReplyCall<Value>) -> SystemRequest
+    ) async throws -> Value {
+        let answer = try ReplyCall<Value>(core, timeout: timeout)
+        core.scheduler.signal {
+            answer.begin()
+            return nil
+        }
+        request(question(answer))
+        return try await answer.reply()
     }
 }

@@ -132,3 +132,21 @@ extension ServerAddress {
         return process
     }
 }
+
+/// Waiting in a hand-driven scheduler's own time, also in a task that was cancelled.
+enum TestClock {
+    static func sleep(_ duration: Duration, _ driven: HandDriven) async {
+        guard Scheduler.current === driven.scheduler else {
+            // A closure may be made asynchronous on Swift's pool: nothing of the scheduler's is touched from there.
+            return await withCheckedContinuation { continuation in
+                driven.scheduler.run {
+                    driven.scheduler.arm(Alarm { continuation.resume() }, after: duration)
+                }
+            }
+        }
+        let latch = DrivenLatch(driven)
+        let alarm = Alarm { latch.open() }
+        driven.scheduler.arm(alarm, after: duration)
+        await latch.wait()
+    }
+}
