@@ -44,6 +44,8 @@ extension WebSocket: ProcessHost, Supervisable {
         }
     }
 
+    package nonisolated var mailboxLength: Int { onOwnThread { Int($0.inbound.messageCount) } }
+
     /// A suspended connection reads nothing more from its peer, until it closes; what it has read already can be
     /// received.
     package nonisolated func setSuspended(_ isSuspended: Bool) {

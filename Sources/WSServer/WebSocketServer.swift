@@ -20,7 +20,7 @@ public final class WebSocketServer: Sendable, Supervisable {
 
     let tree: ServerTree
     let load: ServerLoad
-    let schedulers: SchedulerGroup
+    package let schedulers: SchedulerGroup
     private let end = Promise<Void>()
 
     private init(_ endpoints: [BoundEndpoint], _ load: ServerLoad, _ tree: ServerTree, _ schedulers: SchedulerGroup) {

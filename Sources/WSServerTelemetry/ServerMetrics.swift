@@ -1,4 +1,5 @@
 internal import Actors
+internal import ActorsMetrics
 public import CoreMetrics
 public import Tracing
 internal import WSServer
@@ -7,12 +8,14 @@ internal import WSServer
 final class ServerMetrics: ServerMeasuring {
     private let factory: any MetricsFactory
     private let interval: Duration
+    private let includesProcesses: Bool
     private let handshakeDuration: Timer
     private let connectionDuration: Timer
 
-    init(_ factory: any MetricsFactory, every interval: Duration) {
+    init(_ factory: any MetricsFactory, every interval: Duration, includesProcesses: Bool) {
         self.factory = factory
         self.interval = interval
+        self.includesProcesses = includesProcesses
         handshakeDuration = Timer(label: "hansom_handshake_duration", factory: factory)
         connectionDuration = Timer(label: "hansom_connection_duration", factory: factory)
     }
@@ -27,6 +30,7 @@ final class ServerMetrics: ServerMeasuring {
 
     /// A process reports until the server's end, and once more then.
     func serverStarted(_ server: WebSocketServer) {
+        if includesProcesses { server.schedulers.reportMetrics(every: interval, to: factory) }
         let (factory, interval) = (factory, interval)
         Process<Down>.spawn(label: "metrics of \(server.pid)") { me in
             me.monitor(server.pid) { $0 }
@@ -40,46 +44,32 @@ final class ServerMetrics: ServerMeasuring {
     }
 }
 
-/// What a back end was told last, so that its counters are told what has come since.
+/// What a back end is told of a server, report by report.
 struct MetricsReport {
-    private let factory: any MetricsFactory
-    /// The counters by name and labels, with how much each was told.
-    private var counters: [String: (counter: Counter, told: UInt64)] = [:]
-    private var meters: [String: Meter] = [:]
+    private var instruments: Instruments
 
-    init(_ factory: any MetricsFactory) { self.factory = factory }
+    init(_ factory: any MetricsFactory) { instruments = Instruments(factory) }
 
     mutating func report(_ statistics: ServerStatistics) {
-        set("connections", statistics.connections)
-        set("handshakes_under_way", statistics.handshakesUnderWay)
-        set("inbound_messages", statistics.queues.inboundMessages)
-        set("inbound_messages_max", statistics.queues.mostInboundMessages)
-        set("buffered_bytes", statistics.queues.bufferedBytes)
-        set("buffered_bytes_max", statistics.queues.mostBufferedBytes)
-        count("connections_accepted", statistics.connectionsAccepted)
-        count("frames_received", statistics.traffic.framesReceived)
-        count("frames_sent", statistics.traffic.framesSent)
-        count("received_bytes", statistics.traffic.bytesReceived)
-        count("sent_bytes", statistics.traffic.bytesSent)
+        instruments.set("connections", statistics.connections)
+        instruments.set("handshakes_under_way", statistics.handshakesUnderWay)
+        instruments.set("inbound_messages", statistics.queues.inboundMessages)
+        instruments.set("inbound_messages_max", statistics.queues.mostInboundMessages)
+        instruments.set("buffered_bytes", statistics.queues.bufferedBytes)
+        instruments.set("buffered_bytes_max", statistics.queues.mostBufferedBytes)
+        instruments.count("connections_accepted", statistics.connectionsAccepted)
+        instruments.count("frames_received", statistics.traffic.framesReceived)
+        instruments.count("frames_sent", statistics.traffic.framesSent)
+        instruments.count("received_bytes", statistics.traffic.bytesReceived)
+        instruments.count("sent_bytes", statistics.traffic.bytesSent)
         for (result, number) in statistics.handshakes {
             let status = result.status.map { [("status", "\($0)")] } ?? []
-            count("handshakes", number, [("result", result.name)] + status)
+            instruments.count("handshakes", number, [("result", result.name)] + status)
         }
-        for (status, number) in statistics.answers { count("http_answers", number, [("status", "\(status)")]) }
-        for (code, number) in statistics.closesByClass { count("closes", number, [("code", code)]) }
-    }
-
-    private mutating func set(_ name: String, _ value: Int) {
-        let meter = meters[name] ?? Meter(label: "hansom_\(name)", factory: factory)
-        meters[name] = meter
-        meter.set(value)
-    }
-
-    private mutating func count(_ name: String, _ total: UInt64, _ labels: [(String, String)] = []) {
-        let key = labels.reduce(name) { "\($0) \($1.1)" }
-        let known = counters[key] ?? (Counter(label: "hansom_\(name)", dimensions: labels, factory: factory), 0)
-        if total > known.told { known.counter.increment(by: Int64(clamping: total - known.told)) }
-        counters[key] = (known.counter, max(total, known.told))
+        for (status, number) in statistics.answers {
+            instruments.count("http_answers", number, [("status", "\(status)")])
+        }
+        for (code, number) in statistics.closesByClass { instruments.count("closes", number, [("code", code)]) }
     }
 }
 
@@ -93,10 +83,14 @@ extension ServerOptions {
     /// - Parameters:
     ///   - interval: how often; default 10 s.
     ///   - factory: the back end; default: the one that the program has bootstrapped.
+    ///   - includesProcesses: whether the numbers of processes and schedulers are reported too, as by
+    ///     `SchedulerGroup.reportMetrics` of the product `ActorsMetrics`: for the group that the server lives on, from the
+    ///     first server's start to the group's end, once however many servers there are; default `false`.
     public mutating func reportMetrics(
-        every interval: Duration = .seconds(10), to factory: any MetricsFactory = MetricsSystem.factory
+        every interval: Duration = .seconds(10), to factory: any MetricsFactory = MetricsSystem.factory,
+        includesProcesses: Bool = false
     ) {
-        measuring = ServerMetrics(factory, every: interval)
+        measuring = ServerMetrics(factory, every: interval, includesProcesses: includesProcesses)
     }
 
     /// Traces each request for a WebSocket and the connection that it becomes, with swift-distributed-tracing.

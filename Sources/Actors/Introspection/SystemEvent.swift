@@ -95,6 +95,8 @@ public struct LongJobReport: Sendable {
     public let duration: Duration
     /// Whether it is over; as a rule it still goes on.
     public let isOver: Bool
+    /// Whether this job was reported before, when it had taken half as long.
+    public internal(set) var wasReportedBefore = false
 }
 
 /// A mailbox has grown long: its process does not keep up.
@@ -162,7 +164,10 @@ public struct SystemSettings: Sendable {
 }
 
 extension Scheduler {
-    package func report(_ event: SystemEvent) { settings.report(event) }
+    package func report(_ event: SystemEvent) {
+        settings.report(event)
+        observers.tell(event)
+    }
 
     func reportLongMailbox(_ core: ProcessCore, length: Int) {
         report(.longMailbox(LongMailboxReport(process: core.identity, length: length)))
@@ -181,12 +186,13 @@ extension Scheduler {
     }
 
     /// From any thread.
-    func longJobEvent(_ duration: UInt64, isOver: Bool) -> SystemEvent {
+    func longJobEvent(_ duration: UInt64, isOver: Bool, wasReportedBefore: Bool = false) -> SystemEvent {
         let core = exclusively { whoRuns }
         return .longJob(
             LongJobReport(
                 scheduler: index, process: core?.identity, parent: core?.parent,
-                duration: .nanoseconds(Int64(clamping: duration)), isOver: isOver))
+                duration: .nanoseconds(Int64(clamping: duration)), isOver: isOver,
+                wasReportedBefore: wasReportedBefore))
     }
 
     /// Whose task runs, or which process runs outside any, if that is known. Within `exclusively`.
@@ -259,5 +265,62 @@ extension Scheduler {
     func age(since start: UInt64) -> Duration {
         let now = time.nanoseconds
         return .nanoseconds(Int64(clamping: now > start ? now - start : 0))
+    }
+}
+
+// MARK: Those who listen as well
+
+extension SchedulerGroup {
+    /// Tells somebody else too what the group reports, from now on until that is cancelled: beside
+    /// `SystemSettings.report`, which is chosen when the group is made.
+    ///
+    ///     let observation = SchedulerGroup.shared.observeReports { event in
+    ///         if case .crash(let crash) = event { alarm(crash) }
+    ///     }
+    ///
+    /// - Parameter take: takes each report, after the settings' own, on the thread where it happens: it must not block
+    ///   for long.
+    /// - Returns: by what it is cancelled; it may be thrown away.
+    @discardableResult
+    public func observeReports(_ take: @escaping @Sendable (SystemEvent) -> Void) -> ReportObservation {
+        let id = observers.add(take)
+        return ReportObservation(id: id, observers: observers)
+    }
+}
+
+/// That somebody is told what a scheduler group reports: see `SchedulerGroup.observeReports(_:)`.
+public struct ReportObservation: Sendable {
+    let id: UInt64
+    let observers: ReportObservers
+
+    /// Ends it. What is being told just now may still arrive.
+    public func cancel() { observers.remove(id) }
+}
+
+/// Who is told what the schedulers of a group report, beside the one that their settings name.
+package final class ReportObservers: @unchecked Sendable {
+    // Safety: `takers` is touched with `lock` held; those in it are called, and let go of, outside.
+    private let lock = Lock()
+    private var takers: [(id: UInt64, take: @Sendable (SystemEvent) -> Void)] = []
+
+    package init() {}
+
+    func add(_ take: @escaping @Sendable (SystemEvent) -> Void) -> UInt64 {
+        let id = ProcessCore.nextID()
+        lock.withLock { takers.append((id, take)) }
+        return id
+    }
+
+    func remove(_ id: UInt64) {
+        let gone = lock.withLock {
+            let gone = takers.filter { $0.id == id }
+            takers.removeAll { $0.id == id }
+            return gone
+        }
+        withExtendedLifetime(gone) {}
+    }
+
+    func tell(_ event: SystemEvent) {
+        for taker in lock.withLock({ takers }) { taker.take(event) }
     }
 }

@@ -51,6 +51,8 @@ extension Process {
         }
     }
 
+    package nonisolated var mailboxLength: Int { queue.count }
+
     /// Shows every message that arrives and that the body takes, from now on; `nil` ends it. (OTP: `sys:trace/2`.)
     ///
     /// - Parameter tracer: called on the process's thread; it must not block.

@@ -134,7 +134,7 @@ extension Scheduler {
     }
 
     /// What can be told without its thread, with the counters of the last time. From any thread.
-    fileprivate var infoFromElsewhere: SchedulerInfo {
+    var infoFromElsewhere: SchedulerInfo {
         let (last, count, holder) = exclusively { (lastInfo, living.count, self.holder) }
         let zombies = undeadIdentities
         let since = heldSince.load(ordering: .sequentiallyConsistent)

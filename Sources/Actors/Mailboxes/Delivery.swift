@@ -87,6 +87,7 @@ extension Process {
         guard isOpen else { return core.scheduler.deadLetters += 1 }
         let length = queue.isFull ? queue.count : nil
         queue.append(message)
+        if isMeasured { noteArrived() }
         trace(.arrived, message)
         if isWaiting, special?.isSuspended != true, special?.filter?(message) ?? true { resumeReceiver() }
         if let length { queueGrew(from: length) }

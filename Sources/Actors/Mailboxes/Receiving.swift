@@ -78,6 +78,7 @@ extension Process {
             refuse()
             return nil
         }
+        if isMeasured { noteAsked() }
         let special = makeSpecial()
         special.seen = start ?? queue.head
         defer { endPatience() }
@@ -110,10 +111,12 @@ extension Process {
     @usableFromInline
     func takeSpecially() -> Taken {
         guard isOpen else { return .end }
+        if isMeasured { noteAsked() }
         let place = queue.head
         guard special?.isSuspended != true, queue.count > 0, core.scheduler.mayTake(core),
             let message = queue.popFirst()
         else { return .nothing }
+        if isMeasured { noteTaken(from: place) }
         countTaken(message, isSignal: special?.signals.taken(at: place) ?? false)
         return .message(message)
     }
@@ -146,6 +149,7 @@ extension Process {
 
     /// Takes the message out that stands at `place`.
     func take(at place: Int) -> Message {
+        if isMeasured { noteTaken(from: place) }
         let (message, isSignal) = remove(at: place)
         countTaken(message, isSignal: isSignal)
         return message
@@ -259,6 +263,7 @@ extension Process.Special {
             return other > place ? other - 1 : other
         }
         if let at = judged { judged = at == place ? nil : moved(at) }
+        marks?.removed(place, moved)
         if movedUp ? seen <= place : seen > place { seen += movedUp ? 1 : -1 }
         for index in systemRequests.indices where place != head {
             let at = systemRequests[index].place
@@ -321,6 +326,7 @@ extension Process {
             return (taken, taken.count)
         }
         func moved(_ place: Int) -> Int { place + count - takenBefore[place - head] }
+        special.marks?.forgetWaits()
         let signals = special.signals.rearrange(from: head) { place in
             place - head < isWanted.count && isWanted[place - head] ? nil : moved(place)
         }

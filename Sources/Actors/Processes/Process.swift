@@ -28,6 +28,8 @@ public final actor Process<Message: Sendable> {
     @safe @exclusivity(unchecked) @usableFromInline nonisolated(unsafe) var isWaiting = false
     /// Whether a task of it is about to take one: it waits, or was let go on and has not looked yet.
     @safe @exclusivity(unchecked) @usableFromInline nonisolated(unsafe) var isReceiving = false
+    /// Whether some of its messages are measured just now, as `Special.marks` says.
+    @safe @exclusivity(unchecked) nonisolated(unsafe) var isMeasured = false
     @safe @exclusivity(unchecked) @usableFromInline var handled: UInt64 = 0
     @usableFromInline var isOpen = true
     /// Whether the body answers what introspection asks, as a server does.
@@ -109,6 +111,8 @@ public final actor Process<Message: Sendable> {
         var wishes: AnyObject?
         /// Cancels the clean-up that goes on.
         var cancelCleanUp: (@Sendable () -> Void)?
+        /// What is being measured of its messages.
+        var marks: MessageMarks?
         /// What is asked of the process between two messages, and before the message at which place.
         var systemRequests = Deque<(place: Int, request: SystemRequest)>()
 
@@ -129,7 +133,7 @@ public final actor Process<Message: Sendable> {
 
     /// To be called after whatever `isPlain` stands for has changed.
     func updatePlainness() {
-        isPlain = isOpen && bound == nil && special?.isPlain != false
+        isPlain = isOpen && bound == nil && !isMeasured && special?.isPlain != false
     }
 }
 
@@ -260,6 +264,7 @@ extension Process {
 
     /// The body has returned.
     private func end(_ reason: ExitReason) {
+        if isMeasured { noteAsked() }
         close()
         core.finish(core.exitReason ?? reason)
         special = nil

@@ -440,7 +440,7 @@ package final class ProcessCore: Gate, @unchecked Sendable {
         let before = life
         guard life.end(reason) else { return nil }
         alive.store(false, ordering: .sequentiallyConsistent)
-        scheduler.living.remove(self)
+        if scheduler.living.remove(self) { scheduler.ends.add(reason.kind) }
         if isZombie {
             self.isZombie = true
             scheduler.undead.insert(self)
@@ -478,6 +478,12 @@ package protocol ProcessHost: AnyObject {
 
     /// Stops taking messages, or goes on. What arrives meanwhile waits.
     func setSuspended(_ isSuspended: Bool)
+
+    /// How many messages wait, as in `activity`. For the scheduler's thread.
+    var mailboxLength: Int { get }
+
+    /// The message that it takes next is one of those that are measured: see `MessageSampler`.
+    func measureNext()
 }
 
 /// What a process is doing, as introspection sees it.

@@ -14,14 +14,16 @@ package struct ProcessTable {
         cores.append(core)
     }
 
-    /// Harmless for one that is not there.
-    mutating func remove(_ core: ProcessCore) {
+    /// Harmless for one that is not there. Whether it was.
+    @discardableResult
+    mutating func remove(_ core: ProcessCore) -> Bool {
         let place = Int(core.tablePlace)
-        guard place < cores.count, cores[place] === core else { return }
+        guard place < cores.count, cores[place] === core else { return false }
         let last = cores.removeLast()
-        guard last !== core else { return }
+        guard last !== core else { return true }
         cores[place] = last
         last.tablePlace = core.tablePlace
+        return true
     }
 }
 

@@ -23,6 +23,8 @@ struct JobBudget {
     @usableFromInline var granted: Int32 = 0
     /// How many of them since the clock was looked at.
     private var slice: UInt64 = 0
+    /// Whether the first message, which is free, is asked about all the same.
+    private var holdsFirstBack = false
     /// When the clock was first looked at in this job, and when last.
     private var began: UInt64?
     private var lastLook: UInt64 = 0
@@ -37,11 +39,31 @@ struct JobBudget {
         granted = 0
     }
 
+    /// The first message of the job that begins is to be asked about: by `letFirstGo`, before anything else.
+    mutating func holdFirstBack() {
+        left = 0
+        holdsFirstBack = true
+    }
+
+    /// Whether it was held back and may be taken now, as in any job.
+    mutating func letFirstGo() -> Bool {
+        guard holdsFirstBack else { return false }
+        holdsFirstBack = false
+        left = 0
+        return true
+    }
+
     /// No job runs: what is taken until one does, by what an alarm or a descriptor calls for, does not count.
     mutating func pause() {
         left = .max
         granted = 0
     }
+
+    /// How many messages have been taken of those that were allowed last.
+    var grantedAndTaken: Int { granted > 0 ? Int(slice) - max(Int(left), 0) : 0 }
+
+    /// Whether nothing but the first message was asked for.
+    var isUntouched: Bool { granted == 0 }
 
     /// Whether nothing more is to be taken in this job.
     @inlinable var isSpent: Bool { granted < 0 }
@@ -111,7 +133,17 @@ extension Scheduler {
     @usableFromInline
     @inline(never)
     func mayTakeMore(_ core: ProcessCore) -> Bool {
-        budget.mayTakeMore(&core.pace, hasTicked: time.coarseNanoseconds != tick, time: time.nanoseconds)
+        if !budget.letFirstGo() {
+            untilSample &-= budget.grantedAndTaken
+            let mayTake = budget.mayTakeMore(
+                &core.pace, hasTicked: time.coarseNanoseconds != tick, time: time.nanoseconds)
+            if !mayTake { return false }
+        }
+        if untilSample <= 0, let sampler {
+            untilSample = sampler.distance()
+            unsafe core.host?.measureNext()
+        }
+        return true
     }
 
     /// Whether the job that runs has had its share: who has more to do gives way first.

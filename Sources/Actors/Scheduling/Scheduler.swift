@@ -19,6 +19,8 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
     package let time: any TimeSource
     let poller: any Poller
     let settings: SystemSettings
+    /// Who else is told what it reports: those of its group.
+    let observers: ReportObservers
     private let ownBlockingPool: BlockingPool?
     private let ownResolverPool: BlockingPool?
 
@@ -58,6 +60,8 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
     @safe @exclusivity(unchecked) var holder: ProcessCore?
     /// What the thread itself said last of how it fares.
     @safe @exclusivity(unchecked) var lastInfo: SchedulerInfo?
+    /// How many processes have ended here, and how.
+    @safe @exclusivity(unchecked) var ends = EndTally()
 
     // The owner thread's own.
     //
@@ -84,6 +88,10 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
     package var resources: AnyObject?
     /// What the job that runs may still do before others have their turn.
     @safe @exclusivity(unchecked) @usableFromInline var budget = JobBudget()
+    /// How many jobs and messages are left until one is measured: in fact never, where nobody measures.
+    @safe @exclusivity(unchecked) var untilSample = Int.max
+    /// What was measured, where somebody does.
+    var sampler: MessageSampler?
     /// The coarse clock, when it was last seen to move.
     @safe @exclusivity(unchecked) var tick: UInt64 = 0
     /// How many descriptors the last look found ready, and how many observers were told.
@@ -113,10 +121,12 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
     /// Made by a `SchedulerGroup`, or by a test that turns it by hand.
     package init(
         index: Int, poller: any Poller, time: any TimeSource, blockingPool: BlockingPool? = nil,
-        resolverPool: BlockingPool? = nil, settings: SystemSettings = SystemSettings()
+        resolverPool: BlockingPool? = nil, settings: SystemSettings = SystemSettings(),
+        observers: ReportObservers = ReportObservers()
     ) {
         self.index = index
         self.settings = settings
+        self.observers = observers
         longJobLimit = settings.longJob.clampedNanoseconds
         ownBlockingPool = blockingPool
         ownResolverPool = resolverPool

@@ -64,6 +64,9 @@ public final class SchedulerGroup: Sendable {
     private let turn = Atomic<Int>(0)
     /// What each of the schedulers knows of the others.
     private let ring: SchedulerRing
+    let observers: ReportObservers
+    /// Who reports the numbers of the group.
+    package let measuring = MeasuringPlace()
     private let isEnding = Atomic<Bool>(false)
     private let end = Promise<Void>()
 
@@ -74,12 +77,13 @@ public final class SchedulerGroup: Sendable {
         if options.retainsFreedMemory { FreedMemory.retain() }
         let pool = BlockingPool(limit: options.blockingThreads, name: "\(options.name)-b")
         let resolverPool = BlockingPool(limit: options.resolverThreads, name: "\(options.name)-n")
+        let observers = ReportObservers()
         var schedulers: [Scheduler] = []
         for index in 0..<max(options.count, 1) {
             schedulers.append(
                 Scheduler(
                     index: index, poller: try options.makePoller(), time: options.time, blockingPool: pool,
-                    resolverPool: resolverPool, settings: options.system))
+                    resolverPool: resolverPool, settings: options.system, observers: observers))
         }
         let ring = SchedulerRing(schedulers)
         for scheduler in schedulers { scheduler.ring = ring }
@@ -96,6 +100,7 @@ public final class SchedulerGroup: Sendable {
             throw error
         }
         self.ring = ring
+        self.observers = observers
         self.schedulers = schedulers
         self.threads = threads
         blockingPool = pool
@@ -105,7 +110,7 @@ public final class SchedulerGroup: Sendable {
     deinit {
         guard !isEnding.load(ordering: .sequentiallyConsistent) else { return }
         let rest = GroupRest(schedulers: schedulers, threads: threads, pools: [blockingPool, resolverPool])
-        Task.detached { await rest.end() }
+        Task.detached { [measuring] in await rest.end(measuring) }
     }
 
     /// The group that is used where nobody says which: started at first use, never stopped.
@@ -171,6 +176,7 @@ public final class SchedulerGroup: Sendable {
         // Once more for those that the last ones started elsewhere, which were asked to end when they came.
         var haveEnded = await endProcesses(grace: grace)
         if haveEnded { haveEnded = await endProcesses(grace: grace) }
+        measuring.groupEnds()
         let leavesHeld = !haveEnded || schedulers.contains { $0.zombies > 0 }
         await GroupRest(schedulers: schedulers, threads: threads, pools: [blockingPool, resolverPool])
             .stop(patience: haveEnded ? nil : .seconds(1), leavesHeld: leavesHeld)
@@ -188,11 +194,14 @@ private struct GroupRest: Sendable {
     ///
     /// One look is not enough, since the schedulers are asked one after the other: a process may have started another
     /// on one that was asked already. Nobody was there at all if nothing has happened on any between two looks.
-    func end() async {
+    ///
+    /// - Parameter measuring: who reports the numbers of the group, which is over by then.
+    func end(_ measuring: MeasuringPlace) async {
         var before: [UInt64]?
         var pause = Duration.milliseconds(1)
         while true {
             for scheduler in schedulers { await scheduler.emptied() }
+            measuring.groupEnds()
             let now = await activity()
             if let now, now == before { break }
             // What is no process tells nobody when it is done: an attempt to connect, a look-up of a name.

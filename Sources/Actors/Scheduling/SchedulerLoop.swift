@@ -217,9 +217,15 @@ extension Scheduler {
             // Safety: a job is one pointer; it is only compared.
             runningJob.store(unsafe unsafeBitCast(job, to: UInt.self), ordering: .relaxed)
             budget.begin()
+            untilSample &-= 1
+            if untilSample <= 0 { budget.holdFirstBack() }
             unsafe job.runSynchronously(on: asUnownedSerialExecutor())
             ran &+= 1
-            left &-= budget.isSpent ? Scheduler.jobsPerRound / 4 : 1
+            left &-= 1
+            if !budget.isUntouched {
+                if budget.isSpent { left &-= Scheduler.jobsPerRound / 4 - 1 }
+                untilSample &-= budget.grantedAndTaken
+            }
             let before = tick
             if hasTicked() {
                 jobTook(tick &- before)

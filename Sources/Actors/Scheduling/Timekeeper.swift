@@ -218,8 +218,9 @@ internal import Synchronization
         let duration = worked - watch.workedBefore
         // A thing that has begun meanwhile has worked for less.
         guard scheduler.pulse.load(ordering: .relaxed) == watch.pulse else { return }
+        let wasReportedBefore = watch.reportAt > scheduler.longJobLimit
         watch.reportAt = duration &* 2
-        let event = scheduler.longJobEvent(duration, isOver: false)
+        let event = scheduler.longJobEvent(duration, isOver: false, wasReportedBefore: wasReportedBefore)
         aside { scheduler.report(event) }
     }
 

@@ -1,5 +1,21 @@
 import Actors
+import ActorsMetrics
 import WSServer
+
+func observeRestarts() -> ReportObservation {
+    // guide: reportObserver
+    let observation = SchedulerGroup.shared.observeReports { event in
+        if case .restart(let restart) = event { print("\(restart.child) is started again: \(restart.reason)") }
+    }
+    // end
+    return observation
+}
+
+func reportProcesses() {
+    // guide: processMetrics
+    SchedulerGroup.shared.reportMetrics(every: .seconds(10))
+    // end
+}
 
 func takeSnapshot() async -> Int {
     // guide: snapshot
