@@ -205,8 +205,8 @@ extension Scheduler {
         return true
     }
 
-    /// Runs ready jobs, those they make ready too, up to the round's bounds: so many, or until the coarse clock moves.
-    /// One that has spent its budget counts for many, also where the clock stands.
+    /// Runs ready jobs, those they make ready too, up to the round's bounds: so many, or until the coarse clock moves, or
+    /// one has spent its budget. So alarms and descriptors wait for one budget at most before somebody looks at them.
     func runJobs() -> Bool {
         let worked = runDeferred() || !ready.isEmpty
         var left = Scheduler.jobsPerRound
@@ -223,7 +223,7 @@ extension Scheduler {
             ran &+= 1
             left &-= 1
             if !budget.isUntouched {
-                if budget.isSpent { left &-= Scheduler.jobsPerRound / 4 - 1 }
+                if budget.isSpent { left = 0 }
                 untilSample &-= budget.grantedAndTaken
             }
             let before = tick

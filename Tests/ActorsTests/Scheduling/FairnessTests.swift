@@ -251,7 +251,7 @@ private struct BusyMachine: StateMachine {
         #expect(Array(taken.values.dropFirst(3)) == Array(1..<20_000))
     }
 
-    @Test func `a ticker beside a long backlog is late by a tick and a budget, not by the backlog (P30)`() {
+    @Test func `a ticker beside a long backlog is late by two budgets, not by the backlog (P26, P30)`() {
         let time = SteppedTime()
         let scheduler = Scheduler(index: 0, poller: MockPoller(), time: time)
         let lateness = Probe<UInt64>()
@@ -282,7 +282,8 @@ private struct BusyMachine: StateMachine {
             for _ in 0..<4 { scheduler.turn(maySleep: false) }
         }
         #expect(lateness.count >= 38, "200 ms have passed")
-        #expect(lateness.values.max() ?? 0 <= 5_500_000)
+        // It is due in the midst of one, and its process has its turn behind the next.
+        #expect(lateness.values.max() ?? 0 <= JobBudget.time * 5 / 2)
     }
 
     // MARK: What is no job
