@@ -27,6 +27,11 @@ MEASURES = [
     Measure("call", ANY),
     Measure("timers", ANY),
     Measure("cross", range(2, 1 << 16)),
+    Measure("backlog", range(1, 2)),
+    Measure("ticker", range(1, 2)),
+    Measure("neighbour", range(1, 2)),
+    Measure("busycall", ANY),
+    Measure("downs", ANY),
     Measure("idle", range(1, 2)),
 ]
 BEAM, HANSOM = "BEAM", "Hansom"
@@ -102,7 +107,7 @@ def processes(options):
                 print(f"[round {turn + 1}/{options.rounds}, {done + 1}/{len(cells)}] {count} schedulers, {runtime}: {said}",
                       file=sys.stderr, flush=True)  # fmt: skip
     print(table(rounds, sorted({1, every})))
-    print(f"\nNanoseconds for an operation, bytes for an idle process: the median of {options.rounds} rounds; the ratio is Hansom to "
+    print(f"\nNanoseconds for an operation, a delay or a wait, bytes for an idle process: the median of {options.rounds} rounds; the ratio is Hansom to "
           "BEAM\nwithin a round, median (lowest..highest): below 1 Hansom is the faster or smaller.\n")  # fmt: skip
     print(machine_facts(pinned="one scheduler: one core; several: not", runtimes=f"{swift_version()}; {otp_version()}"))
     if options.json:

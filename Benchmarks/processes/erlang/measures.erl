@@ -17,6 +17,11 @@ measure("spawn", Seconds) -> workload("spawn and exit", Seconds, fun spawn_and_e
 measure("fanin", Seconds) -> workload("fan-in", Seconds, fun fan_in/1);
 measure("call", Seconds) -> workload("call", Seconds, fun calls/1);
 measure("timers", _) -> timers(1000000);
+measure("backlog", _) -> backlog(100000);
+measure("ticker", Seconds) -> ticker(8, Seconds);
+measure("neighbour", _) -> neighbour(200);
+measure("busycall", _) -> busy_call(10);
+measure("downs", _) -> downs(20000);
 measure("idle", _) -> idle_memory(100000).
 
 %% Warms up until a run takes a fifth of the time, then measures one run that takes all of it.
@@ -205,7 +210,9 @@ init(Total) -> {ok, Total}.
 
 handle_call({add, Number}, _From, Total) -> {reply, Total + Number, Total + Number}.
 
-handle_cast(_, Total) -> {noreply, Total}.
+handle_cast({work, Time}, Total) ->
+    spin(now_ns() + Time),
+    {noreply, Total}.
 
 %% A million timers: set, then cancelled; and once more, rung when their time has come. On several schedulers: a share on each.
 
@@ -257,6 +264,139 @@ set_due(0, _) -> ok;
 set_due(Left, Due) ->
     _ = erlang:send_after(Due + Left rem 10, self(), tick, [{abs, true}]),
     set_due(Left - 1, Due).
+
+%% A ticker of 5 ms beside a process that has 100,000 messages to handle, of 20 us each: how late the ticks are. All on one scheduler.
+
+-define(INTERVAL, 5).
+
+backlog(Count) ->
+    Consumer = spawn_on(1, fun consume/0),
+    Lateness = as_process(1, fun() ->
+        send_all(Count, Consumer),
+        %% It is not halfway through by then.
+        tick(Count * 20 div 2000)
+    end),
+    exit(Consumer, kill),
+    spread("ticker beside a backlog", Lateness).
+
+consume() ->
+    receive
+        _ -> spin(now_ns() + 20000), consume()
+    end.
+
+%% Works until then, and does not wait.
+spin(End) ->
+    case now_ns() < End of
+        true -> spin(End);
+        false -> ok
+    end.
+
+%% The same ticker beside eight processes that pass messages back and forth with eight others all the time.
+
+ticker(Pairs, Seconds) ->
+    Players = lists:append([pair() || _ <- lists:seq(1, Pairs)]),
+    Lateness = as_process(1, fun() -> tick(trunc((Seconds + 0.5) * 1000)) end),
+    [exit(Player, kill) || Player <- Players],
+    spread("ticker beside ping-pong", Lateness).
+
+pair() ->
+    [One, Other] = Players = [spawn_on(1, fun player/0) || _ <- [1, 2]],
+    One ! {ball, Other},
+    Players.
+
+player() ->
+    receive
+        {ball, From} -> From ! {ball, self()}, player()
+    end.
+
+%% The neighbours of a process that always finds a message, its own: how long a question and its answer take.
+
+neighbour(Questions) ->
+    Busy = spawn_on(1, fun always/0),
+    Times = as_process(1, fun() ->
+        Self = self(),
+        Answerer = spawn_on(1, fun() -> answer(Self) end),
+        Busy ! 0,
+        Times = questions(Questions, Answerer, []),
+        exit(Answerer, kill),
+        Times
+    end),
+    exit(Busy, kill),
+    spread("neighbour of a busy mailbox", Times).
+
+always() ->
+    receive
+        Message -> self() ! Message, always()
+    end.
+
+questions(0, _, Times) -> Times;
+questions(Left, Answerer, Times) ->
+    Begin = now_ns(),
+    Answerer ! Left,
+    receive _ -> ok end,
+    questions(Left - 1, Answerer, [now_ns() - Begin | Times]).
+
+spread(Name, Times) ->
+    Sorted = lists:sort(Times),
+    [
+        {Name ++ ": median", lists:nth(length(Sorted) div 2 + 1, Sorted)},
+        {Name ++ ": worst", lists:last(Sorted)}
+    ].
+
+%% Sets a timer every 5 ms, and takes how late each message comes. A tick whose time has passed meanwhile is left out.
+tick(Milliseconds) ->
+    Begin = erlang:monotonic_time(millisecond),
+    ticks(Begin + ?INTERVAL, Begin + Milliseconds, []).
+
+ticks(Due, End, Lateness) when Due < End ->
+    _ = erlang:send_after(Due, self(), tick, [{abs, true}]),
+    receive tick -> ok end,
+    Late = now_ns() - Due * 1000000,
+    Missed = Late div (?INTERVAL * 1000000),
+    ticks(Due + (Missed + 1) * ?INTERVAL, End, [Late | Lateness]);
+ticks(_, _, Lateness) -> Lateness.
+
+%% Calls with a timeout of 100 ms to a server that is busy for seconds: how long until the caller is told.
+
+busy_call(Calls) ->
+    {ok, Server} = gen_server:start(?MODULE, 0, [{spawn_opt, placed(1)}]),
+    gen_server:cast(Server, {work, 3000000000}),
+    Times = as_process(erlang:system_info(schedulers), fun() -> [timed_out(Server) || _ <- lists:seq(1, Calls)] end),
+    spread("timeout of 100 ms, busy server", Times).
+
+timed_out(Server) ->
+    Begin = now_ns(),
+    try gen_server:call(Server, {add, 1}, 100) of
+        _ -> exit(unexpected_answer)
+    catch
+        exit:{timeout, _} -> now_ns() - Begin
+    end.
+
+%% The downs of twenty thousand monitored processes that were killed wait in a mailbox, and are taken with a timeout each.
+
+downs(Count) ->
+    Schedulers = erlang:system_info(schedulers),
+    Sample = as_process(1, fun() ->
+        Processes = [
+            spawn_on(Number rem Schedulers + 1, fun() -> receive _ -> ok end end)
+         || Number <- lists:seq(1, Count)
+        ],
+        [erlang:monitor(process, Process) || Process <- Processes],
+        [exit(Process, kill) || Process <- Processes],
+        _ = erlang:send_after(500, self(), 'begin'),
+        receive 'begin' -> ok end,
+        Begin = now_ns(),
+        take_downs(Count),
+        {Count, Begin, now_ns()}
+    end),
+    [{"down taken with a timeout", each(Sample)}].
+
+take_downs(0) -> ok;
+take_downs(Left) ->
+    receive
+        {'DOWN', _, process, _, killed} -> take_downs(Left - 1)
+    after 5000 -> exit({missing, Left})
+    end.
 
 %% What a process holds that waits in receive after its first message.
 

@@ -9,6 +9,7 @@ struct Processes {
     static let measures: [String: any Measure] = [
         "ring": Ring(), "pingpong": PingPong(), "spawn": SpawnAndExit(), "fanin": FanIn(), "idle": IdleMemory(),
         "cross": CrossPingPong(), "spawned": Spawned(), "call": Calls(), "timers": Timers(),
+        "backlog": Backlog(), "ticker": Ticker(), "neighbour": Neighbour(), "busycall": BusyCall(), "downs": Downs(),
     ]
 
     static func main() async {
