@@ -14,6 +14,8 @@ class PendingCall: Gate, @unchecked Sendable {
     private let home: Scheduler?
     @usableFromInline final let callee: ProcessCore
     private let timeout: Duration?
+    /// What is carried of the caller's task-locals.
+    @usableFromInline final let context: CallContext?
     private let observerID = ProcessCore.nextID()
     private let isSettled = Atomic<Bool>(false)
     /// What was written of the outcome can be read: a continuation that is resumed before it waits does not say so itself.
@@ -52,6 +54,7 @@ class PendingCall: Gate, @unchecked Sendable {
         if callee.isCallersOwn { throw CallError(.calledSelf, callee.pid) }
         self.callee = callee
         self.timeout = timeout
+        context = CallContext.isCarried ? CallContext.current : nil
         home = Scheduler.current
         super.init()
     }

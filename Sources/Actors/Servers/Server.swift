@@ -79,6 +79,8 @@ public enum ServerMessage<S: Server>: Sendable {
     case cast(S.Cast)
     /// Everything else.
     case info(S.Info)
+    /// A request that has brought task-locals of its caller's along.
+    indirect case within(CallContext, ServerMessage)
 }
 
 extension Server {
@@ -161,6 +163,10 @@ extension Server {
         case .message(.call(let call)): return try await handle(call: call, me)
         case .message(.cast(let cast)): return try await handle(cast: cast, me)
         case .message(.info(let info)): return try await handle(info: info, me)
+        case .message(.within(let context, let message)):
+            var next = current
+            try await context.bind(me) { next = try await handle(.message(message), me, current) }
+            return next
         case .timeout: return try await handleTimeout(me)
         case .end: return .stop(me.core.exitReason ?? .normal)
         case .request(.stop(let reason, let grace)):
