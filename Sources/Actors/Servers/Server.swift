@@ -32,6 +32,9 @@ public protocol Server: SendableMetatype {
     associatedtype Cast: Sendable = Never
     /// Everything else: downs, trapped exits, timers, socket events.
     associatedtype Info: Sendable = Never
+    /// What it goes on with before it takes a message: `.continue(with: .load)`. Default: nothing.
+    associatedtype Continuation: Sendable = Never
+
     /// Called first; whoever starts the server waits for it. If it throws, the start fails with that error and nothing
     /// else is called. (OTP: `init/1`.)
     mutating func start(_ me: isolated Me) async throws -> Next
@@ -45,8 +48,8 @@ public protocol Server: SendableMetatype {
     /// Heeds what else has come. (OTP: `handle_info/2`.)
     mutating func handle(info: Info, _ me: isolated Me) async throws -> Next
 
-    /// Does what `.continue` asked for, before any message that waits; the state says what. (OTP: `handle_continue/2`.)
-    mutating func handleContinue(_ me: isolated Me) async throws -> Next
+    /// Does what `.continue(with:)` asked for, before any message that waits. (OTP: `handle_continue/2`.)
+    mutating func handle(continuation: Continuation, _ me: isolated Me) async throws -> Next
 
     /// Nothing came within the time that `.receive(timeout:)` gave.
     mutating func handleTimeout(_ me: isolated Me) async throws -> Next
@@ -57,18 +60,23 @@ public protocol Server: SendableMetatype {
 }
 
 /// What a server does next.
-public enum ServerNext: Sendable {
+public enum ServerNext<S: Server>: Sendable {
     /// Waits for a message, as long as it takes.
     case receive
     /// Waits for a message so long; then `handleTimeout`.
     case receiveWithin(Duration)
-    /// Calls `handleContinue` first, before any message.
-    case `continue`
+    /// Hands this to `handle(continuation:_:)` first, before any message.
+    case `continue`(with: S.Continuation)
     /// Ends for this reason.
     case stop(ExitReason)
 
     /// Waits for a message at most `timeout`; then `handleTimeout`.
     public static func receive(timeout: Duration) -> ServerNext { .receiveWithin(timeout) }
+}
+
+extension ServerNext where S.Continuation == Void {
+    /// Calls `handle(continuation:_:)` first, before any message; what is to be done there, the state says.
+    public static var `continue`: ServerNext { .continue(with: ()) }
 }
 
 /// What arrives at a server.
@@ -85,12 +93,10 @@ extension Server {
     /// The process that serves: for monitors, links, timers.
     public typealias Me = Process<ServerMessage<Self>>
     /// What comes next.
-    public typealias Next = ServerNext
+    public typealias Next = ServerNext<Self>
 
     /// Starts at once and waits for the first message, for servers that have nothing to prepare.
     public mutating func start(_ me: isolated Me) async throws -> Next { .receive }
-    /// Does nothing and waits for a message, for servers that never return `.continue`.
-    public mutating func handleContinue(_ me: isolated Me) async throws -> Next { .receive }
     /// Does nothing and waits for a message, now without a timeout.
     public mutating func handleTimeout(_ me: isolated Me) async throws -> Next { .receive }
     /// Does nothing, for servers that leave nothing behind.
@@ -110,6 +116,11 @@ extension Server where Cast == Never {
 extension Server where Info == Never {
     /// Stands in for the handler of a server without other messages; it is never called.
     public mutating func handle(info: Never, _ me: isolated Me) async throws -> Next {}
+}
+
+extension Server where Continuation == Never {
+    /// Stands in for the handler of a server that goes on with nothing; it is never called.
+    public mutating func handle(continuation: Never, _ me: isolated Me) async throws -> Next {}
 }
 
 extension Server {
@@ -143,16 +154,17 @@ extension Server {
         switch next {
         case .receive: try await handle(await me.receiveInput(timeout: nil), me, next)
         case .receiveWithin(let timeout): try await handle(await me.receiveInput(timeout: timeout), me, next)
-        case .continue: try await continueIfOpen(me)
+        case .continue(let continuation): try await goOn(with: continuation, me)
         case .stop: next
         }
     }
 
     /// It may ask for this again and again, and take no message between.
     @inlinable
-    mutating func continueIfOpen(_ me: isolated Me) async throws -> Next {
+    mutating func goOn(with continuation: Continuation, _ me: isolated Me) async throws -> Next {
         await me.core.scheduler.giveWayIfSpent(me.core)
-        return me.isOpen ? try await handleContinue(me) : .stop(me.core.exitReason ?? .normal)
+        guard me.isOpen else { return .stop(me.core.exitReason ?? .normal) }
+        return try await handle(continuation: continuation, me)
     }
 
     @inlinable

@@ -75,6 +75,40 @@ func useLedger() async throws -> Int {
     return lines
 }
 
+// guide: continuation
+struct Prices: Server {
+    enum Call: Sendable { case price(String, Reply<Int?>) }
+    enum Continuation: Sendable { case load(day: String) }
+
+    var prices: [String: Int] = [:]
+
+    mutating func start(_ me: isolated Me) async throws -> Next {
+        .continue(with: .load(day: "today"))
+    }
+
+    mutating func handle(continuation: Continuation, _ me: isolated Me) async throws -> Next {
+        switch continuation {
+        case .load(let day): prices = try await readPrices(of: day)
+        }
+        return .receive
+    }
+
+    mutating func handle(call: Call, _ me: isolated Me) async throws -> Next {
+        if case .price(let thing, let reply) = call { reply(prices[thing]) }
+        return .receive
+    }
+}
+// end
+
+private func readPrices(of day: String) async throws -> [String: Int] { ["tea": day.utf8.count] }
+
+func useContinuation() async throws -> Int? {
+    let prices = try await Prices().started()
+    let price = try await prices.call { .price("tea", $0) }
+    await prices.stop()
+    return price
+}
+
 // guide: line
 struct Line: StateMachine {
     enum State: Sendable { case up, down }
