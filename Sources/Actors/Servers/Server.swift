@@ -57,6 +57,26 @@ public protocol Server: SendableMetatype {
     /// Called last, on every end but `.kill`, also when exits are not trapped. It has 5 s, or what the supervisor gives
     /// it; then the process is marked dead.
     mutating func terminate(_ reason: ExitReason, _ me: isolated Me) async
+
+    /// Its state as text: for `state(timeout:)`, and for the report when it crashes, which is logged. Default: what
+    /// `"\(self)"` gives. (OTP: `format_status/1`.)
+    ///
+    /// Leave out what nobody may read there: `var stateDescription: String { "\(accounts.count) accounts" }`. It is
+    /// asked on the process's thread, and must not block.
+    var stateDescription: String { get }
+
+    /// A call as text: for traces, and for the report of a crash. Default: what `"\(call)"` gives. The same goes for
+    /// casts, infos and continuations.
+    static func description(ofCall call: Call) -> String
+
+    /// A cast as text.
+    static func description(ofCast cast: Cast) -> String
+
+    /// Any other message as text.
+    static func description(ofInfo info: Info) -> String
+
+    /// What the server goes on with, as text.
+    static func description(ofContinuation continuation: Continuation) -> String
 }
 
 /// What a server does next.
@@ -101,6 +121,17 @@ extension Server {
     public mutating func handleTimeout(_ me: isolated Me) async throws -> Next { .receive }
     /// Does nothing, for servers that leave nothing behind.
     public mutating func terminate(_ reason: ExitReason, _ me: isolated Me) async {}
+
+    /// What `"\(self)"` gives.
+    public var stateDescription: String { "\(self)" }
+    /// What `"\(call)"` gives.
+    public static func description(ofCall call: Call) -> String { "\(call)" }
+    /// What `"\(cast)"` gives.
+    public static func description(ofCast cast: Cast) -> String { "\(cast)" }
+    /// What `"\(info)"` gives.
+    public static func description(ofInfo info: Info) -> String { "\(info)" }
+    /// What `"\(continuation)"` gives.
+    public static func description(ofContinuation continuation: Continuation) -> String { "\(continuation)" }
 }
 
 extension Server where Call == Never {
@@ -164,27 +195,68 @@ extension Server {
     mutating func goOn(with continuation: Continuation, _ me: isolated Me) async throws -> Next {
         await me.core.scheduler.giveWayIfSpent(me.core)
         guard me.isOpen else { return .stop(me.core.exitReason ?? .normal) }
-        return try await handle(continuation: continuation, me)
+        let next: Next
+        do {
+            next = try await handle(continuation: continuation, me)
+        } catch {
+            Self.noteFailure(of: continuation, ExitReason(thrown: error), me)
+            throw error
+        }
+        if next.isStop { Self.noteFailure(of: continuation, next.stopReason, me) }
+        return next
     }
 
     @inlinable
     mutating func handle(_ input: Me.Input, _ me: isolated Me, _ current: Next) async throws -> Next {
+        let next: Next
+        do {
+            switch input {
+            case .message(.call(let call)): next = try await handle(call: call, me)
+            case .message(.cast(let cast)): next = try await handle(cast: cast, me)
+            case .message(.info(let info)): next = try await handle(info: info, me)
+            case .timeout: next = try await handleTimeout(me)
+            case .request, .end: return answer(input, me, current)
+            }
+        } catch {
+            // What it was handling is still here: to keep it for this costs the others nothing.
+            Self.noteFailure(of: input, ExitReason(thrown: error), me)
+            throw error
+        }
+        if next.isStop { Self.noteFailure(of: input, next.stopReason, me) }
+        return next
+    }
+
+    @usableFromInline
+    mutating func answer(_ input: Me.Input, _ me: isolated Me, _ current: Next) -> Next {
         switch input {
-        case .message(.call(let call)): return try await handle(call: call, me)
-        case .message(.cast(let cast)): return try await handle(cast: cast, me)
-        case .message(.info(let info)): return try await handle(info: info, me)
-        case .timeout: return try await handleTimeout(me)
+        case .message, .timeout: return current
         case .end: return .stop(me.core.exitReason ?? .normal)
         case .request(.stop(let reason, let grace)):
             me.core.limitGrace(to: grace)
             return .stop(reason)
         case .request(.state(let answer)):
-            answer("\(self)")
+            answer(stateDescription)
             return current
         case .request(.change(let change)):
             change.make(in: &self)
             return current
         }
+    }
+
+    /// A handler has failed, or says that the server is to end.
+    @usableFromInline
+    static func noteFailure(of input: Me.Input, _ reason: ExitReason, _ me: isolated Me) {
+        switch input {
+        case .message(let message): me.noteHandling(reason) { "\(message)" }
+        case .timeout: me.noteHandling(reason) { "timeout" }
+        case .request, .end: break
+        }
+    }
+
+    /// The same for what it was to go on with.
+    @usableFromInline
+    static func noteFailure(of continuation: Continuation, _ reason: ExitReason, _ me: isolated Me) {
+        me.noteHandling(reason) { "continue(with: \(description(ofContinuation: continuation)))" }
     }
 
     @usableFromInline
@@ -193,6 +265,8 @@ extension Server {
         // An exit signal, or who asked for the end, has set a limit already.
         if !me.core.isGraceSet { me.core.limitGrace(to: ProcessCore.defaultGrace) }
         me.core.beginEnd(reason)
+        me.noteState(reason) { stateDescription }
+        guard !me.core.machine.isDead else { return }
         if Task.isCancelled {
             // By the exit signal that it ends by, which is not to end what it does now.
             // Safety: the clean-up runs as the process too, while this waits.

@@ -109,6 +109,33 @@ func useContinuation() async throws -> Int? {
     return price
 }
 
+// guide: redaction
+struct Session: Server {
+    enum Call: Sendable { case login(name: String, password: String, Reply<Bool>) }
+
+    var passwords: [String: String]
+
+    mutating func handle(call: Call, _ me: isolated Me) async throws -> Next {
+        if case .login(let name, let password, let reply) = call { reply(passwords[name] == password) }
+        return .receive
+    }
+
+    var stateDescription: String { "\(passwords.count) users" }
+
+    static func description(ofCall call: Call) -> String {
+        if case .login(let name, _, _) = call { "login of \(name)" } else { "\(call)" }
+    }
+}
+// end
+
+func useRedaction() async throws -> String? {
+    let session = try await Session(passwords: ["ann": "secret"]).started()
+    guard try await session.call({ .login(name: "ann", password: "secret", $0) }) else { return nil }
+    let state = try await session.state()
+    await session.stop()
+    return state
+}
+
 // guide: line
 struct Line: StateMachine {
     enum State: Sendable { case up, down }
