@@ -254,6 +254,12 @@ struct LinkTable<Peer: Hashable> {
 
     func contains(_ peer: Peer) -> Bool { self[peer] != nil }
 
+    /// The one that is wanted, if it is the first link or one of so many others that are looked at.
+    func find(among limit: Int, _ isWanted: (Peer) -> Bool) -> Peer? {
+        if let first, isWanted(first.peer) { return first.peer }
+        return more.keys.prefix(limit).first(where: isWanted)
+    }
+
     /// This side asks for a link.
     ///
     /// - Returns: whether the peer must be told: not when the two are linked already.

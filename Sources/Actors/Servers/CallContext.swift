@@ -16,7 +16,7 @@ internal import Synchronization
 /// | a process, a task (`ProcessTask.spawn`), a stream of tasks | all task-locals of whoever spawns it |
 /// | a supervisor's child | those of whoever started the supervisor |
 /// | the handler of a server's or machine's call | those of its process, and of the caller those that are carried |
-/// | casts, messages, timers, downs, `handleContinue`, `terminate` | those of the process |
+/// | casts, messages, timers, downs, continuations, `terminate` | those of the process |
 /// | `blocking` work | all of the caller's |
 ///
 /// A plain process that answers calls binds them itself: `try await reply.withCallContext { … }`.

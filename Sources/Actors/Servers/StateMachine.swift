@@ -54,6 +54,16 @@ public protocol StateMachine: SendableMetatype {
 
     /// Called last, as `Server.terminate(_:_:)` is.
     mutating func terminate(_ reason: ExitReason, in state: State, _ me: isolated Me) async
+
+    /// Its state and its data as text: for `state(timeout:)`, and for the report when it crashes, which is logged.
+    /// Default: what `"\(state): \(self)"` gives. Leave out what nobody may read there. (OTP: `format_status/1`.)
+    func description(in state: State) -> String
+
+    /// An event as text: for traces, and for the report of a crash. Default: what `"\(event)"` gives.
+    static func description(ofEvent event: Event) -> String
+
+    /// What is no event, as text.
+    static func description(ofInfo info: Info) -> String
 }
 
 /// What an event leads to.
@@ -87,6 +97,13 @@ extension StateMachine {
     ) async throws -> Transition<State> { .stay }
     /// Does nothing, for machines that leave nothing behind.
     public mutating func terminate(_ reason: ExitReason, in state: State, _ me: isolated Me) async {}
+
+    /// What `"\(state): \(self)"` gives.
+    public func description(in state: State) -> String { "\(state): \(self)" }
+    /// What `"\(event)"` gives.
+    public static func description(ofEvent event: Event) -> String { "\(event)" }
+    /// What `"\(info)"` gives.
+    public static func description(ofInfo info: Info) -> String { "\(info)" }
 
     /// Starts a process that runs a machine whose data is made on it, and returns when its first state has been
     /// entered: for data that is not `Sendable`.
@@ -310,7 +327,8 @@ public struct StateMachineServer<Machine: StateMachine>: Server, CustomStringCon
         self.state = state
     }
 
-    public var description: String { "\(state): \(machine)" }
+    /// The machine's state and data, as it describes them.
+    public var description: String { machine.description(in: state) }
 
     /// Enters the machine's first state.
     ///
