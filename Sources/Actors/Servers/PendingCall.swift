@@ -13,6 +13,8 @@ class PendingCall: Gate, @unchecked Sendable {
     /// Where the caller is, if it is on a scheduler.
     private let home: Scheduler?
     @usableFromInline final let callee: ProcessCore
+    /// Whose body, or a helper of whose, calls; `nil`: code outside any process.
+    final let caller: ProcessCore?
     private let timeout: Duration?
     private let observerID = ProcessCore.nextID()
     private let isSettled = Atomic<Bool>(false)
@@ -49,8 +51,10 @@ class PendingCall: Gate, @unchecked Sendable {
     /// - Throws: `CallError` with `.calledSelf`.
     @usableFromInline
     init(_ callee: ProcessCore, timeout: Duration?) throws(CallError) {
-        if callee.isCallersOwn { throw CallError(.calledSelf, callee.pid) }
+        let caller = ProcessCore.current
+        if caller === callee && callee.isCallersOwn { throw CallError(.calledSelf, callee.pid) }
         self.callee = callee
+        self.caller = caller
         self.timeout = timeout
         home = Scheduler.current
         super.init()
@@ -222,11 +226,15 @@ final class ReplyCall<Value: Sendable>: PendingCall, @unchecked Sendable {
     }
 
     /// The reply has come: it counts if the call was not over before. From any thread.
+    ///
+    /// - Returns: whether it counts.
     @inlinable
-    func succeed(_ value: Value) {
-        guard claim() else { return }
+    @discardableResult
+    func succeed(_ value: Value) -> Bool {
+        guard claim() else { return false }
         self.value = value
         conclude()
+        return true
     }
 
     /// Waits for the reply.
