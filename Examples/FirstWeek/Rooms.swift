@@ -10,8 +10,9 @@ struct Room: Server {
 
     /// Takes a process in, and returns how many are in the room now.
     static func join(_ name: String, _ guest: Process<Guest>) async throws -> Int {
-        let rooms = RunningDynamicSupervisor(named: "rooms")
-        _ = try? await rooms.start { try await Room().started(name: name) }
+        do {
+            _ = try await RunningDynamicSupervisor(named: "rooms").start { try await Room().started(name: name) }
+        } catch let error as SupervisorError where error.alreadyStarted != nil {}
         return try await ServerAddress<Room>(named: name).call { .join(guest, $0) }
     }
 

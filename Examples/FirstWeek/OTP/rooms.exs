@@ -7,7 +7,11 @@ defmodule Room do
 
   # Takes a process in, and returns how many are in the room now.
   def join(name, guest) do
-    DynamicSupervisor.start_child(Rooms, {Room, name})
+    case DynamicSupervisor.start_child(Rooms, {Room, name}) do
+      {:ok, _} -> :ok
+      {:error, {:already_started, _}} -> :ok
+    end
+
     GenServer.call(via(name), {:join, guest})
   end
 
