@@ -293,13 +293,16 @@ import Testing
         let logger = Logger(label: "test") { _ in CapturingLogHandler(lines, showsMetadata: true) }
         let log = RateLimitedLog(logger, limit: 10, what: "reports")
         let long = try #require(world.ask(world.puppet()) { _ in try await Long().started() })
+        world.play { long.process.keepTrace(last: 2) }
         world.play { long.cast(.fail("a\n\u{1B}[2Jb")) }
         let crash = try #require(crash)
+        #expect(crash.trace.map { "\($0.kind)" } == ["arrived", "taken"])
         SystemLog.report(.crash(crash), to: log)
         let line = try #require(lines.values.first)
         #expect(line.hasPrefix("error process crashed"))
         #expect(line.contains(#"handling=cast(a\u000a\u001b[2Jb)"#))
         #expect(line.contains(#"state=\u00e9\u00e9"#) && line.contains("(3952 bytes more)"))
+        #expect(line.contains(#"trace=arrived cast(a\u000a\u001b[2Jb), taken cast(a\u000a\u001b[2Jb)"#))
         #expect(line.contains("reason=error(failure)") && line.contains("mailbox=0"))
         #expect(line.utf8.allSatisfy { $0 >= 0x20 && $0 < 0x7F })
         world.end()
