@@ -118,6 +118,7 @@ extension ServerMessage: CustomStringConvertible, CustomDebugStringConvertible {
         // All that comes to a machine is an info of its server's, which says itself what it is.
         case .info(let info) where S.self is any StateMachineHost.Type: S.description(ofInfo: info)
         case .info(let info): "info(\(S.description(ofInfo: info)))"
+        case .within(_, let message): message.description
         }
     }
 

@@ -107,6 +107,8 @@ public enum ServerMessage<S: Server>: Sendable {
     case cast(S.Cast)
     /// Everything else.
     case info(S.Info)
+    /// A request that has brought task-locals of its caller's along.
+    indirect case within(CallContext, ServerMessage)
 }
 
 extension Server {
@@ -209,6 +211,11 @@ extension Server {
 
     @inlinable
     mutating func handle(_ input: Me.Input, _ me: isolated Me, _ current: Next) async throws -> Next {
+        if case .message(.within(let context, let message)) = input {
+            var next = current
+            try await context.bind(me) { next = try await handle(.message(message), me, current) }
+            return next
+        }
         let next: Next
         do {
             switch input {
@@ -216,7 +223,7 @@ extension Server {
             case .message(.cast(let cast)): next = try await handle(cast: cast, me)
             case .message(.info(let info)): next = try await handle(info: info, me)
             case .timeout: next = try await handleTimeout(me)
-            case .request, .end: return answer(input, me, current)
+            case .message(.within), .request, .end: return answer(input, me, current)
             }
         } catch {
             // What it was handling is still here: to keep it for this costs the others nothing.
