@@ -70,6 +70,22 @@ struct TraceHistory {
     }
 }
 
+/// A message that may be inside another, which brings something along.
+protocol BareMessage {
+    /// The message itself.
+    var bare: Self { get }
+}
+
+extension ServerMessage: BareMessage {
+    var bare: ServerMessage { if case .within(_, let message) = self { message.bare } else { self } }
+}
+
+/// What a predicate is asked about: it knows nothing of what a call brings along.
+private func bare<Message>(_ message: Message) -> Message {
+    func open(_ message: some BareMessage) -> Message? { message.bare as? Message }
+    return (message as? any BareMessage).flatMap { open($0) } ?? message
+}
+
 /// Watching what one process does. Others cost that nothing: a process that is traced is not plain.
 extension Process {
     /// A message whose handling is traced.
@@ -159,7 +175,7 @@ extension Process {
         var tracer = special.tracer
         if let found = tracer {
             let isShown = found.kinds.contains(kind) || begins && found.kinds.contains(.handled)
-            if !isShown || found.isWanted?(message) == false { tracer = nil }
+            if !isShown || found.isWanted?(bare(message)) == false { tracer = nil }
         }
         guard tracer != nil || special.history != nil else { return }
         let text = "\(message)"

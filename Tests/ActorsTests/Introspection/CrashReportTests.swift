@@ -158,6 +158,27 @@ import Testing
         world.end()
     }
 
+    enum Marked {
+        @TaskLocal static var mark: String?
+    }
+
+    @Test func `a call that has brought task-locals along is shown as any other (P21, P29, P35)`() throws {
+        CallContext.carry(Marked.$mark)
+        let vault = try started()
+        let shown = Probe<String>()
+        world.play {
+            let calls: @Sendable (ServerMessage<Vault>) -> Bool = { if case .call = $0 { true } else { false } }
+            vault.process.trace(only: [.taken], where: calls) { shown.record($0.message) }
+        }
+        world.tell(world.puppet()) { _ in
+            await Marked.$mark.withValue("here") { _ = try? await vault.call { .open(code: 4711, $0) } }
+        }
+        world.wait { !vault.pid.isAlive && crash != nil }
+        #expect(shown.values == ["call(open with a code)"])
+        #expect(crash?.handling == "call(open with a code)" && crash?.state == "a secret of 7 letters")
+        world.end()
+    }
+
     // MARK: State machines
 
     struct Gate: StateMachine {
