@@ -80,6 +80,7 @@ extension Process {
         }
         if isMeasured { noteAsked() }
         let special = makeSpecial()
+        if special.traced != nil { traceHandled() }
         special.seen = start ?? queue.head
         defer { endPatience() }
         // Each call counts, also one that finds nothing: a body may do nothing but look.
@@ -110,6 +111,7 @@ extension Process {
 
     @usableFromInline
     func takeSpecially() -> Taken {
+        if special?.traced != nil { traceHandled() }
         guard isOpen else { return .end }
         if isMeasured { noteAsked() }
         let place = queue.head

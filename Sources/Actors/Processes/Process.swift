@@ -106,9 +106,14 @@ public final actor Process<Message: Sendable> {
         var seen = 0
         /// Where the message stands that it is asking about, as long as it is there.
         var judged: Int?
-        var tracer: (@Sendable (TraceEvent) -> Void)?
+        var tracer: Tracer<Message>?
+        var history: TraceHistory?
+        /// What the body took last and has not handled yet, if that is to be shown.
+        var traced: Traced?
         /// What a state machine has asked of its process.
         var wishes: AnyObject?
+        /// What is to be reported of a crash.
+        var crash = CrashNotes()
         /// Cancels the clean-up that goes on.
         var cancelCleanUp: (@Sendable () -> Void)?
         /// What is being measured of its messages.
@@ -119,8 +124,10 @@ public final actor Process<Message: Sendable> {
         init() {}
 
         var isPlain: Bool {
-            !isSuspended && filter == nil && patience == nil && tracer == nil && systemRequests.isEmpty
+            !isSuspended && filter == nil && patience == nil && !isTraced && systemRequests.isEmpty
         }
+
+        var isTraced: Bool { tracer != nil || history != nil }
     }
 
     /// What few processes have, made when it is first asked for.
@@ -265,8 +272,11 @@ extension Process {
     /// The body has returned.
     private func end(_ reason: ExitReason) {
         if isMeasured { noteAsked() }
+        if queue.count > 0 && core.failsByItself(reason) { noteMailbox() }
         close()
-        core.finish(core.exitReason ?? reason)
+        if let history = special?.history { special?.crash.trace = Array(history.events) }
+        core.finish(core.exitReason ?? reason, notes: special?.crash)
+        if special?.isTraced == true { endTrace(core.endReason ?? reason) }
         special = nil
     }
 
@@ -274,7 +284,10 @@ extension Process {
     private func close() {
         isOpen = false
         updatePlainness()
-        if queue.count > 0 { dropWaiting() }
+        if queue.count > 0 {
+            if let reason = core.exitReason, core.failsByItself(reason) { noteMailbox() }
+            dropWaiting()
+        }
         bound?.close()
         core.cancelTimers()
         guard let special else { return }
@@ -343,6 +356,7 @@ extension Process: ProcessHost {
             me.resumeReceiver()
             me.core.cancelTask()
             if me.core.isMarkedDead { me.special?.cancelCleanUp?() }
+            me.trace(.exiting, text: "\(reason)")
         }
     }
 

@@ -329,7 +329,8 @@ package final class ProcessCore: Gate, @unchecked Sendable {
 
     /// The process counts as dead from now on, also if its task still runs.
     func die() {
-        if machine.isDead { return }
+        // What hears of its end may be code of the user's that kills it once more.
+        if machine.isDead || isMarkedDead { return }
         isMarkedDead = true
         // One that is ending already lets go at once of what it still holds.
         unsafe host?.exitSignalArrived(.killed)
@@ -362,6 +363,11 @@ package final class ProcessCore: Gate, @unchecked Sendable {
     ///
     /// - Parameter isReported: whether an end by an error is reported as a crash.
     package func finish(_ reason: ExitReason, isReported: Bool = true) {
+        finish(reason, isReported: isReported, notes: nil)
+    }
+
+    /// The same for a process that has noted what is to be reported of a crash.
+    func finish(_ reason: ExitReason, isReported: Bool = true, notes: CrashNotes?) {
         let task = scheduler.exclusively { () -> Task<Void, Never>? in
             if isZombie { scheduler.undead.remove(self) }
             isZombie = false
@@ -369,7 +375,7 @@ package final class ProcessCore: Gate, @unchecked Sendable {
             return runningTask
         }
         withExtendedLifetime(task) {}
-        end(reason, isZombie: false, isReported: isReported)
+        end(reason, isZombie: false, isReported: isReported, notes)
         if unsafe host != nil { forgetHost() }
     }
 
@@ -377,11 +383,11 @@ package final class ProcessCore: Gate, @unchecked Sendable {
 
     /// Reports a crash before the process has ended: a connection whose handler has crashed has its last words yet.
     package func reportCrash(_ reason: ExitReason) {
-        if reason.isCrash && machine.endsByItself { scheduler.report(crashReport(reason)) }
+        if failsByItself(reason) { scheduler.report(crashReport(reason, nil)) }
     }
 
-    private func end(_ reason: ExitReason, isZombie: Bool, isReported: Bool) {
-        let report = isReported && reason.isCrash && machine.endsByItself ? crashReport(reason) : nil
+    private func end(_ reason: ExitReason, isZombie: Bool, isReported: Bool, _ notes: CrashNotes? = nil) {
+        let report = isReported && failsByItself(reason) ? crashReport(reason, notes) : nil
         guard let last = settle(reason, isZombie: isZombie) else { return }
         endGrace()
         forgetHost()

@@ -2,7 +2,7 @@ import Glibc
 import HansomTesting
 import Testing
 
-@testable import Actors
+import Actors
 
 /// Ten thousand processes under a tree of supervisors, and a seeded generator that ends, kills, links, monitors, names
 /// and groups them at random. After each step all comes to rest, by calls, and what must hold is looked at.
@@ -24,6 +24,23 @@ import Testing
                 if !faults.isEmpty { break }
             }
             #expect(chaos.ends > steps * 10, "too little has happened")
+            await chaos.stop()
+            #expect(await chaos.leftovers() == [])
+        }
+    }
+
+    @Test func `bodies that never suspend hold up nothing that is told of them or their neighbours (P23, P32)`()
+        async throws
+    {
+        let steps = setting("HANSOM_CHAOS_STEPS") ?? 12
+        let seed = setting("HANSOM_CHAOS_SEED") ?? 1
+        try await withQuietGroup(count: 3) { group in
+            var chaos = try await Chaos(group, count: 600, seed: UInt64(seed))
+            for step in 0..<steps {
+                let faults = try await chaos.holdSchedulers() + chaos.faults()
+                #expect(faults == [], "seed \(seed), step \(step)")
+                if !faults.isEmpty { break }
+            }
             await chaos.stop()
             #expect(await chaos.leftovers() == [])
         }

@@ -37,7 +37,8 @@ func report() throws -> SchedulerGroup {
     // guide: reports
     let settings = SystemSettings(mailboxWarning: 1_000, longJob: .milliseconds(20)) { event in
         switch event {
-        case .crash(let crash): print("\(crash.process) crashed: \(crash.reason)")
+        case .crash(let crash):
+            print("\(crash.process) crashed: \(crash.reason)", crash.handling ?? "", crash.state ?? "", crash.ancestors)
         case .longJob(let job): print("\(job.process.map { "\($0)" } ?? "somebody") ran for \(job.duration)")
         default: SystemLog.report(event)
         }
@@ -49,7 +50,9 @@ func report() throws -> SchedulerGroup {
 
 func lookAt(_ worker: Process<Int>) {
     // guide: system
-    worker.trace { print($0.kind, $0.message) }
+    worker.trace(only: [.taken, .handled], atMost: 1_000, for: .seconds(60), where: { $0 < 0 }) { event in
+        print(event.kind, event.message)
+    }
     worker.pid.suspend()
     worker.send(1)
     worker.pid.resume()
