@@ -2,7 +2,7 @@ import Glibc
 import HansomTesting
 import Testing
 
-import Actors
+@testable import Actors
 
 @Suite(.ownThread, .timeLimit(.minutes(1))) struct CallTests {
     enum Request: Sendable {

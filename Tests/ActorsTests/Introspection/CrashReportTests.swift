@@ -208,7 +208,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("event", "event(push of 7)", "closed"), ("info", "info(note)", "closed"), ("timeout", "timeout(named)", "open"),
+        ("event", "event(push of 7)", "closed"), ("info", "info(note)", "closed"),
+        ("timeout", "timeout(named)", "open"),
     ])
     func `the report of a machine's crash has the event and the state, as it describes them (P35)`(
         way: String, handling: String, state: String
@@ -309,7 +310,8 @@ import Testing
         world.end()
     }
 
-    @Test func `the log of a crash has it all on one line, with nothing in it that a terminal obeys (P21, P35)`() throws {
+    @Test func `the log of a crash has it all on one line, with nothing in it that a terminal obeys (P21, P35)`() throws
+    {
         let lines = Probe<String>()
         let logger = Logger(label: "test") { _ in CapturingLogHandler(lines, showsMetadata: true) }
         let log = RateLimitedLog(logger, limit: 10, what: "reports")

@@ -28,7 +28,9 @@ import Testing
             }
         }
         func handle(continuation: String, _ me: isolated Me) async throws -> Next { .receive }
-        static func description(ofInfo info: Info) -> String { if case .note(let n) = info { "note \(n)" } else { "\(info)" } }
+        static func description(ofInfo info: Info) -> String {
+            if case .note(let number) = info { "note \(number)" } else { "\(info)" }
+        }
         static func description(ofContinuation continuation: String) -> String { "\(continuation.count) letters" }
     }
 
