@@ -36,6 +36,7 @@ let package = Package(
     name: "hansom",
     products: [
         .library(name: "Actors", targets: ["Actors"]),
+        .library(name: "ActorsMetrics", targets: ["ActorsMetrics"]),
         .library(name: "WSProtocol", targets: ["WSProtocol"]),
         .library(name: "WSClient", targets: ["WSClient"]),
         .library(name: "WSServer", targets: ["WSServer"]),
@@ -62,6 +63,7 @@ let package = Package(
 
         // Arrows point down only: see ARCHITECTURE.md.
         library("Actors", ["CHansomSystem", deque, logging]),
+        library("ActorsMetrics", ["Actors", metrics]),
         library("HansomTransport", ["Actors", "CHansomSystem", "CTLS"]),
         library("HansomHTTP", [httpTypes]),
         library("WSProtocol", ["HansomHTTP", "CHansomZlib", httpTypes]),
@@ -75,8 +77,8 @@ let package = Package(
         library(
             "WSServerTelemetry",
             [
-                "WSServer", "WSConnection", "HansomHTTP", "WSProtocol", "HansomTransport", "Actors", httpTypes, metrics,
-                tracing,
+                "WSServer", "WSConnection", "HansomHTTP", "WSProtocol", "HansomTransport", "ActorsMetrics", "Actors",
+                httpTypes, metrics, tracing,
             ]),
         library("HansomTesting", ["Actors", "HansomTransport", "WSProtocol", "WSConnection", logging]),
 
@@ -89,6 +91,7 @@ let package = Package(
             swiftSettings: strict),
 
         tests("ActorsTests", ["Actors", "HansomTesting", logging]),
+        tests("ActorsMetricsTests", ["ActorsMetrics", "Actors", "HansomTesting", metrics, metricsTesting]),
         // Scenarios of process behaviour, run here and by Erlang/OTP: see Tests/OTPScenarios/README.md.
         .target(
             name: "OTPScenarios", dependencies: ["Actors", "HansomTesting"], path: "Tests/OTPScenarios/Interpreter",
@@ -149,8 +152,8 @@ let package = Package(
         tests(
             "GuideTests",
             [
-                "WSClient", "WSServer", "WSTopics", "WSServerTelemetry", "WSProtocol", "HansomLifecycle", "Actors",
-                "HansomTesting", lifecycle, unixSignals, logging,
+                "WSClient", "WSServer", "WSTopics", "WSServerTelemetry", "WSProtocol", "HansomLifecycle",
+                "ActorsMetrics", "Actors", "HansomTesting", lifecycle, unixSignals, logging,
             ]),
         tests("HansomTransportTests", ["HansomTransport", "Actors", "CTLS", "HansomTesting"]),
         // The programs of Examples/FirstWeek, built as part of this package so that the tests run them.
