@@ -37,6 +37,8 @@ struct Inflow<Event: Sendable> {
         case end
     }
 
+    /// Whether it asks: what stands between two others does once somebody has asked it.
+    private(set) var isAwake: Bool
     private var sources: [ID: Source] = [:]
     /// Of those that were cancelled: what it was handed before.
     private var leftovers: [ID: Int] = [:]
@@ -47,8 +49,7 @@ struct Inflow<Event: Sendable> {
     /// How many events it was handed and has not handled.
     private(set) var unhandled = 0
 
-    /// Those that are subscribed to, in no order.
-    var ids: some Collection<ID> { sources.keys }
+    init(isAwake: Bool = true) { self.isAwake = isAwake }
 
     /// How many were asked for and are not handled.
     var pending: Int { sources.values.reduce(0) { $0 + $1.pending } }
@@ -58,11 +59,24 @@ struct Inflow<Event: Sendable> {
 
     /// Subscribes.
     ///
-    /// - Returns: how many to ask for.
-    mutating func add(_ id: ID, _ terms: Terms) -> Int {
-        sources[id] = Source(terms: terms, pending: terms.max)
+    /// - Returns: how many to ask for, if it asks yet.
+    mutating func add(_ id: ID, _ terms: Terms) -> Int? {
+        sources[id] = Source(terms: terms, pending: isAwake ? terms.max : 0)
         if terms.kind == .permanent { permanents += 1 }
-        return terms.max
+        return isAwake ? terms.max : nil
+    }
+
+    /// Somebody wants something: from now on it asks.
+    ///
+    /// - Returns: whom to ask for how many.
+    mutating func wake() -> [(id: ID, count: Int)] {
+        isAwake = true
+        sources = sources.mapValues { source in
+            var source = source
+            source.pending = source.terms.max
+            return source
+        }
+        return sources.map { ($0.key, $0.value.pending) }
     }
 
     /// Events have come. From a producer that is subscribed to no more they are not taken.

@@ -72,10 +72,10 @@ public struct StageStatistics: Sendable, Hashable {
 
 /// What a consumer does when a producer that it subscribes to has ended, as a child's `restart` says it of a supervisor.
 public enum SubscriptionKind: Sendable, Hashable, CaseIterable {
-    /// It lives for it: if the producer ends, the consumer ends for the same reason. If it has finished, the consumer
-    /// finishes with the last that it lives for.
+    /// It lives for it: the consumer ends for the same reason. After `.normal`, by which a producer ends that has
+    /// finished, it handles what it was handed, and finishes with the last that it lives for.
     case permanent
-    /// It ends only with a producer that has failed: not after `.normal` or `.shutdown`.
+    /// It ends only with a producer that has failed: it goes on after `.normal` or `.shutdown`.
     case transient
     /// It goes on.
     case temporary
@@ -200,8 +200,8 @@ extension Stage where Self: Sendable {
     ///   - name: a name for the registry; default: none.
     ///   - scheduler: where it lives; default: the caller's scheduler, or from outside one of the shared group's in turn.
     ///   - label: what introspection and reports call it; default: the name of its type.
-    /// - Throws: what its `start` threw; `RegistryError` if the name is taken; `CallError`: `.noProcess` if a producer
-    ///   has ended or nobody has its name, unless the subscription is temporary; `.exited` if the stage was ended before
+    /// - Throws: what its `start` threw; `RegistryError` if the name is taken; `CallError`: `.noProcess` if nobody has
+    ///   a producer's name, or it has ended otherwise than by `.normal`, unless the subscription is temporary; `.exited` if the stage was ended before
     ///   its `start` returned; `.cancelled` if the calling task was cancelled, and then the stage is ended too.
     public func started(
         from subscriptions: [Subscription<Input>] = [], dispatch: EventDispatch<Output> = .demand,

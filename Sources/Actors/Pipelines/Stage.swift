@@ -64,7 +64,7 @@ public protocol Producer: Stage where Input == Never {
     ///
     /// - Parameter demand: how many are wanted, at least 1. More than that counts as emitted, and may be dropped.
     /// - Returns: the events, in order; none: there are none just now; `nil`: there are none any more. Then the stage
-    ///   hands out what waits, tells its consumers that it has finished, and ends with `.normal`.
+    ///   hands out what waits and ends with `.normal`, which tells its consumers that it has finished.
     mutating func produce(_ demand: Int, _ me: isolated Me) async throws -> [Output]?
 }
 
@@ -95,8 +95,8 @@ public protocol Consumer: Stage where Output == Never {
 ///         }
 ///     }
 ///
-/// It handles events when somebody has asked for what it makes, and no more at once than that; what it was handed waits
-/// until then.
+/// It asks its producers once somebody has asked it. It handles events when what comes of them is wanted, and no more at
+/// once than that; what it was handed waits until then.
 public protocol ProducerConsumer: Stage {
     /// The events that it takes.
     associatedtype Input
@@ -168,8 +168,8 @@ extension Process {
         send(.info(StageMessage(.produce)))
     }
 
-    /// There will be no more events: the stage hands out what waits, tells its consumers that it has finished, and ends
-    /// with `.normal`.
+    /// There will be no more events: the stage hands out what waits and ends with `.normal`, which tells its consumers that
+    /// it has finished.
     public func finish<S: Stage>() where Message == ServerMessage<StageServer<S>> {
         flow(of: S.self).isFinishing = true
     }

@@ -8,8 +8,6 @@ enum StageRequest<Event: Sendable>: Sendable {
 /// What a producer gives a consumer.
 enum StageDelivery<Event: Sendable>: Sendable {
     case events([Event])
-    /// There will be no more.
-    case finished
     case refused(PipelineError)
 }
 
@@ -17,6 +15,9 @@ enum StageDelivery<Event: Sendable>: Sendable {
 struct Upstream<Event: Sendable>: Sendable {
     let pid: PID
     let send: @Sendable (StageRequest<Event>) -> Void
+
+    /// Whether it has come to its end by itself.
+    var hasFinished: Bool { pid.core.lastReason?.kind == .normal }
 }
 
 /// A consumer, as its producers know it: one of its subscriptions.
@@ -151,10 +152,11 @@ public struct StageServer<S: Stage>: Server, CustomStringConvertible {
     public mutating func start(_ me: isolated Me) async throws -> Next {
         let flow = me.flow(of: S.self)
         flow.outflow = DispatchMachine(dispatch)
+        flow.inflow = Inflow(isAwake: S.isLast)
         try await stage.start(me)
         for subscription in subscriptions {
             let upstream = subscription.find()
-            guard upstream.pid.isAlive || subscription.terms.kind == .temporary else {
+            guard upstream.pid.isAlive || upstream.hasFinished || subscription.terms.kind == .temporary else {
                 throw CallError(.noProcess, upstream.pid, name: subscription.name)
             }
             subscribe(to: upstream, subscription, flow, me)
@@ -194,6 +196,9 @@ public struct StageServer<S: Stage>: Server, CustomStringConvertible {
 
     /// Hands out, handles and makes events as long as there is demand and there are some, and gives way between.
     private mutating func goOn(_ flow: StageFlow<S>, _ me: isolated Me) async throws -> Next {
+        if !flow.inflow.isAwake, flow.outflow.wanted > 0 {
+            for (id, count) in flow.inflow.wake() { flow.upstreams[id]?.send(.ask(id, count)) }
+        }
         while true {
             try await handOutEmitted(flow, me)
             if try await !handleSome(flow, me), try await !produceSome(flow, me), try await !finishInput(flow, me) {
@@ -202,9 +207,8 @@ public struct StageServer<S: Stage>: Server, CustomStringConvertible {
             await me.core.scheduler.giveWayIfSpent(me.core)
             guard me.isOpen else { return .stop(me.core.exitReason ?? .normal) }
         }
-        guard flow.isFinishing, flow.outflow.held == 0 else { return .receive }
-        for consumer in flow.downstreams.values { consumer.send(.finished) }
-        return .stop(.normal)
+        // Its end tells its consumers, behind the last events.
+        return flow.isFinishing && flow.outflow.held == 0 ? .stop(.normal) : .receive
     }
 
     private mutating func handOutEmitted(_ flow: StageFlow<S>, _ me: isolated Me) async throws {
@@ -224,7 +228,7 @@ public struct StageServer<S: Stage>: Server, CustomStringConvertible {
     private mutating func handleSome(_ flow: StageFlow<S>, _ me: isolated Me) async throws -> Bool {
         guard !flow.isFinishing else { return false }
         // What is held was more than was wanted: nothing is made before it is gone.
-        let most = S.Output.self == Never.self ? Int.max : flow.outflow.wanted
+        let most = S.isLast ? Int.max : flow.outflow.wanted
         guard let (id, events) = flow.inflow.next(atMost: most) else { return false }
         flow.handling = id
         let made = try await stage.process(events, me)
@@ -280,7 +284,7 @@ public struct StageServer<S: Stage>: Server, CustomStringConvertible {
         flow.producers[monitor] = id
         flow.monitors[id] = monitor
         flow.upstreams[id] = upstream
-        let demand = flow.inflow.add(id, subscription.terms)
+        let demand = flow.inflow.add(id, subscription.terms) ?? 0
         let address = me.address
         upstream.send(
             .subscribe(
@@ -297,9 +301,6 @@ public struct StageServer<S: Stage>: Server, CustomStringConvertible {
     ) -> ExitReason? {
         switch delivery {
         case .events(let events): flow.inflow.receive(id, events)
-        case .finished:
-            flow.inflow.finished(id)
-            forget(id, flow, me)
         case .refused(let error):
             let verdict = flow.inflow.ended(id, isOrderly: false)
             forget(id, flow, me)
@@ -374,13 +375,24 @@ public struct StageServer<S: Stage>: Server, CustomStringConvertible {
         } else if let id = flow.producers.removeValue(forKey: down.monitor) {
             flow.monitors[id] = nil
             flow.upstreams[id] = nil
-            if flow.inflow.ended(id, isOrderly: down.reason.isOrderly) == .end { return down.reason }
+            // A monitor of one that had ended before does not say why.
+            let reason = down.reason.kind == .noProcess ? down.pid.core.lastReason ?? down.reason : down.reason
+            if reason.kind == .normal {
+                flow.inflow.finished(id)
+            } else if flow.inflow.ended(id, isOrderly: reason.isOrderly) == .end {
+                return reason
+            }
         }
         return nil
     }
 }
 
 extension StageServer: Sendable where S: Sendable {}
+
+extension Stage {
+    /// Whether nobody can be behind it.
+    fileprivate static var isLast: Bool { Output.self == Never.self }
+}
 
 extension DispatchMachine.Refusal {
     fileprivate func error(_ producer: PID, _ partition: Int?) -> PipelineError {

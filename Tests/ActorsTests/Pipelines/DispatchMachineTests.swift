@@ -298,7 +298,7 @@ import Testing
 
         init(_ terms: [(max: Int, min: Int)]) {
             for (index, term) in terms.enumerated() {
-                let asked = inflow.add(UInt64(index), .init(max: term.max, min: term.min, .permanent))
+                let asked = inflow.add(UInt64(index), .init(max: term.max, min: term.min, .permanent)) ?? 0
                 sides.append(Side(max: term.max, min: term.min, asked: asked))
                 next.append(index * 1_000)
             }
@@ -384,8 +384,15 @@ import Testing
         #expect(Terms(max: 10, min: -1, .permanent) == Terms(max: 10, min: 0, .permanent))
         #expect(Terms(max: 11, min: nil, .permanent).min == 5)
         var inflow = Inflow<Int>()
-        let asked = (0..<8).map { inflow.add($0, Terms(max: .max, min: nil, .permanent)) }
+        let asked = (0..<8).compactMap { inflow.add($0, Terms(max: .max, min: nil, .permanent)) }
         #expect(inflow.pending == asked.reduce(0, +), "sums do not overflow")
+    }
+
+    @Test func `one that sleeps asks for nothing, and for all that is missing when it is woken (P36)`() {
+        var inflow = Inflow<Int>(isAwake: false)
+        #expect(inflow.add(1, .init(max: 10, min: 5, .permanent)) == nil && inflow.pending == 0)
+        #expect(inflow.wake().map(\.count) == [10] && inflow.pending == 10)
+        #expect(inflow.add(2, .init(max: 4, min: 2, .permanent)) == 4)
     }
 
     @Test func `what the end of a producer means depends on the kind (P36)`() {

@@ -47,6 +47,8 @@ import Testing
         let (first, middle, last) = try world.start { [here] in
             let first = try await numbers.started(on: here)
             let middle = try await between.started(from: .producer(first, max: 8), on: here)
+            // Nobody at the end has asked.
+            #expect(numbers.asked.count == 0)
             return (first, middle, try await slow.started(from: .producer(middle, max: 2, min: 0), on: here))
         }
         for _ in 0..<10 {
@@ -284,6 +286,26 @@ import Testing
         world.end()
     }
 
+    @Test func `who comes when a producer has finished finishes too, at once or with the others (P36)`() throws {
+        let producer = try world.start { [here] in try await Numbers(end: 3).started(on: here) }
+        let first = try world.start { [here, got] in
+            try await Collector(got: got).started(from: .producer(producer), on: here)
+        }
+        #expect(got.values == [0, 1, 2] && world.end(of: first) == .normal && world.end(of: producer) == .normal)
+        let late = Collector(got: got)
+        let second = try world.start { [here] in try await late.started(from: .producer(producer), on: here) }
+        #expect(world.end(of: second) == .normal && late.ends.values == ["finish", "normal"])
+        let other = try world.start { [here, got] in
+            let other = try await Numbers(next: 10, end: 13, sleeps: true).started(on: here)
+            let third = try await Collector(got: got).started(from: [.producer(producer), .producer(other)], on: here)
+            return (other, third)
+        }
+        #expect(other.1.pid.isAlive)
+        world.play { other.0.send(.awake) }
+        #expect(got.values == [0, 1, 2, 10, 11, 12] && world.end(of: other.1) == .normal)
+        world.end()
+    }
+
     @Test func `who subscribes to nobody does not start, unless that does not matter (P36)`() throws {
         for kind in [SubscriptionKind.permanent, .transient] {
             let error = #expect(throws: CallError.self) {
@@ -306,7 +328,7 @@ import Testing
         #expect(got.values == [0, 1, 2] && consumer.pid.isAlive)
         world.play { producers[1].pid.exit(.kill) }
         world.play { consumer.subscribe(to: .producer(producers[1])) }
-        #expect(world.end(of: consumer) == .noProcess)
+        #expect(world.end(of: consumer) == .killed, "the true reason")
         world.end()
     }
 

@@ -81,7 +81,7 @@ private enum Busy: CaseIterable, Sendable {
     private func pipeline(_ scheduler: Scheduler) -> PID {
         let producer = serving(scheduler, StageServer(BusyProducer(), [], .demand, .keepLast(1))) { .info(.info(0)) }
         guard let server = producer.address(server: StageServer<BusyProducer>.self) else { return producer }
-        let subscription = Subscription.producer(RunningStage(server: ServerProcess(process: server.process)))
+        let subscription = Subscription.producer(RunningStage(server: ServerProcess(process: server.process)), max: 2)
         return serving(scheduler, StageServer(BusyConsumer(), [subscription], .demand, .keepLast(1))) {
             .info(.info(0))
         }
