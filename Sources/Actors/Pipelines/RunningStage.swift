@@ -18,7 +18,8 @@ public struct RunningStage<S: Stage>: Supervisable, Hashable {
         try await process.call(timeout: timeout) { .info(.info(message($0))) }
     }
 
-    /// Hands a stage events that nobody need have asked for, as if it had emitted them itself: see ``EventBuffer``.
+    /// Hands a stage events that nobody need have asked for, as if it had emitted them itself: see ``EventBuffer``. Until it
+    /// comes to them they wait in its mailbox, as any message does.
     public func emit(_ events: [S.Output]) { server.send(StageMessage(.emit(events))) }
 
     /// Subscribes it to a producer, beside those that it has.
@@ -77,7 +78,7 @@ public enum SubscriptionKind: Sendable, Hashable, CaseIterable {
     case permanent
     /// It ends only with a producer that has failed: it goes on after `.normal` or `.shutdown`.
     case transient
-    /// It goes on.
+    /// It goes on, with one producer less. `RunningStage.subscribe(to:)` gives it another.
     case temporary
 }
 
@@ -231,7 +232,8 @@ extension Stage {
     public static func started(
         from subscriptions: [Subscription<Input>] = [], dispatch: EventDispatch<Output> = .demand,
         buffer: EventBuffer = .keepLast(10_000), linkedTo parent: PID? = nil, name: String? = nil,
-        on scheduler: Scheduler? = nil, label: String? = nil, _ make: @escaping @Sendable () async throws -> sending Self
+        on scheduler: Scheduler? = nil, label: String? = nil,
+        _ make: @escaping @Sendable () async throws -> sending Self
     ) async throws -> RunningStage<Self> {
         RunningStage(
             server: try await StageServer<Self>.started(

@@ -8,7 +8,8 @@
 ///
 /// When the sequence ends the stage finishes; an error that it throws ends the stage, behind the elements before it. An
 /// end is found when somebody asks for the next element. When the stage ends, the task that reads is cancelled, and what
-/// it has read and not handed out is lost.
+/// it has read and not handed out is lost. (A sequence that is gone through once, such as an `AsyncStream`, is over then: a
+/// stage that is started again needs a new one.)
 public struct SequenceProducer<Elements: AsyncSequence & Sendable>: Producer, Sendable
 where Elements.Element: Sendable {
     public typealias Output = Elements.Element

@@ -172,7 +172,7 @@ public struct StageServer<S: Stage>: Server, CustomStringConvertible {
         switch info.kind {
         case .info(let info): try await stage.handle(info: info, me)
         case .delivery(let id, let delivery):
-            if let reason = take(delivery, of: id, flow, me) { return end(reason, me) }
+            try take(delivery, of: id, flow, me)
         case .request(let request): heed(request, flow, me)
         case .down(let down): if let reason = heed(down, flow) { return end(reason, me) }
         case .emit(let events): flow.emitted.append(contentsOf: events)
@@ -295,18 +295,17 @@ public struct StageServer<S: Stage>: Server, CustomStringConvertible {
 
     /// A producer has given something.
     ///
-    /// - Returns: why this stage ends, if it does.
+    /// - Throws: why it will not have this stage, which ends for that, unless that does not matter.
     private func take(
         _ delivery: StageDelivery<S.Input>, of id: UInt64, _ flow: StageFlow<S>, _ me: isolated Me
-    ) -> ExitReason? {
+    ) throws(PipelineError) {
         switch delivery {
         case .events(let events): flow.inflow.receive(id, events)
         case .refused(let error):
             let verdict = flow.inflow.ended(id, isOrderly: false)
             forget(id, flow, me)
-            if verdict == .end { return .error(error) }
+            if verdict == .end { throw error }
         }
-        return nil
     }
 
     private func cancel(_ id: UInt64, _ flow: StageFlow<S>, _ me: isolated Me) {

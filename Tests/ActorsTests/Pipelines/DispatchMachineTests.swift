@@ -126,7 +126,9 @@ import Testing
             let demand = way == .broadcast ? demands.min() ?? 0 : demands.reduce(0, +)
             if machine.demand != demand { faults.append("demand \(machine.demand), not \(demand)") }
             if machine.wanted != max(demand - machine.held, 0) { faults.append("wanted \(machine.wanted)") }
-            if way != .partition, machine.held > 0, demand > 0 { faults.append("something waits where there is demand") }
+            if way != .partition, machine.held > 0, demand > 0 {
+                faults.append("something waits where there is demand")
+            }
             if way == .broadcast {
                 // All have got the same, each from where it joined.
                 for pair in zip(takers, takers.dropFirst()) where pair.0.got.count > 0 && pair.1.got.count > 0 {
@@ -246,7 +248,8 @@ import Testing
 
     @Test func `events with equal keys come to one partition, and each key to one that there is (P36)`() {
         for count in [-1, 1, 2, 7] {
-            guard case .partition(let parts, let place) = EventDispatch<Int>.partition(into: count, by: { $0 / 10 }).rule
+            guard
+                case .partition(let parts, let place) = EventDispatch<Int>.partition(into: count, by: { $0 / 10 }).rule
             else { return }
             #expect(parts == max(count, 1))
             for event in 0..<200 {
@@ -346,7 +349,9 @@ import Testing
             for (side, pending) in zip(sides.filter { !$0.isGone }, pending) where pending > side.max {
                 faults.append("\(pending) of \(side.max) under way")
             }
-            if inflow.isLastProduced != sides.allSatisfy(\.isGone) { faults.append("the last: \(inflow.isLastProduced)") }
+            if inflow.isLastProduced != sides.allSatisfy(\.isGone) {
+                faults.append("the last: \(inflow.isLastProduced)")
+            }
         }
     }
 

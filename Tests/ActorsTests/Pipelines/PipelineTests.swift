@@ -39,7 +39,8 @@ import Testing
         world.end()
     }
 
-    @Test(arguments: [1, 3]) func `what stands between handles what is wanted, and drops none (P36)`(factor: Int) throws {
+    @Test(arguments: [1, 3]) func `what stands between handles what is wanted, and drops none (P36)`(factor: Int) throws
+    {
         let numbers = Numbers(end: 100)
         let between = Multiplier(factor: factor, last: -1)
         let turnstile = Turnstile(world.driven, count: 400)
@@ -72,7 +73,8 @@ import Testing
         let (slow, quick) = (Probe<Int>(), Probe<Int>())
         let stages = try world.start { [here] in
             let producer = try await numbers.started(on: here)
-            _ = try await Collector(got: slow, turnstile: turnstile).started(from: .producer(producer, max: 10), on: here)
+            _ = try await Collector(got: slow, turnstile: turnstile).started(
+                from: .producer(producer, max: 10), on: here)
             return try await Collector(got: quick).started(from: .producer(producer, max: 10), on: here)
         }
         #expect(quick.count == 1_000 - 10 && world.end(of: stages) == .normal)
@@ -140,6 +142,7 @@ import Testing
         }
         #expect(world.end(of: wrong)?.error(as: PipelineError.self)?.code == .partitionTaken)
         #expect(again.pid.isAlive && temporary.pid.isAlive)
+        #expect(world.events.values.contains { if case .crash = $0 { true } else { false } }, "that is reported")
         let error = try #require(world.end(of: wrong)?.error(as: PipelineError.self))
         #expect(error.producer == producer.pid && "\(error)".contains("partition 1"))
         world.end()
@@ -154,7 +157,8 @@ import Testing
             for number in numbers { producers.append(try await number.started(on: here)) }
             let consumer = try await collector.started(
                 from: [
-                    .producer(producers[0]), .producer(producers[1], max: 2), .producer(producers[2], max: 2, .temporary),
+                    .producer(producers[0]), .producer(producers[1], max: 2),
+                    .producer(producers[2], max: 2, .temporary),
                 ], on: here)
             return (producers, consumer)
         }
@@ -194,7 +198,9 @@ import Testing
             let ends = kind == .permanent || kind == .transient && !seen.isOrderly
             #expect(world.end(of: consumer)?.kind == (ends ? seen.kind : nil), "\(reason)")
             // What it was handed before is handled all the same.
-            if phase != .idle, !ends || phase == .handling { #expect(got.values == Array(0..<got.count) && got.count >= 4) }
+            if phase != .idle, !ends || phase == .handling {
+                #expect(got.values == Array(0..<got.count) && got.count >= 4)
+            }
             let crashes = world.events.values.dropFirst(events).count {
                 if case .crash = $0 { true } else { false }
             }
@@ -248,7 +254,9 @@ import Testing
             #expect(world.scheduler.messagesDropped - before == 7)
             let statistics = try world.statistics(producer)
             #expect(statistics.dropped == 7 && statistics.held == 3)
-            let consumer = try world.start { [here] in try await Collector(got: got).started(from: .producer(producer), on: here) }
+            let consumer = try world.start { [here] in
+                try await Collector(got: got).started(from: .producer(producer), on: here)
+            }
             #expect(got.values == kept)
             // What it makes beyond the demand is treated alike.
             world.play { producer.send(.finish) }
@@ -381,7 +389,8 @@ import Testing
             try await Supervisor(.restForOne, maxRestarts: 10) {
                 Child("numbers") { try await Numbers(end: 1_000_000, sleeps: true).started(name: "numbers") }
                 Child("between") {
-                    try await Multiplier().started(from: .producer(named: "numbers", Numbers.self, .temporary), name: "between")
+                    try await Multiplier().started(
+                        from: .producer(named: "numbers", Numbers.self, .temporary), name: "between")
                 }
                 Child("collector") {
                     try await Collector(got: got).started(

@@ -182,7 +182,9 @@ private final class Feed: AsyncSequence, AsyncIteratorProtocol, @unchecked Senda
         }
     }
 
-    @Test func `no more processes run at a time than it may ask for, and one that fails is one that ended (P36)`() throws {
+    @Test func `no more processes run at a time than it may ask for, and one that fails is one that ended (P36)`()
+        throws
+    {
         let latches = (0..<12).map { _ in DrivenLatch(world.driven) }
         let workers = supervisor(latches)
         let (producer, consumer) = try world.start { [here] in

@@ -119,7 +119,9 @@ private struct BusyServer: Server {
 
 /// Makes as much as is wanted, and may always have more to say.
 private struct BusyProducer: Producer {
-    mutating func produce(_ demand: Int, _ me: isolated Me) async throws -> [Int]? { Array(repeating: 0, count: demand) }
+    mutating func produce(_ demand: Int, _ me: isolated Me) async throws -> [Int]? {
+        Array(repeating: 0, count: demand)
+    }
 
     mutating func handle(info: Int, _ me: isolated Me) async throws {
         if info > 0 { me.send(.info(.info(info))) }
