@@ -45,13 +45,15 @@ import Testing
         let between = Multiplier(factor: factor, last: -1)
         let turnstile = Turnstile(world.driven, count: 400)
         let slow = Collector(got: got, turnstile: turnstile)
-        let (first, middle, last) = try world.start { [here] in
+        let (first, middle) = try world.start { [here] in
             let first = try await numbers.started(on: here)
-            let middle = try await between.started(from: .producer(first, max: 8), on: here)
-            // Nobody at the end has asked.
-            #expect(numbers.asked.count == 0)
-            return (first, middle, try await slow.started(from: .producer(middle, max: 2, min: 0), on: here))
+            return (first, try await between.started(from: .producer(first, max: 8), on: here))
         }
+        #expect(numbers.asked.count == 0, "nobody at the end has asked")
+        let last = try world.start { [here] in
+            try await slow.started(from: .producer(middle, max: 2, min: 0), on: here)
+        }
+        #expect(numbers.asked.values.first == 8)
         for _ in 0..<10 {
             turnstile.pass()
             world.driven.settle()
