@@ -10,10 +10,12 @@ let strict: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
-func example(_ name: String, _ products: String..., others: [Target.Dependency] = []) -> Target {
+func example(
+    _ name: String, _ products: String..., others: [Target.Dependency] = [], exclude: [String] = []
+) -> Target {
     .executableTarget(
         name: name, dependencies: products.map { .product(name: $0, package: "hansom") } + others, path: name,
-        swiftSettings: strict)
+        exclude: exclude, swiftSettings: strict)
 }
 
 /// Programs to learn from, as a package of their own: they see of Hansom what every user sees.
@@ -29,6 +31,7 @@ let package = Package(
         example("Passive", "WSClient"),
         example("ActiveMailbox", "WSClient"),
         example("Workers", "Actors"),
+        example("FirstWeek", "Actors", exclude: ["OTP", "expected"]),
         example(
             "Supervised", "WSServer", "Actors", "HansomLifecycle",
             others: [

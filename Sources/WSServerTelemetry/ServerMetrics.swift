@@ -104,10 +104,12 @@ extension ServerOptions {
     /// The trace that a request belongs to is taken from its headers (`traceparent`, say) by the tracer's own
     /// propagation. Each request is a span from its head to its answer, each connection one until its end, as its
     /// child. An asynchronous handler runs in the connection's context: spans that it starts are the connection's
-    /// children. A synchronous one does not: to bind a context for each message would cost each message.
+    /// children. A synchronous one does not: to bind a context for each message would cost each message. Calls of server
+    /// processes take the context along (`CallContext`).
     ///
     /// - Parameter tracer: default: the one that the program has bootstrapped.
     public mutating func traceConnections(with tracer: any Tracer = InstrumentationSystem.tracer) {
+        CallContext.carry(ServiceContext.$current)
         tracing = ConnectionTracing(tracer)
     }
 }

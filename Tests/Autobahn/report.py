@@ -1,11 +1,13 @@
 """Makes tables of what Autobahn found, and counts.
 
-    report.py [--markdown] [NAME=DIRECTORY=CASES]...
+    report.py [--markdown | --unwell] [NAME=DIRECTORY=CASES]...
 
 Each argument is one direction: what it is called, where Autobahn wrote its reports, and how many cases were to be run.
 The last line reads "N cases: A ok, B informational, C non-strict, D failed, E unimplemented", over all directions; it
 fails when C, D or E is not 0, or when a case is missing. What counts of a case is the worse of two: what was answered,
-and how the connection was closed.
+and how the connection was closed. Where there is a DIRECTORY-again, the verdicts in it count instead.
+
+--unwell prints the cases that are neither ok nor informational, with commas, and nothing else.
 """
 
 import argparse
@@ -40,6 +42,12 @@ class Direction:
         self.name, directory, expected = argument.split("=")
         self.expected = int(expected)
         (cases,) = json.loads((Path(directory) / "index.json").read_text()).values()
+        again = Path(f"{directory}-again") / "index.json"
+        self.first = {}
+        if again.exists():
+            (second,) = json.loads(again.read_text()).values()
+            self.first = {case: verdict(cases[case]) for case in second}
+            cases.update(second)
         self.verdicts = {case: verdict(result) for case, result in cases.items()}
         self.details = {case: f"{result['behavior']}, closed: {result['behaviorClose']}" for case, result in cases.items()}
 
@@ -86,6 +94,8 @@ def print_direction(direction, markdown):
     for case in by_number:
         if direction.verdicts[case] not in HARMLESS:
             print(f"{case}: {direction.details[case]}")
+    for case, before in direction.first.items():
+        print(f"{case}: first {before}, judged again {direction.verdicts[case]}")
     informational = [case for case in by_number if direction.verdicts[case] == "informational"]
     if informational:
         print(f"informational: {', '.join(informational)}")
@@ -97,8 +107,12 @@ def print_direction(direction, markdown):
 def main():
     parser = argparse.ArgumentParser(description="Tables of what Autobahn found.")
     parser.add_argument("--markdown", action="store_true")
+    parser.add_argument("--unwell", action="store_true")
     parser.add_argument("directions", nargs="+", type=Direction, metavar="NAME=DIRECTORY=CASES")
     options = parser.parse_args()
+    if options.unwell:
+        print(",".join(case for direction in options.directions for case, v in direction.verdicts.items() if v not in HARMLESS))
+        return
     for direction in options.directions:
         print_direction(direction, options.markdown)
     total = sum((direction.counts for direction in options.directions), Counter())

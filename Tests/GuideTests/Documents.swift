@@ -16,6 +16,15 @@ enum Documents {
         }
     }
 
+    /// Programs that the guide quotes as they stand: `CommandTests` run them.
+    static func examples() throws -> [Source] {
+        let folder = root.appending(path: "Examples/FirstWeek")
+        return try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
+            .filter { $0.pathExtension == "swift" }.map {
+                Source(name: $0.lastPathComponent, text: try String(contentsOf: $0, encoding: .utf8))
+            }
+    }
+
     /// The names of all types that users can name, but for those inside another.
     static func publicTypes() throws -> Set<String> {
         let folder = root.appending(path: "Documentation/API")
@@ -100,6 +109,13 @@ struct CodeBlock: CustomStringConvertible {
 }
 
 extension [String] {
+    /// Whether these lines stand in it, one after the other, with whatever indentation.
+    func contains(paragraph: [String]) -> Bool {
+        let (lines, length) = (paragraph.outdented, paragraph.count)
+        guard count >= length else { return false }
+        return (0...(count - length)).contains { Array(self[$0..<($0 + length)]).outdented == lines }
+    }
+
     /// The lines without the indentation that all of them have.
     var outdented: [String] {
         let indentation = filter { !$0.isEmpty }.map { $0.prefix { $0 == " " }.count }.min() ?? 0

@@ -255,6 +255,8 @@ import WSServer
         #expect(try await useBank() == .normal)
         #expect(try await useLedger() == 1)
         #expect(try await useLine() == 100)
+        #expect(try await useContinuation() == 5)
+        #expect(try await useRedaction() == "1 users")
         #expect(try await useDoor() == [.locked, .open])
         #expect(try await usePageCache() == "page one")
     }

@@ -1,3 +1,4 @@
+import Actors
 import HTTPTypes
 import InMemoryTracing
 import SocketTesting
@@ -6,16 +7,29 @@ import Tracing
 import WSClient
 import WSServerTelemetry
 
+/// Does a bit of a handler's work, in a span of its own.
+private struct Worker: Server {
+    typealias Call = Reply<Void>
+    let tracer: InMemoryTracer
+
+    mutating func handle(call: Reply<Void>, _ me: isolated Me) async throws -> Next {
+        tracer.withSpan("work") { _ in }
+        call()
+        return .receive
+    }
+}
+
 /// Requests and connections as spans.
 @Suite(.timeLimit(.minutes(2))) struct TracingTests {
     private func withServer(
-        _ tracer: InMemoryTracer, _ body: (WebSocketServer) async throws -> Void
+        _ tracer: InMemoryTracer, worker: ServerProcess<Worker>? = nil, _ body: (WebSocketServer) async throws -> Void
     ) async throws {
         var options = ServerOptions()
         options.traceConnections(with: tracer)
         let server = try await WebSocketServer.listen(port: 0, options: options) { ws in
             for try await message in ws {
                 tracer.withSpan("message") { _ in }
+                try await worker?.call { $0 }
                 try await ws.send(message)
             }
         }
@@ -52,6 +66,22 @@ import WSServerTelemetry
         #expect(connection.attributes["websocket.close_code"]?.toSpanAttribute() == 4_001)
         #expect(connection.attributes["client.address"]?.toSpanAttribute() == "127.0.0.1")
         #expect(!"\(spans)".contains("secret") && tracer.activeSpans.isEmpty)
+    }
+
+    @Test func `a span of a server process that a handler calls is the connection's child (S13, P29)`() async throws {
+        let tracer = InMemoryTracer()
+        let worker = try await Worker(tracer: tracer).started()
+        try await withServer(tracer, worker: worker) { server in
+            let ws = try await WebSocket.connect(to: "ws://\(server.address)/")
+            try await ws.send(.text("hello"))
+            _ = try await ws.recv()
+            try await ws.close()
+            #expect(await eventually { tracer.finishedSpans.count == 4 })
+        }
+        await worker.stop()
+        let connection = try #require(tracer.finishedSpans.first { $0.operationName == "WebSocket /" })
+        let work = try #require(tracer.finishedSpans.first { $0.operationName == "work" })
+        #expect(work.parentSpanID == connection.spanID && work.traceID == connection.traceID)
     }
 
     @Test func `a refused request ends both spans (S13)`() async throws {

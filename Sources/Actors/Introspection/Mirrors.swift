@@ -31,6 +31,16 @@ extension Reply: CustomReflectable {
     public var customMirror: Mirror { Mirror(self, children: [], displayStyle: .class) }
 }
 
+extension ServerMessage: CustomReflectable {
+    /// The message as its server describes it.
+    public var customMirror: Mirror { Mirror(self, children: ["message": description], displayStyle: .enum) }
+}
+
+extension CallContext: CustomReflectable {
+    /// Nothing: what is carried may be anything.
+    public var customMirror: Mirror { Mirror(self, children: [], displayStyle: .struct) }
+}
+
 extension ProcessRegistry: CustomReflectable {
     /// Nothing of what is in it.
     public var customMirror: Mirror { Mirror(self, children: [], displayStyle: .class) }

@@ -33,22 +33,6 @@ public struct ProcessIdentity: Sendable, CustomStringConvertible {
     }
 }
 
-/// A process ended with an error.
-public struct CrashReport: Sendable {
-    /// Which process ended.
-    public let process: ProcessIdentity
-    /// Why it ended: of the kind `.error`, with what its body threw.
-    public let reason: ExitReason
-    /// The number of the process that started it.
-    public let parent: UInt64?
-    /// How many messages waited.
-    public let mailboxLength: Int
-    /// Who was linked to it and will hear of it.
-    public let links: [PID]
-    /// How long it lived.
-    public let age: Duration
-}
-
 /// A supervisor starts a child again.
 public struct RestartReport: Sendable {
     /// Which supervisor starts the child again.
@@ -141,6 +125,9 @@ public struct SystemSettings: Sendable {
     /// How long a job may hold its scheduler before it is reported; default 100 ms. It is measured in steps of about
     /// 10 ms, from a thread of its own, as time that the scheduler's thread works. (OTP: `long_schedule`.)
     public var longJob: Duration
+    /// How many bytes a `CrashReport` has at most of each text: of the message that the process was handling, of its
+    /// state; default 2048. A longer one is cut, and says so. With 0 no server is asked for such texts.
+    public var crashTextLimit: Int
     /// Takes what is reported, on the thread where it happens, a long job on one of the runtime's own: it must not
     /// block for long. Default: `SystemLog`, which hands it to swift-log.
     public var report: @Sendable (SystemEvent) -> Void
@@ -150,13 +137,15 @@ public struct SystemSettings: Sendable {
     /// - Parameters:
     ///   - mailboxWarning: from how many waiting messages on a mailbox is reported as long; default 10,000.
     ///   - longJob: how long a job may hold its scheduler before it is reported; default 100 ms.
+    ///   - crashTextLimit: how many bytes a report of a crash has of the message and of the state; default 2048.
     ///   - report: takes what is reported, on the thread where it happens; default: `SystemLog`.
     public init(
         mailboxWarning: Int = 10_000, longJob: Duration = .milliseconds(100),
-        report: @escaping @Sendable (SystemEvent) -> Void = SystemLog.report
+        crashTextLimit: Int = 2_048, report: @escaping @Sendable (SystemEvent) -> Void = SystemLog.report
     ) {
         self.mailboxWarning = mailboxWarning
         self.longJob = longJob
+        self.crashTextLimit = max(crashTextLimit, 0)
         self.report = report
     }
 }
@@ -243,15 +232,6 @@ extension ProcessCore {
     /// What reports say of it.
     package var identity: ProcessIdentity {
         ProcessIdentity(pid: pid, names: Registry.names(of: pid), label: label)
-    }
-
-    /// For a process that is about to end.
-    func crashReport(_ reason: ExitReason) -> SystemEvent {
-        .crash(
-            CrashReport(
-                process: identity, reason: reason, parent: parent,
-                mailboxLength: unsafe host?.activity.waiting ?? 0, links: peers,
-                age: scheduler.age(since: startedAt)))
     }
 }
 

@@ -8,10 +8,12 @@ package import Logging
 public enum SystemLog {
     /// How many reports are written in a second.
     package static let mostReports = 100
+    /// Bytes of what an error says of itself.
+    static let longestReason = 2_048
     private static let log = RateLimitedLog(Logger(label: "hansom.actors"), limit: mostReports, what: "reports")
 
-    /// A crash and a give-up are errors, the rest warnings, but for restarts, which are notices. Nothing is logged of
-    /// messages.
+    /// A crash and a give-up are errors, the rest warnings, but for restarts, which are notices. Of a server that
+    /// crashes it logs the message that it was handling and its state, as the server describes them.
     @Sendable public static func report(_ event: SystemEvent) { report(event, to: log) }
 
     package static func report(_ event: SystemEvent, to log: RateLimitedLog) {
@@ -22,14 +24,16 @@ public enum SystemLog {
             log.write(
                 .notice, "child is started again",
                 metadata: [
-                    "supervisor": "\(restart.supervisor)", "child": "\(restart.child)", "reason": "\(restart.reason)",
+                    "supervisor": "\(restart.supervisor)", "child": "\(restart.child)",
+                    "reason": "\(text(of: restart.reason))",
                     "restarts": "\(restart.restarts) of \(restart.allowed)", "delay": "\(restart.delay)",
                 ])
         case .giveUp(let giveUp):
             log.write(
                 .error, "supervisor gives up",
                 metadata: [
-                    "supervisor": "\(giveUp.supervisor)", "child": "\(giveUp.child)", "reason": "\(giveUp.reason)",
+                    "supervisor": "\(giveUp.supervisor)", "child": "\(giveUp.child)",
+                    "reason": "\(text(of: giveUp.reason))",
                     "allowed": "\(giveUp.allowed) restarts in \(giveUp.period)",
                 ])
         case .longJob(let job):
@@ -74,13 +78,21 @@ public enum SystemLog {
 
     private static func metadata(of crash: CrashReport) -> Logger.Metadata {
         var metadata: Logger.Metadata = [
-            "process": "\(crash.process)", "reason": "\(crash.reason)", "age": "\(crash.age)",
+            "process": "\(crash.process)", "reason": "\(text(of: crash.reason))", "age": "\(crash.age)",
             "mailbox": "\(crash.mailboxLength)",
         ]
         if let parent = crash.parent { metadata["parent"] = "\(parent)" }
         if !crash.links.isEmpty { metadata["links"] = "\(crash.links)" }
+        if !crash.ancestors.isEmpty { metadata["ancestors"] = "\(crash.ancestors)" }
+        if let handling = crash.handling { metadata["handling"] = "\(fit(handling))" }
+        if let state = crash.state { metadata["state"] = "\(fit(state))" }
         return metadata
     }
+
+    /// A text that others may have a hand in: an error, a message, a state. It has its bound already, if it has one.
+    private static func fit(_ text: String) -> String { LogText.escaped(text, .json) }
+
+    private static func text(of reason: ExitReason) -> String { fit("\(reason)".bounded(to: longestReason)) }
 }
 
 /// What others have written, fit to stand between quotation marks on one line of a log or a terminal.

@@ -107,6 +107,8 @@ public final actor Process<Message: Sendable> {
         var tracer: (@Sendable (TraceEvent) -> Void)?
         /// What a state machine has asked of its process.
         var wishes: AnyObject?
+        /// What is to be reported of a crash.
+        var crash = CrashNotes()
         /// Cancels the clean-up that goes on.
         var cancelCleanUp: (@Sendable () -> Void)?
         /// What is asked of the process between two messages, and before the message at which place.
@@ -260,8 +262,9 @@ extension Process {
 
     /// The body has returned.
     private func end(_ reason: ExitReason) {
+        if queue.count > 0 && core.failsByItself(reason) { noteMailbox() }
         close()
-        core.finish(core.exitReason ?? reason)
+        core.finish(core.exitReason ?? reason, notes: special?.crash)
         special = nil
     }
 
@@ -269,7 +272,10 @@ extension Process {
     private func close() {
         isOpen = false
         updatePlainness()
-        if queue.count > 0 { dropWaiting() }
+        if queue.count > 0 {
+            if let reason = core.exitReason, core.failsByItself(reason) { noteMailbox() }
+            dropWaiting()
+        }
         bound?.close()
         core.cancelTimers()
         guard let special else { return }

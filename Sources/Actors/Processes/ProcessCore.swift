@@ -362,6 +362,11 @@ package final class ProcessCore: Gate, @unchecked Sendable {
     ///
     /// - Parameter isReported: whether an end by an error is reported as a crash.
     package func finish(_ reason: ExitReason, isReported: Bool = true) {
+        finish(reason, isReported: isReported, notes: nil)
+    }
+
+    /// The same for a process that has noted what is to be reported of a crash.
+    func finish(_ reason: ExitReason, isReported: Bool = true, notes: CrashNotes?) {
         let task = scheduler.exclusively { () -> Task<Void, Never>? in
             if isZombie { scheduler.undead.remove(self) }
             isZombie = false
@@ -369,7 +374,7 @@ package final class ProcessCore: Gate, @unchecked Sendable {
             return runningTask
         }
         withExtendedLifetime(task) {}
-        end(reason, isZombie: false, isReported: isReported)
+        end(reason, isZombie: false, isReported: isReported, notes)
         if unsafe host != nil { forgetHost() }
     }
 
@@ -377,11 +382,11 @@ package final class ProcessCore: Gate, @unchecked Sendable {
 
     /// Reports a crash before the process has ended: a connection whose handler has crashed has its last words yet.
     package func reportCrash(_ reason: ExitReason) {
-        if reason.isCrash && machine.endsByItself { scheduler.report(crashReport(reason)) }
+        if failsByItself(reason) { scheduler.report(crashReport(reason, nil)) }
     }
 
-    private func end(_ reason: ExitReason, isZombie: Bool, isReported: Bool) {
-        let report = isReported && reason.isCrash && machine.endsByItself ? crashReport(reason) : nil
+    private func end(_ reason: ExitReason, isZombie: Bool, isReported: Bool, _ notes: CrashNotes? = nil) {
+        let report = isReported && failsByItself(reason) ? crashReport(reason, notes) : nil
         guard let last = settle(reason, isZombie: isZombie) else { return }
         endGrace()
         forgetHost()

@@ -7,7 +7,7 @@
 /// an exit reason, and others hear of it.
 public struct ProcessTask<Value: Sendable>: Supervisable, Hashable {
     private let process: Process<Never>
-    private let result: TaskResult<Value>
+    private let returned: TaskResult<Value>
 
     public static func == (a: ProcessTask, b: ProcessTask) -> Bool { a.process === b.process }
 
@@ -28,9 +28,9 @@ public struct ProcessTask<Value: Sendable>: Supervisable, Hashable {
         linkedTo parent: PID? = nil, on scheduler: Scheduler? = nil, label: String = "task",
         _ work: @escaping @Sendable () async throws -> Value
     ) -> ProcessTask {
-        let task = ProcessTask(process: Process<Never>(on: scheduler), result: TaskResult())
-        task.process.begin(linkedTo: parent?.core, label) { [result = task.result] _ in
-            result.value = try await work()
+        let task = ProcessTask(process: Process<Never>(on: scheduler), returned: TaskResult())
+        task.process.begin(linkedTo: parent?.core, label) { [returned = task.returned] _ in
+            returned.value = try await work()
         }
         return task
     }
@@ -44,6 +44,13 @@ public struct ProcessTask<Value: Sendable>: Supervisable, Hashable {
     public var value: Value {
         get async throws {
             try outcome(try await process.down())
+        }
+    }
+
+    /// What it returned, or why it did not, as soon as that is known: what `value` returns or throws, as a value.
+    public var result: Result<Value, any Error> {
+        get async {
+            do { return .success(try await value) } catch { return .failure(error) }
         }
     }
 
@@ -78,7 +85,7 @@ public struct ProcessTask<Value: Sendable>: Supervisable, Hashable {
     }
 
     func outcome(_ reason: ExitReason) throws -> Value {
-        if reason.kind == .normal, let value = result.value { return value }
+        if reason.kind == .normal, let value = returned.value { return value }
         throw reason.error ?? reason
     }
 

@@ -52,7 +52,9 @@ extension Process {
                 reference.id,
                 fromAnywhere: { reason in
                     self.core.scheduler.run {
-                        self.onOwnThread { $0.deliver(Down(monitor: reference, pid: target, reason: reason), adapter) }
+                        self.onOwnThread { me in
+                            me.deliver(reference) { adapter(Down(monitor: reference, pid: target, reason: reason)) }
+                        }
                     }
                 })
             return nil
@@ -70,6 +72,39 @@ extension Process {
     public func monitor(
         _ target: some Supervisable, _ adapter: @escaping @Sendable (Down) -> Message
     ) -> MonitorReference { monitor(target.pid, adapter) }
+
+    /// Hears once what came of a task, as a message: what it returned, or why it did not. So a server can wait for it
+    /// and serve others meanwhile. (Elixir: the messages of `Task.Supervisor.async_nolink/3`.)
+    ///
+    ///     let page = ProcessTask.spawn(linkedTo: me.pid) { try await fetch(url) }
+    ///     me.monitorResult(of: page) { .info(.loaded(url, $0)) }
+    ///
+    /// - Parameters:
+    ///   - task: the task; if it has ended already the message comes at once, and says what came of it all the same.
+    ///   - adapter: makes a message of this process's kind out of the result: a failure has what `ProcessTask.value`
+    ///     throws.
+    /// - Returns: a reference that `demonitor` takes.
+    @discardableResult
+    public func monitorResult<Value: Sendable>(
+        of task: ProcessTask<Value>, _ adapter: @escaping @Sendable (Result<Value, any Error>) -> Message
+    ) -> MonitorReference {
+        let reference = MonitorReference(id: ProcessCore.nextID(), target: task.pid)
+        guard isOpen else { return reference }
+        makeSpecial().monitors.insert(reference)
+        task.pid.core.scheduler.signal { [self] in
+            task.pid.core.addObserver(
+                reference.id, truth: true,
+                fromAnywhere: { reason in
+                    self.core.scheduler.run {
+                        self.onOwnThread { me in
+                            me.deliver(reference) { adapter(Result { try task.outcome(reason) }) }
+                        }
+                    }
+                })
+            return nil
+        }
+        return reference
+    }
 
     /// Stops hearing of it: no down arrives after this. (OTP: `demonitor/2`.)
     ///
@@ -98,10 +133,11 @@ extension Process {
         for monitor in released { Process.release(monitor) }
     }
 
-    private func deliver(_ down: Down, _ adapter: @Sendable (Down) -> Message) {
-        guard let special, special.monitors.remove(down.monitor) != nil else { return }
+    /// What was monitored has ended: the message comes, unless nobody wants it any more.
+    private func deliver(_ monitor: MonitorReference, _ message: () -> Message) {
+        guard let special, special.monitors.remove(monitor) != nil else { return }
         if special.monitors.isEmpty && special.monitors.capacity > 64 { special.monitors = [] }
-        deliverSignal(adapter(down), down.monitor.id)
+        deliverSignal(message(), monitor.id)
     }
 }
 
@@ -253,6 +289,12 @@ struct LinkTable<Peer: Hashable> {
     var peers: [Peer] { (first.map { [$0.peer] } ?? []) + more.keys }
 
     func contains(_ peer: Peer) -> Bool { self[peer] != nil }
+
+    /// The one that is wanted, if it is the first link or one of so many others that are looked at.
+    func find(among limit: Int, _ isWanted: (Peer) -> Bool) -> Peer? {
+        if let first, isWanted(first.peer) { return first.peer }
+        return more.keys.prefix(limit).first(where: isWanted)
+    }
 
     /// This side asks for a link.
     ///

@@ -77,6 +77,17 @@ public final class Table<Key: Hashable & Sendable, Value: Sendable>: @unchecked 
         if isGone { throw TableError(.gone, owner.pid) }
     }
 
+    /// An empty table that belongs to the process whose body the calling task runs. (OTP: `ets:new/2`.)
+    ///
+    ///     let cache = try await Cache.started { try Cache(table: Table()) }
+    ///
+    /// - Parameter access: who may write; default: the owner.
+    /// - Throws: `TableError` with `.noOwner` outside any process; `.gone` if the process has ended, whose task goes on.
+    public convenience init(access: Access = .owner) throws(TableError) {
+        guard let owner = PID.current else { throw TableError(.noOwner, ProcessCore.nobody().pid) }
+        try self.init(owner: owner, access: access)
+    }
+
     deinit { ownership.owner.core.removeObserver(ownership.observer) }
 
     // MARK: Reading
@@ -134,6 +145,31 @@ public final class Table<Key: Hashable & Sendable, Value: Sendable>: @unchecked 
     public func removeAll() throws(TableError) {
         try checkAccess()
         clear()
+    }
+
+    /// Takes out what a predicate says yes to. (OTP: `ets:select_delete/2`.)
+    ///
+    ///     try pages.removeAll { _, page in page.expires < .now }
+    ///
+    /// - Parameter shouldBeRemoved: looks at a key and its value, and holds nobody up. What somebody changes meanwhile stays.
+    /// - Returns: how many keys were taken out.
+    /// - Throws: as `insert`; what `shouldBeRemoved` throws, and then nothing more is taken out.
+    @discardableResult
+    public func removeAll(where shouldBeRemoved: (Key, Value) throws -> Bool) throws -> Int {
+        try checkAccess()
+        var removed = 0
+        for index in 0..<64 {
+            let over = try parts.withTable(index) { $0.entries }.filter { try shouldBeRemoved($0.key, $0.value.value) }
+            for (key, entry) in over {
+                let isRemoved = try write(key) { part in
+                    guard part.entries[key]?.version == entry.version else { return false }
+                    _ = part.set(nil, for: key)
+                    return true
+                }
+                if isRemoved { removed += 1 }
+            }
+        }
+        return removed
     }
 
     /// Changes the value under a key, whatever others do with it meanwhile. (OTP: `ets:update_counter/4`.)
@@ -277,6 +313,8 @@ public struct TableError: Error, Sendable, CustomStringConvertible {
 
         /// Its owner has ended.
         public static let gone = Code("gone")
+        /// It was made outside any process, and not said whose it is.
+        public static let noOwner = Code("noOwner")
         /// Only its owner may do that.
         public static let notOwner = Code("notOwner")
     }
@@ -295,6 +333,8 @@ public struct TableError: Error, Sendable, CustomStringConvertible {
         switch code {
         case .gone:
             "the table has gone with its owner, \(owner), which has ended: give it an heir, or a supervisor for its owner"
+        case .noOwner:
+            "no process makes the table: make it in the body of one, or say whose it is with owner:"
         case .notOwner:
             "the table belongs to \(owner), which alone may do that: let it, or make the table with access: .everybody"
         default: "the table of \(owner): \(code)"

@@ -177,9 +177,23 @@ public final class Reply<Value: Sendable>: Sendable {
     @inlinable
     deinit { call.replyDropped() }
 
+    /// The process that calls: the one whose body, or a helper of whose, made the call. (OTP: the PID in `From`.)
+    ///
+    /// `nil` if code outside any process did, which nobody can monitor.
+    public var caller: PID? { call.caller?.pid }
+
     /// Answers the call. From any thread.
     @inlinable
     public func callAsFunction(_ value: Value) { call.succeed(value) }
+
+    /// Answers the call, and says whether the answer counts. From any thread.
+    ///
+    /// For what must not get lost, a connection that is lent, say: if it does not count, the next in line can have it.
+    ///
+    /// - Returns: `false` if the caller has given up by then (its time was over, or it was cancelled), or was answered
+    ///   before; `true`: the call returns `value`.
+    @inlinable
+    public func offer(_ value: Value) -> Bool { call.succeed(value) }
 
     /// Answers the call by an error, which it throws.
     public func fail(_ error: any Error) { call.fail(.refused(error)) }

@@ -13,7 +13,11 @@ class PendingCall: Gate, @unchecked Sendable {
     /// Where the caller is, if it is on a scheduler.
     private let home: Scheduler?
     @usableFromInline final let callee: ProcessCore
+    /// Whose body, or a helper of whose, calls; `nil`: code outside any process.
+    final let caller: ProcessCore?
     private let timeout: Duration?
+    /// What is carried of the caller's task-locals.
+    @usableFromInline final let context: CallContext?
     private let observerID = ProcessCore.nextID()
     private let isSettled = Atomic<Bool>(false)
     /// What was written of the outcome can be read: a continuation that is resumed before it waits does not say so itself.
@@ -49,9 +53,12 @@ class PendingCall: Gate, @unchecked Sendable {
     /// - Throws: `CallError` with `.calledSelf`.
     @usableFromInline
     init(_ callee: ProcessCore, timeout: Duration?) throws(CallError) {
-        if callee.isCallersOwn { throw CallError(.calledSelf, callee.pid) }
+        let caller = ProcessCore.current
+        if caller === callee && callee.isCallersOwn { throw CallError(.calledSelf, callee.pid) }
         self.callee = callee
+        self.caller = caller
         self.timeout = timeout
+        context = CallContext.isCarried ? CallContext.current : nil
         home = Scheduler.current
         super.init()
     }
@@ -222,11 +229,15 @@ final class ReplyCall<Value: Sendable>: PendingCall, @unchecked Sendable {
     }
 
     /// The reply has come: it counts if the call was not over before. From any thread.
+    ///
+    /// - Returns: whether it counts.
     @inlinable
-    func succeed(_ value: Value) {
-        guard claim() else { return }
+    @discardableResult
+    func succeed(_ value: Value) -> Bool {
+        guard claim() else { return false }
         self.value = value
         conclude()
+        return true
     }
 
     /// Waits for the reply.

@@ -32,6 +32,9 @@ public protocol Server: SendableMetatype {
     associatedtype Cast: Sendable = Never
     /// Everything else: downs, trapped exits, timers, socket events.
     associatedtype Info: Sendable = Never
+    /// What it goes on with before it takes a message: `.continue(with: .load)`. Default: nothing.
+    associatedtype Continuation: Sendable = Never
+
     /// Called first; whoever starts the server waits for it. If it throws, the start fails with that error and nothing
     /// else is called. (OTP: `init/1`.)
     mutating func start(_ me: isolated Me) async throws -> Next
@@ -45,8 +48,8 @@ public protocol Server: SendableMetatype {
     /// Heeds what else has come. (OTP: `handle_info/2`.)
     mutating func handle(info: Info, _ me: isolated Me) async throws -> Next
 
-    /// Does what `.continue` asked for, before any message that waits; the state says what. (OTP: `handle_continue/2`.)
-    mutating func handleContinue(_ me: isolated Me) async throws -> Next
+    /// Does what `.continue(with:)` asked for, before any message that waits. (OTP: `handle_continue/2`.)
+    mutating func handle(continuation: Continuation, _ me: isolated Me) async throws -> Next
 
     /// Nothing came within the time that `.receive(timeout:)` gave.
     mutating func handleTimeout(_ me: isolated Me) async throws -> Next
@@ -54,21 +57,46 @@ public protocol Server: SendableMetatype {
     /// Called last, on every end but `.kill`, also when exits are not trapped. It has 5 s, or what the supervisor gives
     /// it; then the process is marked dead.
     mutating func terminate(_ reason: ExitReason, _ me: isolated Me) async
+
+    /// Its state as text: for `state(timeout:)`, and for the report when it crashes, which is logged. Default: what
+    /// `"\(self)"` gives. (OTP: `format_status/1`.)
+    ///
+    /// Leave out what nobody may read there: `var stateDescription: String { "\(accounts.count) accounts" }`. It is
+    /// asked on the process's thread, and must not block.
+    var stateDescription: String { get }
+
+    /// A call as text: for traces, and for the report of a crash. Default: what `"\(call)"` gives. The same goes for
+    /// casts, infos and continuations.
+    static func description(ofCall call: Call) -> String
+
+    /// A cast as text.
+    static func description(ofCast cast: Cast) -> String
+
+    /// Any other message as text.
+    static func description(ofInfo info: Info) -> String
+
+    /// What the server goes on with, as text.
+    static func description(ofContinuation continuation: Continuation) -> String
 }
 
 /// What a server does next.
-public enum ServerNext: Sendable {
+public enum ServerNext<S: Server>: Sendable {
     /// Waits for a message, as long as it takes.
     case receive
     /// Waits for a message so long; then `handleTimeout`.
     case receiveWithin(Duration)
-    /// Calls `handleContinue` first, before any message.
-    case `continue`
+    /// Hands this to `handle(continuation:_:)` first, before any message.
+    case `continue`(with: S.Continuation)
     /// Ends for this reason.
     case stop(ExitReason)
 
     /// Waits for a message at most `timeout`; then `handleTimeout`.
     public static func receive(timeout: Duration) -> ServerNext { .receiveWithin(timeout) }
+}
+
+extension ServerNext where S.Continuation == Void {
+    /// Calls `handle(continuation:_:)` first, before any message; what is to be done there, the state says.
+    public static var `continue`: ServerNext { .continue(with: ()) }
 }
 
 /// What arrives at a server.
@@ -79,22 +107,33 @@ public enum ServerMessage<S: Server>: Sendable {
     case cast(S.Cast)
     /// Everything else.
     case info(S.Info)
+    /// A request that has brought task-locals of its caller's along.
+    indirect case within(CallContext, ServerMessage)
 }
 
 extension Server {
     /// The process that serves: for monitors, links, timers.
     public typealias Me = Process<ServerMessage<Self>>
     /// What comes next.
-    public typealias Next = ServerNext
+    public typealias Next = ServerNext<Self>
 
     /// Starts at once and waits for the first message, for servers that have nothing to prepare.
     public mutating func start(_ me: isolated Me) async throws -> Next { .receive }
-    /// Does nothing and waits for a message, for servers that never return `.continue`.
-    public mutating func handleContinue(_ me: isolated Me) async throws -> Next { .receive }
     /// Does nothing and waits for a message, now without a timeout.
     public mutating func handleTimeout(_ me: isolated Me) async throws -> Next { .receive }
     /// Does nothing, for servers that leave nothing behind.
     public mutating func terminate(_ reason: ExitReason, _ me: isolated Me) async {}
+
+    /// What `"\(self)"` gives.
+    public var stateDescription: String { "\(self)" }
+    /// What `"\(call)"` gives.
+    public static func description(ofCall call: Call) -> String { "\(call)" }
+    /// What `"\(cast)"` gives.
+    public static func description(ofCast cast: Cast) -> String { "\(cast)" }
+    /// What `"\(info)"` gives.
+    public static func description(ofInfo info: Info) -> String { "\(info)" }
+    /// What `"\(continuation)"` gives.
+    public static func description(ofContinuation continuation: Continuation) -> String { "\(continuation)" }
 }
 
 extension Server where Call == Never {
@@ -110,6 +149,11 @@ extension Server where Cast == Never {
 extension Server where Info == Never {
     /// Stands in for the handler of a server without other messages; it is never called.
     public mutating func handle(info: Never, _ me: isolated Me) async throws -> Next {}
+}
+
+extension Server where Continuation == Never {
+    /// Stands in for the handler of a server that goes on with nothing; it is never called.
+    public mutating func handle(continuation: Never, _ me: isolated Me) async throws -> Next {}
 }
 
 extension Server {
@@ -143,36 +187,83 @@ extension Server {
         switch next {
         case .receive: try await handle(await me.receiveInput(timeout: nil), me, next)
         case .receiveWithin(let timeout): try await handle(await me.receiveInput(timeout: timeout), me, next)
-        case .continue: try await continueIfOpen(me)
+        case .continue(let continuation): try await goOn(with: continuation, me)
         case .stop: next
         }
     }
 
     /// It may ask for this again and again, and take no message between.
     @inlinable
-    mutating func continueIfOpen(_ me: isolated Me) async throws -> Next {
+    mutating func goOn(with continuation: Continuation, _ me: isolated Me) async throws -> Next {
         await me.core.scheduler.giveWayIfSpent(me.core)
-        return me.isOpen ? try await handleContinue(me) : .stop(me.core.exitReason ?? .normal)
+        guard me.isOpen else { return .stop(me.core.exitReason ?? .normal) }
+        let next: Next
+        do {
+            next = try await handle(continuation: continuation, me)
+        } catch {
+            Self.noteFailure(of: continuation, ExitReason(thrown: error), me)
+            throw error
+        }
+        if next.isStop { Self.noteFailure(of: continuation, next.stopReason, me) }
+        return next
     }
 
     @inlinable
     mutating func handle(_ input: Me.Input, _ me: isolated Me, _ current: Next) async throws -> Next {
+        if case .message(.within(let context, let message)) = input {
+            var next = current
+            try await context.bind(me) { next = try await handle(.message(message), me, current) }
+            return next
+        }
+        let next: Next
+        do {
+            switch input {
+            case .message(.call(let call)): next = try await handle(call: call, me)
+            case .message(.cast(let cast)): next = try await handle(cast: cast, me)
+            case .message(.info(let info)): next = try await handle(info: info, me)
+            case .timeout: next = try await handleTimeout(me)
+            case .message(.within), .request, .end: return answer(input, me, current)
+            }
+        } catch {
+            // What it was handling is still here: to keep it for this costs the others nothing.
+            Self.noteFailure(of: input, ExitReason(thrown: error), me)
+            throw error
+        }
+        if next.isStop { Self.noteFailure(of: input, next.stopReason, me) }
+        return next
+    }
+
+    @usableFromInline
+    mutating func answer(_ input: Me.Input, _ me: isolated Me, _ current: Next) -> Next {
         switch input {
-        case .message(.call(let call)): return try await handle(call: call, me)
-        case .message(.cast(let cast)): return try await handle(cast: cast, me)
-        case .message(.info(let info)): return try await handle(info: info, me)
-        case .timeout: return try await handleTimeout(me)
+        case .message, .timeout: return current
         case .end: return .stop(me.core.exitReason ?? .normal)
         case .request(.stop(let reason, let grace)):
             me.core.limitGrace(to: grace)
             return .stop(reason)
         case .request(.state(let answer)):
-            answer("\(self)")
+            answer(stateDescription)
             return current
         case .request(.change(let change)):
             change.make(in: &self)
             return current
         }
+    }
+
+    /// A handler has failed, or says that the server is to end.
+    @usableFromInline
+    static func noteFailure(of input: Me.Input, _ reason: ExitReason, _ me: isolated Me) {
+        switch input {
+        case .message(let message): me.noteHandling(reason) { "\(message)" }
+        case .timeout: me.noteHandling(reason) { "timeout" }
+        case .request, .end: break
+        }
+    }
+
+    /// The same for what it was to go on with.
+    @usableFromInline
+    static func noteFailure(of continuation: Continuation, _ reason: ExitReason, _ me: isolated Me) {
+        me.noteHandling(reason) { "continue(with: \(description(ofContinuation: continuation)))" }
     }
 
     @usableFromInline
@@ -181,6 +272,8 @@ extension Server {
         // An exit signal, or who asked for the end, has set a limit already.
         if !me.core.isGraceSet { me.core.limitGrace(to: ProcessCore.defaultGrace) }
         me.core.beginEnd(reason)
+        me.noteState(reason) { stateDescription }
+        guard !me.core.machine.isDead else { return }
         if Task.isCancelled {
             // By the exit signal that it ends by, which is not to end what it does now.
             // Safety: the clean-up runs as the process too, while this waits.

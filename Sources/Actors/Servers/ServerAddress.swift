@@ -57,7 +57,7 @@ public struct ServerAddress<S: Server>: Supervisable, Hashable, CustomStringConv
     public func call<Value: Sendable>(
         timeout: Duration? = .seconds(5), _ request: (Reply<Value>) -> S.Call
     ) async throws -> Value {
-        try await callee().call(timeout: timeout) { .call(request($0)) }
+        try await callee().call(timeout: timeout) { .request(.call(request($0)), by: $0) }
     }
 
     /// Sends a request that is not answered. (OTP: `gen_server:cast/2`.) If nobody has the name it is a dead letter.
@@ -174,7 +174,7 @@ extension ServerAddress {
     func callInfo<Value: Sendable>(
         timeout: Duration?, _ message: (Reply<Value>) -> S.Info
     ) async throws -> Value {
-        try await callee().call(timeout: timeout) { .info(message($0)) }
+        try await callee().call(timeout: timeout) { .request(.info(message($0)), by: $0) }
     }
 
     /// Asks a supervisor, however long it takes: it may be starting or stopping children.

@@ -21,7 +21,7 @@ public struct ServerProcess<S: Server>: Supervisable, Hashable {
     public func call<Value: Sendable>(
         timeout: Duration? = .seconds(5), _ request: (Reply<Value>) -> S.Call
     ) async throws -> Value {
-        try await process.call(timeout: timeout) { .call(request($0)) }
+        try await process.call(timeout: timeout) { .request(.call(request($0)), by: $0) }
     }
 
     /// Sends a request that is not answered. (OTP: `gen_server:cast/2`.)

@@ -54,6 +54,16 @@ public protocol StateMachine: SendableMetatype {
 
     /// Called last, as `Server.terminate(_:_:)` is.
     mutating func terminate(_ reason: ExitReason, in state: State, _ me: isolated Me) async
+
+    /// Its state and its data as text: for `state(timeout:)`, and for the report when it crashes, which is logged.
+    /// Default: what `"\(state): \(self)"` gives. Leave out what nobody may read there. (OTP: `format_status/1`.)
+    func description(in state: State) -> String
+
+    /// An event as text: for traces, and for the report of a crash. Default: what `"\(event)"` gives.
+    static func description(ofEvent event: Event) -> String
+
+    /// What is no event, as text.
+    static func description(ofInfo info: Info) -> String
 }
 
 /// What an event leads to.
@@ -87,6 +97,13 @@ extension StateMachine {
     ) async throws -> Transition<State> { .stay }
     /// Does nothing, for machines that leave nothing behind.
     public mutating func terminate(_ reason: ExitReason, in state: State, _ me: isolated Me) async {}
+
+    /// What `"\(state): \(self)"` gives.
+    public func description(in state: State) -> String { "\(state): \(self)" }
+    /// What `"\(event)"` gives.
+    public static func description(ofEvent event: Event) -> String { "\(event)" }
+    /// What `"\(info)"` gives.
+    public static func description(ofInfo info: Info) -> String { "\(info)" }
 
     /// Starts a process that runs a machine whose data is made on it, and returns when its first state has been
     /// entered: for data that is not `Sendable`.
@@ -179,7 +196,7 @@ public struct StateMachineProcess<Machine: StateMachine>: Supervisable, Hashable
     public func call<Value: Sendable>(
         timeout: Duration? = .seconds(5), _ event: (Reply<Value>) -> Machine.Event
     ) async throws -> Value {
-        try await server.process.call(timeout: timeout) { .info(.event(event($0))) }
+        try await server.process.call(timeout: timeout) { .request(.info(.event(event($0))), by: $0) }
     }
 
     /// Asks it to end and waits until it has; the reason why it did.
@@ -287,6 +304,15 @@ public struct StateMachineServer<Machine: StateMachine>: Server, CustomStringCon
     enum Input: Sendable {
         case event(Machine.Event)
         case info(Machine.Info)
+        /// What was postponed, with what its caller has brought along, if anything.
+        indirect case within(CallContext?, Input)
+
+        /// To be kept until another state is entered.
+        var postponed: Input {
+            if !CallContext.isCarried { return self }
+            if case .within = self { return self }
+            return .within(CallContext.current, self)
+        }
     }
 
     private var machine: Machine
@@ -301,7 +327,8 @@ public struct StateMachineServer<Machine: StateMachine>: Server, CustomStringCon
         self.state = state
     }
 
-    public var description: String { "\(state): \(machine)" }
+    /// The machine's state and data, as it describes them.
+    public var description: String { machine.description(in: state) }
 
     /// Enters the machine's first state.
     ///
@@ -359,11 +386,7 @@ public struct StateMachineServer<Machine: StateMachine>: Server, CustomStringCon
         takeNext(wishes, &inputs)
         while let input = inputs.popFirst() {
             wishes.endEventTimeout(me)
-            let transition =
-                switch input {
-                case .event(let event): try await machine.handle(event, in: state, me)
-                case .info(let info): try await machine.handle(info: info, in: state, me)
-                }
+            let transition = try await handle(input, me)
             if let end = try await follow(transition, input, &inputs, me) { return .stop(end) }
             takeNext(wishes, &inputs)
             if inputs.isEmpty { break }
@@ -372,6 +395,18 @@ public struct StateMachineServer<Machine: StateMachine>: Server, CustomStringCon
             guard me.isOpen else { return .stop(me.core.exitReason ?? .normal) }
         }
         return .receive
+    }
+
+    private mutating func handle(_ input: Input, _ me: isolated Me) async throws -> Transition<Machine.State> {
+        switch input {
+        case .event(let event): return try await machine.handle(event, in: state, me)
+        case .info(let info): return try await machine.handle(info: info, in: state, me)
+        case .within(nil, let input): return try await handle(input, me)
+        case .within(let context?, let input):
+            var transition = Transition<Machine.State>.stay
+            try await context.bind(me) { transition = try await handle(input, me) }
+            return transition
+        }
     }
 
     /// What the machine has asked to be handled next comes before all else.
@@ -391,7 +426,7 @@ public struct StateMachineServer<Machine: StateMachine>: Server, CustomStringCon
         case .stop(let reason): return reason
         case .stay: break
         case .again: try await enter(from: state, me)
-        case .postpone: if let input { postponed.append(input) }
+        case .postpone: if let input { postponed.append(input.postponed) }
         case .go(let next) where next == state: break
         case .go(let next):
             let previous = state

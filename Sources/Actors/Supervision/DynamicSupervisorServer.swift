@@ -76,6 +76,9 @@ package struct DynamicSupervisorServer: Server {
         await me.stopAll(machine.running.keys, options.shutdown)
     }
 
+    /// The closures by which its children start say nothing, and there may be many.
+    package var stateDescription: String { "dynamic supervisor \"\(id)\" with \(machine.count) children" }
+
     // MARK: Children
 
     private mutating func add(

@@ -236,6 +236,21 @@ public struct SupervisorError: Error, Sendable, CustomStringConvertible {
     /// What is wrong, and what to do.
     let advice: String?
 
+    /// The process that has the name already which the child was to get, if that is why it could not be started: what was
+    /// to be started is there. (OTP: `{error, {already_started, Pid}}`.)
+    ///
+    ///     do {
+    ///         _ = try await rooms.start { try await Room().started(name: name) }
+    ///     } catch let error as SupervisorError where error.alreadyStarted != nil {
+    ///         // Somebody else was first.
+    ///     }
+    public var alreadyStarted: PID? {
+        guard let taken = underlying as? RegistryError, code == .startFailed, taken.code == .nameTaken else {
+            return nil
+        }
+        return taken.holder
+    }
+
     init(_ code: Code, child: String? = nil, underlying: (any Error)? = nil, advice: String? = nil) {
         self.code = code
         self.child = child

@@ -81,6 +81,9 @@ struct SupervisorServer: Server {
         _ = await carryOut(me)
     }
 
+    /// The closures by which its children start say nothing, and there may be many.
+    var stateDescription: String { "supervisor \"\(id)\" with \(machine.children.count) children" }
+
     /// A child that the machine knows no more leaves nothing here: a supervisor may see any number of temporary ones.
     private mutating func forgetTheGone() {
         guard starters.count != machine.children.count else { return }

@@ -71,6 +71,53 @@ import Testing
         world.end()
     }
 
+    @Test(arguments: [false, true]) func `a token says who calls (P11)`(crosses: Bool) async throws {
+        let other = crosses ? World(index: 1) : world
+        let (callee, caller) = (callee(on: other), world.puppet())
+        call(callee, by: caller, Request.keep)
+        world.tell(caller) { [log] _ in
+            // A helper calls for the process that has started it.
+            async let answer = outcome { try await callee.call(Request.keep) }
+            log.record(await answer)
+        }
+        for _ in 0..<2 {
+            other.driven.settle()
+            kept.values.last?(1)
+            world.driven.settle()
+        }
+        world.wait {
+            other.driven.settle()
+            return kept.count == 2
+        }
+        #expect(kept.values.map(\.caller) == [caller.pid, caller.pid])
+        kept.values.last?(2)
+        let outside = Task { await outcome { try await callee.call(Request.keep) } }
+        world.wait {
+            other.driven.settle()
+            return kept.count == 3
+        }
+        #expect(kept.values[2].caller == nil)
+        kept.values[2](3)
+        other.driven.settle()
+        #expect(await outside.value == "3")
+        world.end()
+    }
+
+    @Test func `an offer counts exactly if the call returns it (P11)`() {
+        let (callee, caller) = (callee(), world.puppet())
+        call(callee, by: caller, timeout: .seconds(1), Request.keep)
+        #expect(world.play { kept.values[0].offer(1) })
+        #expect(world.play { !kept.values[0].offer(2) })
+        call(callee, by: caller, timeout: .seconds(1), Request.keep)
+        world.advance(by: .seconds(1))
+        #expect(world.play { !kept.values[1].offer(3) })
+        call(callee, by: caller, timeout: nil, Request.keep)
+        world.play { caller.exit(.shutdown) }
+        #expect(world.play { !kept.values[2].offer(4) })
+        #expect(log.values == ["1", "timeout", "cancelled"])
+        world.end()
+    }
+
     @Test func `to call oneself is an error and no deadlock (P11)`() {
         let server = world.spawn(Request.self) { [log] me in
             log.record(await outcome { try await me.call(Request.get) })

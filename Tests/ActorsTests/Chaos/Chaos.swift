@@ -1,4 +1,6 @@
+import Glibc
 import HansomTesting
+import Synchronization
 
 @testable import Actors
 
@@ -77,6 +79,55 @@ struct Chaos {
     private mutating func replace() async throws {
         let (book, group) = (book, group)
         for pool in pools { try await pool.start { book.spawn(on: group.next(), order: nil) } }
+    }
+
+    // MARK: Bodies that do not suspend
+
+    /// Has bodies hold two schedulers, does thirty things meanwhile, and ends the bodies, and neighbours of theirs, while
+    /// they hold. Returns what was not as it must be.
+    mutating func holdSchedulers() async throws -> [String] {
+        var faults: [String] = []
+        let holders = await beginToHold()
+        let living = book.living
+        for _ in 0..<30 {
+            guard let one = living.randomElement(using: &random), let other = living.randomElement(using: &random)
+            else { break }
+            act(on: one, other)
+        }
+        // Each of these waits comes to its end only if no thread is needed that is held.
+        for (process, hold) in holders {
+            let reason = hold.isHeedless ? ExitReason.kill : [.kill, .shutdown].randomElement(using: &random) ?? .kill
+            process.exit(reason)
+            _ = try await process.down()
+            if process.pid.isAlive { faults.append("\(process.pid) is alive after its end") }
+            for neighbour in living.filter({ $0.core.scheduler === process.core.scheduler }).shuffled(using: &random)
+                .prefix(3)
+            {
+                neighbour.exit(.kill)
+                _ = try await neighbour.down()
+                if neighbour.pid.isAlive { faults.append("a neighbour of a holder is alive after its end") }
+            }
+        }
+        let heedless = Set(holders.filter(\.hold.isHeedless).map(\.process.pid))
+        let zombies = Set(await SystemSnapshot.take(of: group).schedulers.flatMap(\.zombieProcesses).map(\.pid))
+        if !heedless.isSubset(of: zombies) { faults.append("\(heedless) are zombies, and shown are \(zombies)") }
+        for (_, hold) in holders { hold.end() }
+        try await rest()
+        return faults
+    }
+
+    /// One body each on two of the schedulers, of which one heeds no cancellation, or neither, or both.
+    private mutating func beginToHold() async -> [(process: Process<ChaosMessage>, hold: ChaosHold)] {
+        var holders: [(process: Process<ChaosMessage>, hold: ChaosHold)] = []
+        for scheduler in group.schedulers.shuffled(using: &random).prefix(2) {
+            let here = book.living.filter { $0.core.scheduler === scheduler }
+            guard let process = here.randomElement(using: &random) else { continue }
+            let hold = ChaosHold(isHeedless: Bool.random(using: &random))
+            process.send(.hold(hold))
+            await hold.began.valueInAnyCase()
+            holders.append((process, hold))
+        }
+        return holders
     }
 
     // MARK: Rest
@@ -164,7 +215,24 @@ enum ChaosMessage: Sendable {
     case monitor(PID, ChaosBook)
     case down(Down, ChaosBook)
     case unlinkAll(ChaosBook, Reply<Void>)
+    case hold(ChaosHold)
     case ping(Reply<Void>)
+}
+
+/// How long a body holds its thread: until it is let go, or, if it heeds that, until its task is cancelled.
+final class ChaosHold: Sendable {
+    let isHeedless: Bool
+    let began = Promise<Void>()
+    private let isOver = Atomic<Bool>(false)
+
+    init(isHeedless: Bool) { self.isHeedless = isHeedless }
+
+    func end() { isOver.store(true, ordering: .releasing) }
+
+    func hold() {
+        began.keep(())
+        while !isOver.load(ordering: .acquiring), isHeedless || !Task.isCancelled { sched_yield() }
+    }
 }
 
 /// Keeps account of who lives and which monitors have told what, from any thread.
@@ -240,6 +308,7 @@ extension ChaosMessage {
         case .unlinkAll(let book, let reply):
             for peer in me.core.peers where book.has(peer) { me.unlink(peer) }
             reply()
+        case .hold(let hold): hold.hold()
         case .ping(let reply): reply()
         }
     }

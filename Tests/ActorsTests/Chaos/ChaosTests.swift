@@ -29,5 +29,22 @@ import Testing
         }
     }
 
+    @Test func `bodies that never suspend hold up nothing that is told of them or their neighbours (P23, P32)`()
+        async throws
+    {
+        let steps = setting("HANSOM_CHAOS_STEPS") ?? 12
+        let seed = setting("HANSOM_CHAOS_SEED") ?? 1
+        try await withQuietGroup(count: 3) { group in
+            var chaos = try await Chaos(group, count: 600, seed: UInt64(seed))
+            for step in 0..<steps {
+                let faults = try await chaos.holdSchedulers() + chaos.faults()
+                #expect(faults == [], "seed \(seed), step \(step)")
+                if !faults.isEmpty { break }
+            }
+            await chaos.stop()
+            #expect(await chaos.leftovers() == [])
+        }
+    }
+
     private func setting(_ name: String) -> Int? { unsafe getenv(name).flatMap { unsafe Int(String(cString: $0)) } }
 }

@@ -50,8 +50,8 @@ import Testing
         let writes: [@Sendable () throws -> Void] = [
             { try table.insert(1, for: "a") }, { try table.insertIfAbsent(1, for: "b") },
             { try table.update("c", default: 0) { $0 += 1 } }, { try table.removeValue(for: "a") },
-            { try table.removeAll() }, { try table.setHeir(other) { .text("\($0)") } },
-            { try table.give(to: owner) },
+            { try table.removeAll() }, { try table.removeAll { _, _ in true } },
+            { try table.setHeir(other) { .text("\($0)") } }, { try table.give(to: owner) },
         ]
         for write in writes {
             #expect(code(of: other, write) == .notOwner)
@@ -121,6 +121,40 @@ import Testing
         world.play { third.exit(.kill) }
         #expect(code(of: second) { try table.give(to: third) } == .gone)
         #expect(table.isGone)
+        world.end()
+    }
+
+    @Test func `a table belongs to the process that makes it, and to nobody it cannot (P34)`() throws {
+        let owner = world.puppet()
+        let table = try #require(world.ask(owner) { _ in try? Table<String, Int>(access: .everybody) } ?? nil)
+        #expect(table.owner == owner.pid && table.access == .everybody && !table.isGone)
+        world.play { owner.exit(.kill) }
+        #expect(table.isGone)
+        let error = #expect(throws: TableError.self) { try Table<String, Int>() }
+        #expect(error?.code == .noOwner && error?.description.contains("owner:") == true)
+        world.end()
+    }
+
+    @Test func `what a predicate says yes to is taken out, but for what has changed meanwhile (P34)`() throws {
+        let (owner, other) = (world.puppet(), world.puppet())
+        let table = try Table<Int, Int>(owner: owner, access: .everybody)
+        for number in 0..<1_000 { try table.insert(number, for: number) }
+        #expect(try table.removeAll { key, value in key == value && value % 2 == 1 } == 500)
+        #expect(table.count == 500 && table.keys.allSatisfy { $0 % 2 == 0 })
+        // Somebody changes each as it is looked at, or takes it out.
+        let removed = try table.removeAll { key, value in
+            if key < 100 { try table.insert(value, for: key) }
+            if key == 100 { try table.removeValue(for: key) }
+            return true
+        }
+        #expect(removed == 449 && table.count == 50 && table.keys.allSatisfy { $0 < 100 })
+        #expect(throws: Failure.self) { try table.removeAll { _, _ in throw Failure() } }
+        #expect(table.count == 50)
+        let guarded = try self.table(of: owner)
+        #expect(code(of: other) { try guarded.removeAll { _, _ in true } } == .notOwner)
+        world.play { owner.exit(.kill) }
+        let error = #expect(throws: TableError.self) { try table.removeAll { _, _ in true } }
+        #expect(error?.code == .gone)
         world.end()
     }
 

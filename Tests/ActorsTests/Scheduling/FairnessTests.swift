@@ -113,7 +113,7 @@ private struct BusyServer: Server {
         return next
     }
 
-    mutating func handleContinue(_ me: isolated Me) async throws -> Next { next }
+    mutating func handle(continuation: Void, _ me: isolated Me) async throws -> Next { next }
     mutating func handleTimeout(_ me: isolated Me) async throws -> Next { next }
 }
 

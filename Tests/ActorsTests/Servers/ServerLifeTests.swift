@@ -5,7 +5,7 @@ import Testing
 
 /// A server that does what its test says, at each point of its life.
 struct Scripted: Server {
-    typealias Handler = @Sendable (isolated Process<ServerMessage<Scripted>>) async throws -> ServerNext
+    typealias Handler = @Sendable (isolated Process<ServerMessage<Scripted>>) async throws -> ServerNext<Scripted>
 
     enum Call: Sendable { case ask(@Sendable (Reply<String>, isolated Me) async throws -> Next, Reply<String>) }
     enum Cast: Sendable { case act(Handler) }
@@ -16,7 +16,7 @@ struct Scripted: Server {
 
     let log: Probe<String>
     var onStart: Handler = { _ in .receive }
-    var onContinue: Handler = { _ in .receive }
+    var onContinue: @Sendable (Int, isolated Me) async throws -> Next = { _, _ in .receive }
     var onTimeout: Handler = { _ in .receive }
     var onTerminate: @Sendable (isolated Me) async -> Void = { _ in }
 
@@ -43,9 +43,9 @@ struct Scripted: Server {
         return .receive
     }
 
-    mutating func handleContinue(_ me: isolated Me) async throws -> Next {
-        log.record("continue")
-        return try await onContinue(me)
+    mutating func handle(continuation number: Int, _ me: isolated Me) async throws -> Next {
+        log.record("continue \(number)")
+        return try await onContinue(number, me)
     }
 
     mutating func handleTimeout(_ me: isolated Me) async throws -> Next {
@@ -167,16 +167,20 @@ struct Scripted: Server {
 
     // MARK: What comes next
 
-    @Test func `continue runs before any message, as often as it is asked for (P12)`() throws {
-        let rounds = Counter()
+    @Test func `continue runs before any message, with what it was given, as often as it is asked for (P12)`() throws {
         let server = Scripted(
             log: log,
             onStart: { me in
                 me.send(.info(.text("message")))
-                return .continue
-            }, onContinue: { _ in rounds.add() < 3 ? .continue : .receive })
-        _ = try #require(started(server))
-        #expect(log.values == ["start", "continue", "continue", "continue", "message"])
+                return .continue(with: 1)
+            }, onContinue: { number, _ in number < 3 ? .continue(with: number + 1) : .receive })
+        let running = try #require(started(server))
+        #expect(log.values == ["start", "continue 1", "continue 2", "continue 3", "message"])
+        world.play {
+            running.cast(.act { _ in .continue(with: 3) })
+            running.send(.text("behind"))
+        }
+        #expect(log.values.suffix(2) == ["continue 3", "behind"])
         world.end()
     }
 
@@ -186,16 +190,16 @@ struct Scripted: Server {
         let server = try #require(
             started(
                 Scripted(
-                    log: log, onStart: { _ in .continue },
-                    onContinue: { _ in
+                    log: log, onStart: { _ in .continue(with: 0) },
+                    onContinue: { number, _ in
                         await latch.wait()
                         if rounds.add() > 100 { throw Failure() }
-                        return .continue
+                        return .continue(with: number + 1)
                     })))
         world.play { server.process.exit(.shutdown) }
         latch.open()
         world.driven.settle()
-        #expect(log.values == ["start", "continue", "terminate shutdown", "terminated"])
+        #expect(log.values == ["start", "continue 0", "terminate shutdown", "terminated"])
         world.end()
     }
 

@@ -375,6 +375,32 @@ import Testing
         world.end()
     }
 
+    @Test func `a start that finds the name taken says who has it (P9, P16)`() throws {
+        let pool = try #require(world.ask(world.puppet()) { _ in try await DynamicSupervisor().start() })
+        let name = "already started \(pool.pid)"
+        let errors = Probe<SupervisorError?>()
+        let starts: [@Sendable () async throws -> Process<Int>] = [
+            {
+                let process = Process<Int>.spawn { me in for await _ in me.mailbox {} }
+                try process.register(as: name)
+                return process
+            }, { throw Failure() },
+        ]
+        for index in [0, 0, 1] {
+            world.tell(world.puppet()) { _ in
+                do {
+                    _ = try await pool.start(starts[index])
+                    errors.record(nil)
+                } catch { errors.record(error as? SupervisorError) }
+            }
+        }
+        world.wait { errors.count == 3 }
+        #expect(errors.values.map { $0?.code } == [nil, .startFailed, .startFailed])
+        #expect(errors.values.map { $0?.alreadyStarted } == [nil, Registry.whereis(name), nil])
+        #expect(Registry.whereis(name) != nil)
+        world.end()
+    }
+
     @Test func `a dynamic supervisor restarts, gives up and says so (P17, P18)`() throws {
         let pool = try #require(
             world.ask(world.puppet()) { _ in try await DynamicSupervisor(restart: .transient).start() })

@@ -10,10 +10,12 @@ struct World: Sendable {
     let driven: HandDriven
     private let ending: Ending
 
-    init(index: Int = 0, mailboxWarning: Int = 10_000) {
+    init(index: Int = 0, mailboxWarning: Int = 10_000, crashTextLimit: Int = 2_048) {
         driven = HandDriven(
             index: index,
-            settings: SystemSettings(mailboxWarning: mailboxWarning) { [events] in events.record($0) })
+            settings: SystemSettings(mailboxWarning: mailboxWarning, crashTextLimit: crashTextLimit) { [events] in
+                events.record($0)
+            })
         ending = Ending(driven, events)
     }
 

@@ -42,6 +42,74 @@ import Testing
         world.end()
     }
 
+    @Test func `a message says what came of a task, also of one that has ended before (P22)`() {
+        let world = World()
+        let (log, latch, never) = (Probe<String>(), DrivenLatch(world.driven), DrivenLatch(world.driven))
+        let watcher = world.puppet(log)
+        let works: [@Sendable () async throws -> Int] = [
+            { 42 }, { throw Failure() }, { throw ExitReason.shutdown("enough") },
+            {
+                await latch.wait()
+                return 7
+            },
+            {
+                await never.wait()
+                return 8
+            },
+        ]
+        let tasks = works.map { work in world.play { ProcessTask.spawn(on: world.scheduler, work) } }
+        #expect(tasks.map(\.pid.isAlive) == [false, false, false, true, true])
+        world.tell(watcher) { me in
+            for task in tasks {
+                me.monitorResult(of: task) { result in
+                    do { return .text("\(try result.get())") } catch { return .text("\(error)") }
+                }
+            }
+        }
+        #expect(log.values == ["42", "failure", "shutdown(enough)"])
+        world.play { tasks[4].exit(.kill) }
+        #expect(log.values == ["42", "failure", "shutdown(enough)", "killed"])
+        latch.open()
+        world.driven.settle()
+        #expect(log.values == ["42", "failure", "shutdown(enough)", "killed", "7"])
+        never.open()
+        world.driven.settle()
+        #expect(log.count == 5)
+        world.end()
+    }
+
+    @Test func `of a task that is monitored no more nothing is heard (P7, P22)`() {
+        let world = World()
+        let (log, latch) = (Probe<String>(), DrivenLatch(world.driven))
+        let watcher = world.puppet(log)
+        let work: @Sendable () async throws -> Int = {
+            await latch.wait()
+            return 7
+        }
+        let task = world.play { ProcessTask.spawn(on: world.scheduler, work) }
+        world.tell(watcher) { me in
+            let reference = me.monitorResult(of: task) { .text("\($0)") }
+            me.demonitor(reference)
+        }
+        #expect(task.pid.core.observerCount == 0)
+        world.tell(watcher) { me in me.monitorResult(of: task) { .text("\($0)") } }
+        world.play { watcher.exit(.kill) }
+        #expect(task.pid.core.observerCount == 0)
+        latch.open()
+        world.driven.settle()
+        #expect(log.values == [] && !task.pid.isAlive)
+        world.end()
+    }
+
+    @Test func `a task's result is its value or what it throws (P22)`() async throws {
+        try await withQuietGroup { group in
+            let value = try await ProcessTask.spawn(on: group.next()) { 42 }.result.get()
+            #expect(value == 42)
+            let failure = await ProcessTask.spawn(on: group.next()) { () async throws -> Int in throw Failure() }.result
+            #expect(throws: Failure.self) { try failure.get() }
+        }
+    }
+
     @Test func `who waits for a value and is cancelled waits no longer, and the work goes on (P22)`() async throws {
         try await withQuietGroup { group in
             let latch = Latch()

@@ -21,7 +21,8 @@ func report() throws -> SchedulerGroup {
     // guide: reports
     let settings = SystemSettings(mailboxWarning: 1_000, longJob: .milliseconds(20)) { event in
         switch event {
-        case .crash(let crash): print("\(crash.process) crashed: \(crash.reason)")
+        case .crash(let crash):
+            print("\(crash.process) crashed: \(crash.reason)", crash.handling ?? "", crash.state ?? "", crash.ancestors)
         case .longJob(let job): print("\(job.process.map { "\($0)" } ?? "somebody") ran for \(job.duration)")
         default: SystemLog.report(event)
         }

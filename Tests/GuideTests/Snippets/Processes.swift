@@ -230,6 +230,14 @@ func block() async throws -> Int {
     return sum
 }
 
+func carryRequest() {
+    // guide: carry
+    enum Request { @TaskLocal static var id: String? }
+
+    CallContext.carry(Request.$id)
+    // end
+}
+
 func makeGroup() async throws {
     // guide: group
     let group = try SchedulerGroup(options: .init(count: 2, name: "game"))

@@ -75,6 +75,67 @@ func useLedger() async throws -> Int {
     return lines
 }
 
+// guide: continuation
+struct Prices: Server {
+    enum Call: Sendable { case price(String, Reply<Int?>) }
+    enum Continuation: Sendable { case load(day: String) }
+
+    var prices: [String: Int] = [:]
+
+    mutating func start(_ me: isolated Me) async throws -> Next {
+        .continue(with: .load(day: "today"))
+    }
+
+    mutating func handle(continuation: Continuation, _ me: isolated Me) async throws -> Next {
+        switch continuation {
+        case .load(let day): prices = try await readPrices(of: day)
+        }
+        return .receive
+    }
+
+    mutating func handle(call: Call, _ me: isolated Me) async throws -> Next {
+        if case .price(let thing, let reply) = call { reply(prices[thing]) }
+        return .receive
+    }
+}
+// end
+
+private func readPrices(of day: String) async throws -> [String: Int] { ["tea": day.utf8.count] }
+
+func useContinuation() async throws -> Int? {
+    let prices = try await Prices().started()
+    let price = try await prices.call { .price("tea", $0) }
+    await prices.stop()
+    return price
+}
+
+// guide: redaction
+struct Session: Server {
+    enum Call: Sendable { case login(name: String, password: String, Reply<Bool>) }
+
+    var passwords: [String: String]
+
+    mutating func handle(call: Call, _ me: isolated Me) async throws -> Next {
+        if case .login(let name, let password, let reply) = call { reply(passwords[name] == password) }
+        return .receive
+    }
+
+    var stateDescription: String { "\(passwords.count) users" }
+
+    static func description(ofCall call: Call) -> String {
+        if case .login(let name, _, _) = call { "login of \(name)" } else { "\(call)" }
+    }
+}
+// end
+
+func useRedaction() async throws -> String? {
+    let session = try await Session(passwords: ["ann": "secret"]).started()
+    guard try await session.call({ .login(name: "ann", password: "secret", $0) }) else { return nil }
+    let state = try await session.state()
+    await session.stop()
+    return state
+}
+
 // guide: line
 struct Line: StateMachine {
     enum State: Sendable { case up, down }

@@ -94,7 +94,12 @@ handle_info({'EXIT', Pid, Reason}, State) ->
     saw([exit, from, scenario_trace:name_of(Pid), scenario_trace:reason(Reason)], State),
     next(noreply, State).
 
-handle_continue(Word, State) -> saw([continue, Word], State), next(noreply, State).
+handle_continue(Word, State) ->
+    saw([continue, Word], State),
+    case string:split(atom_to_list(Word), "+") of
+        [_, More] -> {noreply, State, {continue, list_to_atom(More)}};
+        [_] -> next(noreply, State)
+    end.
 
 terminate(Reason, #{lingering := Lingering} = State) ->
     saw([terminate, scenario_trace:reason(Reason)], State),

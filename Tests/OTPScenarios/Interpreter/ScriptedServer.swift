@@ -1,7 +1,7 @@
 internal import Actors
 
-/// The scripted server. What it does is in the requests: `stop:R`, `fail:R`, `later`, `answer:X`, `continue:X`,
-/// `ask:P`, `await:P`; any other call is answered with itself.
+/// The scripted server. What it does is in the requests: `stop:R`, `fail:R`, `later`, `answer:X`, `continue:X`
+/// (`X+Y`: then with `Y`), `ask:P`, `await:P`; any other call is answered with itself.
 struct ScriptedServer: Server {
     enum Call: Sendable {
         case ask(from: String, String, Reply<String>)
@@ -23,8 +23,6 @@ struct ScriptedServer: Server {
     let stage: Stage
     let isChild: Bool
     var held: Reply<String>?
-    /// What it goes on with before it takes a message.
-    var work = ""
 
     private init(_ name: String, _ options: [String], _ stage: Stage, isChild: Bool = false) {
         self.name = name
@@ -69,7 +67,7 @@ struct ScriptedServer: Server {
         if options.contains("trapping") { me.trapExits { .info(.exit($0)) } }
         saw("init")
         if let reason = options.value(of: "failing") { throw ExitReason(word: reason) }
-        return options.value(of: "continuing").map { goOn(with: $0) } ?? next
+        return options.value(of: "continuing").map { .continue(with: $0) } ?? next
     }
 
     mutating func handle(call: Call, _ me: isolated Me) async throws -> Next {
@@ -84,7 +82,7 @@ struct ScriptedServer: Server {
         case "later": held = reply
         case "continue":
             reply(request)
-            return goOn(with: object)
+            return .continue(with: object)
         case "await": reply(try await stage.cast[object].pid.down().word)
         case "ask": reply(try await stage.cast[object].call(from: name, "question", .seconds(5)))
         default: reply(request)
@@ -107,7 +105,7 @@ struct ScriptedServer: Server {
         case "stop": return .stop(ExitReason(word: object))
         case "fail": throw ExitReason(word: object)
         case "answer": held?(object)
-        case "continue": return goOn(with: object)
+        case "continue": return .continue(with: object)
         default: break
         }
         return next
@@ -121,14 +119,10 @@ struct ScriptedServer: Server {
         return next
     }
 
-    private mutating func goOn(with work: String) -> Next {
-        self.work = work
-        return .continue
-    }
-
-    mutating func handleContinue(_ me: isolated Me) async throws -> Next {
+    mutating func handle(continuation work: String, _ me: isolated Me) async throws -> Next {
         saw("continue", work)
-        return next
+        let steps = work.split(separator: "+", maxSplits: 1).map(String.init)
+        return steps.count > 1 ? .continue(with: steps[1]) : next
     }
 
     mutating func handleTimeout(_ me: isolated Me) async throws -> Next {
