@@ -68,6 +68,8 @@ public struct ConsumerSupervisor<Event: Sendable>: Consumer, Sendable {
         }
     }
 
+    public var stateDescription: String { "\(children.count) processes" }
+
     public mutating func terminate(_ reason: ExitReason, _ me: isolated Me) async {
         await me.stopAll(children.keys, shutdown)
     }

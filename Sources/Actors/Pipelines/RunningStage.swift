@@ -15,7 +15,7 @@ public struct RunningStage<S: Stage>: Supervisable, Hashable {
     public func call<Value: Sendable>(
         timeout: Duration? = .seconds(5), _ message: (Reply<Value>) -> S.Info
     ) async throws -> Value {
-        try await process.call(timeout: timeout) { .info(.info(message($0))) }
+        try await process.call(timeout: timeout) { .request(.info(.info(message($0))), by: $0) }
     }
 
     /// Hands a stage events that nobody need have asked for, as if it had emitted them itself: see ``EventBuffer``. Until it

@@ -26,6 +26,8 @@ where Elements.Element: Sendable {
         try reader?.take(demand, me)
     }
 
+    public var stateDescription: String { "\(Elements.self)" }
+
     public mutating func terminate(_ reason: ExitReason, _ me: isolated Me) async { reader?.stop(me.core.scheduler) }
 }
 

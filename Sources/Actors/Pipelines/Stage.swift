@@ -38,6 +38,14 @@ public protocol Stage: SendableMetatype {
 
     /// Called last, on every end but `.kill`, as a server's `terminate` is.
     mutating func terminate(_ reason: ExitReason, _ me: isolated Me) async
+
+    /// Its state as text: for `state(timeout:)`, and for the report when it crashes, which is logged. Default: what
+    /// `"\(self)"` gives. Leave out what nobody may read there.
+    var stateDescription: String { get }
+
+    /// What is no event, as text: for traces, and for the report of a crash. Default: what `"\(info)"` gives. Of events
+    /// only their number is told.
+    static func description(ofInfo info: Info) -> String
 }
 
 /// A stage that makes events and takes none: the source of a pipeline.
@@ -123,6 +131,11 @@ extension Stage {
     public mutating func eventsDropped(_ count: Int, _ me: isolated Me) async throws {}
     /// Leaves nothing behind.
     public mutating func terminate(_ reason: ExitReason, _ me: isolated Me) async {}
+
+    /// What `"\(self)"` gives.
+    public var stateDescription: String { "\(self)" }
+    /// What `"\(info)"` gives.
+    public static func description(ofInfo info: Info) -> String { "\(info)" }
 }
 
 extension Stage where Info == Never {

@@ -57,6 +57,32 @@ public struct StageMessage<S: Stage>: Sendable {
     public static func info(_ info: S.Info) -> StageMessage { StageMessage(.info(info)) }
 }
 
+extension StageMessage: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    /// What has come: `info(…)` as the stage describes it, and of events their number.
+    public var description: String {
+        switch kind {
+        case .info(let info): "info(\(S.description(ofInfo: info)))"
+        case .delivery(_, .events(let events)): "\(events.count) events"
+        case .delivery(_, .refused(let error)): "refused(\(error))"
+        case .request(.subscribe(let consumer)): "subscribe(\(consumer.pid), \(consumer.demand))"
+        case .request(.ask(_, let count)): "ask(\(count))"
+        case .request(.cancel): "cancel"
+        case .down(let down): "down(\(down.pid), \(down.reason))"
+        case .emit(let events): "emit(\(events.count) events)"
+        case .produce: "produce again"
+        case .subscribe: "subscribe to a producer"
+        case .unsubscribe(let pid): "unsubscribe(\(pid))"
+        case .statistics: "statistics"
+        }
+    }
+
+    /// The same as `description`.
+    public var debugDescription: String { description }
+
+    /// Its description, and no events.
+    public var customMirror: Mirror { Mirror(self, children: ["message": description], displayStyle: .struct) }
+}
+
 extension StageMessage: SupervisorInfo {
     static func down(_ down: Down) -> StageMessage { StageMessage(.down(down)) }
 
@@ -142,7 +168,8 @@ public struct StageServer<S: Stage>: Server, CustomStringConvertible {
         self.buffer = buffer
     }
 
-    public var description: String { "\(stage)" }
+    /// The stage's state, as it describes it.
+    public var description: String { stage.stateDescription }
 
     private var isBroadcast: Bool { if case .broadcast = dispatch.rule { true } else { false } }
 

@@ -386,6 +386,20 @@ import Testing
         world.end()
     }
 
+    @Test func `the report of a crash tells what a stage was handling, and of events their number (P35, P36)`() throws {
+        let collector = Collector(got: got, failsAt: 2)
+        let consumer = try world.start { [here] in
+            let producer = try await Numbers(end: 5).started(on: here)
+            return try await collector.started(from: .producer(producer), on: here)
+        }
+        #expect(!consumer.pid.isAlive)
+        let crashes = world.events.values.compactMap { if case .crash(let report) = $0 { report } else { nil } }
+        #expect(crashes.map(\.handling) == ["5 events"])
+        #expect(crashes.first?.state?.contains("Collector") == true)
+        #expect("\(StageMessage<Collector>.info(.fail))" == "info(fail)")
+        world.end()
+    }
+
     @Test func `a pipeline under a supervisor is started again from the stage that failed on (P16, P36)`() throws {
         let supervisor = try world.start { [here, got] in
             try await Supervisor(.restForOne, maxRestarts: 10) {
