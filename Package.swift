@@ -153,6 +153,10 @@ let package = Package(
                 "HansomTesting", lifecycle, unixSignals, logging,
             ]),
         tests("HansomTransportTests", ["HansomTransport", "Actors", "CTLS", "HansomTesting"]),
+        // The programs of Examples/FirstWeek, built as part of this package so that the tests run them.
+        .executableTarget(
+            name: "first-week", dependencies: ["Actors"], path: "Examples/FirstWeek", exclude: ["OTP", "expected"],
+            swiftSettings: strict),
         // What a hostile peer makes us do, for a test that counts instructions.
         .executableTarget(
             name: "hostile-cost", dependencies: ["HansomHTTP", "WSProtocol", httpTypes], path: "Tests/HostileCost",
@@ -160,8 +164,8 @@ let package = Package(
         tests(
             "CommandTests",
             [
-                "hostile-cost", "hansom", "WSClient", "WSServer", "WSProtocol", "HansomHTTP", "HansomTransport",
-                "Actors", "SocketTesting", argumentParser, logging,
+                "hostile-cost", "first-week", "hansom", "WSClient", "WSServer", "WSProtocol", "HansomHTTP",
+                "HansomTransport", "Actors", "SocketTesting", argumentParser, logging,
             ]),
     ]
 )

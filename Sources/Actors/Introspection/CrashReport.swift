@@ -19,6 +19,8 @@ public struct CrashReport: Sendable {
     /// A server's state as text, as its handler has left it, before `terminate`; of a state machine its state and its
     /// data. At most `SystemSettings.crashTextLimit` bytes.
     public let state: String?
+    /// The last that has happened to it, the oldest first, if `Process.keepTrace(last:)` asked for that.
+    public let trace: [TraceEvent]
     /// How many messages waited.
     public let mailboxLength: Int
     /// Who was linked to it and will hear of it.
@@ -32,6 +34,7 @@ struct CrashNotes {
     var handling: String?
     var state: String?
     var mailboxLength = 0
+    var trace: [TraceEvent] = []
 }
 
 extension Process {
@@ -74,7 +77,8 @@ extension ProcessCore {
         .crash(
             CrashReport(
                 process: identity, reason: reason, parent: parent, ancestors: ancestors, handling: notes?.handling,
-                state: notes?.state, mailboxLength: notes?.mailboxLength ?? (unsafe host?.activity.waiting) ?? 0,
+                state: notes?.state, trace: notes?.trace ?? [],
+                mailboxLength: notes?.mailboxLength ?? (unsafe host?.activity.waiting) ?? 0,
                 links: peers, age: scheduler.age(since: startedAt)))
     }
 

@@ -86,6 +86,9 @@ public enum SystemLog {
         if !crash.ancestors.isEmpty { metadata["ancestors"] = "\(crash.ancestors)" }
         if let handling = crash.handling { metadata["handling"] = "\(fit(handling))" }
         if let state = crash.state { metadata["state"] = "\(fit(state))" }
+        if !crash.trace.isEmpty {
+            metadata["trace"] = .string(crash.trace.map { "\($0.kind) \(fit($0.message))" }.joined(separator: ", "))
+        }
         return metadata
     }
 

@@ -21,24 +21,6 @@ enum SystemRequest: Sendable {
     }
 }
 
-/// What a trace of a process shows.
-public struct TraceEvent: Sendable {
-    /// What became of the message.
-    public enum Kind: Sendable, Hashable {
-        /// A message came into the mailbox.
-        case arrived
-        /// The body took a message.
-        case taken
-    }
-
-    /// Which process is traced.
-    public let process: PID
-    /// Whether the message has arrived or was taken.
-    public let kind: Kind
-    /// The message, as text.
-    public let message: String
-}
-
 /// What debugging asks of a process. (OTP: `sys`.)
 extension Process {
     package nonisolated var activity: ProcessActivity {
@@ -49,26 +31,6 @@ extension Process {
             return ProcessActivity(
                 state: state, waiting: me.queue.count, handled: me.handled, monitors: me.special?.monitors.count ?? 0)
         }
-    }
-
-    /// Shows every message that arrives and that the body takes, from now on; `nil` ends it. (OTP: `sys:trace/2`.)
-    ///
-    /// - Parameter tracer: called on the process's thread; it must not block.
-    public nonisolated func trace(_ tracer: (@Sendable (TraceEvent) -> Void)?) {
-        core.scheduler.run { [self] in
-            onOwnThread { me in
-                guard me.isOpen else { return }
-                let special = me.makeSpecial()
-                let before = special.tracer
-                special.tracer = tracer
-                me.updatePlainness()
-                withExtendedLifetime(before) {}
-            }
-        }
-    }
-
-    func trace(_ kind: TraceEvent.Kind, _ message: Message) {
-        if let tracer = special?.tracer { tracer(TraceEvent(process: pid, kind: kind, message: "\(message)")) }
     }
 
     func answerSystemRequests(_ special: Special) {

@@ -79,6 +79,7 @@ extension Process {
             return nil
         }
         let special = makeSpecial()
+        if special.traced != nil { traceHandled() }
         special.seen = start ?? queue.head
         defer { endPatience() }
         // Each call counts, also one that finds nothing: a body may do nothing but look.
@@ -109,6 +110,7 @@ extension Process {
 
     @usableFromInline
     func takeSpecially() -> Taken {
+        if special?.traced != nil { traceHandled() }
         guard isOpen else { return .end }
         let place = queue.head
         guard special?.isSuspended != true, queue.count > 0, core.scheduler.mayTake(core),

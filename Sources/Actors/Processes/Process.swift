@@ -104,7 +104,10 @@ public final actor Process<Message: Sendable> {
         var seen = 0
         /// Where the message stands that it is asking about, as long as it is there.
         var judged: Int?
-        var tracer: (@Sendable (TraceEvent) -> Void)?
+        var tracer: Tracer<Message>?
+        var history: TraceHistory?
+        /// What the body took last and has not handled yet, if that is to be shown.
+        var traced: Traced?
         /// What a state machine has asked of its process.
         var wishes: AnyObject?
         /// What is to be reported of a crash.
@@ -117,8 +120,10 @@ public final actor Process<Message: Sendable> {
         init() {}
 
         var isPlain: Bool {
-            !isSuspended && filter == nil && patience == nil && tracer == nil && systemRequests.isEmpty
+            !isSuspended && filter == nil && patience == nil && !isTraced && systemRequests.isEmpty
         }
+
+        var isTraced: Bool { tracer != nil || history != nil }
     }
 
     /// What few processes have, made when it is first asked for.
@@ -264,7 +269,9 @@ extension Process {
     private func end(_ reason: ExitReason) {
         if queue.count > 0 && core.failsByItself(reason) { noteMailbox() }
         close()
+        if let history = special?.history { special?.crash.trace = Array(history.events) }
         core.finish(core.exitReason ?? reason, notes: special?.crash)
+        if special?.isTraced == true { endTrace(core.endReason ?? reason) }
         special = nil
     }
 
@@ -344,6 +351,7 @@ extension Process: ProcessHost {
             me.resumeReceiver()
             me.core.cancelTask()
             if me.core.isMarkedDead { me.special?.cancelCleanUp?() }
+            me.trace(.exiting, text: "\(reason)")
         }
     }
 

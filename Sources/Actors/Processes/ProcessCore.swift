@@ -329,7 +329,8 @@ package final class ProcessCore: Gate, @unchecked Sendable {
 
     /// The process counts as dead from now on, also if its task still runs.
     func die() {
-        if machine.isDead { return }
+        // What hears of its end may be code of the user's that kills it once more.
+        if machine.isDead || isMarkedDead { return }
         isMarkedDead = true
         // One that is ending already lets go at once of what it still holds.
         unsafe host?.exitSignalArrived(.killed)

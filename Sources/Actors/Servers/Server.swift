@@ -197,6 +197,7 @@ extension Server {
     mutating func goOn(with continuation: Continuation, _ me: isolated Me) async throws -> Next {
         await me.core.scheduler.giveWayIfSpent(me.core)
         guard me.isOpen else { return .stop(me.core.exitReason ?? .normal) }
+        if !me.isPlain { Self.trace(continuation, me) }
         let next: Next
         do {
             next = try await handle(continuation: continuation, me)
@@ -258,6 +259,13 @@ extension Server {
         case .timeout: me.noteHandling(reason) { "timeout" }
         case .request, .end: break
         }
+    }
+
+    /// It goes on with something: so it has handled what it took before.
+    @usableFromInline
+    static func trace(_ continuation: Continuation, _ me: isolated Me) {
+        me.traceHandled()
+        me.trace(.continued, text: description(ofContinuation: continuation))
     }
 
     /// The same for what it was to go on with.
@@ -325,6 +333,7 @@ extension Process {
     @usableFromInline
     func receiveInputSpecially(timeout: Duration?) async -> Input {
         defer { endPatience() }
+        if special?.traced != nil { traceHandled() }
         while true {
             if let request = takeRequest() { return .request(request) }
             switch takeSpecially() {
@@ -339,7 +348,10 @@ extension Process {
             }
             if let timeout {
                 let isOver = special?.isPatienceOver == true || timeout == .zero
-                if isOver && special?.isSuspended != true { return .timeout }
+                if isOver && special?.isSuspended != true {
+                    trace(.timedOut, text: "timeout")
+                    return isOpen ? .timeout : .end
+                }
                 if !isOver { bePatient(timeout) }
                 special?.isIdle = true
             }

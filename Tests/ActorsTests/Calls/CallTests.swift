@@ -2,7 +2,7 @@ import Glibc
 import HansomTesting
 import Testing
 
-@testable import Actors
+import Actors
 
 @Suite(.ownThread, .timeLimit(.minutes(1))) struct CallTests {
     enum Request: Sendable {

@@ -2,7 +2,7 @@ import Glibc
 import HansomTesting
 import Testing
 
-@testable import Actors
+import Actors
 
 /// Ten thousand processes under a tree of supervisors, and a seeded generator that ends, kills, links, monitors, names
 /// and groups them at random. After each step all comes to rest, by calls, and what must hold is looked at.

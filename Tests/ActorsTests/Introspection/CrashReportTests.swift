@@ -158,6 +158,27 @@ import Testing
         world.end()
     }
 
+    enum Marked {
+        @TaskLocal static var mark: String?
+    }
+
+    @Test func `a call that has brought task-locals along is shown as any other (P21, P29, P35)`() throws {
+        CallContext.carry(Marked.$mark)
+        let vault = try started()
+        let shown = Probe<String>()
+        world.play {
+            let calls: @Sendable (ServerMessage<Vault>) -> Bool = { if case .call = $0 { true } else { false } }
+            vault.process.trace(only: [.taken], where: calls) { shown.record($0.message) }
+        }
+        world.tell(world.puppet()) { _ in
+            await Marked.$mark.withValue("here") { _ = try? await vault.call { .open(code: 4711, $0) } }
+        }
+        world.wait { !vault.pid.isAlive && crash != nil }
+        #expect(shown.values == ["call(open with a code)"])
+        #expect(crash?.handling == "call(open with a code)" && crash?.state == "a secret of 7 letters")
+        world.end()
+    }
+
     // MARK: State machines
 
     struct Gate: StateMachine {
@@ -293,13 +314,16 @@ import Testing
         let logger = Logger(label: "test") { _ in CapturingLogHandler(lines, showsMetadata: true) }
         let log = RateLimitedLog(logger, limit: 10, what: "reports")
         let long = try #require(world.ask(world.puppet()) { _ in try await Long().started() })
+        world.play { long.process.keepTrace(last: 2) }
         world.play { long.cast(.fail("a\n\u{1B}[2Jb")) }
         let crash = try #require(crash)
+        #expect(crash.trace.map { "\($0.kind)" } == ["arrived", "taken"])
         SystemLog.report(.crash(crash), to: log)
         let line = try #require(lines.values.first)
         #expect(line.hasPrefix("error process crashed"))
         #expect(line.contains(#"handling=cast(a\u000a\u001b[2Jb)"#))
         #expect(line.contains(#"state=\u00e9\u00e9"#) && line.contains("(3952 bytes more)"))
+        #expect(line.contains(#"trace=arrived cast(a\u000a\u001b[2Jb), taken cast(a\u000a\u001b[2Jb)"#))
         #expect(line.contains("reason=error(failure)") && line.contains("mailbox=0"))
         #expect(line.utf8.allSatisfy { $0 >= 0x20 && $0 < 0x7F })
         world.end()

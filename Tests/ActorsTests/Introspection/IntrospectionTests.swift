@@ -99,7 +99,7 @@ import Testing
         }
         world.play { process.trace(nil) }
         world.play { process.send(3) }
-        #expect(traced.values == ["arrived 1", "arrived 2", "taken 2", "taken 1"])
+        #expect(traced.values == ["arrived 1", "arrived 2", "taken 2", "handled 2", "taken 1", "handled 1"])
         world.end()
     }
 

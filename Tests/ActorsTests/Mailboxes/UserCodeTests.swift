@@ -1,7 +1,7 @@
 import HansomTesting
 import Testing
 
-@testable import Actors
+import Actors
 
 /// Code of the user's that runs in the middle of what a mailbox does: it may send, end and forget whatever it likes.
 @Suite(.ownThread, .timeLimit(.minutes(1))) struct UserCodeTests {

@@ -1,7 +1,7 @@
 import HansomTesting
 import Testing
 
-@testable import Actors
+import Actors
 
 @Suite(.ownThread, .timeLimit(.minutes(2))) struct ReceiveTests {
     let driven = HandDriven()

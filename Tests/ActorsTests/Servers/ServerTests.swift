@@ -1,7 +1,7 @@
 import HansomTesting
 import Testing
 
-@testable import Actors
+import Actors
 
 @Suite(.timeLimit(.minutes(2))) struct ServerTests {
     struct Counter: Server {

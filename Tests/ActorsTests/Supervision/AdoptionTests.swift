@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Actors
+import Actors
 
 /// Processes that become children when they run already (P16).
 @Suite(.timeLimit(.minutes(2))) struct AdoptionTests {

@@ -2,7 +2,7 @@ import Glibc
 import HansomTesting
 import Testing
 
-@testable import Actors
+import Actors
 
 /// A hand-driven scheduler, what it has reported, and processes that do what a test says.
 struct World: Sendable {

@@ -34,7 +34,9 @@ func report() throws -> SchedulerGroup {
 
 func lookAt(_ worker: Process<Int>) {
     // guide: system
-    worker.trace { print($0.kind, $0.message) }
+    worker.trace(only: [.taken, .handled], atMost: 1_000, for: .seconds(60), where: { $0 < 0 }) { event in
+        print(event.kind, event.message)
+    }
     worker.pid.suspend()
     worker.send(1)
     worker.pid.resume()
