@@ -19,6 +19,7 @@ struct FirstWeek {
         "rooms": rooms,
         "cache": cache,
         "fan-out": fanOut,
+        "pipeline": pipeline,
     ]
 
     static func main() async throws {

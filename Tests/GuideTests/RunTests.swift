@@ -261,6 +261,23 @@ import WSServer
         #expect(try await usePageCache() == "page one")
     }
 
+    @Test func `pipelines (P36)`() async throws {
+        let lines = AsyncStream { continuation in
+            for number in 0..<500 { continuation.yield("GET /\(number) \(number % 3 == 0 ? 404 : 200)") }
+            continuation.finish()
+        }
+        #expect(try await countStatuses(lines) == .normal)
+        #expect(try await runJobs() == .normal)
+        try await dispatchEvents()
+        let tree = try await superviseStages()
+        await tree.stop()
+        try await withServer(handleMessages()) { url in
+            let ws = try await WebSocket.connect(to: url)
+            for number in 0..<20 { try await ws.send("\(number)") }
+            try await ws.close()
+        }
+    }
+
     @Test func `supervisors (P16 to P20)`() async throws {
         #expect(try await superviseTree() == ["bank", "workers"])
         #expect(try await superviseMany() == 0)

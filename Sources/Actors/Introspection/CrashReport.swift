@@ -115,8 +115,8 @@ extension ServerMessage: CustomStringConvertible, CustomDebugStringConvertible {
         switch self {
         case .call(let call): "call(\(S.description(ofCall: call)))"
         case .cast(let cast): "cast(\(S.description(ofCast: cast)))"
-        // All that comes to a machine is an info of its server's, which says itself what it is.
-        case .info(let info) where S.self is any StateMachineHost.Type: S.description(ofInfo: info)
+        // All that comes to a machine or a stage is an info of its server's, which says itself what it is.
+        case .info(let info) where S.self is any MessageDescriber.Type: S.description(ofInfo: info)
         case .info(let info): "info(\(S.description(ofInfo: info)))"
         case .within(_, let message): message.description
         }
@@ -126,10 +126,11 @@ extension ServerMessage: CustomStringConvertible, CustomDebugStringConvertible {
     public var debugDescription: String { description }
 }
 
-/// A server that is a state machine inside.
-protocol StateMachineHost: Server {}
+/// A server that is something else inside, whose infos say what they are: a state machine, or a stage of a pipeline.
+protocol MessageDescriber: Server {}
 
-extension StateMachineServer: StateMachineHost {}
+extension StateMachineServer: MessageDescriber {}
+extension StageServer: MessageDescriber {}
 
 extension StateMachineServer.Info: CustomStringConvertible, CustomDebugStringConvertible {
     /// What has come, as the machine describes it: `event(…)`, `info(…)`, or which timeout.

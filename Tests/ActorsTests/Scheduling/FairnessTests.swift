@@ -25,6 +25,7 @@ private final class SteppedTime: TimeSource {
 private enum Busy: CaseIterable, Sendable {
     case loop, receive, timed, polling, selective, selectiveInVain, bounded, traced
     case server, serverThatContinues, serverThatTimesOut, machine
+    case stage, pipeline
 
     /// Starts one, on the scheduler's thread.
     func start(on scheduler: Scheduler) -> PID {
@@ -62,6 +63,9 @@ private enum Busy: CaseIterable, Sendable {
         case .serverThatContinues: serving(scheduler, BusyServer(next: .continue))
         case .serverThatTimesOut: serving(scheduler, BusyServer(next: .receive(timeout: .zero)))
         case .machine: serving(scheduler, StateMachineServer(BusyMachine(), false)) { .info(.event(0)) }
+        case .stage:
+            serving(scheduler, StageServer(BusyProducer(), [], .demand, .keepLast(1))) { .info(.info(1)) }
+        case .pipeline: pipeline(scheduler)
         }
     }
 
@@ -71,6 +75,16 @@ private enum Busy: CaseIterable, Sendable {
         let process = Process<Int>.spawn(on: scheduler, mailbox: mailbox, body)
         process.send(1)
         return process.pid
+    }
+
+    /// The end of a pipeline whose source never dries up.
+    private func pipeline(_ scheduler: Scheduler) -> PID {
+        let producer = serving(scheduler, StageServer(BusyProducer(), [], .demand, .keepLast(1))) { .info(.info(0)) }
+        guard let server = producer.address(server: StageServer<BusyProducer>.self) else { return producer }
+        let subscription = Subscription.producer(RunningStage(server: ServerProcess(process: server.process)), max: 2)
+        return serving(scheduler, StageServer(BusyConsumer(), [subscription], .demand, .keepLast(1))) {
+            .info(.info(0))
+        }
     }
 
     private func serving<S: Server & Sendable>(
@@ -101,6 +115,23 @@ private struct BusyServer: Server {
 
     mutating func handle(continuation: Void, _ me: isolated Me) async throws -> Next { next }
     mutating func handleTimeout(_ me: isolated Me) async throws -> Next { next }
+}
+
+/// Makes as much as is wanted, and may always have more to say.
+private struct BusyProducer: Producer {
+    mutating func produce(_ demand: Int, _ me: isolated Me) async throws -> [Int]? {
+        Array(repeating: 0, count: demand)
+    }
+
+    mutating func handle(info: Int, _ me: isolated Me) async throws {
+        if info > 0 { me.send(.info(.info(info))) }
+        me.emit([info])
+    }
+}
+
+private struct BusyConsumer: Consumer {
+    mutating func consume(_ events: [Int], _ me: isolated Me) async throws {}
+    mutating func handle(info: Int, _ me: isolated Me) async throws {}
 }
 
 /// Postpones what it gets, and goes back and forth for ever over it.
