@@ -1,8 +1,7 @@
+import Actors
 import Glibc
 import HansomTesting
 import Testing
-
-import Actors
 
 /// Ten thousand processes under a tree of supervisors, and a seeded generator that ends, kills, links, monitors, names
 /// and groups them at random. After each step all comes to rest, by calls, and what must hold is looked at.

@@ -1,7 +1,6 @@
+import Actors
 import HansomTesting
 import Testing
-
-import Actors
 
 /// Code of the user's that runs in the middle of what a mailbox does: it may send, end and forget whatever it likes.
 @Suite(.ownThread, .timeLimit(.minutes(1))) struct UserCodeTests {

@@ -1,7 +1,6 @@
+import Actors
 import HansomTesting
 import Testing
-
-import Actors
 
 @Suite(.ownThread, .timeLimit(.minutes(2))) struct ReceiveTests {
     let driven = HandDriven()

@@ -1,7 +1,6 @@
+import Actors
 import HansomTesting
 import Testing
-
-import Actors
 
 @Suite(.timeLimit(.minutes(2))) struct ServerTests {
     struct Counter: Server {

@@ -1,7 +1,6 @@
+import Actors
 import HansomTesting
 import Testing
-
-import Actors
 
 @Suite(.ownThread, .timeLimit(.minutes(1))) struct DemonitorTests {
     let world = World()

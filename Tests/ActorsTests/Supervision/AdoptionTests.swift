@@ -1,6 +1,5 @@
-import Testing
-
 import Actors
+import Testing
 
 /// Processes that become children when they run already (P16).
 @Suite(.timeLimit(.minutes(2))) struct AdoptionTests {

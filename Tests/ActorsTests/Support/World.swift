@@ -1,8 +1,7 @@
+import Actors
 import Glibc
 import HansomTesting
 import Testing
-
-import Actors
 
 /// A hand-driven scheduler, what it has reported, and processes that do what a test says.
 struct World: Sendable {
