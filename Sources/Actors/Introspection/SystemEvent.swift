@@ -186,14 +186,17 @@ extension Scheduler {
 
     /// Whose task runs, or which process runs outside any, if that is known. Within `exclusively`.
     ///
-    /// It is found by the job's task, which stays the same from one suspension to the next.
+    /// It is found by the job's task, which stays the same from one suspension to the next, or by who made a task ready
+    /// that its body has started.
     private var whoRuns: ProcessCore? {
         let (process, job) = (runningProcess, runningJob.load(ordering: .relaxed))
         for table in [living, undead] {
             if let core = table.cores.first(where: { $0.id == process }) { return core }
             if job != 0, let core = table.cores.first(where: { $0.taskIdentity == job }) { return core }
         }
-        return nil
+        let owner = jobOwners.owner(of: job)
+        if owner == 0 { return nil }
+        return living.cores.first { $0.id == owner } ?? undead.cores.first { $0.id == owner }
     }
 
     // MARK: Held, for the timekeeper's thread

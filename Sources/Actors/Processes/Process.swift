@@ -234,8 +234,15 @@ extension Process {
 
     /// Makes the task, whose first job the scheduler gets. On its thread, or while nobody else knows of the task.
     private nonisolated func makeTask() {
+        let isHere = core.scheduler.isCurrent
+        if isHere { core.scheduler.isSpawning = true }
         let task = ProcessCore.$current.withValue(core) { onOwnThread { me in Task { await me.run() } } }
-        if core.scheduler.isCurrent { core.runs(task) } else { core.prepare(task: task) }
+        if isHere {
+            core.scheduler.isSpawning = false
+            core.runs(task)
+        } else {
+            core.prepare(task: task)
+        }
     }
 
     /// Begins what it was prepared for. On its scheduler's thread.

@@ -58,6 +58,8 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
     @safe @exclusivity(unchecked) var isEnding = false
     /// Who holds the thread, if anybody does and it is known.
     @safe @exclusivity(unchecked) var holder: ProcessCore?
+    /// Whose the jobs are that are of no process's own task.
+    @safe @exclusivity(unchecked) var jobOwners = JobOwners()
     /// What the thread itself said last of how it fares.
     @safe @exclusivity(unchecked) var lastInfo: SchedulerInfo?
     /// How many processes have ended here, and how.
@@ -70,6 +72,8 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
     /// How much of what was taken out of the inbox is left.
     @safe @exclusivity(unchecked) var postsLeft = 0
     @safe @exclusivity(unchecked) var beats: UInt64 = 0
+    /// The task of a process is being made, which says itself whose it is.
+    @safe @exclusivity(unchecked) var isSpawning = false
     @safe @exclusivity(unchecked) var alarms = AlarmHeap()
     var watches = WatchTable()
     var flushes: [(any EndOfTurnFlush)?] = []
@@ -170,6 +174,7 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
     public func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
         if isCurrent {
+            if !isSpawning { noteOwner(of: job) }
             ready.append(job)
         } else if let held = unsafe hansom_held_job() {
             unsafe held.assumingMemoryBound(to: UnownedJob?.self).pointee = job

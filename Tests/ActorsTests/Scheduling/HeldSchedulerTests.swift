@@ -373,6 +373,42 @@ import Testing
         events.removeAll()
     }
 
+    @Test(arguments: ["task", "task that has come back"])
+    func `a long job of a task that a body has started is reported with the name of its process (P32)`(
+        kind: String
+    ) async throws {
+        let group = try group(longJob: .milliseconds(50))
+        // Another has begun a task of its own before: its name must not be taken for the other's.
+        let bystander = Process<Int>.spawn(on: group.schedulers[0], label: "bystander") { me in
+            await Task { _ = me }.value
+            for await _ in me.mailbox {}
+        }
+        let owner = Process<Int>.spawn(on: group.schedulers[0], label: "owner") { [hold] me in
+            switch kind {
+            case "task":
+                await Task {
+                    _ = me
+                    hold.work()
+                }.value
+            default:
+                await Task {
+                    _ = me
+                    await Task.detached {}.value
+                    hold.work()
+                }.value
+            }
+        }
+        await hold.begins.valueInAnyCase()
+        await wait(group) { events.values.contains { if case .longJob = $0 { true } else { false } } }
+        hold.letGo()
+        _ = try await owner.down()
+        guard case .longJob(let report)? = events.values.first else { return }
+        #expect(report.process?.label == "owner" && report.process?.pid == owner.pid)
+        bystander.exit(.shutdown)
+        await end(group)
+        events.removeAll()
+    }
+
     @Test func `a body that waits for something works not, and is no long job (P32)`() async throws {
         let group = try group(longJob: .milliseconds(50))
         let process = await held(on: group)
