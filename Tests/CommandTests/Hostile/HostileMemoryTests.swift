@@ -6,8 +6,8 @@ import WSProtocol
 
 @testable import hansom
 
-/// Hostile peers on real sockets; a server's memory at the worst moment is at most the limit that applies and
-/// `WatchedServer.slack` more.
+/// Hostile peers on real sockets; a server's memory at the worst moment is at most the limit that applies and 64 KiB
+/// more.
 @Suite(
     .serialized, .disabled(if: Sanitizers.arePresent, "its memory is not the server's alone"), .timeLimit(.minutes(2)))
 struct HostileMemoryTests {

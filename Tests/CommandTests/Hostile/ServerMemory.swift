@@ -8,9 +8,8 @@ struct WatchedServer: Sendable {
     let pid: Int32
     let address: SocketAddress
 
-    /// What "flat" allows beside the limit that applies: 64 KiB, and what the process has once and for all when the machine
-    /// is busy meanwhile, such as a thread of the runtime's that starts (stack and arena: some 100 KiB were seen).
-    static let slack = 192 << 10
+    /// What "flat" allows beside the limit that applies.
+    static let slack = 64 << 10
 
     /// Runs `hansom serve echo` and calls `body` when some ordinary traffic has brought it to its size.
     static func run(_ arguments: String..., body: @escaping @Sendable (WatchedServer) async throws -> Void) async throws
