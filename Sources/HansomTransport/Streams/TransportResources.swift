@@ -14,9 +14,9 @@ internal import CHansomSystem
 
     // Safety: allocated here, freed in `deinit`; used by the scheduler's thread only, and never across a suspension.
     package let readBuffer = UnsafeMutableRawBufferPointer.allocate(byteCount: readSize, alignment: 64)
-    private var storages = unsafe [UnsafeMutableRawBufferPointer]()
-    private var keys = [UInt32](repeating: 0, count: 1024)
-    private var keysLeft = 0
+    @exclusivity(unchecked) private var storages = unsafe [UnsafeMutableRawBufferPointer]()
+    @safe @exclusivity(unchecked) private var keys = [UInt32](repeating: 0, count: 1024)
+    @safe @exclusivity(unchecked) private var keysLeft = 0
 
     /// The resources of `scheduler`. Call it on its thread.
     package static func of(_ scheduler: Scheduler) -> TransportResources {

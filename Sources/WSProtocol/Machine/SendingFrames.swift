@@ -223,12 +223,14 @@ extension ProtocolMachine {
     /// How much waits to be written, where what was compressed here counts at its full length. So whoever waits for
     /// that to shrink compresses nothing for a peer that does not read, and little at a time for one that does.
     package var outputWeight: Int {
-        guard let compression else { return output.count }
-        return output.count &+ compression.bytesSaved
+        mutating get {
+            guard let compression else { return output.count }
+            return output.count &+ compression.bytesSaved
+        }
     }
 
     /// All has been written.
-    package func outputIsWritten() { compression?.bytesSaved = 0 }
+    package mutating func outputIsWritten() { compression?.bytesSaved = 0 }
 
     /// Whether a message of `count` bytes is to be compressed.
     ///
