@@ -46,7 +46,7 @@ public import WSProtocol
     nonisolated var receiveGate: Gate { core }
     var isGateTaken = false
     var gateResult: Result<Frame, WebSocketError>?
-    var messageHandler: MessageHandler?
+    var messageHandler: SynchronousHandler?
     var streamed: IncomingPieces?
 
     // What is to go out.
