@@ -128,9 +128,6 @@ extension WebSocket {
         guard let error = reason.error as? WebSocketError else { return false }
         return error.endOf == core.id
     }
-
-    /// Calls `handler` for each message from now on. For a connection whose reads have not begun.
-    package func setMessageHandler(_ handler: @escaping MessageHandler) { messageHandler = handler }
 }
 
 /// What any thread may read of how a connection stands: written by the connection only, and the end before the state

@@ -52,7 +52,7 @@ public import WSProtocol
     /// What the one at the gate gets: a frame, or else an error.
     @safe @exclusivity(unchecked) var gateFrame: Frame?
     @safe @exclusivity(unchecked) var gateError: Boxed<WebSocketError>?
-    @safe @exclusivity(unchecked) var messageHandler: MessageHandler?
+    @safe @exclusivity(unchecked) var messageHandler: SynchronousHandler?
     @safe @exclusivity(unchecked) var streamed: IncomingPieces?
 
     // What is to go out.
