@@ -113,7 +113,7 @@ extension WebSocket {
         endSubscription()
         let noReception = NoReception()
         // Nobody may come between: the frames that come back stand in front of all others.
-        subscriber = .sink(noReception)
+        setSubscriber(.sink(noReception))
         self.credits = Swift.max(credits, 1)
         let unread = await process.withdraw { [self] message -> Event? in
             guard let event = event(message), event.connection === self else { return nil }
@@ -165,9 +165,16 @@ extension WebSocket {
             throw WebSocketError(.alreadySubscribed, "the connection has a subscriber already")
         }
         begin()
-        subscriber = new
+        setSubscriber(new)
         setCredits((active ?? options.active).credits)
         pumpEvents()
+    }
+
+    /// Whoever was subscribed goes when the next is in place: what goes with it may be the user's.
+    private func setSubscriber(_ new: Subscriber?) {
+        let old = subscriber
+        subscriber = new
+        withExtendedLifetime(old) {}
     }
 
     private func setCredits(_ new: Int) {
@@ -185,14 +192,14 @@ extension WebSocket {
 
     func endSubscription() {
         let sink = subscriber?.sink
-        subscriber = isEndTold ? .told(nil) : nil
+        setSubscriber(isEndTold ? .told(nil) : nil)
         credits = 0
         sink?.end()
     }
 
     /// What nobody has read comes before what waits. An end among it is to be told again.
     private func takeBack(from keeper: any EventSink) {
-        subscriber = nil
+        setSubscriber(nil)
         putBack(keeper.takeBackUnread(of: self))
     }
 
@@ -257,7 +264,7 @@ extension WebSocket {
         guard case .frame = event else {
             let keeper = subscriber?.keeper
             endSubscription()
-            subscriber = .told(keeper)
+            setSubscriber(.told(keeper))
             return
         }
         _ = inbound.popFirst()
