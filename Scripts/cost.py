@@ -184,17 +184,21 @@ def resolve(names, text):
 class Server:
     """`hansom serve echo` under callgrind."""
 
+    # More for valgrind, and how its files are read.
+    VALGRIND = []
+    PROFILE = Profile
+
     def __init__(self, program, arguments, folder):
         self.file = folder / "callgrind.out"
         self.process = subprocess.Popen(
-            ["valgrind", "--tool=callgrind", "--separate-threads=yes", f"--callgrind-out-file={self.file}", program, "serve", "echo",
+            ["valgrind", "--tool=callgrind", "--separate-threads=yes", *self.VALGRIND, f"--callgrind-out-file={self.file}", program, "serve", "echo",
              "--port", "0", "--schedulers", "1", *arguments],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
         said = []
         for line in self.process.stdout:
             said.append(line)
-            if found := re.search(r"listening on ws://127\.0\.0\.1:(\d+)", line):
+            if found := re.search(r"listening on wss?://127\.0\.0\.1:(\d+)", line):
                 self.port, self.dumps = int(found[1]), 0
                 threading.Thread(target=self.process.stdout.read, daemon=True).start()
                 return
@@ -207,7 +211,7 @@ class Server:
             ["callgrind_control", "--dump=messages", str(self.process.pid)], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         threads = self.file.parent.glob(f"{self.file.name}.{self.dumps}-*")
-        return max((Profile(path) for path in threads), key=lambda profile: profile.total)
+        return max((self.PROFILE(path) for path in threads), key=lambda profile: profile.total)
 
     def end(self):
         self.process.send_signal(signal.SIGTERM)
@@ -288,7 +292,8 @@ def main():
         sys.exit("costs more than it did:\n" + "\n".join(failures))
 
 
-try:
-    main()
-except Failure as failure:
-    sys.exit(str(failure))
+if __name__ == "__main__":
+    try:
+        main()
+    except Failure as failure:
+        sys.exit(str(failure))

@@ -3,6 +3,10 @@
 //
 //   load --port P [--pid SERVER] [--connections N] [--size BYTES] [--depth D] [--text] [--tls] [--seconds S] [--warmup S]
 //   load --port P --idle [--connections N] [--tls] [--seconds S]
+//   load --port P --again [--pid SERVER] [--connections N] [--size BYTES] [--tls [--resume]] [--seconds S] [--warmup S]
+//
+// With --again each of N threads opens a connection, sends one message, checks the echo, closes, waits for the server's end,
+// and begins again; with --resume it resumes the TLS session of the connection before. Counts the connections.
 //
 // Prints `name value` lines. With --idle it opens the connections, prints `ready N`, and holds them, silent, until its
 // standard input ends or the time is over. It only ever connects to 127.0.0.1.
@@ -18,7 +22,9 @@
 #include <openssl/sha.h>
 #include <openssl/ssl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,7 +43,7 @@ static struct {
     int port, pid, connections, depth;
     double seconds, warmup;
     size_t size;
-    bool text, tls, idle;
+    bool text, tls, idle, again, resume;
 } options = {.connections = 64, .depth = 1, .seconds = 3, .warmup = 1, .size = 20};
 
 /// One connection. `expected` counts what is missing of the message that is coming in; 0: a header comes next.
@@ -79,7 +85,7 @@ static double serverTime(void) {
 
 /// A fresh key for every message. A generator of random quality, not of cryptographic strength: this is a benchmark.
 static uint32_t nextKey(void) {
-    static uint64_t state;
+    static _Thread_local uint64_t state;
     while (!state) if (getrandom(&state, sizeof state, 0) != sizeof state) err(1, "getrandom");
     state ^= state << 13, state ^= state >> 7, state ^= state << 17;
     return (uint32_t)(state >> 16);
@@ -103,12 +109,14 @@ static void upgrade(struct connection *c) {
     int length = snprintf(text, sizeof text, "GET / HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                           "Sec-WebSocket-Key: %s\r\nSec-WebSocket-Version: 13\r\n\r\n", options.port, key);
     writeAll(c, text, (size_t)length);
-    // Byte by byte, so that nothing behind the head is taken with it.
+    // A server that echoes says nothing behind the head.
     size_t count = 0;
-    for (; count < 4 || memcmp(answer + count - 4, "\r\n\r\n", 4); count++) {
+    while (count < 4 || memcmp(answer + count - 4, "\r\n\r\n", 4)) {
         if (count == sizeof answer - 1) errx(1, "the answer's head is too long");
-        ssize_t n = c->tls ? SSL_read(c->tls, answer + count, 1) : recv(c->fd, answer + count, 1, 0);
-        if (n != 1) errx(1, "no answer to the handshake");
+        size_t room = sizeof answer - 1 - count;
+        ssize_t n = c->tls ? SSL_read(c->tls, answer + count, (int)room) : recv(c->fd, answer + count, room, 0);
+        if (n <= 0) errx(1, "no answer to the handshake");
+        count += (size_t)n;
     }
     answer[count] = 0;
     length = snprintf(text, sizeof text, "%s258EAFA5-E914-47DA-95CA-C5AB0DC85B11", key);
@@ -117,7 +125,19 @@ static void upgrade(struct connection *c) {
     if (strncmp(answer, "HTTP/1.1 101", 12) || !strstr(answer, (char *)accept)) errx(1, "handshake refused:\n%s", answer);
 }
 
-static void dial(struct connection *c, SSL_CTX *context) {
+/// The end of what the server says: 0, or the count of bytes, all that were asked for.
+static size_t readAll(struct connection *c, uint8_t *bytes, size_t count) {
+    for (size_t have = 0; have < count;) {
+        ssize_t n = c->tls ? SSL_read(c->tls, bytes + have, (int)(count - have)) : recv(c->fd, bytes + have, count - have, 0);
+        if (n < 0 && !c->tls) err(1, "recv");
+        if (n <= 0) return have ? (errx(1, "the server hung up in the middle"), 0) : 0;
+        have += (size_t)n;
+    }
+    return count;
+}
+
+/// `source` is the last byte of the address to come from: each has its own ports. 0: any. `session` is resumed, if there is one.
+static void dialFrom(struct connection *c, SSL_CTX *context, int source, SSL_SESSION *session) {
     struct sockaddr_in address = {
         .sin_family = AF_INET, .sin_port = htons((uint16_t)options.port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     struct timeval patience = {.tv_sec = 10};
@@ -127,15 +147,85 @@ static void dial(struct connection *c, SSL_CTX *context) {
     setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
     setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+    if (source) {
+        struct sockaddr_in own = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK - 1 + (uint32_t)source)};
+        setsockopt(c->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &yes, sizeof yes);
+        if (bind(c->fd, (struct sockaddr *)&own, sizeof own)) err(1, "bind");
+    }
     if (connect(c->fd, (struct sockaddr *)&address, sizeof address)) err(1, "connect to port %d", options.port);
     if (context) {
         c->tls = SSL_new(context);
+        if (c->tls && session) SSL_set_session(c->tls, session);
         if (!c->tls || !SSL_set_fd(c->tls, c->fd) || SSL_connect(c->tls) != 1) {
             ERR_print_errors_fp(stderr);
             errx(1, "the TLS handshake failed");
         }
     }
     upgrade(c);
+}
+
+static void dial(struct connection *c, SSL_CTX *context) { dialFrom(c, context, 0, NULL); }
+
+// Again and again: blocking, a thread for each connection at a time.
+
+static atomic_ullong opened, resumed;
+static SSL_CTX *againContext;
+
+static void *openAgain(void *number) {
+    static const uint8_t closing[8] = {0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8};
+    uint8_t *sent = malloc(frameSize), *got = malloc(frameSize);
+    SSL_SESSION *session = NULL;
+    if (!sent || !got) err(1, "malloc");
+    for (;;) {
+        struct connection c = {0};
+        uint32_t key = nextKey();
+        dialFrom(&c, againContext, 2 + (int)(intptr_t)number, session);
+        memcpy(sent, header, headerSize - 4);
+        memcpy(sent + headerSize - 4, &key, 4);
+        mask(sent + headerSize, payload, options.size, key);
+        writeAll(&c, (char *)sent, frameSize);
+        if (!readAll(&c, got, frameSize - 4) || got[0] != header[0] || memcmp(got + headerSize - 4, payload, options.size))
+            errx(1, "not the echo that was expected");
+        writeAll(&c, (const char *)closing, sizeof closing);
+        if (!readAll(&c, got, 4) || got[0] != 0x88 || got[2] != 0x03 || got[3] != 0xe8) errx(1, "not the close that was expected");
+        if (c.tls && options.resume) {
+            // Before the end: a session whose connection just ends may not be resumed. Its tickets have come with the answer.
+            SSL_SESSION_free(session);
+            session = SSL_SESSION_dup(SSL_get0_session(c.tls));
+        }
+        if (readAll(&c, got, 1)) errx(1, "more than a close");
+        if (c.tls) {
+            resumed += (unsigned)SSL_session_reused(c.tls);
+            SSL_free(c.tls);
+            ERR_clear_error();
+        }
+        close(c.fd);
+        opened++;
+    }
+    return NULL;
+}
+
+static void rest(double seconds) {
+    struct timespec time = {.tv_sec = (time_t)seconds, .tv_nsec = (long)((seconds - (double)(time_t)seconds) * 1e9)};
+    while (nanosleep(&time, &time) && errno == EINTR) {}
+}
+
+static void runAgain(void) {
+    for (int i = 0; i < options.connections; i++) {
+        pthread_t thread;
+        if (pthread_create(&thread, NULL, openAgain, (void *)(intptr_t)i)) errx(1, "no thread");
+    }
+    rest(options.warmup);
+    double start = now(), cpuAtStart = serverTime();
+    unsigned long long openedAtStart = opened, resumedAtStart = resumed;
+    rest(options.seconds);
+    double cpu = serverTime() - cpuAtStart, seconds = now() - start;
+    unsigned long long count = opened - openedAtStart;
+    if (!count) errx(1, "no connection was opened and closed");
+    printf("connections %llu\nresumed %llu\nconnections_per_second %.0f\n", count, resumed - resumedAtStart, (double)count / seconds);
+    if (options.pid) printf("server_cpu_share %.3f\nconnections_per_cpu_second %.0f\n", cpu / seconds, (double)count / cpu);
+    fflush(stdout);
+    _exit(0);
 }
 
 // Load: non-blocking, one epoll.
@@ -294,7 +384,8 @@ static double duration(const char *text) {
 static void parse(int argc, char **argv) {
     static const struct option names[] = {
         {"port", 1, 0, 'p'}, {"pid", 1, 0, 'i'}, {"connections", 1, 0, 'c'}, {"size", 1, 0, 's'}, {"depth", 1, 0, 'd'},
-        {"text", 0, 0, 't'}, {"tls", 0, 0, 'l'}, {"seconds", 1, 0, 'n'}, {"warmup", 1, 0, 'w'}, {"idle", 0, 0, 'h'}, {0, 0, 0, 0}};
+        {"text", 0, 0, 't'}, {"tls", 0, 0, 'l'}, {"seconds", 1, 0, 'n'}, {"warmup", 1, 0, 'w'}, {"idle", 0, 0, 'h'}, {"again", 0, 0, 'a'},
+        {"resume", 0, 0, 'r'}, {0, 0, 0, 0}};
     for (int name; (name = getopt_long(argc, argv, "", names, NULL)) != -1;) {
         switch (name) {
             case 'p': options.port = (int)number(optarg, 1, 65535); break;
@@ -307,12 +398,15 @@ static void parse(int argc, char **argv) {
             case 't': options.text = true; break;
             case 'l': options.tls = true; break;
             case 'h': options.idle = true; break;
+            case 'a': options.again = true; break;
+            case 'r': options.resume = true; break;
             default: exit(64);
         }
     }
     if (!options.port || optind < argc) errx(64, "usage: load --port P [options]; see the head of load.c");
     if ((unsigned long long)options.connections * (unsigned)options.depth * (options.size + 14) > 1ull << 30)
         errx(64, "connections x depth x size is over 1 GiB");
+    if (options.again && options.connections > 200) errx(64, "--again: 200 connections at a time at most");
 }
 
 int main(int argc, char **argv) {
@@ -329,6 +423,10 @@ int main(int argc, char **argv) {
         context = SSL_CTX_new(TLS_client_method());  // the certificate is our own: not verified
         if (!context) errx(1, "no TLS");
         SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+    }
+    if (options.again) {
+        againContext = context;
+        runAgain();
     }
     struct connection *connections = calloc((size_t)options.connections, sizeof *connections);
     poller = epoll_create1(EPOLL_CLOEXEC);

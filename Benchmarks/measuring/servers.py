@@ -22,7 +22,7 @@ def build_c():
         libraries = ["-lssl", "-lcrypto"]
     for source in ("floor/echo_floor.c", "load/load.c"):
         program = BUILD / Path(source).stem
-        command([compiler, "-std=gnu11", "-O3", "-Wall", "-Wextra", "-o", program, HERE / source, *libraries])
+        command([compiler, "-std=gnu11", "-O3", "-Wall", "-Wextra", "-pthread", "-o", program, HERE / source, *libraries])
 
 
 def cores():

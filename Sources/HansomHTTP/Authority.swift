@@ -8,21 +8,33 @@ package struct Authority: Hashable, Sendable {
 
     /// - Returns: `nil` for an empty or malformed host or port.
     package init?(_ text: String) {
-        let bytes = Array(text.utf8)
-        let portText: ArraySlice<UInt8>
-        if bytes.first == UInt8(ascii: "[") {
-            guard let end = bytes.firstIndex(of: UInt8(ascii: "]")) else { return nil }
-            host = String(decoding: bytes[1..<end], as: UTF8.self).asciiLowercased
-            guard IPv6Literal.isValid(host) else { return nil }
-            portText = bytes[(end + 1)...]
-        } else {
-            let end = bytes.firstIndex(of: UInt8(ascii: ":")) ?? bytes.endIndex
-            guard end > 0, bytes[..<end].allSatisfy(Self.isHostByte) else { return nil }
-            host = String(decoding: bytes[..<end], as: UTF8.self).asciiLowercased
-            portText = bytes[end...]
+        let bytes = text.utf8.span
+        guard let parts = Self.parts(bytes) else { return nil }
+        host = bytes.extracting(parts.host).text.asciiLowercased
+        port = parts.port
+        if parts.isBracketed, !IPv6Literal.isValid(host) { return nil }
+    }
+
+    /// Whether these bytes are a host with an optional port.
+    static func isWellFormed(_ bytes: ArraySlice<UInt8>) -> Bool {
+        let bytes = bytes.span
+        guard let parts = parts(bytes) else { return false }
+        return !parts.isBracketed || IPv6Literal.isValid(bytes.extracting(parts.host).text.asciiLowercased)
+    }
+
+    /// Where the host is, and the port; what stands in brackets is not looked at.
+    private static func parts(_ bytes: Span<UInt8>) -> (host: Range<Int>, port: Int?, isBracketed: Bool)? {
+        if !bytes.isEmpty, bytes[0] == UInt8(ascii: "[") {
+            guard let end = bytes.firstIndex(of: UInt8(ascii: "]")), let port = port(bytes, from: end + 1) else {
+                return nil
+            }
+            return (1..<end, port.number, true)
         }
-        guard let port = Self.port(portText) else { return nil }
-        self.port = port.number
+        let end = bytes.firstIndex(of: UInt8(ascii: ":")) ?? bytes.count
+        guard end > 0 else { return nil }
+        for index in 0..<end where !isHostByte(bytes[index]) { return nil }
+        guard let port = port(bytes, from: end) else { return nil }
+        return (0..<end, port.number, false)
     }
 
     /// A host as it stands in a URL: an IPv6 literal in brackets.
@@ -31,17 +43,21 @@ package struct Authority: Hashable, Sendable {
     }
 
     private static func isHostByte(_ byte: UInt8) -> Bool {
-        byte.isASCIILetter || byte.isDigit || [UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_")].contains(byte)
+        byte.isASCIILetter || byte.isDigit || byte == UInt8(ascii: "-") || byte == UInt8(ascii: ".")
+            || byte == UInt8(ascii: "_")
     }
 
     /// What stands behind the host: nothing, a lone colon (RFC 3986 section 3.2.3 allows it), or a colon and 1 to
     /// 65535.
-    private static func port(_ text: ArraySlice<UInt8>) -> (number: Int?, Void)? {
-        guard let colon = text.first else { return (nil, ()) }
-        let digits = text.dropFirst()
-        guard colon == UInt8(ascii: ":"), digits.count <= 5, digits.allSatisfy(\.isDigit) else { return nil }
-        if digits.isEmpty { return (nil, ()) }
-        let number = digits.reduce(0) { $0 * 10 + Int($1 - UInt8(ascii: "0")) }
+    private static func port(_ text: Span<UInt8>, from start: Int) -> (number: Int?, Void)? {
+        guard start < text.count else { return (nil, ()) }
+        guard text[start] == UInt8(ascii: ":"), text.count - start <= 6 else { return nil }
+        var number = 0
+        for index in (start + 1)..<text.count {
+            guard text[index].isDigit else { return nil }
+            number = number * 10 + Int(text[index] - UInt8(ascii: "0"))
+        }
+        if start + 1 == text.count { return (nil, ()) }
         return (1...65535).contains(number) ? (number, ()) : nil
     }
 }

@@ -10,16 +10,16 @@ enum BodyFraming: Hashable, Sendable {
     ///
     /// - Throws: 400 when the two ends of the connection could read it differently, 501 for a coding that is not known.
     init(_ head: RequestHead) throws(HeadError) {
-        let codings = head.fields[values: .transferEncoding]
-        guard !codings.isEmpty else {
-            self = .length(head.fields[.contentLength].flatMap { Int($0) } ?? 0)
+        let codings = head.lines.count(of: .transferEncoding)
+        guard codings > 0, let coding = head.lines.text(of: .transferEncoding) else {
+            self = .length(head.lines.text(of: .contentLength).flatMap { Int($0) } ?? 0)
             return
         }
         // "A server or client that receives an HTTP/1.0 message containing a Transfer-Encoding header field MUST treat
         // the message as if the framing is faulty" (RFC 9112 section 6.1).
         guard !head.isHTTP10 else { throw .badRequest("Transfer-Encoding in HTTP/1.0 (RFC 9112 section 6.1)") }
-        guard codings.count == 1, let coding = codings.first else {
-            throw .badRequest("\(codings.count) fields named Transfer-Encoding; one is allowed (RFC 9112 section 6.1)")
+        guard codings == 1 else {
+            throw .badRequest("\(codings) fields named Transfer-Encoding; one is allowed (RFC 9112 section 6.1)")
         }
         guard !coding.utf8.equalsIgnoringASCIICase("chunked".utf8) else {
             self = .chunked
@@ -34,15 +34,14 @@ enum BodyFraming: Hashable, Sendable {
     }
 }
 
-extension HTTPFields {
+extension FieldLines {
     /// Refuses what would let two parties read one message differently (RFC 9112 sections 3.2 and 6.3).
     package func checkFraming() throws(HeadError) {
-        for name in [HTTPField.Name.hostField, .contentLength, .secWebSocketKey] where self[values: name].count > 1 {
-            throw .badRequest(
-                "\(self[values: name].count) fields named \(name.canonicalName); one is allowed (RFC 9110 section 5.3)")
-        }
-        guard let length = self[.contentLength] else { return }
-        guard self[.transferEncoding] == nil else {
+        try checkIsSingle(.host)
+        try checkIsSingle(.contentLength)
+        try checkIsSingle(.secWebSocketKey)
+        guard let length = text(of: .contentLength) else { return }
+        guard !contains(.transferEncoding) else {
             throw .badRequest("Content-Length beside Transfer-Encoding (RFC 9112 section 6.3)")
         }
         guard !length.isEmpty, length.utf8.allSatisfy(\.isDigit), Int(length) != nil else {
@@ -50,13 +49,21 @@ extension HTTPFields {
         }
     }
 
+    private func checkIsSingle(_ name: Name) throws(HeadError) {
+        let count = count(of: name)
+        guard count > 1 else { return }
+        throw .badRequest("\(count) fields named \(name.text); one is allowed (RFC 9110 section 5.3)")
+    }
+}
+
+extension HTTPFields {
     /// Leaves of an answer's framing what is sure (RFC 9112 section 6.3): of lengths that are all the same one, and
     /// none that contradict each other or stand beside `Transfer-Encoding`, which goes before them.
     ///
     /// - Returns: what was wrong, if anything.
     mutating func settleFraming() -> HeadError? {
         do {
-            try checkFraming()
+            try FieldLines(self).checkFraming()
             return nil
         } catch {
             let values = self[values: .contentLength].flatMap { $0.utf8.split(separator: UInt8(ascii: ",")) }
@@ -73,6 +80,7 @@ extension RequestHead {
     /// Refuses a target that has none of the four forms, or one that is not the method's (RFC 9112 section 3.2). What
     /// it says is not repeated: it may hold a secret.
     package func checkTarget() throws(HeadError) {
+        if RequestTarget.isPath(target), method != .connect { return }
         switch RequestTarget(target).form {
         case .origin where method != .connect, .absolute where method != .connect: return
         case .asterisk where method == .options: return
@@ -88,15 +96,15 @@ extension RequestHead {
 
     /// The host that the request is for: "the origin server MUST ignore the received Host header field (if any) and
     /// instead use the host information of the request-target" where that is a URL (RFC 9112 section 3.2.2).
-    package var effectiveHost: String? { RequestTarget(target).host ?? fields[.hostField] }
+    package var effectiveHost: String? { RequestTarget(target).host ?? lines.text(of: .host) }
 
     /// Refuses a request that does not say which host it is for (RFC 9112 section 3.2). HTTP/1.0 need not say it.
     package func checkHost() throws(HeadError) {
-        guard let host = fields[.hostField] else {
+        guard let host = lines.value(of: .host) else {
             if isHTTP10 { return }
             throw .badRequest("no Host; an HTTP/1.1 request has one (RFC 9112 section 3.2)")
         }
-        guard Authority(host) != nil else {
+        guard Authority.isWellFormed(host) else {
             throw .badRequest("Host that is not a host with an optional port (RFC 9110 section 7.2)")
         }
     }

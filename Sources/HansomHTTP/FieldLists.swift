@@ -22,26 +22,44 @@ package struct FieldListParser<Bytes: IteratorProtocol> where Bytes.Element == U
 
     package mutating func list<Member>(_ member: (inout Self) -> Member?) -> [Member]? {
         var members: [Member] = []
+        let isList = passList { parser in
+            guard let next = member(&parser) else { return false }
+            members.append(next)
+            return true
+        }
+        return isList ? members : nil
+    }
+
+    /// Passes over a list, whose members `member` reads, and of each says whether it is one.
+    ///
+    /// - Returns: whether that is all that stands there.
+    package mutating func passList(_ member: (inout Self) -> Bool) -> Bool {
         skipBlanks()
         while current != nil {
             if !skip(",") {
-                guard let next = member(&self) else { return nil }
-                members.append(next)
+                guard member(&self) else { return false }
                 skipBlanks()
-                guard current == nil || skip(",") else { return nil }
+                guard current == nil || skip(",") else { return false }
             }
             skipBlanks()
         }
-        return members
+        return true
     }
 
-    package mutating func token() -> String? {
-        var text: [UInt8] = []
+    /// - Parameter known: what it is likely to be, whose `String` is there already.
+    package mutating func token(known: [String] = []) -> String? {
+        // Most are short.
+        var (short, count, long) = (InlineArray<32, UInt8>(repeating: 0), 0, [UInt8]())
         while let byte = current, byte.isToken {
-            text.append(byte)
+            if count < 32 { short[count] = byte } else { long.append(byte) }
+            count += 1
             advance()
         }
-        return text.isEmpty ? nil : String(decoding: text, as: UTF8.self)
+        if count == 0 { return nil }
+        let start = short.span.extracting(first: count)
+        guard long.isEmpty else { return start.text + String(decoding: long, as: UTF8.self) }
+        for text in known where start.isExactly(start.indices, text) { return text }
+        return start.text
     }
 
     /// A quoted string of field content (RFC 9110 section 5.6.4).
@@ -162,15 +180,9 @@ extension FieldListParser {
 extension UInt8 {
     /// A byte of a token (RFC 9110 section 5.6.2).
     package var isToken: Bool {
-        switch self {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "!"), UInt8(ascii: "#"), UInt8(ascii: "$"),
-            UInt8(ascii: "%"), UInt8(ascii: "&"), UInt8(ascii: "'"), UInt8(ascii: "*"), UInt8(ascii: "+"),
-            UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "^"), UInt8(ascii: "_"), UInt8(ascii: "`"),
-            UInt8(ascii: "|"), UInt8(ascii: "~"):
-            true
-        default: false
-        }
+        // A bit for each of 0 to 63, and of 64 to 127: letters, digits, and !#$%&'*+-.^_`|~
+        let bits: UInt64 = self < 64 ? 0x03FF_6CFA_0000_0000 : self < 128 ? 0x57FF_FFFF_C7FF_FFFE : 0
+        return bits >> UInt64(self & 63) & 1 == 1
     }
 
     /// A byte of a field value: space, tab, visible ASCII, or obs-text (RFC 9110 section 5.5).
@@ -210,7 +222,10 @@ extension String {
     package var isToken: Bool { !isEmpty && utf8.allSatisfy(\.isToken) }
 
     /// With ASCII letters in lower case, all else as it is.
-    package var asciiLowercased: String { String(decoding: utf8.map(\.asciiLowercased), as: UTF8.self) }
+    package var asciiLowercased: String {
+        let hasCapitals = utf8.contains { $0 >= UInt8(ascii: "A") && $0 <= UInt8(ascii: "Z") }
+        return hasCapitals ? String(decoding: utf8.map(\.asciiLowercased), as: UTF8.self) : self
+    }
 
     /// What a peer sent, fit to stand in an error: in quotes, all but visible ASCII escaped, no longer than a line.
     package var quotedASCII: String {

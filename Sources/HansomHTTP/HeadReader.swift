@@ -1,8 +1,7 @@
-import HTTPTypes
-
 /// Cuts a head into lines, and gathers its fields: what requests and responses have in common (RFC 9112 section 2.1).
 ///
-/// A byte is looked at once for the line's end, copied once, and parsed once, however the head is cut.
+/// A byte is looked at once for the line's end, copied once, and parsed once, however the head is cut. A line of a request
+/// that has come in one piece is parsed where it lies.
 struct HeadReader: Sendable {
     /// What is made of lines that are not as they should be.
     enum Manner: Hashable, Sendable {
@@ -16,7 +15,7 @@ struct HeadReader: Sendable {
     /// The status for a start line that is too long: 414 for a request's, which is mostly its target.
     let longStartLineStatus: Int
     let limits: HeadLimits
-    private(set) var fields = HTTPFields()
+    private var gathered = FieldLines.Gathered()
     /// The first thing that was wrong, where that is forgiven.
     private(set) var fault: HeadError?
     /// Whether the head was given up at its limit, where that is forgiven: where it ends is not known.
@@ -48,6 +47,9 @@ struct HeadReader: Sendable {
         hasStartLine = true
     }
 
+    /// The fields that have come.
+    var lines: FieldLines { FieldLines(gathered) }
+
     /// Whether not a byte of the head has come.
     var isAtStart: Bool { byteCount == 0 }
 
@@ -56,32 +58,53 @@ struct HeadReader: Sendable {
     /// - Parameter startLine: is given the first line.
     /// - Returns: how many bytes belong to the head, and whether it is complete.
     mutating func read(
-        _ bytes: UnsafeRawBufferPointer, startLine: ([UInt8]) throws(HeadError) -> Void
+        _ bytes: UnsafeRawBufferPointer, startLine: (Span<UInt8>) throws(HeadError) -> Void
     ) throws(HeadError) -> (consumed: Int, isComplete: Bool) {
+        // Safety: the caller's memory, which is there until this returns.
+        let all = unsafe Span<UInt8>(_unsafeBytes: bytes)
         var offset = 0
-        while unsafe try nextLine(bytes, from: &offset) {
-            if !hasStartLine {
-                if line.isEmpty, mayBeginWithEmptyLine {
-                    // "A server ... SHOULD ignore at least one empty line (CRLF) received prior to the request-line"
-                    // (RFC 9112 section 2.2).
-                    mayBeginWithEmptyLine = false
-                    continue
-                }
-                try startLine(line)
-                hasStartLine = true
-            } else if line.isEmpty {
-                try endField()
-                return (offset, true)
-            } else {
-                try takeFieldLine()
+        while true {
+            if let whole = try wholeLine(all, from: &offset) {
+                if try take(all.extracting(whole), startLine, expecting: all.count) { return (offset, true) }
+                continue
             }
+            guard unsafe try nextLine(bytes, from: &offset) else { break }
+            var whole: [UInt8] = []
+            swap(&whole, &line)
+            if try take(whole.span, startLine, expecting: all.count) { return (offset, true) }
+            swap(&whole, &line)
             line.removeAll(keepingCapacity: true)
             isLineCut = false
         }
         guard isCut else { return (offset, false) }
-        if !hasStartLine { try startLine(line) }
+        if !hasStartLine { try startLine(line.span) }
         try endField()
         return (offset, true)
+    }
+
+    /// Takes a line without its end.
+    ///
+    /// - Returns: whether it ends the head.
+    private mutating func take(
+        _ line: Span<UInt8>, _ startLine: (Span<UInt8>) throws(HeadError) -> Void, expecting count: Int
+    ) throws(HeadError) -> Bool {
+        if !hasStartLine {
+            if line.isEmpty, mayBeginWithEmptyLine {
+                // "A server ... SHOULD ignore at least one empty line (CRLF) received prior to the request-line"
+                // (RFC 9112 section 2.2).
+                mayBeginWithEmptyLine = false
+                return false
+            }
+            try startLine(line)
+            hasStartLine = true
+            return false
+        }
+        if line.isEmpty {
+            try endField()
+            return true
+        }
+        try takeFieldLine(line, expecting: count)
+        return false
     }
 
     // MARK: Lines
@@ -90,6 +113,19 @@ struct HeadReader: Sendable {
     mutating func breakOff() throws(HeadError) {
         if let first = line.first, first == UInt8(ascii: " ") || first == UInt8(ascii: "\t") { heldField = [] }
         try endField()
+    }
+
+    /// Where the next line of a request is, without its end, if all of it is there and nothing before; `nil`: it is to be
+    /// gathered, or refused.
+    private mutating func wholeLine(_ all: Span<UInt8>, from offset: inout Int) throws(HeadError) -> Range<Int>? {
+        guard manner == .request, line.isEmpty, offset < all.count else { return nil }
+        let visible = min(all.count - offset, max(0, limits.maxHeadBytes &- byteCount))
+        let start = offset
+        guard let end = all.extracting(start..<start + visible).firstIndex(of: UInt8(ascii: "\n")) else { return nil }
+        guard end > 0, end - 1 <= limits.maxLineBytes, all[start + end - 1] == UInt8(ascii: "\r") else { return nil }
+        offset += end + 1
+        byteCount += end + 1
+        return start..<start + end - 1
     }
 
     /// Gathers the next line in `line`, without its end; false when `bytes` end first, or the head is given up.
@@ -149,7 +185,7 @@ struct HeadReader: Sendable {
 
     // MARK: Fields
 
-    private mutating func takeFieldLine() throws(HeadError) {
+    private mutating func takeFieldLine(_ line: Span<UInt8>, expecting count: Int) throws(HeadError) {
         fieldLineCount += 1
         let isBeyond = fieldLineCount > limits.maxLines
         if isBeyond {
@@ -158,29 +194,29 @@ struct HeadReader: Sendable {
                     status: 431,
                     message: "more field lines than headLimits.maxLines \(limits.maxLines) (RFC 6585 section 5)"))
         }
-        if manner == .request { return fields.append(try Self.field(line)) }
-        if line[0] == UInt8(ascii: " ") || line[0] == UInt8(ascii: "\t") { return try unfold() }
+        if manner == .request { return try add(line, expecting: count) }
+        if line[0].isBlank { return try unfold(line) }
         try endField()
         passesOverFolds = isLineCut || isBeyond
-        if !passesOverFolds { swap(&heldField, &line) }
+        if !passesOverFolds { unsafe line.withUnsafeBufferPointer { unsafe heldField.append(contentsOf: $0) } }
     }
 
     /// "A user agent that receives an obs-fold in a response message ... MUST replace each received obs-fold with one
     /// or more SP octets prior to interpreting the field value" (RFC 9112 section 5.2).
-    private mutating func unfold() throws(HeadError) {
+    private mutating func unfold(_ line: Span<UInt8>) throws(HeadError) {
         if passesOverFolds { return }
         guard !heldField.isEmpty else {
             passesOverFolds = true
             return try meet(.badRequest("white space before the first field line (RFC 9112 section 2.2)"))
         }
-        let more = line.trimmingWhitespace
+        let more = line.extracting(line.trimmed(line.indices))
         guard !isLineCut, heldField.count + 1 + more.count <= limits.maxLineBytes else {
             passesOverFolds = true
             heldField.removeAll(keepingCapacity: true)
             return try meet(longLine)
         }
         heldField.append(UInt8(ascii: " "))
-        heldField += more
+        unsafe more.withUnsafeBufferPointer { unsafe heldField.append(contentsOf: $0) }
     }
 
     /// Nothing continues the field line that is held.
@@ -188,7 +224,8 @@ struct HeadReader: Sendable {
         guard !heldField.isEmpty else { return }
         do throws(HeadError) {
             try closeNameUp()
-            fields.append(try Self.field(heldField))
+            let field = heldField
+            try add(field.span, expecting: 0)
         } catch {
             try meet(error)
         }
@@ -207,26 +244,27 @@ struct HeadReader: Sendable {
     }
 
     /// One field line (RFC 9112 section 5).
-    private static func field(_ line: [UInt8]) throws(HeadError) -> HTTPField {
-        guard line[0] != UInt8(ascii: " "), line[0] != UInt8(ascii: "\t") else {
+    private mutating func add(_ line: Span<UInt8>, expecting count: Int) throws(HeadError) {
+        guard !line[0].isBlank else {
             throw .badRequest("folded field line; line folding is obsolete (RFC 9112 section 5.2)")
         }
         guard let colon = line.firstIndex(of: UInt8(ascii: ":")) else {
             throw .badRequest("field line without a colon (RFC 9112 section 5)")
         }
-        if let bad = line[..<colon].first(where: { !$0.isToken }) {
+        for index in 0..<colon where !line[index].isToken {
             throw .badRequest(
-                "\(bad.shown) in a field name; names are tokens, no space before the colon (RFC 9112 section 5.1)")
+                "\(line[index].shown) in a field name; names are tokens, no space before the colon (RFC 9112 section 5.1)"
+            )
         }
-        let value = line[(colon + 1)...].trimmingWhitespace
-        if let bad = value.first(where: { !$0.isFieldContent }) {
+        let value = line.extracting(line.trimmed((colon + 1)..<line.count))
+        if let bad = value.firstNoContent {
             throw .badRequest(
                 "\(bad.shown) in a field value; allowed are space, tab, visible bytes (RFC 9110 section 5.5)")
         }
-        guard let name = HTTPField.Name(String(decoding: line[..<colon], as: UTF8.self)) else {
+        guard colon > 0 else {
             throw .badRequest("field line without a name (RFC 9112 section 5)")
         }
-        return HTTPField(name: name, lenientValue: value)
+        gathered.append(line.extracting(0..<colon), value, expecting: count)
     }
 }
 

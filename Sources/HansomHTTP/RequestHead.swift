@@ -1,14 +1,19 @@
 public import HTTPTypes
 
 /// A request without its content (RFC 9112 section 3).
-public struct RequestHead: Hashable, Sendable {
+public struct RequestHead: Sendable {
     /// What the client asks to be done with the target (RFC 9110 section 9); any token, upper and lower case apart.
     public var method: HTTPRequest.Method
     /// The request target as it came: path and query, as a rule.
     public var target: String
     /// The header fields in their order. Where the target is a URL, a parser has made `Host` agree with it (RFC 9112
     /// section 3.2.2).
-    public var fields: HTTPFields
+    public var fields: HTTPFields {
+        get { lines.fields }
+        set { lines = FieldLines(newValue) }
+    }
+    /// The same as they came.
+    package private(set) var lines: FieldLines
     /// Whether it came as HTTP/1.0, whose senders know neither `Upgrade` nor chunks, and need not say `Host`.
     public var isHTTP10: Bool
 
@@ -20,10 +25,31 @@ public struct RequestHead: Hashable, Sendable {
     ///   - fields: the header fields; an HTTP/1.1 request needs `Host` among them.
     ///   - isHTTP10: whether it came as HTTP/1.0; default no.
     public init(method: HTTPRequest.Method = .get, target: String, fields: HTTPFields, isHTTP10: Bool = false) {
+        self.init(method, target, FieldLines(fields), isHTTP10: isHTTP10)
+    }
+
+    init(_ method: HTTPRequest.Method, _ target: String, _ lines: FieldLines, isHTTP10: Bool) {
         self.method = method
         self.target = target
-        self.fields = fields
+        self.lines = lines
         self.isHTTP10 = isHTTP10
+    }
+
+    /// The same head with these fields.
+    func with(_ lines: FieldLines) -> RequestHead { RequestHead(method, target, lines, isHTTP10: isHTTP10) }
+}
+
+extension RequestHead: Hashable {
+    public static func == (one: RequestHead, other: RequestHead) -> Bool {
+        one.method == other.method && one.target == other.target && one.isHTTP10 == other.isHTTP10
+            && one.fields == other.fields
+    }
+
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(method)
+        hasher.combine(target)
+        hasher.combine(fields)
+        hasher.combine(isHTTP10)
     }
 }
 
@@ -32,9 +58,8 @@ enum HTTPVersion {
     /// Whether the version is HTTP/1.1, the one that can be upgraded from (RFC 6455 section 4.1).
     ///
     /// - Throws: 400 when it is no HTTP version at all.
-    static func isOneDotOne(_ bytes: ArraySlice<UInt8>) throws(HeadError) -> Bool {
-        let bytes = Array(bytes)
-        guard bytes.count == 8, bytes.starts(with: "HTTP/".utf8), bytes[5].isDigit, bytes[6] == UInt8(ascii: "."),
+    static func isOneDotOne(_ bytes: Span<UInt8>) throws(HeadError) -> Bool {
+        guard bytes.count == 8, bytes.isExactly(0..<5, "HTTP/"), bytes[5].isDigit, bytes[6] == UInt8(ascii: "."),
             bytes[7].isDigit
         else {
             throw .badRequest("start line without an HTTP version, such as HTTP/1.1 (RFC 9112 section 2.3)")
@@ -42,10 +67,10 @@ enum HTTPVersion {
         return bytes[5] == UInt8(ascii: "1") && bytes[7] == UInt8(ascii: "1")
     }
 
-    static func unsupported(_ bytes: ArraySlice<UInt8>) -> HeadError {
+    static func unsupported(_ bytes: Span<UInt8>) -> HeadError {
         HeadError(
             status: 505,
-            message: "\(String(decoding: bytes, as: UTF8.self)); only HTTP/1.1 is spoken (RFC 9110 section 15.6.6)")
+            message: "\(bytes.text); only HTTP/1.1 is spoken (RFC 9110 section 15.6.6)")
     }
 }
 
@@ -56,7 +81,7 @@ enum HTTPVersion {
 public struct RequestHeadParser: Sendable {
     private var reader: HeadReader
     private let acceptsHTTP10: Bool
-    private var head = RequestHead(target: "", fields: [:])
+    private var head = RequestHead(.get, "", .none, isHTTP10: false)
 
     /// - Parameter acceptsHTTP10: for a server of ordinary requests too; no WebSocket begins with one.
     public init(limits: HeadLimits = .init(), acceptsHTTP10: Bool = false) {
@@ -83,8 +108,8 @@ public struct RequestHeadParser: Sendable {
         }
         self.head = head
         guard isComplete else { return (consumed, nil) }
-        head.fields = reader.fields
-        try head.fields.checkFraming()
+        head = head.with(reader.lines)
+        try head.lines.checkFraming()
         try head.checkHost()
         if let host = RequestTarget(head.target).host { head.fields[.hostField] = host }
         self = RequestHeadParser(limits: reader.limits, acceptsHTTP10: acceptsHTTP10)
@@ -108,26 +133,32 @@ public struct RequestHeadParser: Sendable {
     }
 
     /// `method SP target SP HTTP/1.1` (RFC 9112 section 3).
-    private static func requestLine(_ line: [UInt8], acceptsHTTP10: Bool) throws(HeadError) -> RequestHead {
-        let parts = line.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
-        guard parts.count == 3 else {
+    private static func requestLine(_ line: Span<UInt8>, acceptsHTTP10: Bool) throws(HeadError) -> RequestHead {
+        let space = UInt8(ascii: " ")
+        guard let methodEnd = line.firstIndex(of: space),
+            let targetEnd = line.firstIndex(of: space, from: methodEnd + 1),
+            line.firstIndex(of: space, from: targetEnd + 1) == nil
+        else {
+            let parts = line.indices.count { line[$0] == space } + 1
             throw .badRequest(
-                "request line of \(parts.count) parts; allowed are method, target, version, one space between (RFC 9112 section 3)"
+                "request line of \(parts) parts; allowed are method, target, version, one space between (RFC 9112 section 3)"
             )
         }
-        guard let method = HTTPRequest.Method(String(decoding: parts[0], as: UTF8.self)) else {
+        let isGET = line.isExactly(0..<methodEnd, "GET")
+        guard let method = isGET ? .get : HTTPRequest.Method(line.extracting(0..<methodEnd).text) else {
             throw .badRequest("method that is not a token (RFC 9110 section 9.1)")
         }
-        guard !parts[1].isEmpty else { throw .badRequest("empty request target (RFC 9112 section 3.2)") }
-        if let bad = parts[1].first(where: { !$0.isVisible || $0 == UInt8(ascii: "#") }) {
-            throw .badRequest("\(bad.shown) in the request target (RFC 9112 section 3.2)")
+        let target = line.extracting((methodEnd + 1)..<targetEnd)
+        guard !target.isEmpty else { throw .badRequest("empty request target (RFC 9112 section 3.2)") }
+        for index in target.indices where !target[index].isVisible || target[index] == UInt8(ascii: "#") {
+            throw .badRequest("\(target[index].shown) in the request target (RFC 9112 section 3.2)")
         }
-        let isHTTP10 = parts[2].elementsEqual("HTTP/1.0".utf8)
-        guard try HTTPVersion.isOneDotOne(parts[2]) || acceptsHTTP10 && isHTTP10 else {
-            throw HTTPVersion.unsupported(parts[2])
+        let version = line.extracting((targetEnd + 1)..<line.count)
+        let isHTTP10 = version.isExactly(version.indices, "HTTP/1.0")
+        guard try HTTPVersion.isOneDotOne(version) || acceptsHTTP10 && isHTTP10 else {
+            throw HTTPVersion.unsupported(version)
         }
-        return RequestHead(
-            method: method, target: String(decoding: parts[1], as: UTF8.self), fields: [:], isHTTP10: isHTTP10)
+        return RequestHead(method, target.text, .none, isHTTP10: isHTTP10)
     }
 }
 
@@ -170,7 +201,12 @@ package struct RequestReader: Sendable {
         let (consumed, head) = try unsafe held.withUnsafeBufferPointer { memory throws(HeadError) in
             try unsafe parser.parse(UnsafeRawBufferPointer(memory))
         }
-        headBytes += held.prefix(consumed)
+        // Nearly always one read has brought the head, and nothing else: then it is the head as it came.
+        if headBytes.isEmpty, consumed == held.count {
+            headBytes = Array(held)
+        } else {
+            headBytes += held.prefix(consumed)
+        }
         drop(consumed)
         guard let head else { return nil }
         let request = try IncomingRequest(head, headBytes)
@@ -215,8 +251,8 @@ package struct IncomingRequest: Hashable, Sendable {
         self.head = head
         self.bytes = bytes
         framing = try BodyFraming(head)
-        if let expectation = head.fields[.expect], !head.isHTTP10,
-            !expectation.utf8.equalsIgnoringASCIICase("100-continue".utf8)
+        if let expectation = head.lines.value(of: .expect), !head.isHTTP10,
+            !expectation.equalsIgnoringASCIICase("100-continue".utf8)
         {
             throw HeadError(status: 417, message: "Expect other than 100-continue (RFC 9110 section 10.1.1)")
         }
@@ -227,13 +263,13 @@ package struct IncomingRequest: Hashable, Sendable {
 
     /// Whether the client waits to be told before it sends the body. "A server that receives a 100-continue expectation
     /// in an HTTP/1.0 request MUST ignore that expectation" (RFC 9110 section 10.1.1).
-    package var expectsContinue: Bool { hasBody && !head.isHTTP10 && head.fields[.expect] != nil }
+    package var expectsContinue: Bool { hasBody && !head.isHTTP10 && head.lines.contains(.expect) }
 
     /// Whether another request may follow on the connection (RFC 9112 section 9.3).
     ///
     /// Not behind one that asked for a WebSocket and got another answer: a proxy may believe that what follows is no
     /// HTTP any more, and let anything through.
     package var mayKeepAlive: Bool {
-        !head.isHTTP10 && !head.fields.lists("close", in: .connection) && !head.fields.lists("websocket", in: .upgrade)
+        !head.isHTTP10 && !head.lines.lists("close", in: .connection) && !head.lines.lists("websocket", in: .upgrade)
     }
 }

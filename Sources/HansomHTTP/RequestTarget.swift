@@ -23,10 +23,20 @@ package struct RequestTarget: Hashable, Sendable {
     /// Whom an absolute form names, as it came; `nil` for the usual form.
     package let authority: String?
 
+    /// Whether a target has the usual form.
+    package static func isPath(_ target: String) -> Bool { target.utf8.first == UInt8(ascii: "/") }
+
     package init(_ target: String) {
+        if Self.isPath(target) {
+            let mark = target.utf8.firstIndex(of: UInt8(ascii: "?"))
+            path = mark.map { String(target[..<$0]) } ?? target
+            query = mark.map { String(target[target.utf8.index(after: $0)...]) }
+            (scheme, authority, form) = (nil, nil, .origin)
+            return
+        }
         var rest = target[...]
         var (scheme, authority): (String?, String?)
-        if !rest.hasPrefix("/"), let mark = rest.firstRange(of: "://"), Self.isScheme(rest[..<mark.lowerBound]) {
+        if let mark = rest.firstRange(of: "://"), Self.isScheme(rest[..<mark.lowerBound]) {
             scheme = String(rest[..<mark.lowerBound]).asciiLowercased
             let named = rest[mark.upperBound...]
             let end = named.firstIndex { $0 == "/" || $0 == "?" } ?? named.endIndex
@@ -56,7 +66,6 @@ package struct RequestTarget: Hashable, Sendable {
     }
 
     private static func form(of target: String, _ scheme: String?, _ authority: String?) -> Form? {
-        if target.hasPrefix("/") { return .origin }
         if target == "*" { return .asterisk }
         // An authority with a user is none: "a sender MUST NOT generate the userinfo subcomponent" (RFC 9110 section
         // 4.2.4).

@@ -66,7 +66,7 @@ public struct ResponseHeadParser: Sendable {
         guard isComplete else { return (consumed, nil) }
         var head = headSoFar
         if status == 101 || !isForgiving {
-            try head.fields.checkFraming()
+            try FieldLines(head.fields).checkFraming()
         } else if let fault = head.fields.settleFraming() {
             head.fault = head.fault ?? fault
         }
@@ -88,7 +88,7 @@ public struct ResponseHeadParser: Sendable {
     }
 
     private var headSoFar: ResponseHead {
-        var head = ResponseHead(status: status, reasonPhrase: reasonPhrase, fields: reader.fields)
+        var head = ResponseHead(status: status, reasonPhrase: reasonPhrase, fields: reader.lines.fields)
         (head.fault, head.isCut) = (reader.fault, reader.isCut)
         return head
     }
@@ -103,11 +103,15 @@ public struct ResponseHeadParser: Sendable {
     /// `HTTP/1.1 SP status SP reason` (RFC 9112 section 4). The last space is left out by some servers when there is no
     /// reason; that deceives nobody.
     private static func statusLine(
-        _ line: [UInt8], acceptsHTTP10: Bool, isForgiving: Bool
+        _ line: Span<UInt8>, acceptsHTTP10: Bool, isForgiving: Bool
     ) throws(HeadError) -> (Int, String) {
-        let parts = line.split(separator: UInt8(ascii: " "), maxSplits: 2, omittingEmptySubsequences: false)
-        guard try HTTPVersion.isOneDotOne(parts[0]) || acceptsHTTP10 && parts[0].elementsEqual("HTTP/1.0".utf8) else {
-            throw HTTPVersion.unsupported(parts[0])
+        // Safety: the memory is read during the call.
+        let parts = unsafe line.withUnsafeBufferPointer { unsafe Array($0) }.split(
+            separator: UInt8(ascii: " "), maxSplits: 2, omittingEmptySubsequences: false)
+        let version = parts[0]
+        guard try HTTPVersion.isOneDotOne(version.span) || acceptsHTTP10 && version.elementsEqual("HTTP/1.0".utf8)
+        else {
+            throw HTTPVersion.unsupported(version.span)
         }
         guard parts.count > 1, parts[1].count == 3, parts[1].allSatisfy(\.isDigit) else {
             throw .badRequest("status line without a status of three digits (RFC 9112 section 4)")
@@ -126,7 +130,7 @@ public struct ResponseHeadParser: Sendable {
 extension ResponseHead {
     /// What RFC 9110 and others call a status; empty for one that has no name. The library has the phrases, but does
     /// not find one by its number.
-    private static func registeredPhrase(of status: Int) -> String { registeredPhrases[status] ?? "" }
+    fileprivate static func registeredPhrase(of status: Int) -> String { registeredPhrases[status] ?? "" }
 
     private static let registeredPhrases: [Int: String] = {
         let statuses: [HTTPResponse.Status] = [
@@ -149,30 +153,49 @@ extension ResponseHead {
 
     /// The head on the wire (RFC 9112 section 4).
     package var bytes: [UInt8] {
-        Array("HTTP/1.1 \(status) \(reasonPhrase)\r\n".utf8) + fields.bytes
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(256)
+        bytes.append(status: status, reasonPhrase)
+        for field in fields { bytes.append(field) }
+        bytes += "\r\n".utf8
+        return bytes
     }
 }
 
 extension RequestHead {
     /// The head on the wire (RFC 9112 section 3).
     package var bytes: [UInt8] {
-        Array("\(method.rawValue) \(target) HTTP/1.\(isHTTP10 ? 0 : 1)\r\n".utf8) + fields.bytes
+        var bytes = Array("\(method.rawValue) \(target) HTTP/1.\(isHTTP10 ? 0 : 1)\r\n".utf8)
+        for field in fields { bytes.append(field) }
+        return bytes + "\r\n".utf8
     }
 }
 
-extension HTTPFields {
-    /// The field lines and the empty line behind them (RFC 9112 section 5). Values keep the bytes they came with, but
-    /// for those that would end a line or a string: whatever a program was talked into, it writes one field.
-    fileprivate var bytes: [UInt8] {
-        var bytes: [UInt8] = []
-        for field in self {
-            bytes += Array("\(field.name.rawName): ".utf8)
-            unsafe field.withUnsafeBytesOfValue {
-                unsafe bytes.append(contentsOf: $0.lazy.map { $0.isFieldContent ? $0 : UInt8(ascii: " ") })
-            }
-            bytes += Array("\r\n".utf8)
-        }
-        return bytes + Array("\r\n".utf8)
+extension [UInt8] {
+    /// `HTTP/1.1 SP status SP reason` (RFC 9112 section 4).
+    fileprivate mutating func append(status: Int, _ reasonPhrase: String) {
+        self += "HTTP/1.1 ".utf8
+        append(number: status)
+        append(UInt8(ascii: " "))
+        self += reasonPhrase.utf8
+        self += "\r\n".utf8
+    }
+
+    /// One field line (RFC 9112 section 5). The value keeps the bytes it came with, but for those that would end a line
+    /// or a string: whatever a program was talked into, it writes one field.
+    fileprivate mutating func append(_ field: HTTPField) {
+        self += field.name.rawName.utf8
+        self += ": ".utf8
+        let start = count
+        // Safety: the memory is read during the call.
+        unsafe field.withUnsafeBytesOfValue { unsafe append(contentsOf: $0) }
+        for index in start..<count where !self[index].isFieldContent { self[index] = UInt8(ascii: " ") }
+        self += "\r\n".utf8
+    }
+
+    fileprivate mutating func append(number: Int) {
+        if number < 10 && number >= 0 { return append(UInt8(ascii: "0") + UInt8(number)) }
+        self += String(number).utf8
     }
 }
 
@@ -200,12 +223,28 @@ package struct OutgoingResponse: Sendable {
     ///   - isToHead: whether HEAD was asked: the length is told, the body left out (RFC 9110 section 9.3.2).
     ///   - keepsAlive: whether another request may follow.
     package func bytes(isToHead: Bool, keepsAlive: Bool) -> [UInt8] {
-        var all = fields.filter { !Self.ownNames.contains($0.name) }
-        if hasContent { all.append(HTTPField(name: .contentLength, value: String(length ?? body.count))) }
-        let options = (keepsAlive ? [] : ["close"]) + (all.contains { $0.name == .upgrade } ? ["Upgrade"] : [])
-        if !options.isEmpty { all.append(HTTPField(name: .connection, value: options.joined(separator: ", "))) }
-        let head = ResponseHead(status: status, fields: HTTPFields(all))
-        return head.bytes + (isToHead || !hasContent ? [] : body)
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(256 + (isToHead ? 0 : body.count))
+        bytes.append(status: status, ResponseHead.registeredPhrase(of: status))
+        var offersUpgrade = false
+        for field in fields where !Self.ownNames.contains(field.name) {
+            offersUpgrade = offersUpgrade || field.name == .upgrade
+            bytes.append(field)
+        }
+        if hasContent {
+            bytes += "Content-Length: ".utf8
+            bytes.append(number: length ?? body.count)
+            bytes += "\r\n".utf8
+        }
+        switch (keepsAlive, offersUpgrade) {
+        case (true, true): bytes += "Connection: Upgrade\r\n".utf8
+        case (false, true): bytes += "Connection: close, Upgrade\r\n".utf8
+        case (false, false): bytes += "Connection: close\r\n".utf8
+        case (true, false): break
+        }
+        bytes += "\r\n".utf8
+        if hasContent, !isToHead { bytes += body }
+        return bytes
     }
 
     /// Neither 204 nor 304 has any (RFC 9110 sections 15.3.5 and 15.4.5).

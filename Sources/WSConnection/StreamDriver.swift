@@ -1,3 +1,4 @@
+package import Actors
 internal import Glibc
 package import HansomTransport
 
@@ -10,9 +11,15 @@ package import HansomTransport
     package private(set) var stream: any ByteStream
     private let buffer: UnsafeMutableRawBufferPointer
     private var waiter: UnsafeContinuation<Void, Never>?
+    /// Where the task waits in the place of `waiter`, if it may.
+    private let gate: (gate: Gate, scheduler: Scheduler)?
     /// Whether somebody has told it something since it last asked to be told.
     private var wasTold = false
     private var failure: WebSocketError?
+    /// Who is called in the place of a task that waits.
+    private var onceTold: (() -> Void)?
+    /// What a read came to that was made without a task, and is for one to find.
+    private var found: StreamProgress?
     /// What was read when a write failed, and is to be read next.
     private var held: ArraySlice<UInt8> = []
     /// What went through, in bytes and in calls, since the task that drives it last waited here.
@@ -29,8 +36,14 @@ package import HansomTransport
 
     /// - Parameters:
     ///   - buffer: what reads go through; shared, since nothing in it outlives a call.
-    package init(_ stream: any ByteStream, buffer: UnsafeMutableRawBufferPointer, phase: WebSocketError.Phase) {
+    ///   - scheduler: the stream's, where the task that drives it runs as one of the scheduler's actors, so that it can wait
+    ///     at a gate; `nil`: it may run otherwise.
+    package init(
+        _ stream: any ByteStream, buffer: UnsafeMutableRawBufferPointer, phase: WebSocketError.Phase,
+        asActorOf scheduler: Scheduler? = nil
+    ) {
         self.stream = stream
+        gate = scheduler.map { (Gate(), $0) }
         unsafe self.buffer = buffer
         self.phase = phase
         stream.observer = self
@@ -58,7 +71,7 @@ package import HansomTransport
             // Streams tell of what can be read in every turn.
             if isTurnOver { await readable() }
             try check()
-            switch unsafe stream.read(into: buffer) {
+            switch unsafe found.take() ?? stream.read(into: buffer) {
             case .bytes(let count):
                 wentThrough(count)
                 return unsafe Array(buffer[..<count])
@@ -103,6 +116,50 @@ package import HansomTransport
             case .failed, .wouldBlock, .endOfStream: throw error
             }
         }
+    }
+
+    // MARK: Without a task
+
+    /// Calls `action`, once, when there is something to read, or with the end of the stream, or when it is aborted.
+    /// Whoever waits so waits without a task; nobody else may wait meanwhile.
+    package func whenTold(_ action: @escaping () -> Void) {
+        onceTold = action
+        stream.setWantsRead(true)
+    }
+
+    /// From here on a task waits.
+    package func listenNoMore() {
+        if failure == nil { stream.setWantsRead(false) }
+    }
+
+    /// Reads what is there; `nil`: it is for `read` to find out what there is, and to wait.
+    package func readAtOnce() -> [UInt8]? {
+        guard failure == nil, held.isEmpty, found == nil else { return nil }
+        let progress = unsafe stream.read(into: buffer)
+        guard case .bytes(let count) = progress else {
+            if case .wouldBlock = progress { return nil }
+            // An error is told once.
+            found = progress
+            return nil
+        }
+        wentThrough(count)
+        return unsafe Array(buffer[..<count])
+    }
+
+    /// Writes what is taken at once.
+    ///
+    /// - Returns: the rest, which `write` is to write; it throws what went wrong here.
+    package func writeAtOnce(_ bytes: [UInt8]) -> ArraySlice<UInt8> {
+        guard failure == nil else { return bytes[...] }
+        switch stream.write(bytes[...]) {
+        case .bytes(let count):
+            wentThrough(count)
+            return bytes.dropFirst(count)
+        case .wouldBlock: break
+        case .endOfStream: failure = broken(.truncated)
+        case .failed(let error): failure = broken(error)
+        }
+        return bytes[...]
     }
 
     private func takeHeld(atMost limit: Int) -> [UInt8] {
@@ -154,9 +211,12 @@ package import HansomTransport
     }
 
     /// Hands the stream on; the driver is of no more use.
-    package func release() -> any ByteStream {
-        assert(held.isEmpty, "what was read belongs to whoever gets the stream")
-        stream.setWantsRead(false)
+    ///
+    /// - Parameter keepsReading: whether who gets it is told of what can be read from the first, so that the kernel need
+    ///   not be told twice.
+    package func release(keepsReading: Bool = false) -> any ByteStream {
+        assert(held.isEmpty && found == nil, "what was read belongs to whoever gets the stream")
+        if !keepsReading { stream.setWantsRead(false) }
         stream.setWantsWrite(false)
         stream.observer = nil
         onProgress = nil
@@ -183,6 +243,10 @@ package import HansomTransport
 
     private func pause() async {
         (bytesOfTurn, callsOfTurn) = (0, 0)
+        if let gate {
+            if failure == nil && !wasTold { await gate.gate.pass(on: gate.scheduler) }
+            return
+        }
         await unsafe withUnsafeContinuation { continuation in
             // What it waits for, or an abort, may have come on the way here: a task that prefers an executor changes jobs
             // to suspend, and the loop may do other things between two jobs.
@@ -196,6 +260,8 @@ package import HansomTransport
         let waiter = unsafe waiter
         unsafe self.waiter = nil
         unsafe waiter?.resume()
+        if let gate { gate.gate.open(on: gate.scheduler) }
+        onceTold.take()?()
     }
 
     private func broken(_ error: StreamError) -> WebSocketError {

@@ -184,6 +184,7 @@ extension WebSocket {
     }
 
     func failSenders() {
+        if sendersWaiting.isEmpty { return }
         let waiting = sendersWaiting
         sendersWaiting = []
         let error = endError

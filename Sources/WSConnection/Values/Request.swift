@@ -6,20 +6,21 @@ internal import WSProtocol
 extension WebSocket {
     /// A request to a server: what routes and the authorisation hook are asked, and what opened a connection.
     public struct Request: Sendable {
+        private let head: RequestHead
         /// The method; `GET` for one that opened a connection.
-        public let method: String
+        public var method: String { head.method.rawValue }
         /// The request target as it came: path and query, as a rule.
-        public let target: String
+        public var target: String { head.target }
         /// The path, percent-encoded as it came.
-        public let path: String
+        public var path: String { RequestTarget(head.target).path }
         /// What followed the question mark, if there was one; percent-encoded as it came.
-        public let query: String?
+        public var query: String? { RequestTarget(head.target).query }
         /// The header fields in their order. Where the target is a URL, `Host` says what that does (RFC 9112 section
         /// 3.2.2).
-        public let headers: HTTPFields
+        public var headers: HTTPFields { head.fields }
         /// Whether it asks for a WebSocket as it must (RFC 6455 section 4.1): a GET whose `Connection` lists `upgrade`
         /// and whose `Upgrade` lists `websocket`, with a `Sec-WebSocket-Key` of 16 bytes and version 13.
-        public let isUpgrade: Bool
+        public var isUpgrade: Bool { head.isUpgrade }
         /// The other end of the connection that it came over: of the socket, or as a PROXY header says.
         public let peerAddress: SocketAddress?
         /// TLS version, cipher and client certificate; `nil` without TLS.
@@ -46,13 +47,7 @@ extension WebSocket {
             _ head: RequestHead, peerAddress: SocketAddress? = nil, tls: TLSDetails? = nil,
             routing: RequestRouting = RequestRouting()
         ) {
-            method = head.method.rawValue
-            target = head.target
-            let parts = RequestTarget(head.target)
-            path = parts.path
-            query = parts.query
-            headers = head.fields
-            isUpgrade = head.isUpgrade
+            self.head = head
             self.peerAddress = peerAddress
             self.tls = tls
             self.routing = routing

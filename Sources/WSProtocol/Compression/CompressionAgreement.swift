@@ -100,6 +100,11 @@ struct CompressionParameters: Hashable, Sendable {
     }
 
     static let extensionName = "permessage-deflate"
+    /// What stands in an offer, the extension first.
+    static let names = [
+        extensionName, "client_max_window_bits", "server_max_window_bits", "client_no_context_takeover",
+        "server_no_context_takeover",
+    ]
 
     var serverNoContextTakeover = false
     var clientNoContextTakeover = false

@@ -43,16 +43,22 @@ extension FieldListParser {
     ///
     /// - Returns: the extensions, or `nil` when something else stands there.
     mutating func extensions() -> [ExtensionOffer]? {
-        list { $0.extensionOffer() }
+        var offers: [ExtensionOffer] = []
+        let isList = passList { parser in
+            guard let offer = parser.extensionOffer() else { return false }
+            offers.append(offer)
+            return true
+        }
+        return isList ? offers : nil
     }
 
     private mutating func extensionOffer() -> ExtensionOffer? {
-        guard let name = token() else { return nil }
+        guard let name = token(known: CompressionParameters.names) else { return nil }
         var offer = ExtensionOffer(name: name)
         skipBlanks()
         while skip(";") {
             skipBlanks()
-            guard let name = token() else { return nil }
+            guard let name = token(known: CompressionParameters.names) else { return nil }
             var parameter = ExtensionOffer.Parameter(name: name)
             skipBlanks()
             if skip("=") {

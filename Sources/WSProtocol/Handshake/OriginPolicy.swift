@@ -38,12 +38,29 @@ public enum OriginPolicy: Sendable {
     }
 
     /// What is wrong with the origin of a request, in words that name it, or `nil` when nothing is.
-    func objection(to head: RequestHead, expected: WebOrigin?) -> String? {
-        judge(head, expected).map { "\($0); it came from \((head.fields[.origin] ?? "").quotedASCII)" }
+    ///
+    /// - Parameters:
+    ///   - isTLS: whether the request came over TLS.
+    ///   - external: the origin that the client sees, where a trusted proxy says so.
+    func objection(to head: RequestHead, isTLS: Bool, external: WebOrigin?) -> String? {
+        guard let origin = head.lines.value(of: .origin) else { return nil }
+        if case .any = self { return nil }
+        if case .sameOrigin = self, external == nil, Self.isOwn(origin, head, isTLS: isTLS) { return nil }
+        let text = String(decoding: origin, as: UTF8.self)
+        let expected = external ?? ServerHandshake.requestOrigin(head, isTLS: isTLS)
+        return judge(text, head, expected).map { "\($0); it came from \(text.quotedASCII)" }
     }
 
-    private func judge(_ head: RequestHead, _ expected: WebOrigin?) -> String? {
-        guard let text = head.fields[.origin] else { return nil }
+    /// Whether an origin is, byte by byte, that of the request itself, whose `Host` was found to be one. It may be so
+    /// otherwise too, with a port that goes without saying.
+    private static func isOwn(_ origin: ArraySlice<UInt8>, _ head: RequestHead, isTLS: Bool) -> Bool {
+        guard RequestTarget.isPath(head.target), let host = head.lines.value(of: .host) else { return false }
+        let scheme = isTLS ? "https://".utf8 : "http://".utf8
+        return origin.count == scheme.count + host.count && origin.starts(with: scheme)
+            && origin.suffix(host.count).elementsEqual(host)
+    }
+
+    private func judge(_ text: String, _ head: RequestHead, _ expected: WebOrigin?) -> String? {
         switch self {
         case .any:
             return nil

@@ -44,22 +44,30 @@ public enum ServerHandshake {
 
     /// Judges a request, and makes the bytes of the answer.
     public static func evaluate(_ head: RequestHead, rules: Rules = .init()) -> Verdict {
+        evaluate(head, rules: rules, isTLS: rules.isTLS, externalOrigin: rules.externalOrigin)
+    }
+
+    /// The same by rules that are many requests', and what is this request's own.
+    package static func evaluate(
+        _ head: RequestHead, rules: borrowing Rules, isTLS: Bool, externalOrigin: WebOrigin?
+    ) -> Verdict {
         do {
-            return .accept(try accept(head, rules))
+            return .accept(try accept(head, rules, isTLS, externalOrigin))
         } catch {
             return .refuse(error)
         }
     }
 
-    private static func accept(_ head: RequestHead, _ rules: Rules) throws(Refusal) -> Acceptance {
+    private static func accept(
+        _ head: RequestHead, _ rules: borrowing Rules, _ isTLS: Bool, _ externalOrigin: WebOrigin?
+    ) throws(Refusal) -> Acceptance {
         try checkRequest(head)
-        try checkUpgrade(head.fields)
-        let key = try checkedKey(head.fields)
-        let expected = rules.externalOrigin ?? requestOrigin(head, isTLS: rules.isTLS)
-        if let objection = rules.origin.objection(to: head, expected: expected) {
+        try checkUpgrade(head.lines)
+        let key = try checkedKey(head.lines)
+        if let objection = rules.origin.objection(to: head, isTLS: isTLS, external: externalOrigin) {
             throw Refusal(status: 403, reason: "\(objection) (RFC 6455 section 10.2)")
         }
-        let offers = try offeredExtensions(head.fields)
+        let offers = try offeredExtensions(head.lines)
         let subprotocol = try chooseSubprotocol(head, rules.subprotocols)
         return Acceptance(
             acceptKey: HandshakeKey.accept(key), subprotocol: subprotocol, offers: offers,
@@ -69,7 +77,7 @@ public enum ServerHandshake {
     /// What any HTTP/1.1 request must have, and what an upgrade must not: content, which would be taken for frames.
     private static func checkRequest(_ head: RequestHead) throws(Refusal) {
         do {
-            try head.fields.checkFraming()
+            try head.lines.checkFraming()
             try head.checkHost()
             try head.checkTarget()
         } catch {
@@ -84,12 +92,12 @@ public enum ServerHandshake {
                 reason: "method \(head.method.rawValue); a WebSocket begins with GET (RFC 6455 section 4.1)",
                 fields: [.allow: "GET"])
         }
-        guard head.fields[.transferEncoding] == nil, Int(head.fields[.contentLength] ?? "0") == 0 else {
+        guard !head.lines.contains(.transferEncoding), Int(head.lines.text(of: .contentLength) ?? "0") == 0 else {
             throw Refusal(status: 400, reason: "upgrade request with content; it has none (RFC 6455 section 4.1)")
         }
     }
 
-    private static func checkUpgrade(_ fields: HTTPFields) throws(Refusal) {
+    private static func checkUpgrade(_ fields: FieldLines) throws(Refusal) {
         guard fields.lists("websocket", in: .upgrade) else {
             throw Refusal(
                 status: 426,
@@ -99,15 +107,15 @@ public enum ServerHandshake {
         guard fields.lists("upgrade", in: .connection) else {
             throw Refusal(status: 400, reason: "Connection does not list Upgrade (RFC 6455 section 4.2.1)")
         }
-        guard fields[.secWebSocketVersion] == "13" else {
+        guard fields.value(of: .secWebSocketVersion)?.elementsEqual("13".utf8) == true else {
             throw Refusal(
                 status: 426, reason: "Sec-WebSocket-Version is not 13 (RFC 6455 section 4.4)",
                 fields: [.upgrade: "websocket", .secWebSocketVersion: "13"])
         }
     }
 
-    private static func checkedKey(_ fields: HTTPFields) throws(Refusal) -> String {
-        guard let key = fields[.secWebSocketKey], HandshakeKey.isValid(key) else {
+    private static func checkedKey(_ fields: FieldLines) throws(Refusal) -> ArraySlice<UInt8> {
+        guard let key = fields.value(of: .secWebSocketKey), HandshakeKey.isValid(key) else {
             throw Refusal(
                 status: 400, reason: "Sec-WebSocket-Key is not the base64 of 16 bytes (RFC 6455 section 4.2.1)")
         }
@@ -119,8 +127,8 @@ public enum ServerHandshake {
         head.effectiveHost.flatMap { WebOrigin("\(isTLS ? "https" : "http")://\($0)") }
     }
 
-    private static func offeredExtensions(_ fields: HTTPFields) throws(Refusal) -> [ExtensionOffer] {
-        var parser = FieldListParser((fields[.secWebSocketExtensions] ?? "").utf8.makeIterator())
+    private static func offeredExtensions(_ fields: FieldLines) throws(Refusal) -> [ExtensionOffer] {
+        var parser = FieldListParser(fields.bytes(of: .secWebSocketExtensions))
         guard let offers = parser.extensions() else {
             throw Refusal(
                 status: 400, reason: "Sec-WebSocket-Extensions is not a list of extensions (RFC 6455 section 9.1)")
@@ -133,7 +141,7 @@ public enum ServerHandshake {
 
 extension ServerHandshake {
     private static func chooseSubprotocol(_ head: RequestHead, _ policy: SubprotocolPolicy) throws(Refusal) -> String? {
-        var parser = FieldListParser((head.fields[.secWebSocketProtocol] ?? "").utf8.makeIterator())
+        var parser = FieldListParser(head.lines.bytes(of: .secWebSocketProtocol))
         guard let offers = parser.tokens() else {
             throw Refusal(status: 400, reason: "Sec-WebSocket-Protocol is not a list of tokens (RFC 6455 section 4.1)")
         }
@@ -171,8 +179,8 @@ public struct Acceptance: Hashable, Sendable {
     public let offers: [ExtensionOffer]
     /// What was agreed on about compression; `nil`: there is none.
     public let compression: CompressionAgreement?
-    /// All fields of the 101.
-    public let fields: HTTPFields
+    /// Fields that the program adds to the 101.
+    private let extra: HTTPFields
 
     init(
         acceptKey: String, subprotocol: String?, offers: [ExtensionOffer], compression: CompressionAgreement?,
@@ -182,11 +190,16 @@ public struct Acceptance: Hashable, Sendable {
         self.subprotocol = subprotocol
         self.offers = offers
         self.compression = compression
+        self.extra = extra.isEmpty ? extra : HTTPFields(extra.filter { !Self.ownNames.contains($0.name) })
+    }
+
+    /// All fields of the 101.
+    public var fields: HTTPFields {
         var fields: HTTPFields = [.upgrade: "websocket", .connection: "Upgrade", .secWebSocketAccept: acceptKey]
         fields[.secWebSocketProtocol] = subprotocol
         fields[.secWebSocketExtensions] = compression?.answer.description
-        fields.append(contentsOf: extra.filter { !Self.ownNames.contains($0.name) })
-        self.fields = fields
+        fields.append(contentsOf: extra)
+        return fields
     }
 
     /// The extensions agreed on, as the answer has them.
@@ -194,7 +207,28 @@ public struct Acceptance: Hashable, Sendable {
 
     /// The bytes of the 101. Frames may follow at once.
     public var responseBytes: [UInt8] {
-        ResponseHead(status: 101, reasonPhrase: "Switching Protocols", fields: fields).bytes
+        if !extra.isEmpty {
+            return ResponseHead(status: 101, reasonPhrase: "Switching Protocols", fields: fields).bytes
+        }
+        // What nearly all have, without a field made of each line. All of it is made of tokens.
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(256)
+        bytes += "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n".utf8
+        bytes += "Sec-WebSocket-Accept: ".utf8
+        bytes += acceptKey.utf8
+        bytes += "\r\n".utf8
+        if let subprotocol {
+            bytes += "Sec-WebSocket-Protocol: ".utf8
+            bytes += subprotocol.utf8
+            bytes += "\r\n".utf8
+        }
+        if let compression {
+            bytes += "Sec-WebSocket-Extensions: ".utf8
+            bytes += compression.answer.description.utf8
+            bytes += "\r\n".utf8
+        }
+        bytes += "\r\n".utf8
+        return bytes
     }
 
     /// What the handshake sets itself, and what a 101 must not have (RFC 9110 section 8.6).

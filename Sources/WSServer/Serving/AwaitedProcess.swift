@@ -28,7 +28,8 @@ internal import WSConnection
     private let stream: any ByteStream
     private var process: PID?
     private var end: End?
-    private var waiter: UnsafeContinuation<Void, Never>?
+    /// Where it is waited.
+    private let gate = Gate()
 
     /// What the peer sent meanwhile: its next requests. When it is `mostReceived`, no more is read.
     private(set) var received: [UInt8] = []
@@ -56,11 +57,7 @@ internal import WSConnection
         stream.observer = self
         stream.setWantsRead(mostReceived > 0)
         start(label, work)
-        await unsafe withUnsafeContinuation { continuation in
-            // It may be done already, if the task changed jobs to suspend.
-            if end != nil { return unsafe continuation.resume() }
-            unsafe waiter = continuation
-        }
+        if end == nil { await gate.pass(on: scheduler) }
         scheduler.disarm(alarm)
         stream.setWantsRead(false)
         stream.observer = observer
@@ -89,9 +86,7 @@ internal import WSConnection
         self.end = end
         if case .outcome(.value) = end {} else { process?.exit(.shutdown) }
         process = nil
-        let waiter = unsafe waiter
-        unsafe self.waiter = nil
-        unsafe waiter?.resume()
+        gate.open(on: scheduler)
     }
 
     func streamIsReadable() {

@@ -50,7 +50,10 @@ struct Exchange {
         self.request = request
         isTLS = tls != nil || isSecureAtProxy
         let trusted = TrustedProxies(ranges: options.trustedProxies, headers: options.forwardedHeaders)
-        let findings = trusted.judge(request.head.fields, peer: peer, isTLS: isTLS)
+        // Most servers trust none, and need no fields made of the head.
+        let findings =
+            trusted.ranges.isEmpty
+            ? .init(clientAddress: peer) : trusted.judge(request.head.fields, peer: peer, isTLS: isTLS)
         externalOrigin = findings.externalOrigin
         seen = WebSocket.Request(request.head, peerAddress: peer, tls: tls)
         if findings.clientAddress != peer { seen.routing.forwarding = .init(clientAddress: findings.clientAddress) }
@@ -149,6 +152,7 @@ struct Exchange {
         }
         // "In particular, a request for an "https" resource MUST be rejected unless it has been received over a
         // connection that has been secured" (RFC 9110 section 7.4).
+        if RequestTarget.isPath(request.head.target) { return nil }
         let target = RequestTarget(request.head.target)
         guard target.scheme == "https", target.form == .absolute, !isTLS, externalOrigin?.scheme != "https" else {
             return nil
@@ -158,7 +162,9 @@ struct Exchange {
     }
 
     private var connectRefusal: Refusal? {
-        guard RequestTarget(request.head.target).form == .authority else { return nil }
+        guard !RequestTarget.isPath(request.head.target), RequestTarget(request.head.target).form == .authority else {
+            return nil
+        }
         return Refusal(status: 501, reason: "CONNECT; this server is no proxy (RFC 9110 section 9.3.6)")
     }
 
@@ -173,7 +179,7 @@ struct Exchange {
 }
 
 /// A WebSocket as one path of a server offers it: who is let in, and what is run for it.
-struct WebSocketResource: Sendable {
+final class WebSocketResource: Sendable {
     let handling: ServerSettings.Handling
     let authorize: Authorization.Hook?
     let connection: ConnectionOptions
@@ -200,10 +206,7 @@ struct WebSocketResource: Sendable {
     ///
     /// - Parameter origin: what the client sees, where a trusted proxy says so.
     func evaluate(_ head: RequestHead, isTLS: Bool, _ origin: WebOrigin?) -> ServerHandshake.Verdict {
-        var rules = rules
-        rules.externalOrigin = origin
-        rules.isTLS = isTLS
-        return ServerHandshake.evaluate(head, rules: rules)
+        ServerHandshake.evaluate(head, rules: rules, isTLS: isTLS, externalOrigin: origin)
     }
 }
 

@@ -24,6 +24,16 @@ final class HTTPConnection: @unchecked Sendable {
     /// What came of asking the program.
     private typealias Awaited<Value: Sendable> = AwaitedProcess<Value>.Outcome
 
+    /// How far the first exchange came without a task.
+    private enum Begun {
+        case nothing
+        case malformed(HeadError)
+        /// What the request asks for is known.
+        case found(Exchange, Exchange.Target)
+        /// It becomes a WebSocket, once the rest of the answer is sent.
+        case granted(WebSocketResource, Acceptance, Exchange, rest: [UInt8])
+    }
+
     let scheduler: Scheduler
     private let settings: ServerSettings
     private let stream: HTTPStream
@@ -37,6 +47,8 @@ final class HTTPConnection: @unchecked Sendable {
     /// Whether the client spoke TLS to the proxy that wrote the PROXY header.
     private var isSecureAtProxy = false
     private var requestCount = 0
+    private var begun = Begun.nothing
+    private var isLimited = false
     /// Ends the hook or the route that is waited for.
     private var abandonProcess: (() -> Void)?
     private var isStopping = false
@@ -59,17 +71,62 @@ final class HTTPConnection: @unchecked Sendable {
         self.place = place
         self.books = books
         entry = books.entry(of: peer)
-        self.stream = HTTPStream(stream, received: received, on: scheduler, settings.options)
+        self.stream = HTTPStream(stream, received: received, on: scheduler, settings)
     }
 
     private var options: ServerOptions { settings.options }
+
+    // MARK: Without a task
+
+    /// Waits for the first request without a task, whose memory would cost as much as all else, if nothing comes before
+    /// that.
+    ///
+    /// - Parameter action: is called once, when something has come, or it is dropped.
+    /// - Returns: whether it does; otherwise `run` is to be called at once.
+    func waitsWithoutTask(_ action: @escaping () -> Void) -> Bool {
+        guard settings.tls == nil, options.proxyProtocol.isEmpty else { return false }
+        limitHandshake()
+        stream.whenTold(action)
+        return true
+    }
+
+    /// Takes the first request, and lets it become a WebSocket, if all of that can be done at once: it has come whole, no
+    /// hook is asked, and the peer takes the answer. Nearly always it can.
+    ///
+    /// - Returns: `nil`: `run` is to be called, and goes on from here.
+    func proceedAtOnce() -> WebSocket? {
+        switch stream.requestAtOnce() {
+        case nil: return nil
+        case .failure(let error)?: begun = .malformed(error)
+        case .success(let request)?:
+            var exchange = begin(request)
+            let target = exchange.find(in: settings)
+            guard case .webSocket(let resource, let acceptance) = target, resource.authorize == nil else {
+                begun = .found(exchange, target)
+                return nil
+            }
+            let rest = stream.sendAtOnce(acceptance.responseBytes)
+            if rest.isEmpty { return become(resource, acceptance, exchange) }
+            begun = .granted(resource, acceptance, exchange, rest: Array(rest))
+        }
+        return nil
+    }
+
+    func listenNoMore() { stream.listenNoMore() }
+
+    /// The PROXY header, TLS and the first head have so much time together, from the first on.
+    private func limitHandshake() {
+        if isLimited { return }
+        isLimited = true
+        stream.limitHandshake()
+    }
 
     /// Carries it through. The WebSocket has begun when this returns one; otherwise the peer was answered for the last
     /// time, or is gone.
     func run() async -> WebSocket? {
         defer { stream.liftLimit() }
         do throws(WebSocketError) {
-            stream.limitHandshake()
+            limitHandshake()
             try await readProxyHeader()
             if let context = settings.tls { try await stream.startTLS(context) }
             while true {
@@ -92,19 +149,40 @@ final class HTTPConnection: @unchecked Sendable {
 
     /// One request, and what comes of it.
     private func exchange() async throws(WebSocketError) -> Next {
-        switch try await stream.nextRequest(isFirst: requestCount == 0) {
-        case .failure(let error):
-            try await refuse(Refusal(error), isToHead: false)
-            return .end
-        case .success(let request):
-            var exchange = begin(request)
-            let outcome = try await outcome(of: &exchange)
-            return try await carryOut(outcome, of: exchange)
+        var begun = Begun.nothing
+        swap(&begun, &self.begun)
+        switch begun {
+        case .nothing:
+            switch try await stream.nextRequest(isFirst: requestCount == 0) {
+            case .failure(let error): return try await refuse(error)
+            case .success(let request):
+                var exchange = begin(request)
+                let target = exchange.find(in: settings)
+                return try await go(on: exchange, to: target)
+            }
+        case .malformed(let error): return try await refuse(error)
+        case .found(let exchange, let target): return try await go(on: exchange, to: target)
+        case .granted(let resource, let acceptance, let exchange, let rest):
+            try await stream.send(rest)
+            return .webSocket(become(resource, acceptance, exchange))
         }
     }
 
-    private func outcome(of exchange: inout Exchange) async throws(WebSocketError) -> Exchange.Outcome {
-        switch exchange.find(in: settings) {
+    private func refuse(_ error: HeadError) async throws(WebSocketError) -> Next {
+        try await refuse(Refusal(error), isToHead: false)
+        return .end
+    }
+
+    private func go(on exchange: Exchange, to target: Exchange.Target) async throws(WebSocketError) -> Next {
+        var exchange = exchange
+        let outcome = try await outcome(of: &exchange, target)
+        return try await carryOut(outcome, of: exchange)
+    }
+
+    private func outcome(
+        of exchange: inout Exchange, _ target: Exchange.Target
+    ) async throws(WebSocketError) -> Exchange.Outcome {
+        switch target {
         case .settled(let outcome): return outcome
         case .webSocket(let resource, let acceptance):
             if let denial = try await authorize(&exchange, resource.authorize) { return denial }
@@ -259,9 +337,10 @@ final class HTTPConnection: @unchecked Sendable {
         let connection = WebSocket(
             stream: bytes, scheduler: scheduler, role: .server, options: resource.connection,
             compression: acceptance.compression, budget: settings.load.inbound, description: description)
+        let handling = resource.handling
         books.opened(connection, &entry) {
             connection.onOwnThread { connection in
-                switch resource.handling {
+                switch handling {
                 case .perConnection(let handler): connection.start(handler)
                 case .perMessage(let handler): connection.setMessageHandler(handler)
                 case .perMessageView(let handler): connection.setMessageViewHandler(handler)
@@ -285,9 +364,9 @@ final class HTTPConnection: @unchecked Sendable {
     }
 
     private func nextTurn() async {
-        await unsafe withUnsafeContinuation { continuation in
-            scheduler.runHereLater { unsafe continuation.resume() }
-        }
+        let gate = Gate()
+        scheduler.runHereLater { [scheduler] in gate.open(on: scheduler) }
+        await gate.pass(on: scheduler)
     }
 }
 

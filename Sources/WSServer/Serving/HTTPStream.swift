@@ -23,48 +23,65 @@ final class HTTPStream: @unchecked Sendable {
 
     private(set) var phase = Phase.listening
     private(set) var tls: TLSDetails?
-    private(set) var isDropped = false
+    var isDropped: Bool { dropped != nil }
+    /// Why it was dropped.
+    private var dropped: WebSocketError?
     /// The socket below, which knows whether the peer has said anything.
     let socket: SocketStream?
     private let scheduler: Scheduler
-    private let options: ServerOptions
+    private let settings: ServerSettings
     private let driver: StreamDriver
     private var reader: RequestReader
     /// While a response is written: when the peer last took some of it.
     private var takenAt: UInt64?
     private let deadline: Alarm
-    private var lateness = ""
+    private var lateness = Lateness.handshake
+
+    /// What has taken too long.
+    private enum Lateness {
+        case handshake, request, idleness, taking
+
+        func text(_ options: ServerOptions) -> String {
+            switch self {
+            case .handshake: "no handshake within \(options.handshakeTimeout)"
+            case .request: "no whole request within \(options.handshakeTimeout)"
+            case .idleness: "no further request within \(options.keepAliveTimeout)"
+            case .taking: "nothing was taken within \(options.writeTimeout ?? .zero)"
+            }
+        }
+    }
 
     /// - Parameter received: what somebody else has read of the first request already.
-    init(_ stream: any ByteStream, received: [UInt8], on scheduler: Scheduler, _ options: ServerOptions) {
+    init(_ stream: any ByteStream, received: [UInt8], on scheduler: Scheduler, _ settings: ServerSettings) {
         self.scheduler = scheduler
-        self.options = options
+        self.settings = settings
         socket = stream as? SocketStream
-        reader = RequestReader(limits: options.headLimits, maxBodyBytes: options.maxBodySize)
+        reader = RequestReader(limits: settings.options.headLimits, maxBodyBytes: settings.options.maxBodySize)
         reader.receive(received)
-        driver = unsafe StreamDriver(stream, buffer: TransportResources.of(scheduler).readBuffer, phase: .handshake)
+        driver = unsafe StreamDriver(
+            stream, buffer: TransportResources.of(scheduler).readBuffer, phase: .handshake, asActorOf: scheduler)
         deadline = Alarm {}
-        deadline.action = { [unowned self] in driver.abort(WebSocketError(.timeout, lateness, phase: .handshake)) }
+        deadline.action = { [unowned self] in
+            driver.abort(WebSocketError(.timeout, lateness.text(settings.options), phase: .handshake))
+        }
     }
 
     // MARK: Deadlines
 
     /// What comes next has so much time; `nil`: as much as it likes.
-    private func limit(_ time: Duration?, _ lateness: @autoclosure () -> String) {
+    private func limit(_ time: Duration?, _ lateness: Lateness) {
         guard let time else { return scheduler.disarm(deadline) }
-        self.lateness = lateness()
+        self.lateness = lateness
         scheduler.arm(deadline, after: time)
     }
 
     /// The PROXY header, TLS and the first head have so much time together.
-    func limitHandshake() { limit(options.handshakeTimeout, "no handshake within \(options.handshakeTimeout)") }
+    func limitHandshake() { limit(settings.options.handshakeTimeout, .handshake) }
 
     /// From here on the time is not the peer's.
     func liftLimit() { scheduler.disarm(deadline) }
 
-    private func limitRequest() {
-        limit(options.handshakeTimeout, "no whole request within \(options.handshakeTimeout)")
-    }
+    private func limitRequest() { limit(settings.options.handshakeTimeout, .request) }
 
     // MARK: Before requests
 
@@ -107,20 +124,37 @@ final class HTTPStream: @unchecked Sendable {
     func nextRequest(isFirst: Bool) async throws(WebSocketError) -> Result<IncomingRequest, HeadError> {
         if !isFirst {
             if !reader.hasBegun {
-                limit(options.keepAliveTimeout, "no further request within \(options.keepAliveTimeout)")
+                limit(settings.options.keepAliveTimeout, .idleness)
                 try await receive()
             }
             limitRequest()
         }
         while true {
             // What was read before it was dropped is not served any more.
-            if isDropped { throw WebSocketError(.closed, "it was dropped", phase: .handshake) }
+            if let dropped { throw dropped }
             do throws(HeadError) {
                 if let request = try reader.nextHead() { return .success(request) }
             } catch {
                 return .failure(error)
             }
             try await receive()
+        }
+    }
+
+    /// Calls `action`, once, when something has come or ended.
+    func whenTold(_ action: @escaping () -> Void) { driver.whenTold(action) }
+
+    /// What comes now is for a task to ask for.
+    func listenNoMore() { driver.listenNoMore() }
+
+    /// The first request's head, or why what came is none, if it has come whole; `nil`: `nextRequest` is to wait for it.
+    func requestAtOnce() -> Result<IncomingRequest, HeadError>? {
+        guard !isDropped, let bytes = driver.readAtOnce() else { return nil }
+        reader.receive(bytes)
+        do throws(HeadError) {
+            return try reader.nextHead().map { .success($0) }
+        } catch {
+            return .failure(error)
         }
     }
 
@@ -174,6 +208,11 @@ final class HTTPStream: @unchecked Sendable {
         try await sending { driver throws(WebSocketError) in try await driver.write(bytes) }
     }
 
+    /// Writes what the peer takes at once.
+    ///
+    /// - Returns: the rest, which is to be sent.
+    func sendAtOnce(_ bytes: [UInt8]) -> ArraySlice<UInt8> { driver.writeAtOnce(bytes) }
+
     /// Waits until the peer takes more, as long as `send` does.
     func waitUntilWritable() async throws(WebSocketError) {
         try await sending { driver throws(WebSocketError) in try await driver.waitUntilWritable() }
@@ -184,12 +223,12 @@ final class HTTPStream: @unchecked Sendable {
 
     private func sending(_ step: (StreamDriver) async throws(WebSocketError) -> Void) async throws(WebSocketError) {
         phase = .answering
-        let time = options.writeTimeout
-        limit(time, "nothing was taken within \(time ?? .zero)")
+        let time = settings.options.writeTimeout
+        limit(time, .taking)
         takenAt = scheduler.time.nanoseconds
         driver.onProgress = { [unowned self] in
             takenAt = scheduler.time.nanoseconds
-            limit(time, "nothing was taken within \(time ?? .zero)")
+            limit(time, .taking)
         }
         defer { (driver.onProgress, takenAt) = (nil, nil) }
         try await step(driver)
@@ -208,7 +247,7 @@ final class HTTPStream: @unchecked Sendable {
 
     /// Ends it at once, whatever it is at.
     func drop(_ error: WebSocketError) {
-        isDropped = true
+        dropped = dropped ?? error
         driver.abort(error)
         endLeaving()
     }
@@ -224,17 +263,22 @@ final class HTTPStream: @unchecked Sendable {
     /// Ends it so that what was said arrives: closing at once would reset a peer that is still sending.
     func leave() async {
         liftLimit()
-        await withCheckedContinuation { continuation in
-            phase = .leaving(
-                LingeringClose.start(
-                    driver.release(), last: [], on: scheduler, for: options.closeTimeout,
-                    whenDone: { continuation.resume() }))
-        }
+        let gate = Gate()
+        var isOver = false
+        phase = .leaving(
+            LingeringClose.start(driver.release(), last: [], on: scheduler, for: settings.options.closeTimeout) {
+                [scheduler] in
+                isOver = true
+                gate.open(on: scheduler)
+            })
+        if !isOver { await gate.pass(on: scheduler) }
         phase = .listening
     }
 
     /// Hands it on to a WebSocket, with what has come behind the last request.
-    func release() -> (stream: any ByteStream, rest: [UInt8]) { (driver.release(), reader.takeRest()) }
+    func release() -> (stream: any ByteStream, rest: [UInt8]) {
+        (driver.release(keepsReading: true), reader.takeRest())
+    }
 }
 
 extension WebSocketError {

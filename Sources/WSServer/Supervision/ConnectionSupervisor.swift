@@ -48,6 +48,7 @@ actor ConnectionSupervisor {
     /// Takes over an accepted descriptor, for which a place is reserved. From any thread.
     nonisolated func adopt(_ descriptor: Int32, _ peer: SocketAddress?, _ settings: ServerSettings) {
         places.wrappingAdd(1, ordering: .relaxed)
+        if scheduler.isCurrent { return onOwnThread { $0.begin(descriptor, peer, settings) } }
         scheduler.run { [self] in onOwnThread { $0.begin(descriptor, peer, settings) } }
     }
 
@@ -62,6 +63,18 @@ actor ConnectionSupervisor {
         let http = HTTPConnection(
             stream, peer: peer, local: stream.localAddress, place: place, on: scheduler, settings, books)
         let number = register(http)
+        let isWaiting = http.waitsWithoutTask { [self] in onOwnThread { $0.proceed(http, number) } }
+        if !isWaiting { carryOn(http, number) }
+    }
+
+    /// Something has come of it, or it is dropped.
+    private func proceed(_ http: HTTPConnection, _ number: UInt64) {
+        if let connection = http.proceedAtOnce() { return httpIsOver(http, number, connection) }
+        http.listenNoMore()
+        carryOn(http, number)
+    }
+
+    private func carryOn(_ http: HTTPConnection, _ number: UInt64) {
         Task { await self.carryThrough(http, number) }
     }
 
@@ -76,7 +89,10 @@ actor ConnectionSupervisor {
 
     /// What is said before a WebSocket has a task of its own, whose memory is gone when the handler begins to wait.
     private func carryThrough(_ http: HTTPConnection, _ number: UInt64) async {
-        let connection = await http.run()
+        httpIsOver(http, number, await http.run())
+    }
+
+    private func httpIsOver(_ http: HTTPConnection, _ number: UInt64, _ connection: WebSocket?) {
         httpConnections[number] = nil
         if http.isDisplaced { load.endSeekingRoom() }
         if let connection {

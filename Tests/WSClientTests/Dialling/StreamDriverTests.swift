@@ -87,6 +87,73 @@ import Testing
         }
     }
 
+    // MARK: Without a task
+
+    @Test func `tells once that something has come, and reads it without a task (S4)`() async throws {
+        try await drive(reads: { .bytes(min(3, $0)) }) { driver, stream in
+            stream.content = [1, 2, 3]
+            let told = Calls()
+            await withCheckedContinuation { continuation in
+                driver.whenTold {
+                    told.count += 1
+                    continuation.resume()
+                }
+            }
+            #expect(driver.readAtOnce() == [1, 2, 3])
+            driver.streamIsReadable()
+            #expect(told.count == 1)
+        }
+    }
+
+    @Test func `tells who waits without a task that it is aborted (S4, S7)`() async throws {
+        try await drive { driver, _ in
+            let told = Calls()
+            driver.whenTold { told.count += 1 }
+            driver.abort(WebSocketError(.timeout, "late"))
+            #expect(told.count == 1 && driver.readAtOnce() == nil)
+            let error = await failure { _ = try await driver.read() }
+            #expect(error?.code == .timeout)
+        }
+    }
+
+    @Test(arguments: 0..<3)
+    func `leaves what is no bytes to the task that comes after (S4)`(index: Int) async throws {
+        // An error is told once: then it looks as if nothing had come.
+        let said: [StreamProgress] = [.wouldBlock, .endOfStream, .failed(.system(call: "recv", errno: ECONNRESET))]
+        let reads = Calls()
+        try await drive(reads: { _ in
+            defer { reads.count += 1 }
+            return reads.count == 0 ? said[index] : .bytes(1)
+        }) { driver, _ in
+            #expect(driver.readAtOnce() == nil)
+            // Nor does it ask again before that.
+            if index > 0 { #expect(driver.readAtOnce() == nil && reads.count == 1) }
+            var read: [UInt8]?
+            let error = await failure { read = try await driver.read() }
+            switch index {
+            case 0: #expect(read?.count == 1)
+            case 1: #expect(read == [])
+            default: #expect(error?.code == .connectionLost && error?.message.contains("recv") == true)
+            }
+        }
+    }
+
+    @Test(arguments: [0, 1, 4, 5])
+    func `writes what is taken at once, and says what is left (S4)`(taken: Int) async throws {
+        try await drive(writes: { _ in taken == 0 ? .wouldBlock : .bytes(taken) }) { driver, _ in
+            #expect(Array(driver.writeAtOnce([0, 1, 2, 3, 4])) == Array(taken..<5).map { UInt8($0) })
+        }
+    }
+
+    @Test func `says by the next write why nothing was taken at once (S4)`() async throws {
+        try await drive(writes: { _ in Self.reset }) { driver, stream in
+            #expect(Array(driver.writeAtOnce([1, 2])) == [1, 2])
+            let error = await failure { try await driver.write([1, 2]) }
+            #expect(error?.code == .connectionLost && error?.message.contains("send") == true)
+            #expect(stream.mostCalls == 1)
+        }
+    }
+
     @Test func `listens to nobody when it only writes, or is aborted`() async throws {
         try await drive(reads: { .bytes($0) }, writes: { _ in Self.reset }) { driver, stream in
             let error = await failure { try await driver.write([1]) }
@@ -96,6 +163,12 @@ import Testing
             #expect(aborted?.code == .cancelled && stream.mostCalls == 1)
         }
     }
+}
+
+/// How often something happened, on one scheduler's thread.
+private final class Calls: @unchecked Sendable {
+    // Safety: used on the scheduler's thread only.
+    var count = 0
 }
 
 /// A stream that does as it is told, and counts what is done with it between two notices.
