@@ -36,21 +36,28 @@ public struct ProtocolMachine: ~Copyable, Sendable {
     /// What is to be written to the peer.
     public var output = OutputBuffer()
 
+    // What is asked for each message is inlined where it is asked for: to call a function that borrows the machine, all
+    // of it is copied.
     let maskKeys: (@Sendable () -> UInt32)?
     /// `nil` unless compression was agreed on.
-    let compression: CompressionContexts?
+    @usableFromInline let compression: CompressionContexts?
 
     // What is being received.
-    var partialHeader = PartialHeader()
-    var frame: FrameHeader?
+    @usableFromInline var partialHeader = PartialHeader()
+    @usableFromInline var frame: FrameHeader?
     var frameRemaining = 0
-    var controlPayload: [UInt8] = []
-    var assembler = MessageAssembler()
+    @usableFromInline var controlPayload: [UInt8] = []
+    @usableFromInline var assembler = MessageAssembler()
+    /// Whether messages are only to be shown; and whether the one that is, is text.
+    var showsMessages = false
+    var isShownText = false
+    /// The message that is being shown, if it was put together: sending it back needs no copy.
+    package var shown: [UInt8] = []
 
     /// Whether the end of the connection, be it the peer's close or a violation, is held back until `takeHeldEnd`: so
     /// that what came in front of it can be answered first.
     package var holdsEnd = false
-    var heldEnd: HeldEnd?
+    @usableFromInline var heldEnd: HeldEnd?
 
     // What is being sent.
     var pendingPong: [UInt8]?
@@ -74,16 +81,16 @@ public struct ProtocolMachine: ~Copyable, Sendable {
     package var holdsCompressionContext: Bool { compression.map { !$0.isEmpty } ?? false }
 
     /// Memory held for an unfinished message.
-    package var bytesBuffered: Int { assembler.capacity &+ controlPayload.capacity }
+    @inlinable package var bytesBuffered: Int { assembler.capacity &+ controlPayload.capacity }
 
     /// How many messages have begun to arrive in more than one piece.
     package internal(set) var messagesInPieces: UInt32 = 0
 
     /// Whether something has begun to arrive that is not complete, be it a frame's header.
-    package var isMidInput: Bool { assembler.isActive || frame != nil || !partialHeader.isEmpty }
+    @inlinable package var isMidInput: Bool { assembler.isActive || frame != nil || !partialHeader.isEmpty }
 
     /// Whether a data message has begun to arrive and is not complete.
-    package var isMidMessage: Bool { assembler.isActive }
+    @inlinable package var isMidMessage: Bool { assembler.isActive }
 }
 
 /// What the peer's bytes came to.
@@ -182,9 +189,9 @@ package struct InputWindow {
         unsafe remaining = bytes
     }
 
-    package var isEmpty: Bool { unsafe remaining.isEmpty }
+    @inlinable package var isEmpty: Bool { unsafe remaining.isEmpty }
 
-    package var count: Int { unsafe remaining.count }
+    @inlinable package var count: Int { unsafe remaining.count }
 
     /// Takes `count` bytes from the front; the caller has checked that they are there.
     mutating func take(_ count: Int) -> UnsafeMutableRawBufferPointer {

@@ -38,11 +38,32 @@ extension ProtocolMachine {
         let count = message.byteCount
         message.withBytes { bytes in
             unsafe bytes.withUnsafeBytes { payload in
-                if compresses(count, compress), unsafe sendCompressed(opcode, payload, frameSize: nil) { return }
+                if compression != nil, compresses(count, compress),
+                    unsafe sendCompressed(opcode, payload, frameSize: nil)
+                {
+                    return
+                }
+                if count >= OutputBuffer.retainThreshold, isServer {
+                    return unsafe appendLarge(opcode, payload)
+                }
                 unsafe stage(FrameHeader(isFinal: true, opcode: opcode, payloadCount: count, mask: maskKeys?()), payload)
             }
         }
         return count
+    }
+
+    /// Queues a large payload that is only shown: retained if it is the message that was put together to be shown, and
+    /// copied only once, since what is staged stays where it is.
+    @inline(never)
+    private mutating func appendLarge(_ opcode: Opcode, _ payload: UnsafeRawBufferPointer) {
+        let isAllOfShown = unsafe shown.withUnsafeBytes { unsafe $0.baseAddress == payload.baseAddress } && shown.count == payload.count
+        if isAllOfShown {
+            appendFrame(opcode, isFinal: true, shown)
+        } else if output.hasRoom(for: payload.count &+ FrameHeader.maxSize) {
+            unsafe stage(FrameHeader(isFinal: true, opcode: opcode, payloadCount: payload.count), payload)
+        } else {
+            unsafe appendFrame(opcode, isFinal: true, [UInt8](payload))
+        }
     }
 
     /// Queues a message that was encoded once for many.
@@ -242,6 +263,7 @@ extension ProtocolMachine {
 extension ProtocolMachine {
     /// How much waits to be written, where what was compressed here counts at its full length. So whoever waits for
     /// that to shrink compresses nothing for a peer that does not read, and little at a time for one that does.
+    @inlinable
     package var outputWeight: Int {
         guard let compression else { return output.count }
         return output.count &+ compression.bytesSaved
