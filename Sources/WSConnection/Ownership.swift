@@ -1,4 +1,5 @@
 package import Actors
+internal import CHansomSystem
 internal import Synchronization
 
 extension WebSocket {
@@ -80,7 +81,7 @@ extension WebSocket {
         // What the handler connects to belongs to this connection: the task inherits who is current.
         let task = ProcessCore.$current.withValue(core) {
             Task {
-                unsafe handlerIdentity = withUnsafeCurrentTask { unsafe $0 }
+                unsafe handlerIdentity = swift_task_getCurrent()
                 core.runsThisJob()
                 do {
                     try await handler(self)

@@ -4,22 +4,31 @@ internal import DequeModule
 ///
 /// It never leaves the process: a `for await` over the mailbox of another one does not compile.
 public struct Mailbox<Message: Sendable>: AsyncSequence {
-    let process: Process<Message>
+    @usableFromInline let process: Process<Message>
+
+    @inlinable
+    init(process: Process<Message>) { self.process = process }
 
     /// Makes an iterator. It keeps no messages of its own: several share the mailbox, and each message goes to one.
+    @inlinable
     public func makeAsyncIterator() -> Iterator { Iterator(process: process) }
 
     /// Takes messages out of a mailbox, one with each `next`.
     public struct Iterator: AsyncIteratorProtocol {
-        let process: Process<Message>
+        @usableFromInline let process: Process<Message>
+
+        @inlinable
+        init(process: Process<Message>) { self.process = process }
 
         /// Takes the next message, waiting for one if there is none; `nil` once the process is asked to end.
+        @inlinable
         public mutating func next() async -> Message? { await process.receive() }
 
         /// Takes the next message as `next()` does: what a `for await` loop calls.
         ///
         /// - Parameter actor: where the caller is isolated; the message is taken on the process's scheduler all the
         /// same.
+        @inlinable
         public mutating func next(isolation actor: isolated (any Actor)?) async -> Message? {
             await process.receive()
         }

@@ -31,15 +31,15 @@ public final actor Process<Message: Sendable> {
     /// Whether some of its messages are measured just now, as `Special.marks` says.
     @safe @exclusivity(unchecked) nonisolated(unsafe) var isMeasured = false
     @safe @exclusivity(unchecked) @usableFromInline var handled: UInt64 = 0
-    @usableFromInline var isOpen = true
+    @safe @exclusivity(unchecked) @usableFromInline var isOpen = true
     /// Whether the body answers what introspection asks, as a server does.
-    @usableFromInline var servesRequests = false
+    @safe @exclusivity(unchecked) @usableFromInline var servesRequests = false
     /// Few have more of it than this.
-    @usableFromInline var special: Special?
+    @safe @exclusivity(unchecked) @usableFromInline var special: Special?
 
     /// What it does, until it begins.
     // Safety: written before anybody else knows the process, then touched by the scheduler's thread only.
-    @safe nonisolated(unsafe) var body: Body?
+    @safe @exclusivity(unchecked) nonisolated(unsafe) var body: Body?
 
     /// A process that has not begun. Whoever starts it does so on its thread.
     @usableFromInline
@@ -84,7 +84,7 @@ public final actor Process<Message: Sendable> {
 
     /// The messages, in order of arrival. Ends when the process is asked to end. For its body alone: whoever else has
     /// the process cannot reach it.
-    public var mailbox: Mailbox<Message> { Mailbox(process: self) }
+    @inlinable public var mailbox: Mailbox<Message> { Mailbox(process: self) }
 
     /// What a process has once it uses more of its mailbox than most: adapters for signals, filters, timers.
     @usableFromInline

@@ -45,12 +45,12 @@ package final class ProcessCore: Gate, @unchecked Sendable {
     /// The task that runs its body or handler, as long as it does: to be cancelled from any thread.
     @safe @exclusivity(unchecked) private var runningTask: Task<Void, Never>?
     // Safety: a host that goes has finished its core, which then forgets it.
-    private(set) unowned(unsafe) var host: (any ProcessHost)?
+    @exclusivity(unchecked) private(set) unowned(unsafe) var host: (any ProcessHost)?
 
     /// Whether it was killed, or its grace is over: what it still does is to stop.
-    private(set) var isMarkedDead = false
+    @safe @exclusivity(unchecked) private(set) var isMarkedDead = false
     /// Whether it was said how long the process may take to end.
-    private(set) var isGraceSet = false
+    @safe @exclusivity(unchecked) private(set) var isGraceSet = false
     /// How many messages it may take between two looks at the clock: see `JobBudget`.
     @safe @exclusivity(unchecked) final var pace: UInt8 = 1
     /// What introspection and reports call it.

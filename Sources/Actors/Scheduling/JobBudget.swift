@@ -136,7 +136,7 @@ extension Scheduler {
         if !budget.letFirstGo() {
             untilSample &-= budget.grantedAndTaken
             let mayTake = budget.mayTakeMore(
-                &core.pace, hasTicked: time.coarseNanoseconds != tick, time: time.nanoseconds)
+                &core.pace, hasTicked: coarseClock != tick, time: clock)
             if !mayTake { return false }
         }
         if untilSample <= 0, let sampler {
@@ -164,12 +164,12 @@ extension Scheduler {
     }
 
     /// Whether the coarse clock has moved since the loop last looked: for callbacks of the loop that have much to do.
-    package var hasTickedInPhase: Bool { time.coarseNanoseconds != tick }
+    package var hasTickedInPhase: Bool { coarseClock != tick }
 
     /// Whether a tick of the coarse clock, about 4 ms, has passed since this was last true: whoever works through a
     /// long line then leaves the rest for the next turn.
     func hasTicked() -> Bool {
-        let now = time.coarseNanoseconds
+        let now = coarseClock
         if now == tick { return false }
         tick = now
         return true

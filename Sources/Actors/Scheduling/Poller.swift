@@ -27,17 +27,34 @@ package protocol Poller: AnyObject {
 }
 
 /// What a descriptor is ready for, or what of it is watched.
+///
+/// What a set can do is said here once more, in terms of bits: what other modules call of it would go by way of the
+/// protocol, unspecialised, at each event.
+@usableFromInline
 package struct Readiness: OptionSet, Sendable, Hashable {
-    package let rawValue: UInt8
+    @usableFromInline package let rawValue: UInt8
+
+    @inlinable
     package init(rawValue: UInt8) { self.rawValue = rawValue }
 
-    package static let read = Readiness(rawValue: 1)
-    package static let write = Readiness(rawValue: 2)
+    @inlinable package var isEmpty: Bool { rawValue == 0 }
+
+    @inlinable
+    package func contains(_ other: Readiness) -> Bool { rawValue & other.rawValue == other.rawValue }
+
+    @inlinable
+    package func union(_ other: Readiness) -> Readiness { Readiness(rawValue: rawValue | other.rawValue) }
+
+    @inlinable
+    package static func == (a: Readiness, b: Readiness) -> Bool { a.rawValue == b.rawValue }
+
+    @inlinable package static var read: Readiness { Readiness(rawValue: 1) }
+    @inlinable package static var write: Readiness { Readiness(rawValue: 2) }
     /// Of several schedulers that watch the descriptor one is told, or a few, but not all: to be watched with `read`,
     /// and not changed later.
-    package static let exclusive = Readiness(rawValue: 8)
+    @inlinable package static var exclusive: Readiness { Readiness(rawValue: 8) }
     /// Both directions are down, or an error waits: told whatever is watched.
-    package static let hangUp = Readiness(rawValue: 4)
+    @inlinable package static var hangUp: Readiness { Readiness(rawValue: 4) }
 }
 
 /// Told when a watched descriptor is ready.
@@ -136,11 +153,11 @@ package protocol DescriptorObserver: AnyObject {
     }
 
     private static func readiness(_ events: UInt32) -> Readiness {
-        var readiness: Readiness = []
-        if events & (EPOLLIN.rawValue | EPOLLRDHUP.rawValue) != 0 { readiness.insert(.read) }
-        if events & EPOLLOUT.rawValue != 0 { readiness.insert(.write) }
-        if events & (EPOLLERR.rawValue | EPOLLHUP.rawValue) != 0 { readiness.insert(.hangUp) }
-        return readiness
+        var readiness: UInt8 = 0
+        if events & (EPOLLIN.rawValue | EPOLLRDHUP.rawValue) != 0 { readiness |= Readiness.read.rawValue }
+        if events & EPOLLOUT.rawValue != 0 { readiness |= Readiness.write.rawValue }
+        if events & (EPOLLERR.rawValue | EPOLLHUP.rawValue) != 0 { readiness |= Readiness.hangUp.rawValue }
+        return Readiness(rawValue: readiness)
     }
 }
 

@@ -178,7 +178,7 @@ package class Gate: @unchecked Sendable {
     @inlinable
     @inline(__always)
     package final func pass(on scheduler: Scheduler) async {
-        unsafe scheduler.gatekeeper.gate = self
+        unsafe scheduler.gatekeeper.gate = .passUnretained(self)
         await scheduler.gatekeeper.stop()
     }
 
@@ -193,12 +193,12 @@ package class Gate: @unchecked Sendable {
 
 /// Leads the tasks of one scheduler to their gates.
 @usableFromInline
-package final actor Gatekeeper: SerialExecutor {
+@safe package final actor Gatekeeper: SerialExecutor {
     // Safety: touched by the scheduler's thread only. From the moment when a task names its gate until the task stops,
-    // which it does at once, the task holds the gate.
+    // which it does at once, the task holds the gate. No access to these calls out.
     // One that names none goes on at once, at the end of the run queue. The scheduler holds its gatekeeper, and whoever
     // stops here its scheduler.
-    @exclusivity(unchecked) @usableFromInline nonisolated(unsafe) unowned(unsafe) var gate: Gate?
+    @exclusivity(unchecked) @usableFromInline nonisolated(unsafe) var gate: Unmanaged<Gate>?
     @exclusivity(unchecked) nonisolated(unsafe) unowned(unsafe) var scheduler: Scheduler?
     private var stops: UInt64 = 0
 
@@ -210,7 +210,11 @@ package final actor Gatekeeper: SerialExecutor {
 
     @usableFromInline package nonisolated func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
-        if let gate = unsafe gate { gate.waiting = job } else { unsafe scheduler?.runHere(job) }
+        if let gate = unsafe gate {
+            unsafe gate._withUnsafeGuaranteedRef { $0.waiting = job }
+        } else {
+            unsafe scheduler?.runHere(job)
+        }
     }
 
     /// Where a task stops that has named its gate.
@@ -228,5 +232,13 @@ extension Actor {
         // Safety: the caller is on the actor's scheduler, so nothing else runs as the actor now; a function type with
         // an isolated parameter is called like one without.
         unsafe unsafeBitCast(body, to: ((Self) -> R).self)(self)
+    }
+
+    /// The same for a body that takes something, which a closure that captured it would be allocated for.
+    @inlinable
+    @inline(__always)
+    package nonisolated func onOwnThread<A, R>(_ argument: A, _ body: @escaping (isolated Self, A) -> R) -> R {
+        // Safety: as above.
+        unsafe unsafeBitCast(body, to: ((Self, A) -> R).self)(self, argument)
     }
 }

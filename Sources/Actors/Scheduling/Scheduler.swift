@@ -17,6 +17,8 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
     /// Its number in its group, from 0.
     public let index: Int
     package let time: any TimeSource
+    /// Whether that is the kernel's clock, which is read without asking what it is.
+    private let isKernelTime: Bool
     let poller: any Poller
     let settings: SystemSettings
     /// Who else is told what it reports: those of its group.
@@ -75,32 +77,32 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
     /// The task of a process is being made, which says itself whose it is.
     @safe @exclusivity(unchecked) var isSpawning = false
     @safe @exclusivity(unchecked) var alarms = AlarmHeap()
-    var watches = WatchTable()
-    var flushes: [(any EndOfTurnFlush)?] = []
+    @safe @exclusivity(unchecked) var watches = WatchTable()
+    @safe @exclusivity(unchecked) var flushes = FlushList()
     /// Those that the flush that goes on has to call; what is cancelled leaves its place empty.
-    var flushing: [(any EndOfTurnFlush)?] = []
-    var spins = SpinBudget()
+    @safe @exclusivity(unchecked) var flushing = FlushList()
+    @safe @exclusivity(unchecked) var spins = SpinBudget()
     /// How often it has looked for work.
-    package var turns: UInt64 = 0
+    @safe @exclusivity(unchecked) package var turns: UInt64 = 0
     /// How many jobs it has run.
-    package var jobsRun: UInt64 = 0
+    @safe @exclusivity(unchecked) package var jobsRun: UInt64 = 0
     /// How many of them other threads handed to it.
-    package var jobsPosted: UInt64 = 0
+    @safe @exclusivity(unchecked) package var jobsPosted: UInt64 = 0
     /// Nanoseconds, read once a turn.
-    package var now: UInt64 = 0
+    @safe @exclusivity(unchecked) package var now: UInt64 = 0
     /// What other layers keep for each scheduler: buffers, mask keys.
-    package var resources: AnyObject?
+    @safe @exclusivity(unchecked) package var resources: AnyObject?
     /// What the job that runs may still do before others have their turn.
     @safe @exclusivity(unchecked) @usableFromInline var budget = JobBudget()
     /// How many jobs and messages are left until one is measured: in fact never, where nobody measures.
     @safe @exclusivity(unchecked) var untilSample = Int.max
     /// What was measured, where somebody does.
-    var sampler: MessageSampler?
+    @safe @exclusivity(unchecked) var sampler: MessageSampler?
     /// The coarse clock, when it was last seen to move.
     @safe @exclusivity(unchecked) var tick: UInt64 = 0
     /// How many descriptors the last look found ready, and how many observers were told.
-    var eventsFound = 0
-    var eventsTold = 0
+    @safe @exclusivity(unchecked) var eventsFound = 0
+    @safe @exclusivity(unchecked) var eventsTold = 0
     /// The process that runs outside any task, by its number; 0 for none. For reports of long jobs.
     package var runningProcess: UInt64 {
         get { runningProcessID.load(ordering: .relaxed) }
@@ -108,15 +110,15 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
     }
     let longJobLimit: UInt64
     /// The longest that one job was seen to take, in nanoseconds.
-    var longestJob: UInt64 = 0
+    @safe @exclusivity(unchecked) var longestJob: UInt64 = 0
     /// How long it has worked, in nanoseconds.
-    var busyTime: UInt64 = 0
+    @safe @exclusivity(unchecked) var busyTime: UInt64 = 0
     /// Messages to processes that had ended.
-    @usableFromInline var deadLetters: UInt64 = 0
+    @safe @exclusivity(unchecked) @usableFromInline var deadLetters: UInt64 = 0
     /// Messages that full mailboxes have dropped.
-    var messagesDropped: UInt64 = 0
+    @safe @exclusivity(unchecked) var messagesDropped: UInt64 = 0
     /// How many processes are ending within each other now.
-    var endsUnderWay = 0
+    @safe @exclusivity(unchecked) var endsUnderWay = 0
 
     enum Phase: UInt8, AtomicRepresentable {
         case idle, running, stopping, stopped
@@ -136,6 +138,7 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
         ownResolverPool = resolverPool
         self.poller = poller
         self.time = time
+        isKernelTime = time is SystemTime
         now = time.nanoseconds
         tick = time.coarseNanoseconds
         budget.pause()
@@ -158,8 +161,14 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
         return unsafe Unmanaged<Scheduler>.fromOpaque(pointer).takeUnretainedValue()
     }
 
+    /// The time, in nanoseconds.
+    @inline(__always) var clock: UInt64 { isKernelTime ? SystemTime.read() : time.nanoseconds }
+
+    /// The same at less cost, maybe a few milliseconds old.
+    @inline(__always) var coarseClock: UInt64 { isKernelTime ? SystemTime.readCoarsely() : time.coarseNanoseconds }
+
     /// The time of this turn for its own thread, else the time.
-    var approximateTime: UInt64 { isCurrent ? now : time.nanoseconds }
+    var approximateTime: UInt64 { isCurrent ? now : clock }
 
     /// Whether the calling thread is this scheduler's.
     public var isCurrent: Bool {
@@ -233,7 +242,7 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
     package func runHereLater(_ action: @escaping () -> Void) { laterHere.append(action) }
 
     /// What this thread asked itself to do in the next round.
-    var laterHere = Deque<() -> Void>()
+    @safe @exclusivity(unchecked) var laterHere = Deque<() -> Void>()
 
     /// Does something to what is shared under `structure`, at once and from any thread. The scheduler's own does it at
     /// hardly any cost; for the others see `OwnerLock`, which also says what `body` must not do.
@@ -375,7 +384,7 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
     package func arm(_ alarm: Alarm, at deadline: UInt64) { alarms.arm(alarm, at: max(deadline, now)) }
 
     package func arm(_ alarm: Alarm, after delay: Duration) {
-        arm(alarm, at: time.nanoseconds &+ delay.clampedNanoseconds)
+        arm(alarm, at: clock &+ delay.clampedNanoseconds)
     }
 
     package func disarm(_ alarm: Alarm) { unsafe alarms.disarm(alarm)?.release() }
@@ -417,12 +426,60 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
 
     /// Takes back what `flushAtEndOfTurn` asked for.
     package func cancelFlush(_ flush: any EndOfTurnFlush) {
-        for index in flushes.indices where flushes[index] === flush { flushes[index] = nil }
-        for index in flushing.indices where flushing[index] === flush { flushing[index] = nil }
+        // Whoever takes it back holds it: nothing ends here.
+        flushes.cancel(flush)
+        flushing.cancel(flush)
     }
 }
 
 /// Something that gathers output during a turn and hands it to the kernel when the turn ends.
 package protocol EndOfTurnFlush: AnyObject {
     func flushAtEndOfTurn()
+}
+
+/// Those that are to be called at the end of a turn, in the order in which they asked.
+@safe struct FlushList: ~Copyable {
+    // Safety: `places` has `capacity` slots, the first `count` of which are initialised.
+    private var places: UnsafeMutablePointer<(any EndOfTurnFlush)?>
+    private var capacity = 16
+    private(set) var count = 0
+
+    init() { unsafe places = .allocate(capacity: 16) }
+
+    deinit {
+        unsafe places.deinitialize(count: count)
+        unsafe places.deallocate()
+    }
+
+    var isEmpty: Bool { count == 0 }
+
+    mutating func append(_ flush: any EndOfTurnFlush) {
+        if count == capacity { grow() }
+        unsafe (places + count).initialize(to: flush)
+        count &+= 1
+    }
+
+    /// Takes one out and leaves its place empty; `nil` if it was taken back.
+    mutating func take(_ index: Int) -> (any EndOfTurnFlush)? {
+        precondition(index < count)
+        return unsafe places[index].take()
+    }
+
+    mutating func cancel(_ flush: any EndOfTurnFlush) {
+        for index in 0..<count where unsafe places[index] === flush { unsafe places[index] = nil }
+    }
+
+    /// Gives up the places, all of which are empty.
+    mutating func removeAll() {
+        unsafe places.deinitialize(count: count)
+        count = 0
+    }
+
+    private mutating func grow() {
+        let more = UnsafeMutablePointer<(any EndOfTurnFlush)?>.allocate(capacity: capacity * 2)
+        unsafe more.moveInitialize(from: places, count: count)
+        unsafe places.deallocate()
+        unsafe places = more
+        capacity *= 2
+    }
 }

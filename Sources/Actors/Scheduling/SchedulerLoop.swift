@@ -121,7 +121,9 @@ extension Scheduler {
             lookAtClock()
             return found
         }
-        busyTime &+= time.nanoseconds &- now
+        let before = now
+        now = clock
+        busyTime &+= now &- before
         if spin() { return look() }
         isParked.store(true, ordering: .sequentiallyConsistent)
         guard inbox.isEmpty else {
@@ -133,29 +135,31 @@ extension Scheduler {
         if !isParked.exchange(false, ordering: .sequentiallyConsistent) { spins.wasWokenByPost() }
         beat()
         Timekeeper.shared.schedulerWoke()
-        now = time.nanoseconds
-        tick = time.coarseNanoseconds
+        now = clock
+        tick = coarseClock
         return found
     }
 
     /// Reads the time after time that was worked.
     private func lookAtClock() {
         let before = now
-        now = time.nanoseconds
+        now = clock
         busyTime &+= now &- before
     }
 
     /// Asks what is ready after idle time.
     private func look() -> Int {
         let found = poller.wait(timeout: 0)
-        now = time.nanoseconds
+        now = clock
         return found
     }
 
     /// How long there is nothing to do, as far as alarms tell.
     private func sleepTime() -> UInt64? {
         guard let soonest = alarms.soonest else { return nil }
-        let now = time.nanoseconds
+        // Time that flows was read a moment ago. Time that is moved by hand may have been since, by one who did not see
+        // that the scheduler was about to sleep.
+        let now = time.flows && spins.rounds == 0 ? now : clock
         if soonest <= now { return 0 }
         return time.flows ? soonest - now : nil
     }
@@ -208,10 +212,11 @@ extension Scheduler {
     /// Runs ready jobs, those they make ready too, up to the round's bounds: so many, or until the coarse clock moves, or
     /// one has spent its budget. So alarms and descriptors wait for one budget at most before somebody looks at them.
     func runJobs() -> Bool {
-        let worked = runDeferred() || !ready.isEmpty
+        let worked = runDeferred()
+        if ready.isEmpty { return worked }
         var left = Scheduler.jobsPerRound
         var ran: UInt64 = 0
-        tick = time.coarseNanoseconds
+        tick = coarseClock
         while left > 0, let job = ready.popFirst() {
             beat()
             // Safety: a job is one pointer; it is only compared.
@@ -232,12 +237,10 @@ extension Scheduler {
                 break
             }
         }
-        if ran > 0 {
-            runningJob.store(0, ordering: .relaxed)
-            budget.pause()
-        }
+        runningJob.store(0, ordering: .relaxed)
+        budget.pause()
         jobsRun &+= ran
-        return worked
+        return true
     }
 
     private func runDeferred() -> Bool {
@@ -259,15 +262,13 @@ extension Scheduler {
         if flushes.isEmpty { return false }
         swap(&flushes, &flushing)
         // A flush may cancel any of them, and ask for more.
-        for index in flushing.indices {
+        for index in 0..<flushing.count {
             beat()
-            flushing[index]?.flushAtEndOfTurn()
+            // The last reference to one may be here, and what goes with it may cancel another flush: it goes when the
+            // list is not being changed.
+            flushing.take(index)?.flushAtEndOfTurn()
         }
-        // The last reference to one may be here, and what goes with it may cancel another flush.
-        var done: [(any EndOfTurnFlush)?] = []
-        swap(&done, &flushing)
-        done.removeAll(keepingCapacity: true)
-        if flushing.isEmpty { swap(&done, &flushing) }
+        flushing.removeAll()
         return true
     }
 }

@@ -27,24 +27,28 @@ public final class SystemTime: TimeSource {
     public static let shared = SystemTime()
 
     /// Nanoseconds of `CLOCK_MONOTONIC`: since about the start of the machine, without the time it was suspended.
-    public var nanoseconds: UInt64 {
-        var time = timespec()
-        unsafe clock_gettime(CLOCK_MONOTONIC, &time)
-        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
-    }
+    public var nanoseconds: UInt64 { SystemTime.read() }
 
     /// Nanoseconds of `CLOCK_MONOTONIC_COARSE`: as old as the kernel's last tick.
-    public var coarseNanoseconds: UInt64 {
-        var time = timespec()
-        unsafe clock_gettime(CLOCK_MONOTONIC_COARSE, &time)
-        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
-    }
+    public var coarseNanoseconds: UInt64 { SystemTime.readCoarsely() }
 
     /// Always `true`: this time passes by itself.
     public var flows: Bool { true }
 
     /// Does nothing, since nobody moves this time by hand: `wake` is never called.
     public func onMove(_ wake: @escaping @Sendable () -> Void) {}
+
+    static func read() -> UInt64 { read(CLOCK_MONOTONIC) }
+
+    static func readCoarsely() -> UInt64 { read(CLOCK_MONOTONIC_COARSE) }
+
+    @inline(__always)
+    private static func read(_ clock: clockid_t) -> UInt64 {
+        var time = timespec()
+        unsafe clock_gettime(clock, &time)
+        // Neither is ever below zero, nor is a machine up for centuries.
+        return UInt64(truncatingIfNeeded: time.tv_sec) &* 1_000_000_000 &+ UInt64(truncatingIfNeeded: time.tv_nsec)
+    }
 }
 
 /// Something to be done at a time, on one scheduler: armed, moved and disarmed as often as one likes without

@@ -315,16 +315,12 @@ extension Process {
 
     /// Takes the next message or request, waiting at most `timeout`.
     @inlinable
+    @inline(__always)
     func receiveInput(timeout: Duration?) async -> Input {
         if let message = takeNext() { return .message(message) }
-        return await receiveInputLater(timeout: timeout)
-    }
-
-    /// Waits for a message, if none is there and nothing else is to be done.
-    @inlinable
-    func receiveInputLater(timeout: Duration?) async -> Input {
-        if timeout == nil && isPlain && !core.scheduler.isBudgetSpent {
-            guard await awaitDelivery() else { return .end }
+        if timeout == nil, beginsToWait() {
+            await core.scheduler.gatekeeper.stop()
+            isReceiving = false
             if let message = takeNext() { return .message(message) }
         }
         return await receiveInputSpecially(timeout: timeout)

@@ -17,9 +17,10 @@ internal import CHansomSystem
     /// What connections read their frames into. Handlers are called while it holds messages, and whatever they do, nothing
     /// else is read into it meanwhile: only the loop has connections read.
     package let messageBuffer = UnsafeMutableRawBufferPointer.allocate(byteCount: readSize, alignment: 64)
-    private var storages = unsafe [UnsafeMutableRawBufferPointer]()
-    private var keys = [UInt32](repeating: 0, count: 1024)
-    private var keysLeft = 0
+    // Safety (unchecked exclusivity): each access is over before any other code runs.
+    @exclusivity(unchecked) private var storages = unsafe [UnsafeMutableRawBufferPointer]()
+    @safe @exclusivity(unchecked) private var keys = [UInt32](repeating: 0, count: 1024)
+    @safe @exclusivity(unchecked) private var keysLeft = 0
 
     /// The resources of `scheduler`. Call it on its thread.
     package static func of(_ scheduler: Scheduler) -> TransportResources {

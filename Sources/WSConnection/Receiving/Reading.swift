@@ -188,14 +188,14 @@ extension WebSocket: StreamObserver {
         if let messageHandler, let message = frame.message { return call(messageHandler, with: message) }
         // Whoever gets it runs later in this turn; what it answers is to go out before an end that has come with it.
         machine.holdsEnd = true
-        if let receiver = receivers.popFirst() { return resume(receiver, with: .success(frame)) }
+        if let receiver = receivers.popFirst() { return resume(receiver, with: frame) }
         inbound.append(frame)
         if subscriber != nil { pumpEvents() }
     }
 
     private func deliverControl(_ frame: Frame) {
         if messageHandler != nil || options.receivesInPieces { return }
-        if let receiver = receivers.popFirst(wanting: frame) { return resume(receiver, with: .success(frame)) }
+        if let receiver = receivers.popFirst(wanting: frame) { return resume(receiver, with: frame) }
         // A `recv` that waits passes it over: or the peer's keepalive would fill the memory of an idle connection.
         if !receivers.isEmpty { return }
         inbound.append(frame)

@@ -36,8 +36,6 @@ public struct ProtocolMachine: ~Copyable, Sendable {
     /// What is to be written to the peer.
     public var output = OutputBuffer()
 
-    // What is asked for each message is inlined where it is asked for: to call a function that borrows the machine, all
-    // of it is copied.
     let maskKeys: (@Sendable () -> UInt32)?
     /// `nil` unless compression was agreed on.
     @usableFromInline let compression: CompressionContexts?
@@ -80,14 +78,19 @@ public struct ProtocolMachine: ~Copyable, Sendable {
     /// Whether a compressor or an inflater is held.
     package var holdsCompressionContext: Bool { compression.map { !$0.isEmpty } ?? false }
 
+    // What is asked for each message is inlined where it is asked for, and `mutating`, here and in the other files, though
+    // nothing changes: a class that holds a machine would else copy all of it to ask.
+
     /// Memory held for an unfinished message.
-    @inlinable package var bytesBuffered: Int { assembler.capacity &+ controlPayload.capacity }
+    @inlinable package var bytesBuffered: Int { mutating get { assembler.capacity &+ controlPayload.capacity } }
 
     /// How many messages have begun to arrive in more than one piece.
     package internal(set) var messagesInPieces: UInt32 = 0
 
     /// Whether something has begun to arrive that is not complete, be it a frame's header.
-    @inlinable package var isMidInput: Bool { assembler.isActive || frame != nil || !partialHeader.isEmpty }
+    @inlinable package var isMidInput: Bool {
+        mutating get { assembler.isActive || frame != nil || !partialHeader.isEmpty }
+    }
 
     /// Whether a data message has begun to arrive and is not complete.
     @inlinable package var isMidMessage: Bool { assembler.isActive }

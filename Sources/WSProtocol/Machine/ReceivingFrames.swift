@@ -368,12 +368,14 @@ extension ProtocolMachine {
     /// Whether more may be inflated for now. If not, `nextEvent` may leave input behind.
     @inlinable
     package var mayInflate: Bool {
-        guard let compression else { return true }
-        return compression.inflationAllowance > 0
+        mutating get {
+            guard let compression else { return true }
+            return compression.inflationAllowance > 0
+        }
     }
 
     /// From now on about so many bytes may be inflated until this is called again; without it, any number.
-    package func allowInflation(of count: Int) { compression?.inflationAllowance = count }
+    package mutating func allowInflation(of count: Int) { compression?.inflationAllowance = count }
 
     /// Takes what is here of a frame of a compressed message, and ends the frame when that is all.
     @inline(never)
@@ -445,7 +447,7 @@ extension ProtocolMachine {
     }
 
     /// Whether there is an end that waits.
-    @inlinable package var isEndHeld: Bool { heldEnd != nil }
+    @inlinable package var isEndHeld: Bool { mutating get { heldEnd != nil } }
 
     /// Acts on the end that was held back.
     ///

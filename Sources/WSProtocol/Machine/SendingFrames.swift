@@ -265,12 +265,14 @@ extension ProtocolMachine {
     /// that to shrink compresses nothing for a peer that does not read, and little at a time for one that does.
     @inlinable
     package var outputWeight: Int {
-        guard let compression else { return output.count }
-        return output.count &+ compression.bytesSaved
+        mutating get {
+            guard let compression else { return output.count }
+            return output.count &+ compression.bytesSaved
+        }
     }
 
     /// All has been written.
-    package func outputIsWritten() { compression?.bytesSaved = 0 }
+    package mutating func outputIsWritten() { compression?.bytesSaved = 0 }
 
     /// Whether a message of `count` bytes is to be compressed.
     ///
