@@ -192,9 +192,9 @@ package struct InputWindow {
         unsafe remaining = bytes
     }
 
-    @inlinable package var isEmpty: Bool { unsafe remaining.isEmpty }
+    @inlinable @inline(__always) package var isEmpty: Bool { unsafe remaining.isEmpty }
 
-    @inlinable package var count: Int { unsafe remaining.count }
+    @inlinable @inline(__always) package var count: Int { unsafe remaining.count }
 
     /// Takes `count` bytes from the front; the caller has checked that they are there.
     mutating func take(_ count: Int) -> UnsafeMutableRawBufferPointer {

@@ -55,22 +55,42 @@ extension ProtocolMachine {
     ///   `nextEvent` says what it is.
     package mutating func takeMessageInPlace(_ input: inout InputWindow) -> MessageInPlace? {
         guard frame == nil, partialHeader.isEmpty, state == .open, delivery == .messages, heldEnd == nil,
-            case .complete(let header) = unsafe readHeader(UnsafeRawBufferPointer(input.remaining)),
-            header.isFinal, header.opcode == .text || header.opcode == .binary, !header.isCompressed,
-            input.count &- header.size >= header.payloadCount
+            !assembler.isActive, let start = unsafe input.remaining.baseAddress, input.count >= (isServer ? 6 : 2)
         else { return nil }
-        let before = input
-        _ = unsafe input.take(header.size)
-        let payload = unsafe input.take(header.payloadCount)
-        let key = header.mask ?? 0
+        let available = input.count
+        // Safety: all loads end within the two bytes, or six, that are there, the payload within those that `available`
+        // says.
+        let first = unsafe start.load(as: UInt8.self)
+        let second = unsafe start.load(fromByteOffset: 1, as: UInt8.self)
+        // Final, no reserved bit, text or binary, and masked as it must be.
+        guard first == 0x81 || first == 0x82, (second & 0x80 != 0) == isServer else { return nil }
+        var (count, size, key) = (Int(second & 0x7F), 2, UInt32(0))
+        if count < 126 {
+            if isServer {
+                key = unsafe UInt32(littleEndian: start.loadUnaligned(fromByteOffset: 2, as: UInt32.self))
+                size = 6
+            }
+            guard count <= limits.maxMessageSize, count <= limits.maxFrameSize ?? count, limits.maxFragments > 0 else {
+                return nil
+            }
+        } else {
+            guard case .complete(let header) = unsafe readHeader(UnsafeRawBufferPointer(input.remaining)) else {
+                return nil
+            }
+            (count, size, key) = (header.payloadCount, header.size, header.mask ?? 0)
+        }
+        guard available &- size >= count else { return nil }
+        let payload = unsafe UnsafeMutableRawBufferPointer(start: start + size, count: count)
         if key != 0 { unsafe Mask.apply(key, to: payload) }
-        if header.opcode == .text, unsafe !UTF8Validator.isValid(UnsafeRawBufferPointer(payload)) {
+        if first == 0x81, unsafe !UTF8Validator.isValid(UnsafeRawBufferPointer(payload)) {
+            // The input is as it was: masking twice is not masking.
             if key != 0 { unsafe Mask.apply(key, to: payload) }
-            input = before
             return nil
         }
-        countReceived(header.payloadCount)
-        return unsafe MessageInPlace(bytes: UnsafeRawBufferPointer(payload), isText: header.opcode == .text)
+        unsafe input.remaining = UnsafeMutableRawBufferPointer(
+            start: start + size + count, count: available &- size &- count)
+        countReceived(count)
+        return unsafe MessageInPlace(bytes: UnsafeRawBufferPointer(payload), isText: first == 0x81)
     }
 
     /// What comes next where `takeMessageInPlace` found nothing.
