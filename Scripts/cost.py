@@ -31,7 +31,7 @@ COUNTED = {
 # How much more than the record is let pass: a part of the instructions, and so many calls a message.
 SLACK, SLACK_OF_CALLS = 0.05, 0.15
 
-HANDLERS = {"async": [], "sync": ["--sync"]}
+HANDLERS = {"async": [], "sync": ["--sync"], "view": ["--view"]}
 
 
 class Row(NamedTuple):

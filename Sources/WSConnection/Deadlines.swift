@@ -213,7 +213,7 @@ extension WebSocket {
     }
 
     private var whatIsDue: Deadlines.Due? {
-        guard !end.isReleased, let next = nextDeadline, next.at <= scheduler.now else { return nil }
+        guard !end.isReleased, let next = nextDeadline, next.at <= scheduler.timeOfTurn else { return nil }
         return next.due
     }
 
@@ -265,7 +265,7 @@ extension WebSocket {
     // MARK: Keepalive
 
     private func sendKeepalive() {
-        deadlines.pinged(at: scheduler.now)
+        deadlines.pinged(at: scheduler.timeOfTurn)
         try? sendPing(keepalivePayload)
     }
 

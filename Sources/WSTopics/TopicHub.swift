@@ -113,7 +113,7 @@ final class TopicHub: @unchecked Sendable {
     private func work() {
         isWorking = true
         defer { isWorking = false }
-        if turn != scheduler.turns { (turn, handedOut) = (scheduler.turns, 0) }
+        if turn != scheduler.turnNumber { (turn, handedOut) = (scheduler.turnNumber, 0) }
         while handedOut < TopicHub.membersPerTurn, let first = queue.first {
             handedOut += first.proceed(atMost: min(TopicHub.membersPerLook, TopicHub.membersPerTurn - handedOut))
             if first.isThrough { queue.removeFirst() }

@@ -44,16 +44,19 @@ public final actor Process<Message: Sendable> {
     /// A process that has not begun. Whoever starts it does so on its thread.
     @usableFromInline
     init(on scheduler: Scheduler?, _ mailbox: MailboxOptions = .unbounded, parent: ProcessCore? = nil) {
+        let places: MailboxPlaces? = if let bound = mailbox.bound { MailboxBound<Message>(bound) } else { nil }
         core = ProcessCore(
             on: scheduler ?? .forNewProcess, messageType: Message.self, parent: parent ?? ProcessCore.current,
-            places: mailbox.bound.map { MailboxBound<Message>($0) })
+            places: places)
         isPlain = core.places == nil
     }
 
     /// The places of the mailbox, if it is bounded.
     nonisolated var bound: MailboxBound<Message>? {
+        // Most have none: for them the type is not even looked up.
+        guard let places = core.places else { return nil }
         // Safety: a process of such messages has made it.
-        core.places.map { unsafe unsafeDowncast($0, to: MailboxBound<Message>.self) }
+        return unsafe unsafeDowncast(places, to: MailboxBound<Message>.self)
     }
 
     /// The scheduler that the process lives on: Swift's runtime runs the actor's code there.
@@ -155,6 +158,7 @@ extension Process {
     ///   - label: what introspection and reports call it, beside its PID; it need not be unique.
     ///   - mailbox: how many messages may wait, and what happens to more; default: without bound.
     ///   - body: what it does. It runs as the process, on its thread.
+    @inlinable
     @discardableResult
     public static func spawn(
         on scheduler: Scheduler? = nil, label: String? = nil, mailbox: MailboxOptions = .unbounded,
@@ -209,22 +213,27 @@ extension Process {
     // MARK: Life
 
     /// Says what a process does that nobody else knows yet: what starts it then need not carry that along.
+    @usableFromInline
     nonisolated func prepare(_ label: String?, _ body: @escaping Body) {
         if let label { core.prepare(label: label) }
         self.body = body
     }
 
     /// Begins what it was prepared for, where it lives.
+    @inlinable
     nonisolated func launch() {
-        if core.scheduler.isCurrent { onOwnThread { $0.start() } } else { launchElsewhere {} }
+        if core.scheduler.isCurrent { start() } else { launchElsewhere() }
     }
+
+    @usableFromInline
+    nonisolated func launchElsewhere() { launchElsewhere {} }
 
     /// Begins what it was prepared for, from another thread than its scheduler's. `first` is done there before.
     ///
     /// Its task is made here and now: so it has the task-locals of whoever spawns it, as it has when both live on one
     /// scheduler.
     nonisolated func launchElsewhere(_ first: @escaping @Sendable () -> Void) {
-        let job = core.scheduler.firstJob { makeTask() }
+        let job = core.scheduler.firstJob { core.makeTask { newTask() } }
         core.scheduler.post(
             .action { [self] in
                 first()
@@ -232,42 +241,42 @@ extension Process {
             })
     }
 
-    /// Makes the task, whose first job the scheduler gets. On its thread, or while nobody else knows of the task.
-    private nonisolated func makeTask() {
-        let isHere = core.scheduler.isCurrent
-        if isHere { core.scheduler.isSpawning = true }
-        let task = ProcessCore.$current.withValue(core) { onOwnThread { me in Task { await me.run() } } }
-        if isHere {
-            core.scheduler.isSpawning = false
-            core.runs(task)
-        } else {
-            core.prepare(task: task)
-        }
-    }
+    /// A task for it, whose first job the scheduler gets.
+    ///
+    /// It counts as one that may throw, which it does not: one that may not is wrapped once more by the library.
+    @inlinable
+    nonisolated func newTask() -> Task<Void, any Error> { onOwnThread { me in Task { await me.run() } } }
 
     /// Begins what it was prepared for. On its scheduler's thread.
-    ///
-    /// - Parameter job: the first one of its task, if that was made elsewhere.
-    func start(_ job: UnownedJob? = nil) {
-        // A task runs in any case; without a body it ends at once.
-        defer { if let job { core.scheduler.runHere(job) } }
-        // One that was asked to end before its first moment has none.
-        if let reason = core.exitReason {
-            body = nil
-            close()
-            return core.finish(reason)
-        }
-        if job == nil { makeTask() }
-        core.enlist(self)
+    @inlinable
+    nonisolated func start() {
+        guard core.mayBegin else { return neverBegins() }
+        core.makeTask { newTask() }
+        enlist()
+    }
+
+    /// The same for one whose task was made elsewhere, and has `job` for its first.
+    nonisolated func start(_ job: UnownedJob) {
+        if core.mayBegin { enlist() } else { neverBegins() }
+        // The task runs in any case; without a body it ends at once.
+        core.scheduler.runHere(job)
+    }
+
+    @usableFromInline
+    nonisolated func enlist() { core.enlist(self) }
+
+    /// It was asked to end before its first moment, and so has none.
+    @usableFromInline
+    nonisolated func neverBegins() {
+        body = nil
+        onOwnThread { $0.close() }
+        core.finish(core.exitReason ?? .normal)
     }
 
     /// What the task of a process does. It captures nothing but the process, so that it needs no box.
-    private func run() async {
-        core.runsThisJob()
-        guard let body else { return }
-        self.body = nil
-        // One that was asked to end before it has begun never does. (OTP: signals come before the first instruction.)
-        guard core.exitReason == nil else { return end(.normal) }
+    @inlinable
+    func run() async {
+        guard let body = beginBody() else { return }
         do {
             try await body(self)
             end(.normal)
@@ -276,21 +285,35 @@ extension Process {
         }
     }
 
+    /// What it is to do, if anything. On its own task.
+    @usableFromInline
+    func beginBody() -> Body? {
+        core.runsThisJob()
+        guard let body else { return nil }
+        self.body = nil
+        // One that was asked to end before it has begun never does. (OTP: signals come before the first instruction.)
+        if core.mayBegin { return body }
+        end(.normal)
+        return nil
+    }
+
     /// The body has returned.
-    private func end(_ reason: ExitReason) {
+    @usableFromInline
+    func end(_ reason: ExitReason) {
         if isMeasured { noteAsked() }
         if queue.count > 0 && core.failsByItself(reason) { noteMailbox() }
         close()
-        if let history = special?.history { special?.crash.trace = Array(history.events) }
-        core.finish(core.exitReason ?? reason, notes: special?.crash)
-        if special?.isTraced == true { endTrace(core.endReason ?? reason) }
-        special = nil
+        guard let special else { return core.finishBody(reason, notes: nil) }
+        if let history = special.history { special.crash.trace = Array(history.events) }
+        core.finishBody(reason, notes: special.crash)
+        if special.isTraced { endTrace(core.endReason ?? reason) }
+        self.special = nil
     }
 
     /// No message is taken any more, and none that waits is kept.
     private func close() {
         isOpen = false
-        updatePlainness()
+        isPlain = false
         if queue.count > 0 {
             if let reason = core.exitReason, core.failsByItself(reason) { noteMailbox() }
             dropWaiting()

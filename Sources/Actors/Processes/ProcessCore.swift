@@ -43,7 +43,7 @@ package final class ProcessCore: Gate, @unchecked Sendable {
     /// What few processes have.
     @safe @exclusivity(unchecked) private(set) var extras: Extras?
     /// The task that runs its body or handler, as long as it does: to be cancelled from any thread.
-    @safe @exclusivity(unchecked) private var runningTask: Task<Void, Never>?
+    @safe @exclusivity(unchecked) private var runningTask: Task<Void, any Error>?
     // Safety: a host that goes has finished its core, which then forgets it.
     @exclusivity(unchecked) private(set) unowned(unsafe) var host: (any ProcessHost)?
 
@@ -156,7 +156,22 @@ package final class ProcessCore: Gate, @unchecked Sendable {
         self.extras = extras
     }
 
-    func prepare(task: Task<Void, Never>) { runningTask = task }
+    /// Has the task of its body made, which has the task-locals of whoever spawns it. On its scheduler's thread, or while
+    /// nobody else knows of it.
+    @usableFromInline
+    func makeTask(_ make: () -> Task<Void, any Error>) {
+        guard scheduler.isCurrent else {
+            runningTask = ProcessCore.$current.withValue(self, operation: make)
+            return
+        }
+        scheduler.isSpawning = true
+        let task = ProcessCore.$current.withValue(self, operation: make)
+        scheduler.isSpawning = false
+        scheduler.exclusively { runningTask = task }
+    }
+
+    /// Whether nobody has asked it to end.
+    @usableFromInline var mayBegin: Bool { scheduler.exclusively { life.isRunning } }
 
     /// The job that the scheduler runs now is of the task that runs its body or handler.
     package func runsThisJob() {
@@ -170,7 +185,9 @@ package final class ProcessCore: Gate, @unchecked Sendable {
 
     /// Its body or handler runs in `task` from now on; `nil`: it has returned.
     package func runs(_ task: Task<Void, Never>?) {
-        let before = scheduler.exclusively { () -> Task<Void, Never>? in
+        // Safety: both are a reference to the task, and it is only cancelled.
+        let task = unsafe unsafeBitCast(task, to: Task<Void, any Error>?.self)
+        let before = scheduler.exclusively { () -> Task<Void, any Error>? in
             defer { runningTask = task }
             return runningTask
         }
@@ -334,7 +351,7 @@ package final class ProcessCore: Gate, @unchecked Sendable {
         isMarkedDead = true
         // One that is ending already lets go at once of what it still holds.
         unsafe host?.exitSignalArrived(.killed)
-        end(.killed, isZombie: unsafe host?.isRunning == true, isReported: true)
+        end(.killed, isZombie: unsafe host?.isRunning == true, isReported: true, nil)
     }
 
     /// The same, while something holds the scheduler's thread. Names, links, monitors and who else waits hear of it now.
@@ -363,20 +380,28 @@ package final class ProcessCore: Gate, @unchecked Sendable {
     ///
     /// - Parameter isReported: whether an end by an error is reported as a crash.
     package func finish(_ reason: ExitReason, isReported: Bool = true) {
-        finish(reason, isReported: isReported, notes: nil)
+        forgetTask()
+        end(reason, isZombie: false, isReported: isReported, nil)
+        forgetHost()
     }
 
-    /// The same for a process that has noted what is to be reported of a crash.
-    func finish(_ reason: ExitReason, isReported: Bool = true, notes: CrashNotes?) {
-        let task = scheduler.exclusively { () -> Task<Void, Never>? in
+    /// The same for a process whose body has returned for `reason`, unless it was ending for another one before.
+    ///
+    /// - Parameter notes: what is to be reported of a crash.
+    func finishBody(_ reason: ExitReason, notes: @autoclosure () -> CrashNotes?) {
+        forgetTask()
+        end(exitReason ?? reason, isZombie: false, isReported: true, notes())
+        forgetHost()
+    }
+
+    /// Its task has returned.
+    private func forgetTask() {
+        let task = scheduler.exclusively { () -> Task<Void, any Error>? in
             if isZombie { scheduler.undead.remove(self) }
             isZombie = false
-            defer { runningTask = nil }
-            return runningTask
+            return runningTask.take()
         }
         withExtendedLifetime(task) {}
-        end(reason, isZombie: false, isReported: isReported, notes)
-        if unsafe host != nil { forgetHost() }
     }
 
     private func forgetHost() { scheduler.exclusively { unsafe host = nil } }
@@ -386,8 +411,10 @@ package final class ProcessCore: Gate, @unchecked Sendable {
         if failsByItself(reason) { scheduler.report(crashReport(reason, nil)) }
     }
 
-    private func end(_ reason: ExitReason, isZombie: Bool, isReported: Bool, _ notes: CrashNotes? = nil) {
-        let report = isReported && failsByItself(reason) ? crashReport(reason, notes) : nil
+    private func end(
+        _ reason: ExitReason, isZombie: Bool, isReported: Bool, _ notes: @autoclosure () -> CrashNotes?
+    ) {
+        let report = isReported && failsByItself(reason) ? crashReport(reason, notes()) : nil
         guard let last = settle(reason, isZombie: isZombie) else { return }
         endGrace()
         forgetHost()
@@ -410,28 +437,29 @@ package final class ProcessCore: Gate, @unchecked Sendable {
     /// Who is to be told of an end, and what it lets go of.
     private struct LastWill: @unchecked Sendable {
         // Safety: whoever has ended the process hands it to one thread at a time.
-        let observers: [EndObserver]
-        let links: [(peer: PID, number: UInt64)]
+        /// `nil`: none.
+        let observers: [EndObserver]?
+        let links: [(peer: PID, number: UInt64)]?
         let whenEmpty: (@Sendable () -> Void)?
         /// What it was ending for may hold an error of the user's: it goes when all is done.
         let before: ExitMachine
 
-        var isAlone: Bool { observers.isEmpty && links.isEmpty }
+        var isAlone: Bool { observers == nil && links == nil }
 
         /// - Parameter isElsewhere: whether something holds the scheduler's thread: then those who want to be told on it
         ///   are told later, by `tellHere`.
         func tell(_ reason: ExitReason, _ core: ProcessCore, isElsewhere: Bool) {
-            for observer in observers {
+            for observer in observers ?? [] {
                 switch observer {
                 case .anywhere(let tell): tell(reason)
                 case .onItsThread(let tell): if !isElsewhere { tell(reason) }
                 }
             }
-            core.tell(links, reason)
+            if let links { core.tell(links, reason) }
         }
 
         func tellHere(_ reason: ExitReason) {
-            for case .onItsThread(let tell) in observers { tell(reason) }
+            for case .onItsThread(let tell) in observers ?? [] { tell(reason) }
         }
     }
 
@@ -454,7 +482,8 @@ package final class ProcessCore: Gate, @unchecked Sendable {
         var whenEmpty: (@Sendable () -> Void)?
         if scheduler.living.isEmpty { swap(&whenEmpty, &scheduler.whenEmpty) }
         return LastWill(
-            observers: observers.count > 0 ? observers.takeAll() : [], links: links.count > 0 ? links.takeAll() : [],
+            observers: observers.count > 0 ? observers.takeAll() : nil,
+            links: links.count > 0 ? links.takeAll() : nil,
             whenEmpty: whenEmpty, before: before)
     }
 }

@@ -83,13 +83,13 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
     @safe @exclusivity(unchecked) var flushing = FlushList()
     @safe @exclusivity(unchecked) var spins = SpinBudget()
     /// How often it has looked for work.
-    @safe @exclusivity(unchecked) package var turns: UInt64 = 0
+    @safe @exclusivity(unchecked) var turns: UInt64 = 0
     /// How many jobs it has run.
     @safe @exclusivity(unchecked) package var jobsRun: UInt64 = 0
     /// How many of them other threads handed to it.
     @safe @exclusivity(unchecked) package var jobsPosted: UInt64 = 0
     /// Nanoseconds, read once a turn.
-    @safe @exclusivity(unchecked) package var now: UInt64 = 0
+    @safe @exclusivity(unchecked) var now: UInt64 = 0
     /// What other layers keep for each scheduler: buffers, mask keys.
     @safe @exclusivity(unchecked) package var resources: AnyObject?
     /// What the job that runs may still do before others have their turn.
@@ -103,6 +103,13 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
     /// How many descriptors the last look found ready, and how many observers were told.
     @safe @exclusivity(unchecked) var eventsFound = 0
     @safe @exclusivity(unchecked) var eventsTold = 0
+    // For other modules: one that reads a variable of another's checks each access, whatever that says.
+
+    /// How often it has looked for work.
+    package var turnNumber: UInt64 { turns }
+    /// Nanoseconds, read once a turn.
+    package var timeOfTurn: UInt64 { now }
+
     /// The process that runs outside any task, by its number; 0 for none. For reports of long jobs.
     package var runningProcess: UInt64 {
         get { runningProcessID.load(ordering: .relaxed) }

@@ -397,6 +397,6 @@ extension Process {
         }
         guard core.scheduler.isCurrent else { return launchElsewhere(link) }
         link()
-        onOwnThread { $0.start() }
+        start()
     }
 }

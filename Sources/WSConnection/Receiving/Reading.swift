@@ -29,7 +29,7 @@ extension WebSocket: StreamObserver {
         if counted.steps != 0 && !isHeldUp { waitForRoomIfFull() }
         if share.isUsedUp && end.isListening && !isStopped {
             // What has come already and had to wait for this turn goes first; the rest is there for the next.
-            deadlines.heard(at: scheduler.now)
+            deadlines.heard(at: scheduler.timeOfTurn)
             return refill()
         }
         if (!backlog.isEmpty || isStopped) && end.isListening {
@@ -40,7 +40,7 @@ extension WebSocket: StreamObserver {
         switch unsafe stream.read(into: buffer) {
         case .bytes(let count):
             if end.isDeaf { return }
-            deadlines.heard(at: scheduler.now)
+            deadlines.heard(at: scheduler.timeOfTurn)
             unsafe receive(UnsafeMutableRawBufferPointer(rebasing: buffer[..<count]))
         case .wouldBlock: return
         case .endOfStream: inputEnded(nil)
@@ -61,13 +61,13 @@ extension WebSocket: StreamObserver {
 
     /// A message that has begun to arrive, be it by a part of its header only, has a deadline.
     private func followMessage() {
-        deadlines.follow(isMidMessage: machine.isMidInput, number: machine.messagesInPieces, at: scheduler.now)
+        deadlines.follow(isMidMessage: machine.isMidInput, number: machine.messagesInPieces, at: scheduler.timeOfTurn)
         keepDeadlines()
     }
 
     /// Decodes what there is room for, and what this turn has time for.
     private func decode(_ window: inout InputWindow) {
-        if share.begins(in: scheduler.turns) { machine.allowInflation(of: TurnShare.inflatedBytes) }
+        if share.begins(in: scheduler.turnNumber) { machine.allowInflation(of: TurnShare.inflatedBytes) }
         if case .views(let handler)? = messageHandler { return decode(&window, showingTo: handler) }
         while !window.isEmpty {
             guard canTake else {
@@ -100,7 +100,7 @@ extension WebSocket: StreamObserver {
         share.isWaiting = false
         guard share.isUsedUp else { return tellReceivers() }
         // What descriptors have caused is deferred within their turn.
-        guard share.begins(in: scheduler.turns) else { return decodeLater() }
+        guard share.begins(in: scheduler.turnNumber) else { return decodeLater() }
         machine.allowInflation(of: TurnShare.inflatedBytes)
         refill()
         tellReceivers()

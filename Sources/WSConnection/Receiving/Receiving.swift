@@ -166,7 +166,7 @@ extension WebSocket {
 
     private func waitAtGate(_ patience: Patience, wantsFrames: Bool) {
         isGateTaken = true
-        addReceiver(ProcessCore.nextID(), patience, wantsFrames, .handler)
+        addReceiver(receivers.nextID(), patience, wantsFrames, .handler)
     }
 
     /// Leaves the gate, with the frame that came; `nil`: none did, and `takeGateError` says why.
@@ -180,7 +180,7 @@ extension WebSocket {
     /// Waits for another task than the handler: the first at the gate, which costs no hop, and who comes while it is
     /// taken at a continuation.
     private func waitElsewhere(_ patience: Patience, wantsFrames: Bool) async -> Result<Frame, WebSocketError> {
-        let id = ProcessCore.nextID()
+        let id = receivers.nextID()
         return await withTaskCancellationHandler {
             if isGateTaken { return await waitAtContinuation(id, patience, wantsFrames) }
             if let result = Task.isCancelled ? .failure(.cancelled) : resultAtOnce(wantsFrames) { return result }
@@ -358,7 +358,15 @@ struct Receivers {
     private var first: Waiter?
     private var others: [Waiter] = []
 
+    private var lastID: UInt64 = 0
+
     var isEmpty: Bool { first == nil }
+
+    /// By what a call that is to wait can be told from the others of this connection.
+    mutating func nextID() -> UInt64 {
+        lastID &+= 1
+        return lastID
+    }
 
     mutating func append(_ waiter: Waiter) {
         if first == nil { first = waiter } else { others.append(waiter) }

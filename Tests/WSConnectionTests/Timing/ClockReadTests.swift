@@ -39,12 +39,12 @@ private final class CountingTime: TimeSource {
             await ws.setMessageHandler { ws, message in ws.trySend(message) }
             let count = 2000
             let reads = time.reads
-            let turns = await group.schedulers[0].ask { $0.turns }
+            let turns = await group.schedulers[0].ask { $0.turnNumber }
             for _ in 0..<4 {
                 try await peer.send(Array(repeatElement(Wire.text("x"), count: count / 4).joined()))
                 #expect(try await peer.receive(3 * count / 4).count == 3 * count / 4)
             }
-            let turned = await group.schedulers[0].ask { $0.turns } - turns
+            let turned = await group.schedulers[0].ask { $0.turnNumber } - turns
             // One for each turn, and one more before a sleep.
             #expect(time.reads - reads <= 2 * Int(turned) + 8)
             #expect(turned < count / 4)
