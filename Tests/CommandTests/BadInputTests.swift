@@ -23,7 +23,7 @@ import Testing
         (["serve", "echo", "--max-message-size", "-1"], "--max-message-size"),
         (["serve", "echo", "--unix", "/tmp/a", "--port", "1"], "--unix"),
         (["serve", "echo", "--tls-cert", "a.pem"], "--tls-key"),
-        (["serve", "chat", "--sync"], "--sync"),
+        (["serve", "chat", "--sync"], "--sync"), (["serve", "chat", "--view"], "--view"),
         (["serve"], "--config"),
         (["serve", "echo", "--metrics", "here"], "HOST:PORT"),
         (["serve", "echo", "--access-log-format", "json"], "--access-log"),

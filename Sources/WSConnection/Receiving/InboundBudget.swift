@@ -67,14 +67,15 @@ package final class InboundBudget: @unchecked Sendable {
     /// A connection holds so many steps from now on, of which `unfinished` are of a message that is not complete.
     func set(_ steps: Int, unfinished: Int, of core: ProcessCore) {
         let (woken, trims) = lock.withLock { () -> ([ProcessCore], Bool) in
-            let before = holders[core.id]?.steps ?? 0
+            let known = holders[core.id]
+            let before = known?.steps ?? 0
+            // Set as a whole: to change one in its place allocates, for each 64 KiB of a message.
             if steps == 0 {
-                holders[core.id] = nil
-            } else if before == 0 {
-                holders[core.id] = Holder(core: core, steps: steps, unfinished: unfinished)
+                holders.removeValue(forKey: core.id)
             } else {
-                holders[core.id]?.steps = steps
-                holders[core.id]?.unfinished = unfinished
+                let isHeldUp = known?.isHeldUp ?? false
+                let holder = Holder(core: core, steps: steps, unfinished: unfinished, isHeldUp: isHeldUp)
+                holders.updateValue(holder, forKey: core.id)
             }
             let wasRoomy = isRoomy
             let now = heldBytes &+ (steps &- before) &* InboundBudget.step

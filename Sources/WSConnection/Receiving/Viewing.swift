@@ -43,9 +43,24 @@ extension WebSocket {
                 } catch {
                     handlerFailed(error)
                 }
-            } else if let event = machine.nextEvent(&window) {
-                handle(event)
+                continue
             }
+            switch machine.nextToShow(&window) {
+            case .message(let message)?: show(message, to: handler)
+            case .event(let event)?: handle(event)
+            case nil: break
+            }
+        }
+    }
+
+    /// Shows a message that was put together. The machine has it meanwhile, so that sending it back needs no copy.
+    private func show(_ message: AssembledMessage, to handler: MessageViewHandler) {
+        machine.shown = message.bytes
+        defer { machine.shown = [] }
+        do {
+            try message.show { try handler(self, $0) }
+        } catch {
+            handlerFailed(error)
         }
     }
 
@@ -53,7 +68,9 @@ extension WebSocket {
         do {
             switch handler {
             case .messages(let handler): try handler(self, message)
-            case .views(let handler): try message.show { try handler(self, $0) }
+            case .views(let handler):
+                // None comes this way: `decode(_:showingTo:)` shows them.
+                try AssembledMessage(message).show { try handler(self, $0) }
             }
         } catch {
             handlerFailed(error)
@@ -85,12 +102,13 @@ extension WebSocket.Message {
         case .binary(let bytes): self = .binary(bytes)
         }
     }
+}
 
-    /// Shows it.
-    func show<Failure: Error>(_ body: (WebSocket.MessageView) throws(Failure) -> Void) throws(Failure) {
-        switch self {
-        case .text(let text): try MessagePayload.text(text).show(body)
-        case .binary(let bytes): try MessagePayload.binary(bytes).show(body)
+extension AssembledMessage {
+    fileprivate init(_ message: WebSocket.Message) {
+        switch message {
+        case .text(let text): self.init(bytes: Array(text.utf8), isText: true)
+        case .binary(let bytes): self.init(bytes: bytes, isText: false)
         }
     }
 }

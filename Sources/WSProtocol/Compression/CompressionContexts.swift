@@ -2,6 +2,7 @@ internal import CHansomZlib
 
 /// The compressor and the inflater of one connection. Each is made for the first message that needs it; without context
 /// takeover it is gone when that message is.
+@usableFromInline
 final class CompressionContexts: @unchecked Sendable {
     // Safety: `@unchecked` since only the machine that made it has it, and a machine is never copied.
 
@@ -15,9 +16,9 @@ final class CompressionContexts: @unchecked Sendable {
     let level: Int
     let memoryLevel: Int
     /// How many bytes may still be inflated before the input has to wait.
-    var inflationAllowance = Int.max
+    @usableFromInline var inflationAllowance = Int.max
     /// By how much what waits to be written is shorter than what it was made of.
-    var bytesSaved = 0
+    @usableFromInline var bytesSaved = 0
     /// Whether the fragmented message being sent is compressed.
     var isCompressingFragments = false
     private var deflater: Deflater?

@@ -1,4 +1,5 @@
 /// The head of a frame: everything before its payload (RFC 6455 section 5.2).
+@usableFromInline
 struct FrameHeader: Equatable, Sendable {
     /// The longest there is: two bytes, eight of length, four of mask.
     static let maxSize = 14
@@ -45,11 +46,12 @@ struct FrameHeader: Equatable, Sendable {
 }
 
 /// The first bytes of a header whose rest has not come.
+@usableFromInline
 struct PartialHeader: Sendable {
     private var bytes: InlineArray<14, UInt8> = InlineArray(repeating: 0)
-    private(set) var count = 0
+    @usableFromInline private(set) var count = 0
 
-    var isEmpty: Bool { count == 0 }
+    @inlinable var isEmpty: Bool { count == 0 }
 
     mutating func append(_ byte: UInt8) {
         bytes[count] = byte

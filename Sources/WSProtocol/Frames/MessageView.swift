@@ -77,7 +77,7 @@ package struct MessageInPlace {
     /// Shows it.
     @inlinable
     @inline(__always)
-    package func show<Failure: Error>(_ body: (MessageView) throws(Failure) -> Void) throws(Failure) {
+    package func show(_ body: (MessageView) throws -> Void) rethrows {
         // Safety: the memory lives, and nobody writes to it, while `body` runs.
         let bytes = unsafe bytes
         guard isText else { return try body(.binary(unsafe bytes.bytes)) }
@@ -86,12 +86,20 @@ package struct MessageInPlace {
     }
 }
 
-extension MessagePayload {
+/// A message that was put together to be shown; text was checked.
+package struct AssembledMessage {
+    package let bytes: [UInt8]
+    package let isText: Bool
+
+    package init(bytes: [UInt8], isText: Bool) {
+        self.bytes = bytes
+        self.isText = isText
+    }
+
     /// Shows it.
-    package func show<Failure: Error>(_ body: (MessageView) throws(Failure) -> Void) throws(Failure) {
-        switch self {
-        case .text(let text): try body(.text(text.utf8Span))
-        case .binary(let bytes): try body(.binary(unsafe bytes.span.bytes))
+    package func show(_ body: (MessageView) throws -> Void) rethrows {
+        try unsafe bytes.withUnsafeBytes { memory in
+            try unsafe MessageInPlace(bytes: memory, isText: isText).show(body)
         }
     }
 }

@@ -10,14 +10,14 @@ public struct OutputBuffer: ~Copyable, @unchecked Sendable {
     static let retainThreshold = 8192
     private static let minimumCapacity = 512
 
-    private var storage: UnsafeMutableRawBufferPointer?
-    private var head = 0
-    private var tail = 0
+    @usableFromInline var storage: UnsafeMutableRawBufferPointer?
+    @usableFromInline var head = 0
+    @usableFromInline var tail = 0
     /// How many staged bytes have been consumed ever: what the positions of the retained payloads count from.
     private var consumedStaged = 0
     private var retained: [RetainedPayload] = []
     private var firstRetained = 0
-    private var retainedCount = 0
+    @usableFromInline var retainedCount = 0
 
     /// An empty buffer, which holds no memory yet.
     public init() {
@@ -29,10 +29,10 @@ public struct OutputBuffer: ~Copyable, @unchecked Sendable {
     }
 
     /// How many bytes wait.
-    public var count: Int { tail &- head &+ retainedCount }
+    @inlinable public var count: Int { tail &- head &+ retainedCount }
 
     /// Whether nothing waits.
-    public var isEmpty: Bool { count == 0 }
+    @inlinable public var isEmpty: Bool { count == 0 }
 
     /// Takes everything, in one array.
     public mutating func drain() -> [UInt8] {
@@ -111,7 +111,7 @@ extension OutputBuffer {
 
 extension OutputBuffer {
     /// Whether there is staging storage, lent or own.
-    package var hasStorage: Bool { unsafe storage != nil }
+    @inlinable package var hasStorage: Bool { unsafe storage != nil }
 
     /// Gives the buffer memory to stage in. It owns it from now on.
     ///
@@ -130,6 +130,9 @@ extension OutputBuffer {
         defer { unsafe storage = nil }
         return unsafe storage
     }
+
+    /// Whether there is room for `count` bytes behind the staged ones.
+    func hasRoom(for count: Int) -> Bool { unsafe (storage?.count ?? 0) &- tail >= count }
 
     /// Makes room for `count` bytes behind the staged ones.
     ///

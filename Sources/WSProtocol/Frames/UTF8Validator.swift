@@ -32,6 +32,9 @@ struct UTF8Validator: Sendable {
             if needed == 0 {
                 unsafe offset = Self.skipASCII(bytes, from: offset)
                 if offset == count { break }
+                let start = offset
+                unsafe offset = Self.skipCharacters(bytes, from: offset)
+                if offset > start { continue }
             }
             // Safety: `offset` is less than `count` here.
             guard unsafe accept(bytes.load(fromByteOffset: offset, as: UInt8.self)) else { return offset }
@@ -45,20 +48,56 @@ struct UTF8Validator: Sendable {
     private static func skipASCII(_ bytes: UnsafeRawBufferPointer, from start: Int) -> Int {
         var offset = start
         let count = bytes.count
+        guard let base = bytes.baseAddress else { return offset }
         // Safety: all loads end at or before `count`.
-        let highBits = SIMD4<UInt64>(repeating: 0x8080_8080_8080_8080)
-        while offset &+ 32 <= count {
-            let block = unsafe bytes.loadUnaligned(fromByteOffset: offset, as: SIMD4<UInt64>.self) & highBits
-            guard block[0] | block[1] | block[2] | block[3] == 0 else { break }
-            offset &+= 32
+        @inline(__always) func word(_ index: Int) -> UInt64 {
+            unsafe base.loadUnaligned(fromByteOffset: offset &+ index &* 8, as: UInt64.self)
         }
-        while offset &+ 8 <= count,
-            unsafe bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self) & 0x8080_8080_8080_8080 == 0
-        {
+        while offset &+ 64 <= count {
+            let low = word(0) | word(1) | word(2) | word(3)
+            let high = word(4) | word(5) | word(6) | word(7)
+            guard (low | high) & 0x8080_8080_8080_8080 == 0 else { break }
+            offset &+= 64
+        }
+        while offset &+ 8 <= count {
+            let bits = word(0).littleEndian & 0x8080_8080_8080_8080
+            guard bits == 0 else { return offset &+ bits.trailingZeroBitCount / 8 }
             offset &+= 8
         }
-        while offset < count, unsafe bytes.load(fromByteOffset: offset, as: UInt8.self) < 0x80 {
+        while offset < count, unsafe base.load(fromByteOffset: offset, as: UInt8.self) < 0x80 {
             offset &+= 1
+        }
+        return offset
+    }
+
+    /// The offset behind the characters at `start` that are not ASCII, that are right, and that do not stand at the very
+    /// end: one that is wrong, or may be cut, is judged byte by byte.
+    @inline(__always)
+    private static func skipCharacters(_ bytes: UnsafeRawBufferPointer, from start: Int) -> Int {
+        var offset = start
+        let count = bytes.count
+        guard let base = bytes.baseAddress else { return offset }
+        // Safety: all loads end at or before `count`.
+        while offset &+ 4 <= count {
+            // The lowest byte is the first.
+            let word = unsafe base.loadUnaligned(fromByteOffset: offset, as: UInt32.self).littleEndian
+            let first = word & 0xFF
+            if word & 0xC0E0 == 0x80C0 {
+                guard first >= 0xC2 else { break }
+                offset &+= 2
+            } else if word & 0xC0_C0F0 == 0x80_80E0 {
+                // Over-long forms begin with E0 80 to E0 9F, surrogates with ED A0 to ED BF.
+                let second = word &>> 8 & 0xFF
+                guard first != 0xE0 || second >= 0xA0, first != 0xED || second < 0xA0 else { break }
+                offset &+= 3
+            } else if word & 0xC0C0_C0F8 == 0x8080_80F0 {
+                // Over-long forms begin with F0 80 to F0 8F; U+10FFFF is F4 8F BF BF.
+                let second = word &>> 8 & 0xFF
+                guard first != 0xF0 || second >= 0x90, first < 0xF4 || first == 0xF4 && second < 0x90 else { break }
+                offset &+= 4
+            } else {
+                break
+            }
         }
         return offset
     }

@@ -1,7 +1,10 @@
 /// Joins the parts of one message, and checks text as it comes (RFC 6455 sections 5.4 and 8.1).
 ///
 /// Memory grows with what has arrived, never with what a header claims. What is kept until the message is complete is
-/// kept in segments: an array that grows would for a while take twice and three times what the message is.
+/// kept in segments: an array that grows would for a while take twice and three times what the message is. One made at
+/// once for the length that a header claims, be it when a quarter has come, would count in full for what all connections
+/// may hold (S24).
+@usableFromInline
 struct MessageAssembler: Sendable {
     /// What is done with the payload.
     enum Mode: Sendable {
@@ -16,15 +19,15 @@ struct MessageAssembler: Sendable {
     private(set) var isText = false
     private(set) var isCompressed = false
     private(set) var mode = Mode.whole
-    private(set) var isActive = false
+    @usableFromInline private(set) var isActive = false
     /// The frames of this message so far.
     private(set) var frameCount = 0
     /// The payload bytes of this message that its frame headers have announced.
     private(set) var announcedCount = 0
     /// The segments that are full, in order.
-    private var segments: [[UInt8]] = []
+    @usableFromInline private(set) var segments: [[UInt8]] = []
     /// What has come last: the segment that is being filled, or all there is.
-    var bytes: [UInt8] = []
+    @usableFromInline var bytes: [UInt8] = []
     /// The payload bytes of this message that have been inflated.
     var inflatedCount = 0
     /// The bytes that those came of.
@@ -33,10 +36,13 @@ struct MessageAssembler: Sendable {
     private var isFirst = true
 
     /// How long a segment is: with the array's own 32 bytes a power of two.
-    static let segmentSize = (1 << 16) - 32
+    @inlinable static var segmentSize: Int { (1 << 16) - 32 }
+
+    /// So many bytes of text are unmasked and then checked, while they are in the processor's nearest cache.
+    private static let checkedCount = 1 << 14
 
     /// Memory held.
-    var capacity: Int { segments.count &* Self.segmentSize &+ bytes.capacity }
+    @inlinable var capacity: Int { segments.count &* Self.segmentSize &+ bytes.capacity }
 
     mutating func begin(isText: Bool, isCompressed: Bool, mode: Mode) {
         self = MessageAssembler()
@@ -73,7 +79,8 @@ struct MessageAssembler: Sendable {
         }
         var (offset, key) = (0, key)
         while offset < part.count {
-            let count = min(part.count &- offset, room(upTo: capacityLimit, wanting: part.count &- offset))
+            let wanted = isText ? min(Self.checkedCount, part.count &- offset) : part.count &- offset
+            let count = min(wanted, room(upTo: capacityLimit, wanting: part.count &- offset))
             let piece = unsafe UnsafeRawBufferPointer(rebasing: part[offset..<(offset &+ count)])
             guard unsafe appendUnmasked(piece, key: key) else { return false }
             key = Mask.advance(key, by: count)
@@ -132,18 +139,21 @@ struct MessageAssembler: Sendable {
     ///
     /// - Returns: the whole, the last part, or nothing when it was discarded; a failure when text ends inside a
     ///   character.
-    mutating func finish() -> ProtocolEvent? {
+    ///
+    /// - Parameter isShown: whether text is wanted as the bytes that it is.
+    mutating func finish(isShown: Bool) -> ProtocolEvent? {
         guard !isText || validator.isComplete else { return .failure(ProtocolFailure(.textNotUTF8)) }
         defer { self = MessageAssembler() }
         switch mode {
         case .discarded: return nil
         case .streamed: return .fragment(fragment(isFinal: true))
-        case .whole: return isText ? .text(wholeText()) : .binary(wholeBytes())
+        case .whole: return isText && !isShown ? .text(wholeText()) : .binary(wholeBytes())
         }
     }
 
     private func wholeText() -> String {
-        guard !segments.isEmpty else { return String(decoding: bytes, as: UTF8.self) }
+        // Safety: it was checked as it came.
+        guard !segments.isEmpty else { return String(copying: unsafe UTF8Span(unchecked: bytes.span)) }
         let count = segments.count &* Self.segmentSize &+ bytes.count
         return unsafe String(unsafeUninitializedCapacity: count) { target in unsafe join(into: target) }
     }
@@ -159,12 +169,12 @@ struct MessageAssembler: Sendable {
     /// Copies everything, and returns how much that was.
     private func join(into target: UnsafeMutableBufferPointer<UInt8>) -> Int {
         var count = 0
-        for segment in segments + [bytes] {
-            // Safety: `target` has room for all segments, which are as long as their count says.
-            let place = unsafe UnsafeMutableBufferPointer(rebasing: target[count...])
-            count &+= unsafe place.update(fromContentsOf: segment)
+        // Safety: `target` has room for all segments, which are as long as their count says.
+        for segment in segments {
+            count &+= unsafe UnsafeMutableBufferPointer(rebasing: target[count...]).update(fromContentsOf: segment)
         }
-        return count
+        return unsafe count
+            &+ UnsafeMutableBufferPointer(rebasing: target[count...]).update(fromContentsOf: bytes)
     }
 
     /// From here on the message is handed out as it comes; what was kept of it is the first part.

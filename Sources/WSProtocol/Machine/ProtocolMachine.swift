@@ -38,19 +38,24 @@ public struct ProtocolMachine: ~Copyable, Sendable {
 
     let maskKeys: (@Sendable () -> UInt32)?
     /// `nil` unless compression was agreed on.
-    let compression: CompressionContexts?
+    @usableFromInline let compression: CompressionContexts?
 
     // What is being received.
-    var partialHeader = PartialHeader()
-    var frame: FrameHeader?
+    @usableFromInline var partialHeader = PartialHeader()
+    @usableFromInline var frame: FrameHeader?
     var frameRemaining = 0
-    var controlPayload: [UInt8] = []
-    var assembler = MessageAssembler()
+    @usableFromInline var controlPayload: [UInt8] = []
+    @usableFromInline var assembler = MessageAssembler()
+    /// Whether messages are only to be shown; and whether the one that is, is text.
+    var showsMessages = false
+    var isShownText = false
+    /// The message that is being shown, if it was put together: sending it back needs no copy.
+    package var shown: [UInt8] = []
 
     /// Whether the end of the connection, be it the peer's close or a violation, is held back until `takeHeldEnd`: so
     /// that what came in front of it can be answered first.
     package var holdsEnd = false
-    var heldEnd: HeldEnd?
+    @usableFromInline var heldEnd: HeldEnd?
 
     // What is being sent.
     var pendingPong: [UInt8]?
@@ -73,22 +78,22 @@ public struct ProtocolMachine: ~Copyable, Sendable {
     /// Whether a compressor or an inflater is held.
     package var holdsCompressionContext: Bool { compression.map { !$0.isEmpty } ?? false }
 
-    // What is asked for each message is `mutating`, here and in the other files, though nothing changes: a class that
-    // holds a machine would else copy all of it to ask.
+    // What is asked for each message is inlined where it is asked for, and `mutating`, here and in the other files, though
+    // nothing changes: a class that holds a machine would else copy all of it to ask.
 
     /// Memory held for an unfinished message.
-    package var bytesBuffered: Int { mutating get { assembler.capacity &+ controlPayload.capacity } }
+    @inlinable package var bytesBuffered: Int { mutating get { assembler.capacity &+ controlPayload.capacity } }
 
     /// How many messages have begun to arrive in more than one piece.
     package internal(set) var messagesInPieces: UInt32 = 0
 
     /// Whether something has begun to arrive that is not complete, be it a frame's header.
-    package var isMidInput: Bool {
+    @inlinable package var isMidInput: Bool {
         mutating get { assembler.isActive || frame != nil || !partialHeader.isEmpty }
     }
 
     /// Whether a data message has begun to arrive and is not complete.
-    package var isMidMessage: Bool { assembler.isActive }
+    @inlinable package var isMidMessage: Bool { assembler.isActive }
 }
 
 /// What the peer's bytes came to.
@@ -187,9 +192,9 @@ package struct InputWindow {
         unsafe remaining = bytes
     }
 
-    package var isEmpty: Bool { unsafe remaining.isEmpty }
+    @inlinable @inline(__always) package var isEmpty: Bool { unsafe remaining.isEmpty }
 
-    package var count: Int { unsafe remaining.count }
+    @inlinable @inline(__always) package var count: Int { unsafe remaining.count }
 
     /// Takes `count` bytes from the front; the caller has checked that they are there.
     mutating func take(_ count: Int) -> UnsafeMutableRawBufferPointer {

@@ -37,10 +37,12 @@ extension ProtocolMachine {
                     message.show { showMessage(&self, $0) }
                     continue
                 }
-                switch nextEvent(&input) {
-                case .text(let text)?: MessagePayload.text(text).show { showMessage(&self, $0) }
-                case .binary(let bytes)?: MessagePayload.binary(bytes).show { showMessage(&self, $0) }
-                case let event?: tell(&self, event)
+                switch nextToShow(&input) {
+                case .message(let message)?:
+                    shown = message.bytes
+                    message.show { showMessage(&self, $0) }
+                    shown = []
+                case .event(let event)?: tell(&self, event)
                 case nil: return
                 }
             }
@@ -53,22 +55,63 @@ extension ProtocolMachine {
     ///   `nextEvent` says what it is.
     package mutating func takeMessageInPlace(_ input: inout InputWindow) -> MessageInPlace? {
         guard frame == nil, partialHeader.isEmpty, state == .open, delivery == .messages, heldEnd == nil,
-            case .complete(let header) = unsafe readHeader(UnsafeRawBufferPointer(input.remaining)),
-            header.isFinal, header.opcode == .text || header.opcode == .binary, !header.isCompressed,
-            input.count &- header.size >= header.payloadCount
+            !assembler.isActive, let start = unsafe input.remaining.baseAddress, input.count >= (isServer ? 6 : 2)
         else { return nil }
-        let before = input
-        _ = unsafe input.take(header.size)
-        let payload = unsafe input.take(header.payloadCount)
-        let key = header.mask ?? 0
+        let available = input.count
+        // Safety: all loads end within the two bytes, or six, that are there, the payload within those that `available`
+        // says.
+        let first = unsafe start.load(as: UInt8.self)
+        let second = unsafe start.load(fromByteOffset: 1, as: UInt8.self)
+        // Final, no reserved bit, text or binary, and masked as it must be.
+        guard first == 0x81 || first == 0x82, (second & 0x80 != 0) == isServer else { return nil }
+        var (count, size, key) = (Int(second & 0x7F), 2, UInt32(0))
+        if count < 126 {
+            if isServer {
+                key = unsafe UInt32(littleEndian: start.loadUnaligned(fromByteOffset: 2, as: UInt32.self))
+                size = 6
+            }
+            guard count <= limits.maxMessageSize, count <= limits.maxFrameSize ?? count, limits.maxFragments > 0 else {
+                return nil
+            }
+        } else {
+            guard case .complete(let header) = unsafe readHeader(UnsafeRawBufferPointer(input.remaining)) else {
+                return nil
+            }
+            (count, size, key) = (header.payloadCount, header.size, header.mask ?? 0)
+        }
+        guard available &- size >= count else { return nil }
+        let payload = unsafe UnsafeMutableRawBufferPointer(start: start + size, count: count)
         if key != 0 { unsafe Mask.apply(key, to: payload) }
-        if header.opcode == .text, unsafe !UTF8Validator.isValid(UnsafeRawBufferPointer(payload)) {
+        if first == 0x81, unsafe !UTF8Validator.isValid(UnsafeRawBufferPointer(payload)) {
+            // The input is as it was: masking twice is not masking.
             if key != 0 { unsafe Mask.apply(key, to: payload) }
-            input = before
             return nil
         }
-        countReceived(header.payloadCount)
-        return unsafe MessageInPlace(bytes: UnsafeRawBufferPointer(payload), isText: header.opcode == .text)
+        unsafe input.remaining = UnsafeMutableRawBufferPointer(
+            start: start + size + count, count: available &- size &- count)
+        countReceived(count)
+        return unsafe MessageInPlace(bytes: UnsafeRawBufferPointer(payload), isText: first == 0x81)
+    }
+
+    /// What comes next where `takeMessageInPlace` found nothing.
+    package enum Shown {
+        /// A message that did not lie whole in the input.
+        case message(AssembledMessage)
+        /// No message.
+        case event(ProtocolEvent)
+    }
+
+    /// The next event in `input`, as `nextEvent` gives it, but that of text no string is made: it is only to be shown.
+    package mutating func nextToShow(_ input: inout InputWindow) -> Shown? {
+        (showsMessages, isShownText) = (true, false)
+        let event = nextEvent(&input)
+        showsMessages = false
+        switch event {
+        case .binary(let bytes)?: return .message(AssembledMessage(bytes: bytes, isText: isShownText))
+        case .text(let text)?: return .message(AssembledMessage(bytes: Array(text.utf8), isText: true))
+        case let event?: return .event(event)
+        case nil: return nil
+        }
     }
 
     /// The next event in `input`, or `nil` when all of it has been taken in and the memory may be used again; or, with
@@ -118,7 +161,7 @@ extension ProtocolMachine {
         return .incomplete
     }
 
-    private func readPartialHeader() -> HeaderStep {
+    private mutating func readPartialHeader() -> HeaderStep {
         let partial = partialHeader
         return unsafe partial.withBytes { unsafe readHeader($0) }
     }
@@ -173,12 +216,12 @@ extension ProtocolMachine {
         }
         if key != 0 { unsafe Mask.apply(key, to: payload) }
         guard header.opcode == .text else { return unsafe .binary([UInt8](UnsafeRawBufferPointer(payload))) }
+        guard unsafe UTF8Validator.isValid(UnsafeRawBufferPointer(payload)) else { return fail(.textNotUTF8) }
+        countReceived(header.payloadCount)
         // A checked span becomes a string in a third of the time that `String(validating:as:)` takes for a short
         // message.
-        let bytes = unsafe payload.assumingMemoryBound(to: UInt8.self)
-        guard let text = try? unsafe UTF8Span(validating: bytes.span) else { return fail(.textNotUTF8) }
-        countReceived(header.payloadCount)
-        return .text(String(copying: text))
+        let units = unsafe payload.assumingMemoryBound(to: UInt8.self)
+        return .text(String(copying: unsafe UTF8Span(unchecked: unsafe units.span)))
     }
 
     /// From this length on, one pass that copies and unmasks beats two: for less, the standard library's ready-made
@@ -220,7 +263,8 @@ extension ProtocolMachine {
 
     /// A data frame that fails its message is not counted: cut otherwise, it would have failed before it was complete.
     mutating func endDataFrame(_ header: FrameHeader) -> ProtocolEvent? {
-        let event = header.isFinal ? assembler.finish() : assembler.takeFragment()
+        if header.isFinal, showsMessages { isShownText = assembler.isText }
+        let event = header.isFinal ? assembler.finish(isShown: showsMessages) : assembler.takeFragment()
         if case .failure(let failure) = event { return fail(failure.kind) }
         countReceived(header.payloadCount)
         return event
@@ -243,8 +287,11 @@ extension ProtocolMachine {
 
     /// Reads a header (RFC 6455 section 5.2). Each rule is applied as soon as the bytes that it is about are there, so
     /// a bad length is refused before the mask comes, and before anything of that length is allocated.
+    ///
+    /// It and what it asks change nothing. They are `mutating` since the machine would be copied for a call that only
+    /// borrows it.
     @inline(__always)
-    func readHeader(_ bytes: UnsafeRawBufferPointer) -> HeaderStep {
+    mutating func readHeader(_ bytes: UnsafeRawBufferPointer) -> HeaderStep {
         guard bytes.count >= 2 else { return .incomplete }
         // Safety: each load ends at or before a count that has just been checked.
         let first = unsafe bytes.load(fromByteOffset: 0, as: UInt8.self)
@@ -280,7 +327,7 @@ extension ProtocolMachine {
 
     /// The rule that the first two bytes break, if any.
     @inline(__always)
-    private func violation(_ first: UInt8, _ second: UInt8, _ opcode: Opcode) -> ProtocolFailure.Kind? {
+    private mutating func violation(_ first: UInt8, _ second: UInt8, _ opcode: Opcode) -> ProtocolFailure.Kind? {
         let isMasked = second & 0x80 != 0
         let isSound = first & 0x70 == 0 && isMasked == isServer && !opcode.isControl && opcode.isDefined
         if isSound && (opcode == .continuation) == assembler.isActive { return nil }
@@ -288,7 +335,7 @@ extension ProtocolMachine {
     }
 
     @inline(never)
-    private func slowViolation(_ first: UInt8, _ second: UInt8, _ opcode: Opcode) -> ProtocolFailure.Kind? {
+    private mutating func slowViolation(_ first: UInt8, _ second: UInt8, _ opcode: Opcode) -> ProtocolFailure.Kind? {
         // "This bit MUST NOT be set on control frames", and of a message's frames the first has it (RFC 7692 section
         // 6).
         if first & 0x40 != 0, compression == nil || opcode.isControl || opcode == .continuation {
@@ -309,7 +356,7 @@ extension ProtocolMachine {
 
     /// The limit that a data frame of `count` bytes breaks, if any. What will be thrown away has no limit.
     @inline(__always)
-    private func excess(_ opcode: Opcode, _ count: Int, _ isCompressed: Bool) -> ProtocolFailure.Kind? {
+    private mutating func excess(_ opcode: Opcode, _ count: Int, _ isCompressed: Bool) -> ProtocolFailure.Kind? {
         guard state == .open else { return nil }
         if let limit = limits.maxFrameSize, count > limit {
             return .frameTooBig(count: count, limit: limit)
@@ -331,7 +378,7 @@ extension ProtocolMachine {
     /// The limit of a message that is handed out in parts, if a frame belongs to such a one and there is a limit of its
     /// own.
     @inline(never)
-    private func streamedLimit(_ isContinuation: Bool) -> Int? {
+    private mutating func streamedLimit(_ isContinuation: Bool) -> Int? {
         (isContinuation ? assembler.mode == .streamed : delivery == .fragments) ? limits.maxStreamedSize : nil
     }
 }
@@ -339,6 +386,7 @@ extension ProtocolMachine {
 /// Receiving compressed messages (RFC 7692 section 6.2).
 extension ProtocolMachine {
     /// Whether more may be inflated for now. If not, `nextEvent` may leave input behind.
+    @inlinable
     package var mayInflate: Bool {
         mutating get {
             guard let compression else { return true }
@@ -412,13 +460,14 @@ extension ProtocolMachine {
 /// sent any more. While an end is held, sending goes on as if it had not come, and what follows it is swallowed.
 extension ProtocolMachine {
     /// Boxed: almost no connection has one at any time.
+    @usableFromInline
     indirect enum HeldEnd: Sendable {
         case close(CloseFrame)
         case failure(ProtocolFailure.Kind)
     }
 
     /// Whether there is an end that waits.
-    package var isEndHeld: Bool { mutating get { heldEnd != nil } }
+    @inlinable package var isEndHeld: Bool { mutating get { heldEnd != nil } }
 
     /// Acts on the end that was held back.
     ///

@@ -38,11 +38,50 @@ extension ProtocolMachine {
         let count = message.byteCount
         message.withBytes { bytes in
             unsafe bytes.withUnsafeBytes { payload in
-                if compresses(count, compress), unsafe sendCompressed(opcode, payload, frameSize: nil) { return }
-                unsafe stage(FrameHeader(isFinal: true, opcode: opcode, payloadCount: count, mask: maskKeys?()), payload)
+                if isServer, compression == nil, count < 126 { return unsafe stageSmall(opcode, payload) }
+                if compression != nil, compresses(count, compress),
+                    unsafe sendCompressed(opcode, payload, frameSize: nil)
+                {
+                    return
+                }
+                if count >= OutputBuffer.retainThreshold, isServer {
+                    return unsafe appendLarge(opcode, payload)
+                }
+                let header = FrameHeader(isFinal: true, opcode: opcode, payloadCount: count, mask: maskKeys?())
+                unsafe stage(header, payload)
             }
         }
         return count
+    }
+
+    /// Writes a whole message of at most 125 bytes, not masked, behind the staged bytes: the most common one.
+    @inline(__always)
+    private mutating func stageSmall(_ opcode: Opcode, _ payload: UnsafeRawBufferPointer) {
+        let target = unsafe output.reserve(2 &+ payload.count)
+        // Safety: there is room for header and payload.
+        unsafe target.storeBytes(of: 0x80 | opcode.rawValue, as: UInt8.self)
+        unsafe target.storeBytes(of: UInt8(truncatingIfNeeded: payload.count), toByteOffset: 1, as: UInt8.self)
+        if let base = payload.baseAddress {
+            unsafe (target + 2).copyMemory(from: base, byteCount: payload.count)
+        }
+        output.commit(2 &+ payload.count)
+        countSent(payload.count)
+    }
+
+    /// Queues a large payload that is only shown: retained if it is the message that was put together to be shown, and
+    /// copied only once, since what is staged stays where it is.
+    @inline(never)
+    private mutating func appendLarge(_ opcode: Opcode, _ payload: UnsafeRawBufferPointer) {
+        let isAllOfShown = unsafe shown.withUnsafeBytes {
+            unsafe $0.baseAddress == payload.baseAddress && $0.count == payload.count
+        }
+        if isAllOfShown {
+            appendFrame(opcode, isFinal: true, shown)
+        } else if output.hasRoom(for: payload.count &+ FrameHeader.maxSize) {
+            unsafe stage(FrameHeader(isFinal: true, opcode: opcode, payloadCount: payload.count), payload)
+        } else {
+            unsafe appendFrame(opcode, isFinal: true, [UInt8](payload))
+        }
     }
 
     /// Queues a message that was encoded once for many.
@@ -242,6 +281,7 @@ extension ProtocolMachine {
 extension ProtocolMachine {
     /// How much waits to be written, where what was compressed here counts at its full length. So whoever waits for
     /// that to shrink compresses nothing for a peer that does not read, and little at a time for one that does.
+    @inlinable
     package var outputWeight: Int {
         mutating get {
             guard let compression else { return output.count }

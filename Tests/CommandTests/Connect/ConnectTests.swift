@@ -3,7 +3,7 @@ import Testing
 import WSServer
 
 @Suite(.timeLimit(.minutes(2))) struct ConnectTests {
-    @Test(arguments: ["echo", "echo --sync"])
+    @Test(arguments: ["echo", "echo --sync", "echo --view"])
     func `sends each line of a pipe and prints every answer`(service: String) async throws {
         let server = try CommandRun(
             arguments: ["serve"] + service.split(separator: " ").map { String($0) } + ["--port", "0"], input: nil)

@@ -7,7 +7,7 @@ import WSClient
 
 @Suite(.timeLimit(.minutes(2))) struct ServeEchoTests {
     @Test(arguments: [
-        [], ["--sync"], ["--schedulers", "1"], ["--schedulers", "3", "--sync"], ["--host", "localhost"],
+        [], ["--sync"], ["--view"], ["--schedulers", "1"], ["--schedulers", "3", "--sync"], ["--host", "localhost"],
     ])
     func `says where it listens, and echoes`(options: [String]) async throws {
         let server = try CommandRun(arguments: ["serve", "echo", "--port", "0"] + options, input: nil)
@@ -106,7 +106,7 @@ import WSClient
         }
     }
 
-    @Test(arguments: [[], ["--sync"]])
+    @Test(arguments: [[], ["--sync"], ["--view"]])
     func `makes a peer wait that does not read, and keeps its connection (S10, W16, W21)`(more: [String]) async throws {
         try await CommandRun.serving(["echo", "--port", "0"] + more) { _, url in
             let greedy = try await WebSocket.connect(to: url)

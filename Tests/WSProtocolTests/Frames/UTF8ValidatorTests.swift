@@ -40,6 +40,18 @@ import Testing
         }
     }
 
+    @Test(arguments: 0xC0...0xFF as ClosedRange<UInt8>)
+    func `finds the first bad byte where the standard library does, for characters of each length (W19)`(first: UInt8) {
+        for second in [0x41, 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC0, 0xFF] as [UInt8] {
+            for third in [0x41, 0x80, 0xBF, 0xC0] as [UInt8] {
+                for fourth in [0x41, 0x80, 0xBF, 0xC3] as [UInt8] {
+                    let bytes = [first, second, third, fourth, 0x41, 0x80]
+                    #expect(firstInvalid([bytes]) == reference(bytes), "\(bytes)")
+                }
+            }
+        }
+    }
+
     @Test(arguments: 0..<200 as Range<UInt64>)
     func `finds the first bad byte where the standard library does, for generated text`(seed: UInt64) {
         var generator = SeededGenerator(seed: seed)

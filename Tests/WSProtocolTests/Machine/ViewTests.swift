@@ -70,6 +70,28 @@ import Testing
         }
     }
 
+    @Test(arguments: [8_191, 8_192, 200_000])
+    func `a large message that was put together is sent back from where it lies, and no other one (W22)`(count: Int) {
+        let frame = WireFrame.text(String(repeating: "x", count: count))
+        let bytes = frame.bytes(mask: [0x11, 0x22, 0x33, 0x44])
+        var machine = makeServer()
+        var chunks: [Int] = []
+        for piece in [Array(bytes[..<100]), Array(bytes[100...]), bytes] {
+            var piece = piece
+            machine.receive(
+                &piece,
+                onMessage: { machine, message in
+                    #expect((try? machine.send(copying: message)) == count)
+                    chunks.append(machine.output.chunkCount)
+                    #expect(machine.sentFrames() == [frame])
+                },
+                onEvent: { _, event in Issue.record("\(event)") })
+        }
+        // A header, and the payload that is retained.
+        #expect(chunks == (count < 8_192 ? [1, 1] : [2, 2]))
+        #expect(machine.shown.isEmpty)
+    }
+
     @Test func `a view is refused as any other message is (W22)`() throws {
         var machine = makeServer()
         try machine.sendFragment(text: "begun", isFinal: false)
