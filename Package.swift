@@ -67,7 +67,9 @@ let package = Package(
         library("HansomTransport", ["Actors", "CHansomSystem", "CTLS"]),
         library("HansomHTTP", [httpTypes]),
         library("WSProtocol", ["HansomHTTP", "CHansomZlib", httpTypes]),
-        library("WSConnection", ["Actors", "HansomTransport", "HansomHTTP", "WSProtocol", deque, httpTypes]),
+        library(
+            "WSConnection",
+            ["Actors", "CHansomSystem", "HansomTransport", "HansomHTTP", "WSProtocol", deque, httpTypes]),
         library("WSClient", ["WSConnection", "Actors", "HansomTransport", "HansomHTTP", "WSProtocol", httpTypes]),
         library(
             "WSServer",

@@ -124,6 +124,9 @@ struct EndMachine {
     /// Whether the end is known, and told when all is written.
     var isFinishing: Bool { stage == .finishing || stage == .finishingAlone }
 
+    /// Whether those who wait have been told how it ended, or are being told.
+    var isTold: Bool { stage.rawValue >= Stage.draining.rawValue }
+
     /// Whether the stream is gone.
     var isReleased: Bool { stage.rawValue >= Stage.released.rawValue }
 

@@ -100,6 +100,7 @@ extension WebSocket {
     /// An exit signal: the handler is cancelled, the peer is told 1001.
     func receiveExit(_ reason: ExitReason) {
         handlerTask?.cancel()
+        isHandlerCancelled = handlerTask != nil
         cancelHandlerReceivers()
         guard reason.kind == .killed else { return beginClose(.goingAway) }
         handlerReason = Boxed(reason)

@@ -1,4 +1,5 @@
 package import Actors
+internal import CHansomSystem
 internal import Synchronization
 
 extension WebSocket {
@@ -80,7 +81,7 @@ extension WebSocket {
         // What the handler connects to belongs to this connection: the task inherits who is current.
         let task = ProcessCore.$current.withValue(core) {
             Task {
-                unsafe handlerIdentity = withUnsafeCurrentTask { unsafe $0 }
+                unsafe handlerIdentity = swift_task_getCurrent()
                 core.runsThisJob()
                 do {
                     try await handler(self)
@@ -127,9 +128,6 @@ extension WebSocket {
         guard let error = reason.error as? WebSocketError else { return false }
         return error.endOf == core.id
     }
-
-    /// Calls `handler` for each message from now on. For a connection whose reads have not begun.
-    package func setMessageHandler(_ handler: @escaping MessageHandler) { messageHandler = handler }
 }
 
 /// What any thread may read of how a connection stands: written by the connection only, and the end before the state

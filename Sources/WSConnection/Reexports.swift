@@ -7,3 +7,4 @@
 @_exported public import struct HansomTransport.TLSDetails
 @_exported public import struct WSProtocol.CloseCode
 @_exported public import struct WSProtocol.EncodedMessage
+@_exported public import enum WSProtocol.MessageView

@@ -21,54 +21,62 @@ public import WSProtocol
     package nonisolated let description: ConnectionDescription
     nonisolated let published = PublishedState()
 
+    // Safety (unchecked exclusivity), of all that is marked so: these are asked for each message. Only the connection
+    // touches them, on its own thread, and nothing that works on one of them in place calls anything out: it is over
+    // before other code runs.
+
     // The wire.
     let resources: TransportResources
     let options: ConnectionOptions
-    var stream: (any ByteStream)?
-    var machine: ProtocolMachine
-    var deadlines = Deadlines()
-    var alarm: Alarm?
+    @safe @exclusivity(unchecked) var stream: (any ByteStream)?
+    @safe @exclusivity(unchecked) var machine: ProtocolMachine
+    @safe @exclusivity(unchecked) var deadlines = Deadlines()
+    @safe @exclusivity(unchecked) var alarm: Alarm?
 
     // What has arrived.
-    var inbound = InboundQueue()
-    var backlog = Backlog()
-    var share = TurnShare()
-    var isReadPaused = false
+    @safe @exclusivity(unchecked) var inbound = InboundQueue()
+    @safe @exclusivity(unchecked) var backlog = Backlog()
+    @safe @exclusivity(unchecked) var share = TurnShare()
+    @safe @exclusivity(unchecked) var isReadPaused = false
     /// Whether introspection has asked it to read no more for now.
-    var isSuspended = false
+    @safe @exclusivity(unchecked) var isSuspended = false
     /// What all connections of the server may hold, if that is bounded; what this one has told it; and whether it waits
     /// for room.
     let budget: InboundBudget?
-    var counted = InboundCount()
-    var isHeldUp = false
-    var receivers = Receivers()
+    @safe @exclusivity(unchecked) var counted = InboundCount()
+    @safe @exclusivity(unchecked) var isHeldUp = false
+    @safe @exclusivity(unchecked) var receivers = Receivers()
     /// Where the first `recv` that has to wait does so.
     nonisolated var receiveGate: Gate { core }
-    var isGateTaken = false
-    var gateResult: Result<Frame, WebSocketError>?
-    var messageHandler: MessageHandler?
-    var streamed: IncomingPieces?
+    @safe @exclusivity(unchecked) var isGateTaken = false
+    /// What the one at the gate gets: a frame, or else an error.
+    @safe @exclusivity(unchecked) var gateFrame: Frame?
+    @safe @exclusivity(unchecked) var gateError: Boxed<WebSocketError>?
+    @safe @exclusivity(unchecked) var messageHandler: SynchronousHandler?
+    @safe @exclusivity(unchecked) var streamed: IncomingPieces?
 
     // What is to go out.
-    var isFlushPending = false
-    var isWriteWanted = false
-    var sendersWaiting = Deque<SendWaiter>()
-    var isFragmentedSendOpen = false
-    var pings: [PendingPing] = []
-    var lastLatency: Duration?
+    @safe @exclusivity(unchecked) var isFlushPending = false
+    @safe @exclusivity(unchecked) var isWriteWanted = false
+    @safe @exclusivity(unchecked) var sendersWaiting = Deque<SendWaiter>()
+    @safe @exclusivity(unchecked) var isFragmentedSendOpen = false
+    @safe @exclusivity(unchecked) var pings: [PendingPing] = []
+    @safe @exclusivity(unchecked) var lastLatency: Duration?
 
     // Active mode.
-    var subscriber: Subscriber?
-    var credits = 0
-    var isPumping = false
+    @safe @exclusivity(unchecked) var subscriber: Subscriber?
+    @safe @exclusivity(unchecked) var credits = 0
+    @safe @exclusivity(unchecked) var isPumping = false
 
     // The end.
     /// Where it stands between open and gone.
-    // Safety (unchecked exclusivity): it is asked for each message. The machine calls nothing out, so no access overlaps.
     @safe @exclusivity(unchecked) var end: EndMachine
     var endWaiters = unsafe [UnsafeContinuation<Void, Never>]()
     var handlerTask: Task<Void, Never>?
-    var handlerIdentity: UnsafeCurrentTask?
+    /// The handler's task, to be compared with the one that runs.
+    @exclusivity(unchecked) var handlerIdentity: UnsafeMutableRawPointer?
+    /// Whether it has been cancelled.
+    @safe @exclusivity(unchecked) var isHandlerCancelled = false
     var handlerReason: Boxed<ExitReason>?
     var owner: EndBond?
 
@@ -106,7 +114,7 @@ public import WSProtocol
     nonisolated var scheduler: Scheduler { core.scheduler }
 
     /// How it ended for the application, once it has.
-    var outcome: Outcome? { published.outcome }
+    var outcome: Outcome? { end.isTold ? end.outcome?.value : nil }
 
     /// How it ended for the application.
     enum Outcome: Sendable {

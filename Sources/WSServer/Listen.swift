@@ -65,6 +65,14 @@ extension WebSocketServer {
         try await start([.tcp(host: host, port: port, tls: options.tls)], .onMessage(handler), options)
     }
 
+    /// The same with a synchronous handler that sees each message where it lies: see `WebSocketService.onMessageView`.
+    public static func listen(
+        host: String = "127.0.0.1", port: Int = 8080, options: ServerOptions = .init(),
+        onMessageView handler: @escaping WebSocket.MessageViewHandler
+    ) async throws(WebSocketError) -> WebSocketServer {
+        try await start([.tcp(host: host, port: port, tls: options.tls)], .onMessageView(handler), options)
+    }
+
     /// The same with routes: it answers plain requests too, and opens WebSockets where its routes say.
     public static func listen(
         host: String = "127.0.0.1", port: Int = 8080, options: ServerOptions = .init(), routes: Routes
@@ -105,6 +113,14 @@ extension WebSocketServer {
         try await start([.unix(unixPath, tls: options.tls)], .onMessage(handler), options)
     }
 
+    /// The same with a synchronous handler that sees each message where it lies: see `WebSocketService.onMessageView`.
+    public static func listen(
+        unixPath: String, options: ServerOptions = .init(),
+        onMessageView handler: @escaping WebSocket.MessageViewHandler
+    ) async throws(WebSocketError) -> WebSocketServer {
+        try await start([.unix(unixPath, tls: options.tls)], .onMessageView(handler), options)
+    }
+
     /// Starts a server on a socket that is bound and listens already: inherited from a service manager (as file
     /// descriptor 3, say) or handed over by the process before. The server owns it from then on.
     ///
@@ -129,6 +145,14 @@ extension WebSocketServer {
         onMessage handler: @escaping WebSocket.MessageHandler
     ) async throws(WebSocketError) -> WebSocketServer {
         try await listen(on: endpoints, serving: .onMessage(handler), options: options)
+    }
+
+    /// The same with a synchronous handler that sees each message where it lies: see `WebSocketService.onMessageView`.
+    public static func listen(
+        on endpoints: [Endpoint], options: ServerOptions = .init(),
+        onMessageView handler: @escaping WebSocket.MessageViewHandler
+    ) async throws(WebSocketError) -> WebSocketServer {
+        try await listen(on: endpoints, serving: .onMessageView(handler), options: options)
     }
 
     /// The same with routes.

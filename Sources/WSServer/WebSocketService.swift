@@ -27,6 +27,12 @@ public struct WebSocketService: Sendable {
         WebSocketService(content: .everyPath(.perMessage(handler)))
     }
 
+    /// The same with a synchronous handler that sees each message where it lies: for one that is sent back or published,
+    /// or looked at and forgotten, nothing is copied on the way to it. If it throws, its connection is closed with 1011.
+    public static func onMessageView(_ handler: @escaping WebSocket.MessageViewHandler) -> WebSocketService {
+        WebSocketService(content: .everyPath(.perMessageView(handler)))
+    }
+
     /// Plain answers, and WebSockets where the routes say.
     public static func routes(_ routes: Routes) -> WebSocketService { WebSocketService(content: .routes(routes)) }
 

@@ -154,6 +154,21 @@ extension Topics {
         return true
     }
 
+    /// Publishes a copy of a message that is only shown, as the other does a message. It is copied once, and not at all
+    /// if nobody has subscribed.
+    @discardableResult
+    public func publish(
+        _ message: WebSocket.MessageView, to topic: String, except connection: WebSocket? = nil,
+        slowReaders: SlowReaders? = nil
+    ) -> Bool {
+        guard !directory.parts(of: topic).isEmpty else {
+            directory.counters.published()
+            return true
+        }
+        return publish(
+            WebSocket.Message(copying: message), to: topic, except: connection, slowReaders: slowReaders)
+    }
+
     /// Publishes a message to all who have subscribed to the topic, waits for those that have no room, and says how
     /// many got it.
     ///

@@ -7,17 +7,23 @@ import Testing
 @Suite(.timeLimit(.minutes(1))) struct HandlerRoomTests {
     private let outcomes = Probe<WebSocket.SendOutcome>()
 
-    private func echo(_ timing: Timing = Timing(), capacity: Int) -> ByHand {
+    /// How the handler gets its messages.
+    enum Kind: CaseIterable, Sendable { case message, view }
+
+    private func echo(_ kind: Kind, _ timing: Timing = Timing(), capacity: Int) -> ByHand {
         var limits = WebSocket.Limits()
         (limits.messageSize, limits.outboundHighWater, limits.outboundLowWater) = (1000, 1000, 500)
         let outcomes = outcomes
-        return ByHand(ConnectionOptions(limits: limits, timing: timing), capacity: capacity) { ws, message in
-            outcomes.record(ws.trySend(message))
+        let options = ConnectionOptions(limits: limits, timing: timing)
+        return switch kind {
+        case .message: ByHand(options, capacity: capacity, handler: { outcomes.record($0.trySend($1)) })
+        case .view: ByHand(options, capacity: capacity, viewHandler: { outcomes.record($0.trySend($1)) })
         }
     }
 
-    @Test func `a message of the largest size, and others behind it in the same read, are answered (W16, W21)`() {
-        let hand = echo(capacity: 64 << 10)
+    @Test(arguments: Kind.allCases)
+    func `a message of the largest size, and others behind it in the same read, are answered (W16, W21)`(kind: Kind) {
+        let hand = echo(kind, capacity: 64 << 10)
         let large = [UInt8](repeating: 7, count: 1000)
         hand.send(Wire.binary(large), Wire.text("b"), Wire.binary(large), Wire.binary(large), Wire.text("e"))
         hand.driven.settle()
@@ -43,8 +49,9 @@ import Testing
         }
     }
 
-    @Test func `a peer that sends and does not read waits, and nothing is lost when it reads (W16, W21)`() {
-        let hand = echo(capacity: 1024)
+    @Test(arguments: Kind.allCases)
+    func `a peer that sends and does not read waits, and nothing is lost when it reads (W16, W21)`(kind: Kind) {
+        let hand = echo(kind, capacity: 1024)
         var (rest, count): ([UInt8], Int) = ([], 0)
         fill(hand, &rest, &count, of: 500)
         // What two pipes, one read and the output hold.
@@ -66,9 +73,9 @@ import Testing
         hand.end()
     }
 
-    @Test(arguments: ["write timeout", "close", "end of stream"])
-    func `the end is told while messages wait for room (W13, W21)`(how: String) throws {
-        let hand = echo(Timing(writeTimeout: .seconds(5)), capacity: 1024)
+    @Test(arguments: ["write timeout", "close", "end of stream"], Kind.allCases)
+    func `the end is told while messages wait for room (W13, W21)`(how: String, kind: Kind) throws {
+        let hand = echo(kind, Timing(writeTimeout: .seconds(5)), capacity: 1024)
         let events = Probe<WebSocket.State>()
         try hand.run { ws in Result { try ws.subscribe(Ends(events), active: .on) } }.get()
         var (rest, count): ([UInt8], Int) = ([], 0)

@@ -136,11 +136,13 @@ import WSServer
         var options = ServerOptions()
         options.receivesInPieces = true
         let refused = options
-        let error = await failure {
-            _ = try await WebSocketServer.listen(port: 0, options: refused, onMessage: { _, _ in })
+        for service in [WebSocketService.onMessage { _, _ in }, .onMessageView { _, _ in }] {
+            let error = await failure {
+                _ = try await WebSocketServer.listen(on: [.tcp(port: 0)], serving: service, options: refused)
+            }
+            #expect(error?.code == .invalidConfiguration)
+            #expect(error?.message.contains("receivesInPieces") == true)
         }
-        #expect(error?.code == .invalidConfiguration)
-        #expect(error?.message.contains("receivesInPieces") == true)
     }
 
     // Of nobody but this test: a certificate that no client of ours verifies, and its key.

@@ -24,6 +24,39 @@ import WSClient
         }
     }
 
+    @Test func `a message that is only shown is published as any other, encoded once (S10, W21)`() async throws {
+        try await TopicScene.run { scene in
+            let topics = Topics()
+            let members = await scene.members(3)
+            let publisher = await scene.member()
+            await publisher.ws.setMessageViewHandler { ws, message in
+                topics.publish(message, to: "x", except: ws)
+                topics.publish(message, to: "nobody's")
+            }
+            for member in members + [publisher] { try await member.subscribe(topics, to: "x") }
+            for size in [0, 5, 2_000] {
+                let before = topics.statistics
+                let text = String(repeating: "v", count: size)
+                let bytes = EncodedFrames.masked(text)
+                try await publisher.peer.send(bytes)
+                for member in members { #expect(try await member.next() == text) }
+                #expect(topics.statistics.encodings - before.encodings == 1)
+                #expect(topics.statistics.published - before.published == 2)
+                #expect(topics.statistics.delivered - before.delivered == 3)
+            }
+            #expect(topics.directory.counters.pending == 0)
+        }
+    }
+
+    /// Text frames as a client sends them.
+    private enum EncodedFrames {
+        static func masked(_ text: String) -> [UInt8] {
+            let count = text.utf8.count
+            let length = count < 126 ? [0x80 | UInt8(count)] : [0xFE, UInt8(count >> 8), UInt8(count & 0xFF)]
+            return [0x81] + length + [1, 2, 3, 4] + text.utf8.enumerated().map { $1 ^ UInt8($0 % 4 + 1) }
+        }
+    }
+
     @Test func `what one publisher publishes arrives in its order, at every member and on every topic (S10)`()
         async throws
     {

@@ -233,4 +233,12 @@ extension Actor {
         // an isolated parameter is called like one without.
         unsafe unsafeBitCast(body, to: ((Self) -> R).self)(self)
     }
+
+    /// The same for a body that takes something, which a closure that captured it would be allocated for.
+    @inlinable
+    @inline(__always)
+    package nonisolated func onOwnThread<A, R>(_ argument: A, _ body: @escaping (isolated Self, A) -> R) -> R {
+        // Safety: as above.
+        unsafe unsafeBitCast(body, to: ((Self, A) -> R).self)(self, argument)
+    }
 }

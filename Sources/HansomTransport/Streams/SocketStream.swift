@@ -4,15 +4,15 @@ package import Glibc
 /// A connected socket, TCP or Unix-domain, as a byte stream of one scheduler.
 package final class SocketStream: LentStream, DescriptorObserver {
     // Safety: whoever observes clears this before it goes (see `ByteStream.observer`).
-    private unowned(unsafe) var unownedObserver: (any StreamObserver)?
+    @exclusivity(unchecked) private unowned(unsafe) var unownedObserver: (any StreamObserver)?
     private let scheduler: Scheduler
     private let descriptor: Int32
-    private var watch: Watch?
-    private var interest: Readiness = []
-    private var isOpen = true
+    @safe @exclusivity(unchecked) private var watch: Watch?
+    @safe @exclusivity(unchecked) private var interest: Readiness = []
+    @safe @exclusivity(unchecked) private var isOpen = true
     /// Whether anything was ever read, or since this was last made false.
     @safe @exclusivity(unchecked) package var hasReceived = false
-    private var watchFailure: SystemError?
+    @safe @exclusivity(unchecked) private var watchFailure: SystemError?
     /// The flags of a descriptor that is still its lender's: closing gives it back as it was.
     private var lentFlags: Int32?
 

@@ -1,7 +1,7 @@
 package import Actors
 internal import CHansomSystem
 
-/// What all connections of one scheduler share, because only one of them runs at a time: the buffer that sockets are
+/// What all connections of one scheduler share, because only one of them runs at a time: the buffers that sockets are
 /// read into, storage for what waits to be written, and mask keys.
 ///
 /// So an idle connection holds no buffer.
@@ -14,9 +14,13 @@ internal import CHansomSystem
 
     // Safety: allocated here, freed in `deinit`; used by the scheduler's thread only, and never across a suspension.
     package let readBuffer = UnsafeMutableRawBufferPointer.allocate(byteCount: readSize, alignment: 64)
-    private var storages = unsafe [UnsafeMutableRawBufferPointer]()
-    private var keys = [UInt32](repeating: 0, count: 1024)
-    private var keysLeft = 0
+    /// What connections read their frames into. Handlers are called while it holds messages, and whatever they do, nothing
+    /// else is read into it meanwhile: only the loop has connections read.
+    package let messageBuffer = UnsafeMutableRawBufferPointer.allocate(byteCount: readSize, alignment: 64)
+    // Safety (unchecked exclusivity): each access is over before any other code runs.
+    @exclusivity(unchecked) private var storages = unsafe [UnsafeMutableRawBufferPointer]()
+    @safe @exclusivity(unchecked) private var keys = [UInt32](repeating: 0, count: 1024)
+    @safe @exclusivity(unchecked) private var keysLeft = 0
 
     /// The resources of `scheduler`. Call it on its thread.
     package static func of(_ scheduler: Scheduler) -> TransportResources {
@@ -28,6 +32,7 @@ internal import CHansomSystem
 
     deinit {
         unsafe readBuffer.deallocate()
+        unsafe messageBuffer.deallocate()
         while let storage = unsafe storages.popLast() { unsafe storage.deallocate() }
     }
 

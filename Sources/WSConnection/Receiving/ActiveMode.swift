@@ -153,7 +153,7 @@ extension WebSocket {
 
     private func makePuller(_ active: ActiveMode?) throws(WebSocketError) -> EventPuller {
         let puller = EventPuller(self)
-        try subscribe(.puller(WeakPuller(puller: puller)), active)
+        try subscribe(.puller(WeakPuller(puller)), active)
         return puller
     }
 
@@ -205,7 +205,7 @@ extension WebSocket {
                 _ = inbound.popFirst()
             } else if let receiver = receivers.popFirst(wanting: frame) {
                 _ = inbound.popFirst()
-                resume(receiver, with: .success(frame))
+                resume(receiver, with: frame)
             } else if receivers.isEmpty {
                 return
             } else {
@@ -332,6 +332,10 @@ final class NoReception: EventSink {
     func end() {}
 }
 
-struct WeakPuller {
+/// An object of its own: a weak reference within the connection would have it asked for by way of the runtime, for each
+/// message, whether there is a subscriber.
+final class WeakPuller {
     weak var puller: EventPuller?
+
+    init(_ puller: EventPuller) { self.puller = puller }
 }

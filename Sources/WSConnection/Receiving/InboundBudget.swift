@@ -186,7 +186,7 @@ extension WebSocket {
     /// Sees to it that the budget knows what is held; one that holds little has nothing to tell.
     @inline(__always)
     func account() {
-        if let budget { account(in: budget) }
+        if budget != nil, heldBytes >= InboundBudget.step || counted.steps != 0 { accountForMuch() }
     }
 
     /// The same where something was taken that was held.
@@ -195,9 +195,10 @@ extension WebSocket {
         if counted.steps != 0 { account() }
     }
 
-    private func account(in budget: InboundBudget) {
+    @inline(never)
+    private func accountForMuch() {
+        guard let budget else { return }
         let held = heldBytes
-        guard held >= InboundBudget.step || counted.steps != 0 else { return }
         let now = InboundCount(
             steps: Int32(clamping: held / InboundBudget.step),
             unfinished: Int32(clamping: machine.bytesBuffered / InboundBudget.step))

@@ -36,7 +36,7 @@ extension WebSocket: StreamObserver {
             isReadPaused = true
             return stream.setWantsRead(false)
         }
-        let buffer = unsafe resources.readBuffer
+        let buffer = unsafe resources.messageBuffer
         switch unsafe stream.read(into: buffer) {
         case .bytes(let count):
             if end.isDeaf { return }
@@ -68,6 +68,7 @@ extension WebSocket: StreamObserver {
     /// Decodes what there is room for, and what this turn has time for.
     private func decode(_ window: inout InputWindow) {
         if share.begins(in: scheduler.turns) { machine.allowInflation(of: TurnShare.inflatedBytes) }
+        if case .views(let handler)? = messageHandler { return decode(&window, showingTo: handler) }
         while !window.isEmpty {
             guard canTake else {
                 share.isUsedUp = false
@@ -80,7 +81,7 @@ extension WebSocket: StreamObserver {
     }
 
     /// Whether the connection has not had its share of the turn. What only has to be thrown away takes no time.
-    private var mayTakeMore: Bool {
+    var mayTakeMore: Bool {
         if end.isDiscarding { return true }
         guard share.framesLeft > 0, machine.mayInflate else { return false }
         // A synchronous handler is called from here, and may take long.
@@ -88,7 +89,7 @@ extension WebSocket: StreamObserver {
             || !scheduler.hasTickedInPhase
     }
 
-    private func decodeLater() {
+    func decodeLater() {
         share.isUsedUp = true
         if share.isWaiting { return }
         share.isWaiting = true
@@ -105,7 +106,7 @@ extension WebSocket: StreamObserver {
         tellReceivers()
     }
 
-    private var canTake: Bool {
+    var canTake: Bool {
         if end.isDiscarding { return true }
         if isStopped && end.isListening { return false }
         if let streamed, !streamed.hasRoom(options.limits) { return false }
@@ -167,7 +168,7 @@ extension WebSocket: StreamObserver {
         keepDeadlines()
     }
 
-    private func handle(_ event: ProtocolEvent) {
+    func handle(_ event: ProtocolEvent) {
         switch event {
         case .text(let text): deliver(.text(text))
         case .binary(let bytes): deliver(.binary(bytes))
@@ -187,26 +188,18 @@ extension WebSocket: StreamObserver {
         if let messageHandler, let message = frame.message { return call(messageHandler, with: message) }
         // Whoever gets it runs later in this turn; what it answers is to go out before an end that has come with it.
         machine.holdsEnd = true
-        if let receiver = receivers.popFirst() { return resume(receiver, with: .success(frame)) }
+        if let receiver = receivers.popFirst() { return resume(receiver, with: frame) }
         inbound.append(frame)
         if subscriber != nil { pumpEvents() }
     }
 
     private func deliverControl(_ frame: Frame) {
         if messageHandler != nil || options.receivesInPieces { return }
-        if let receiver = receivers.popFirst(wanting: frame) { return resume(receiver, with: .success(frame)) }
+        if let receiver = receivers.popFirst(wanting: frame) { return resume(receiver, with: frame) }
         // A `recv` that waits passes it over: or the peer's keepalive would fill the memory of an idle connection.
         if !receivers.isEmpty { return }
         inbound.append(frame)
         if subscriber != nil { pumpEvents() }
-    }
-
-    private func call(_ handler: MessageHandler, with message: Message) {
-        do {
-            try handler(self, message)
-        } catch {
-            handlerFailed(error)
-        }
     }
 }
 

@@ -1,4 +1,5 @@
 internal import Actors
+internal import CHansomSystem
 
 /// Passive mode: the application asks.
 extension WebSocket {
@@ -71,7 +72,7 @@ extension WebSocket {
     /// it.
     private func inboundDrained() {
         refillIfNeeded()
-        if subscriber != nil && outcome != nil { pumpEvents() }
+        if end.isTold && subscriber != nil { pumpEvents() }
     }
 
     func refillIfNeeded() {
@@ -81,22 +82,53 @@ extension WebSocket {
     // What follows is kept flat: what a waiting handler leaves on its task's stack is most of what an idle connection
     // holds.
 
-    func messageLater(_ patience: Patience) async throws(WebSocketError) -> Message {
-        if scheduler.isBudgetSpent { await scheduler.giveWay() }
-        while true {
-            // The caller may have come from another thread, and only now be where it can look.
-            if let message = nextMessage() { return message }
-            guard try mayWaitAtGate() else { return try await messageElsewhere(patience) }
-            waitAtGate(patience, wantsFrames: false)
-            await receiveGate.pass(on: scheduler)
-            if let message = try takeGateResult().get().message { return message }
+    /// Waits for a message, when `messageAtOnce` has just given none.
+    ///
+    /// The connection's own handler waits without leaving the actor that it runs as, and without a cancellation handler:
+    /// its cancellation is watched once for its whole life.
+    nonisolated(nonsending) func messageLater(_ patience: Patience) async throws(WebSocketError) -> Message {
+        guard scheduler.isCurrent, onOwnThread({ $0.isHandlerTask }) else { return try await messageOfOthers(patience) }
+        if scheduler.isBudgetSpent {
+            await scheduler.giveWay()
+            if scheduler.isCurrent, let message = onOwnThread({ $0.nextMessage() }) { return message }
         }
+        guard scheduler.isCurrent, onOwnThread(patience, { $0.waitsAtGate($1) }) else {
+            return try await messageOfOthers(patience)
+        }
+        await receiveGate.pass(on: scheduler)
+        // A task that is no actor's now goes on elsewhere.
+        guard scheduler.isCurrent else { return try await messageAtGate() }
+        if let message = onOwnThread({ $0.takeFromGate()?.message }) { return message }
+        throw onOwnThread { $0.takeGateError() }
     }
 
-    private func messageElsewhere(_ patience: Patience) async throws(WebSocketError) -> Message {
+    private func messageAtGate() throws(WebSocketError) -> Message {
+        if let message = takeFromGate()?.message { return message }
+        throw takeGateError()
+    }
+
+    private func messageOfOthers(_ patience: Patience) async throws(WebSocketError) -> Message {
+        if scheduler.isBudgetSpent { await scheduler.giveWay() }
+        // The caller may have come from another thread, and only now be where it can look.
+        if let message = nextMessage() { return message }
+        if try mayWaitAtGate() {
+            waitAtGate(patience, wantsFrames: false)
+            await receiveGate.pass(on: scheduler)
+            return try messageAtGate()
+        }
         while true {
             if let message = try await waitElsewhere(patience, wantsFrames: false).get().message { return message }
         }
+    }
+
+    /// Begins to wait for a message at the gate, if the handler may and there is something to wait for.
+    private func waitsAtGate(_ patience: Patience) -> Bool {
+        guard credits == 0, !end.isTold || share.isUsedUp, !options.receivesInPieces, !isGateTaken, !isHandlerCancelled
+        else {
+            return false
+        }
+        waitAtGate(patience, wantsFrames: false)
+        return true
     }
 
     private func frameLater(_ patience: Patience) async throws(WebSocketError) -> Frame {
@@ -105,7 +137,8 @@ extension WebSocket {
         if try mayWaitAtGate() {
             waitAtGate(patience, wantsFrames: true)
             await receiveGate.pass(on: scheduler)
-            return try takeGateResult().get()
+            if let frame = takeFromGate() { return frame }
+            throw takeGateError()
         }
         return try await waitElsewhere(patience, wantsFrames: true).get()
     }
@@ -121,14 +154,14 @@ extension WebSocket {
         if let endReached { throw endReached.error }
         // While our close is on its way nothing more comes, but how it ends is still to be told.
         guard isHandlerTask, !isGateTaken else { return false }
-        if Task.isCancelled { throw .cancelled }
+        if isHandlerCancelled { throw .cancelled }
         return true
     }
 
     /// Whether the caller is the connection's own handler, whose cancellation is watched once for its whole life.
     var isHandlerTask: Bool {
         guard end.isHandlerRunning, let handlerIdentity = unsafe handlerIdentity else { return false }
-        return unsafe withUnsafeCurrentTask { unsafe $0 == handlerIdentity }
+        return unsafe swift_task_getCurrent() == handlerIdentity
     }
 
     private func waitAtGate(_ patience: Patience, wantsFrames: Bool) {
@@ -136,11 +169,13 @@ extension WebSocket {
         addReceiver(ProcessCore.nextID(), patience, wantsFrames, .handler)
     }
 
-    private func takeGateResult() -> Result<Frame, WebSocketError> {
-        defer { gateResult = nil }
+    /// Leaves the gate, with the frame that came; `nil`: none did, and `takeGateError` says why.
+    private func takeFromGate() -> Frame? {
         isGateTaken = false
-        return gateResult ?? .failure(.cancelled)
+        return gateFrame.take()
     }
+
+    private func takeGateError() -> WebSocketError { gateError.take()?.value ?? .cancelled }
 
     /// Waits for another task than the handler: the first at the gate, which costs no hop, and who comes while it is
     /// taken at a continuation.
@@ -152,7 +187,7 @@ extension WebSocket {
             isGateTaken = true
             addReceiver(id, patience, wantsFrames, .gate)
             await receiveGate.pass(on: scheduler)
-            return takeGateResult()
+            return takeFromGate().map { .success($0) } ?? .failure(takeGateError())
         } onCancel: {
             scheduler.runLater { [self] in onOwnThread { $0.cancelReceiver(id) } }
         }
@@ -197,31 +232,41 @@ extension WebSocket {
         return alarm
     }
 
-    func resume(_ receiver: Receivers.Waiter, with result: Result<Frame, WebSocketError>) {
+    func resume(_ receiver: Receivers.Waiter, with frame: consuming Frame) {
         if let alarm = receiver.alarm { scheduler.disarm(alarm) }
         switch receiver.place {
-        case .continuation(let continuation): unsafe continuation.resume(returning: result)
+        case .continuation(let continuation): unsafe continuation.resume(returning: .success(frame))
         case .handler, .gate:
-            gateResult = result
+            gateFrame = frame
+            receiveGate.open(on: scheduler)
+        }
+    }
+
+    private func resume(_ receiver: Receivers.Waiter, throwing error: WebSocketError) {
+        if let alarm = receiver.alarm { scheduler.disarm(alarm) }
+        switch receiver.place {
+        case .continuation(let continuation): unsafe continuation.resume(returning: .failure(error))
+        case .handler, .gate:
+            gateError = Boxed(error)
             receiveGate.open(on: scheduler)
         }
     }
 
     private func receiverTimedOut(_ id: UInt64, _ timeout: Duration) {
         guard let receiver = receivers.remove(id: id) else { return }
-        resume(receiver, with: .failure(WebSocketError(.timeout, "nothing arrived within \(timeout)", phase: .receive)))
+        resume(receiver, throwing: WebSocketError(.timeout, "nothing arrived within \(timeout)", phase: .receive))
     }
 
     private func cancelReceiver(_ id: UInt64) {
-        if let receiver = receivers.remove(id: id) { resume(receiver, with: .failure(.cancelled)) }
+        if let receiver = receivers.remove(id: id) { resume(receiver, throwing: .cancelled) }
     }
 
     func cancelHandlerReceivers() {
-        while let receiver = receivers.remove(where: { $0.isHandler }) { resume(receiver, with: .failure(.cancelled)) }
+        while let receiver = receivers.remove(where: { $0.isHandler }) { resume(receiver, throwing: .cancelled) }
     }
 
     func failReceivers(_ error: WebSocketError) {
-        while let receiver = receivers.popFirst() { resume(receiver, with: .failure(error)) }
+        while let receiver = receivers.popFirst() { resume(receiver, throwing: error) }
     }
 }
 
@@ -259,7 +304,12 @@ extension WebSocket: AsyncSequence {
         ///
         /// - Throws: as `recv()`, but for that close.
         public mutating func next() async throws(WebSocketError) -> Message? {
-            try await connection.recvUnlessOver()
+            do {
+                return try await connection.recv()
+            } catch {
+                if error.isOrderlyClose { return nil }
+                throw error
+            }
         }
 
         /// Takes the next message, as `next()` does. `for try await` calls this one; where that runs on the
@@ -268,18 +318,19 @@ extension WebSocket: AsyncSequence {
         /// - Throws: as `next()`.
         public mutating func next(isolation actor: isolated (any Actor)?) async throws(WebSocketError) -> Message? {
             if let message = connection.messageAtOnce() { return message }
-            return try await connection.recvUnlessOver()
+            do {
+                return try await connection.messageLater(connection.options.recvPatience)
+            } catch {
+                if error.isOrderlyClose { return nil }
+                throw error
+            }
         }
     }
+}
 
-    func recvUnlessOver() async throws(WebSocketError) -> Message? {
-        do {
-            return try await messageLater(options.recvPatience)
-        } catch {
-            if error.code == .closed, error.close?.isOrderly ?? false { return nil }
-            throw error
-        }
-    }
+extension WebSocketError {
+    /// Whether it is the end that ends a `for` loop without an error.
+    fileprivate var isOrderlyClose: Bool { code == .closed && close?.isOrderly ?? false }
 }
 
 /// The calls of `recv` and `recvFrame` that wait, first come, first served.

@@ -13,7 +13,7 @@ extension WebSocket {
     ///   while it waited; then nothing of the message is sent.
     @discardableResult
     public nonisolated(nonsending) func send(_ message: Message) async throws(WebSocketError) -> Int {
-        if scheduler.isCurrent, let count = onOwnThread({ $0.sendAtOnce(message) }) { return count }
+        if scheduler.isCurrent, let count = onOwnThread(message, { $0.sendAtOnce($1) }) { return count }
         return try await sendWhenRoom(.message(message))
     }
 

@@ -15,6 +15,12 @@ struct UTF8Validator: Sendable {
     /// Whether what has been seen ends with a whole character.
     var isComplete: Bool { needed == 0 }
 
+    /// Whether `bytes` are UTF-8 from the first to the last.
+    static func isValid(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        var validator = UTF8Validator()
+        return unsafe validator.firstInvalid(in: bytes) == nil && validator.isComplete
+    }
+
     /// Goes on with `bytes`.
     ///
     /// - Returns: the offset of the first bad byte, or `nil` when there is none so far. After a bad byte the validator

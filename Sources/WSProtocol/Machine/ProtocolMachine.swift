@@ -73,14 +73,19 @@ public struct ProtocolMachine: ~Copyable, Sendable {
     /// Whether a compressor or an inflater is held.
     package var holdsCompressionContext: Bool { compression.map { !$0.isEmpty } ?? false }
 
+    // What is asked for each message is `mutating`, here and in the other files, though nothing changes: a class that
+    // holds a machine would else copy all of it to ask.
+
     /// Memory held for an unfinished message.
-    package var bytesBuffered: Int { assembler.capacity &+ controlPayload.capacity }
+    package var bytesBuffered: Int { mutating get { assembler.capacity &+ controlPayload.capacity } }
 
     /// How many messages have begun to arrive in more than one piece.
     package internal(set) var messagesInPieces: UInt32 = 0
 
     /// Whether something has begun to arrive that is not complete, be it a frame's header.
-    package var isMidInput: Bool { assembler.isActive || frame != nil || !partialHeader.isEmpty }
+    package var isMidInput: Bool {
+        mutating get { assembler.isActive || frame != nil || !partialHeader.isEmpty }
+    }
 
     /// Whether a data message has begun to arrive and is not complete.
     package var isMidMessage: Bool { assembler.isActive }

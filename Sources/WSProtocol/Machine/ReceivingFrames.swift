@@ -15,6 +15,62 @@ extension ProtocolMachine {
         return events
     }
 
+    /// Takes what the peer sent, cut anywhere, and shows its messages where they lie.
+    ///
+    /// A message that lies whole in `bytes`, in one frame and not compressed, is not copied; any other is put together
+    /// first. Both closures may use the machine: to send the message back, for one. What has to be answered is queued in
+    /// `output`.
+    ///
+    /// - Parameters:
+    ///   - bytes: the next bytes of the stream. They are unmasked in place, and afterwards of no use.
+    ///   - showMessage: is called for each whole message, in order.
+    ///   - tell: is called for everything else, in order with the messages.
+    public mutating func receive(
+        _ bytes: inout [UInt8],
+        onMessage showMessage: (_ machine: inout ProtocolMachine, _ message: MessageView) -> Void,
+        onEvent tell: (_ machine: inout ProtocolMachine, _ event: ProtocolEvent) -> Void
+    ) {
+        unsafe bytes.withUnsafeMutableBytes { memory in
+            var input = unsafe InputWindow(memory)
+            while true {
+                if let message = takeMessageInPlace(&input) {
+                    message.show { showMessage(&self, $0) }
+                    continue
+                }
+                switch nextEvent(&input) {
+                case .text(let text)?: MessagePayload.text(text).show { showMessage(&self, $0) }
+                case .binary(let bytes)?: MessagePayload.binary(bytes).show { showMessage(&self, $0) }
+                case let event?: tell(&self, event)
+                case nil: return
+                }
+            }
+        }
+    }
+
+    /// Takes a message that lies whole in `input`, in one frame and not compressed.
+    ///
+    /// - Returns: `nil` when what comes next is anything else, be it wrong: then the input is as it was, and
+    ///   `nextEvent` says what it is.
+    package mutating func takeMessageInPlace(_ input: inout InputWindow) -> MessageInPlace? {
+        guard frame == nil, partialHeader.isEmpty, state == .open, delivery == .messages, heldEnd == nil,
+            case .complete(let header) = unsafe readHeader(UnsafeRawBufferPointer(input.remaining)),
+            header.isFinal, header.opcode == .text || header.opcode == .binary, !header.isCompressed,
+            input.count &- header.size >= header.payloadCount
+        else { return nil }
+        let before = input
+        _ = unsafe input.take(header.size)
+        let payload = unsafe input.take(header.payloadCount)
+        let key = header.mask ?? 0
+        if key != 0 { unsafe Mask.apply(key, to: payload) }
+        if header.opcode == .text, unsafe !UTF8Validator.isValid(UnsafeRawBufferPointer(payload)) {
+            if key != 0 { unsafe Mask.apply(key, to: payload) }
+            input = before
+            return nil
+        }
+        countReceived(header.payloadCount)
+        return unsafe MessageInPlace(bytes: UnsafeRawBufferPointer(payload), isText: header.opcode == .text)
+    }
+
     /// The next event in `input`, or `nil` when all of it has been taken in and the memory may be used again; or, with
     /// input left, when no more may be inflated for now.
     package mutating func nextEvent(_ input: inout InputWindow) -> ProtocolEvent? {
@@ -284,12 +340,14 @@ extension ProtocolMachine {
 extension ProtocolMachine {
     /// Whether more may be inflated for now. If not, `nextEvent` may leave input behind.
     package var mayInflate: Bool {
-        guard let compression else { return true }
-        return compression.inflationAllowance > 0
+        mutating get {
+            guard let compression else { return true }
+            return compression.inflationAllowance > 0
+        }
     }
 
     /// From now on about so many bytes may be inflated until this is called again; without it, any number.
-    package func allowInflation(of count: Int) { compression?.inflationAllowance = count }
+    package mutating func allowInflation(of count: Int) { compression?.inflationAllowance = count }
 
     /// Takes what is here of a frame of a compressed message, and ends the frame when that is all.
     @inline(never)
@@ -360,7 +418,7 @@ extension ProtocolMachine {
     }
 
     /// Whether there is an end that waits.
-    package var isEndHeld: Bool { heldEnd != nil }
+    package var isEndHeld: Bool { mutating get { heldEnd != nil } }
 
     /// Acts on the end that was held back.
     ///

@@ -25,6 +25,26 @@ extension ProtocolMachine {
         return appendFrame(.binary, isFinal: true, binary)
     }
 
+    /// Queues a copy of a message that is only shown: it is copied, and masked where that is due, straight into
+    /// `output`.
+    ///
+    /// - Parameter compress: as for a text.
+    /// - Returns: its payload's length in bytes, not compressed.
+    /// - Throws: `.closed` after the close frame; `.messageUnfinished` inside a fragmented message.
+    @discardableResult
+    public mutating func send(copying message: MessageView, compress: Bool? = nil) throws(ProtocolMisuse) -> Int {
+        try checkMayBeginMessage()
+        let opcode = message.isText ? Opcode.text : .binary
+        let count = message.byteCount
+        message.withBytes { bytes in
+            unsafe bytes.withUnsafeBytes { payload in
+                if compresses(count, compress), unsafe sendCompressed(opcode, payload, frameSize: nil) { return }
+                unsafe stage(FrameHeader(isFinal: true, opcode: opcode, payloadCount: count, mask: maskKeys?()), payload)
+            }
+        }
+        return count
+    }
+
     /// Queues a message that was encoded once for many.
     ///
     /// - Returns: its payload's length in bytes.
@@ -223,12 +243,14 @@ extension ProtocolMachine {
     /// How much waits to be written, where what was compressed here counts at its full length. So whoever waits for
     /// that to shrink compresses nothing for a peer that does not read, and little at a time for one that does.
     package var outputWeight: Int {
-        guard let compression else { return output.count }
-        return output.count &+ compression.bytesSaved
+        mutating get {
+            guard let compression else { return output.count }
+            return output.count &+ compression.bytesSaved
+        }
     }
 
     /// All has been written.
-    package func outputIsWritten() { compression?.bytesSaved = 0 }
+    package mutating func outputIsWritten() { compression?.bytesSaved = 0 }
 
     /// Whether a message of `count` bytes is to be compressed.
     ///

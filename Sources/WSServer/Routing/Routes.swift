@@ -79,6 +79,13 @@ public struct Routes: Sendable {
         entries.append(Entry(path: path, content: .webSocket(.perMessage(handler), options)))
     }
 
+    /// The same with a synchronous handler that sees each message where it lies: see `WebSocketService.onMessageView`.
+    public mutating func webSocket(
+        _ path: String, options: RouteOptions = .init(), onMessageView handler: @escaping WebSocket.MessageViewHandler
+    ) {
+        entries.append(Entry(path: path, content: .webSocket(.perMessageView(handler), options)))
+    }
+
     mutating func add(_ method: HTTPRequest.Method, _ path: String, _ responder: Resource.Responder) {
         entries.append(Entry(path: path, content: .answers(method, responder)))
     }

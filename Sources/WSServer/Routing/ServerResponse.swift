@@ -60,6 +60,13 @@ public struct ServerResponse: Sendable {
         ServerResponse(upgrade: .perMessage(handler), options)
     }
 
+    /// The same with a synchronous handler that sees each message where it lies: see `WebSocketService.onMessageView`.
+    public static func upgrade(
+        options: RouteOptions = .init(), onMessageView handler: @escaping WebSocket.MessageViewHandler
+    ) -> ServerResponse {
+        ServerResponse(upgrade: .perMessageView(handler), options)
+    }
+
     /// An answer whose content is fetched while it is sent.
     init(status: HTTPResponse.Status, headers: HTTPFields, pieces: ResponsePieces) {
         self.status = status

@@ -182,10 +182,10 @@ struct WebSocketResource: Sendable {
     /// - Throws: `.invalidConfiguration` for options that nobody could be served with.
     init(_ handling: ServerSettings.Handling, _ options: ServerOptions) throws(WebSocketError) {
         try options.check()
-        if options.receivesInPieces, case .perMessage = handling {
+        if options.receivesInPieces, handling.takesMessages {
             throw WebSocketError(
                 .invalidConfiguration,
-                "receivesInPieces with a handler of whole messages (onMessage); give one that takes recvStream")
+                "receivesInPieces with a handler of whole messages (onMessage, onMessageView); give one that takes recvStream")
         }
         self.handling = handling
         authorize = options.authorize

@@ -264,6 +264,7 @@ final class HTTPConnection: @unchecked Sendable {
                 switch resource.handling {
                 case .perConnection(let handler): connection.start(handler)
                 case .perMessage(let handler): connection.setMessageHandler(handler)
+                case .perMessageView(let handler): connection.setMessageViewHandler(handler)
                 }
                 connection.begin(leftover: rest)
             }

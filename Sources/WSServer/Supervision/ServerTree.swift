@@ -90,6 +90,15 @@ final class ServerSettings: Sendable {
     enum Handling: Sendable {
         case perConnection(WebSocket.Handler)
         case perMessage(WebSocket.MessageHandler)
+        case perMessageView(WebSocket.MessageViewHandler)
+
+        /// Whether the handler takes whole messages, one at a time.
+        var takesMessages: Bool {
+            switch self {
+            case .perConnection: false
+            case .perMessage, .perMessageView: true
+            }
+        }
     }
 
     let resources: ResourceMap

@@ -36,10 +36,14 @@ struct ServeEcho: AsyncParsableCommand {
             """)
     var sync = false
 
+    @Flag(help: "As --sync, from a handler that sees each message where it lies, and copies it straight into the answer.")
+    var view = false
+
     func run() async throws {
         var settings = try place.settings()
         workers.apply(to: &settings)
         try await Serving(settings: settings).run { _ in
+            if view { return .onMessageView { ws, message in ws.trySend(message) } }
             guard sync else {
                 return .handler { ws in
                     for try await message in ws { try await ws.send(message) }

@@ -1,4 +1,5 @@
 import WSServer
+import WSTopics
 
 func readmeServer() async throws {
     // guide: readme-server
@@ -29,6 +30,22 @@ func answerSynchronously() async throws -> WebSocketServer {
         port: 0,
         onMessage: { ws, message in
             if ws.trySend(message) == .full { throw SlowReader() }
+        })
+    // end
+    return server
+}
+
+func answerWithViews() async throws -> WebSocketServer {
+    // guide: views
+    let topics = Topics()
+    let server = try await WebSocketServer.listen(
+        port: 0,
+        onMessageView: { ws, message in
+            switch message {
+            case .text(let utf8): topics.publish(.text(String(copying: utf8)), to: "chat")
+            case .binary(let bytes) where bytes.byteCount > 1_000: topics.publish(message, to: "pictures")
+            case .binary: ws.trySend(message)
+            }
         })
     // end
     return server

@@ -17,10 +17,11 @@ final class ByHand {
     /// - Parameters:
     ///   - capacity: the bytes that the pipe holds in each direction.
     ///   - handler: a synchronous handler, if the connection is to have one.
+    ///   - viewHandler: or one that is shown messages.
     init(
         on driven: HandDriven = HandDriven(), isServer: Bool = true, _ options: ConnectionOptions = ConnectionOptions(),
         compression: CompressionAgreement? = nil, budget: InboundBudget? = nil, capacity: Int = 64 << 10,
-        handler: WebSocket.MessageHandler? = nil
+        handler: WebSocket.MessageHandler? = nil, viewHandler: WebSocket.MessageViewHandler? = nil
     ) {
         self.driven = driven
         let scheduler = driven.scheduler
@@ -34,6 +35,7 @@ final class ByHand {
                 budget: budget, description: ConnectionDescription())
             ws.onOwnThread {
                 if let handler { $0.setMessageHandler(handler) }
+                if let viewHandler { $0.setMessageViewHandler(viewHandler) }
                 $0.begin()
             }
             return ws
@@ -72,6 +74,13 @@ final class ByHand {
             }
             return count - left
         }
+    }
+
+    /// All that has come and was not asked for yet.
+    func takeAll() -> [UInt8] {
+        take()
+        defer { unread = [] }
+        return unread
     }
 
     /// The frames that have come whole, and were not asked for yet.

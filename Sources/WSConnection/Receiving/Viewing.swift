@@ -1,0 +1,96 @@
+internal import Actors
+internal import HansomTransport
+public import WSProtocol
+
+/// Synchronous handlers: one gets each message as its own, the other sees it where it lies.
+extension WebSocket {
+    /// A whole message where it lies, for the time of one call.
+    public typealias MessageView = WSProtocol.MessageView
+
+    /// Runs as the connection for each message, without suspending, and sees it where it lies.
+    ///
+    /// The view is of no use after the call, and the compiler lets nobody keep it. What is to be kept is copied:
+    /// `WebSocket.Message(copying: message)`, `String(copying: utf8)`.
+    public typealias MessageViewHandler = @Sendable (isolated WebSocket, MessageView) throws -> Void
+
+    /// Who is called for each message.
+    enum SynchronousHandler {
+        case messages(MessageHandler)
+        case views(MessageViewHandler)
+    }
+
+    /// Calls `handler` for each message from now on. For a connection whose reads have not begun.
+    package func setMessageHandler(_ handler: @escaping MessageHandler) { messageHandler = .messages(handler) }
+
+    /// Shows `handler` each message from now on. For a connection whose reads have not begun.
+    package func setMessageViewHandler(_ handler: @escaping MessageViewHandler) { messageHandler = .views(handler) }
+
+    /// Decodes as `decode` does, and shows each message.
+    ///
+    /// While the handler runs nobody writes to the memory of the window: it is the scheduler's message buffer, into which
+    /// only the loop reads, or a backlog that has been taken out of the connection.
+    func decode(_ window: inout InputWindow, showingTo handler: MessageViewHandler) {
+        while !window.isEmpty {
+            guard canTake else {
+                share.isUsedUp = false
+                return
+            }
+            guard mayTakeMore else { return decodeLater() }
+            share.framesLeft &-= 1
+            if let message = machine.takeMessageInPlace(&window) {
+                do {
+                    try message.show { try handler(self, $0) }
+                } catch {
+                    handlerFailed(error)
+                }
+            } else if let event = machine.nextEvent(&window) {
+                handle(event)
+            }
+        }
+    }
+
+    func call(_ handler: SynchronousHandler, with message: Message) {
+        do {
+            switch handler {
+            case .messages(let handler): try handler(self, message)
+            case .views(let handler): try message.show { try handler(self, $0) }
+            }
+        } catch {
+            handlerFailed(error)
+        }
+    }
+}
+
+extension WebSocket {
+    /// Sends a copy of a message that is only shown, if that needs no waiting: it is copied straight into what waits to
+    /// be written.
+    @discardableResult
+    public func trySend(_ message: MessageView) -> SendOutcome {
+        guard end.isOpen else { return .closed }
+        guard isSendable else { return .full }
+        do throws(WebSocketError) {
+            _ = try put { machine throws(ProtocolMisuse) in try machine.send(copying: message) }
+            return .sent
+        } catch {
+            return .closed
+        }
+    }
+}
+
+extension WebSocket.Message {
+    /// A copy of a message that is only shown.
+    public init(copying message: WebSocket.MessageView) {
+        switch MessagePayload(copying: message) {
+        case .text(let text): self = .text(text)
+        case .binary(let bytes): self = .binary(bytes)
+        }
+    }
+
+    /// Shows it.
+    func show<Failure: Error>(_ body: (WebSocket.MessageView) throws(Failure) -> Void) throws(Failure) {
+        switch self {
+        case .text(let text): try MessagePayload.text(text).show(body)
+        case .binary(let bytes): try MessagePayload.binary(bytes).show(body)
+        }
+    }
+}
