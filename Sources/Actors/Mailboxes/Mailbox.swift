@@ -273,8 +273,13 @@ public struct Address<Message: Sendable>: Sendable, Hashable, CustomStringConver
     @inlinable
     mutating func move(to width: Int) {
         let other = UnsafeMutablePointer<Element>.allocate(capacity: width)
-        for place in head..<end {
-            unsafe (other + (place & (width &- 1))).initialize(to: slot(place).move())
+        var place = head
+        while place < end {
+            // As many as lie side by side in both.
+            let (from, to) = (place & (capacity &- 1), place & (width &- 1))
+            let run = min(end &- place, capacity &- from, width &- to)
+            unsafe (other + to).moveInitialize(from: slot(place), count: run)
+            place &+= run
         }
         unsafe ring?.deallocate()
         unsafe ring = other
