@@ -193,11 +193,12 @@ public struct Address<Message: Sendable>: Sendable, Hashable, CustomStringConver
     }
 
     @inlinable var isEmpty: Bool { count == 0 }
-    @inlinable var isFull: Bool { count == capacity }
+    @inlinable @inline(__always) var isFull: Bool { count == capacity }
     /// The place that the next message will have.
-    @inlinable var end: Int { head &+ count }
+    @inlinable @inline(__always) var end: Int { head &+ count }
 
     @inlinable
+    @inline(__always)
     func slot(_ place: Int) -> UnsafeMutablePointer<Element> {
         // Safety: only called for places of a ring that exists.
         unsafe ring.unsafelyUnwrapped + (place & (capacity &- 1))
@@ -205,6 +206,7 @@ public struct Address<Message: Sendable>: Sendable, Hashable, CustomStringConver
 
     /// Appends, and makes room for it if there is none. Who looks for room before may have let others in meanwhile.
     @inlinable
+    @inline(__always)
     mutating func append(_ element: consuming Element) {
         if isFull { grow() }
         unsafe slot(end).initialize(to: element)
@@ -212,6 +214,7 @@ public struct Address<Message: Sendable>: Sendable, Hashable, CustomStringConver
     }
 
     @inlinable
+    @inline(__always)
     mutating func popFirst() -> Element? {
         guard count > 0 else { return nil }
         let element = unsafe slot(head).move()
@@ -270,8 +273,13 @@ public struct Address<Message: Sendable>: Sendable, Hashable, CustomStringConver
     @inlinable
     mutating func move(to width: Int) {
         let other = UnsafeMutablePointer<Element>.allocate(capacity: width)
-        for place in head..<end {
-            unsafe (other + (place & (width &- 1))).initialize(to: slot(place).move())
+        var place = head
+        while place < end {
+            // As many as lie side by side in both.
+            let (from, to) = (place & (capacity &- 1), place & (width &- 1))
+            let run = min(end &- place, capacity &- from, width &- to)
+            unsafe (other + to).moveInitialize(from: slot(place), count: run)
+            place &+= run
         }
         unsafe ring?.deallocate()
         unsafe ring = other

@@ -47,6 +47,12 @@ package final class ProcessCore: Gate, @unchecked Sendable {
     // Safety: a host that goes has finished its core, which then forgets it.
     @exclusivity(unchecked) private(set) unowned(unsafe) var host: (any ProcessHost)?
 
+    /// The call that its body waits for, at which nothing else sees to that the process is told to end.
+    // Safety: the body holds the call while it waits.
+    @exclusivity(unchecked) private unowned(unsafe) var awaitedCall: PendingCall?
+    /// Whether nobody but the process itself cancels its task.
+    @safe @exclusivity(unchecked) private var hasOwnTask = false
+
     /// Whether it was killed, or its grace is over: what it still does is to stop.
     @safe @exclusivity(unchecked) private(set) var isMarkedDead = false
     /// Whether it was said how long the process may take to end.
@@ -160,6 +166,7 @@ package final class ProcessCore: Gate, @unchecked Sendable {
     /// nobody else knows of it.
     @usableFromInline
     func makeTask(_ make: () -> Task<Void, any Error>) {
+        hasOwnTask = true
         guard scheduler.isCurrent else {
             runningTask = ProcessCore.$current.withValue(self, operation: make)
             return
@@ -181,7 +188,24 @@ package final class ProcessCore: Gate, @unchecked Sendable {
     var hasTask: Bool { scheduler.exclusively { runningTask != nil } }
 
     /// Its task is to stop.
-    func cancelTask() { scheduler.exclusively { runningTask }?.cancel() }
+    func cancelTask() {
+        scheduler.exclusively { runningTask }?.cancel()
+        unsafe awaitedCall?.fail(.cancelled)
+    }
+
+    /// Its body is to wait for a call, which fails when the task is told to stop. Whether it is the task of its body that
+    /// asks, and the process alone that would tell it so: any other task has to see to that itself.
+    func begins(toWaitFor call: PendingCall) -> Bool {
+        let job = scheduler.runningJob.load(ordering: .relaxed)
+        // Safety: a task is an object, and its job the same object; it is only compared.
+        guard hasOwnTask, scheduler.exclusively({ unsafe unsafeBitCast(runningTask, to: UInt.self) }) == job
+        else { return false }
+        unsafe awaitedCall = call
+        return true
+    }
+
+    /// Its body waits no more.
+    func endsToWait() { unsafe awaitedCall = nil }
 
     /// Its body or handler runs in `task` from now on; `nil`: it has returned.
     package func runs(_ task: Task<Void, Never>?) {

@@ -6,8 +6,9 @@ class ProcessTimer: Alarm, @unchecked Sendable {
     // Safety: all but the lets is touched on the scheduler of its owner only.
     let owner: ProcessCore
     // Safety: a timer in the list of its process is armed, and so is retained; both ends of a link are unset together.
-    fileprivate final unowned(unsafe) var next: ProcessTimer?
-    fileprivate final unowned(unsafe) var previous: ProcessTimer?
+    // No access to these calls out.
+    @exclusivity(unchecked) fileprivate final unowned(unsafe) var next: ProcessTimer?
+    @exclusivity(unchecked) fileprivate final unowned(unsafe) var previous: ProcessTimer?
 
     @usableFromInline
     init(owner: ProcessCore, _ action: @escaping () -> Void = {}) {
@@ -137,7 +138,7 @@ extension ProcessCore {
     /// Sets a timer of this process.
     @usableFromInline
     func start(_ timer: ProcessTimer, after delay: Duration) {
-        start(timer, at: scheduler.time.nanoseconds &+ delay.clampedNanoseconds)
+        start(timer, at: scheduler.clock &+ delay.clampedNanoseconds)
     }
 
     func start(_ timer: ProcessTimer, at deadline: UInt64) {
@@ -160,7 +161,7 @@ extension ProcessCore {
 extension Scheduler {
     /// How long it is until then; from any thread.
     fileprivate func remaining(until deadline: UInt64) -> Duration {
-        let now = time.nanoseconds
+        let now = clock
         return .nanoseconds(Int64(clamping: deadline > now ? deadline - now : 0))
     }
 }

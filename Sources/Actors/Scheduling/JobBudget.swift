@@ -3,7 +3,7 @@
 ///
 /// A body that always finds a message would never suspend. So each message that is taken without suspending costs one,
 /// and when the budget is spent, the next `receive` suspends and goes to the end of the run queue. It is spent after a
-/// millisecond, after 4,000 messages, or when the coarse clock has moved.
+/// quarter of a millisecond, after 4,000 messages, or when the coarse clock has moved.
 ///
 /// To take a message must cost next to nothing. So a job begins with one message that is free, and the clock is looked
 /// at once for so many messages as, by what the process's last ones took, make an eighth of the time: its pace. One
@@ -13,7 +13,7 @@ struct JobBudget {
     /// How many messages a job may take.
     static let messages: Int32 = 4_000
     /// How many nanoseconds it may take for them.
-    static let time: UInt64 = 1_000_000
+    static let time: UInt64 = 250_000
     /// The most messages between two looks at the clock.
     static let widestPace: UInt8 = 128
 

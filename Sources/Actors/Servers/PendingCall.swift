@@ -24,16 +24,17 @@ class PendingCall: Gate, @unchecked Sendable {
     private let isConcluded = Atomic<Bool>(false)
     /// What a caller outside any scheduler does.
     private let outside = Atomic<Outside>(.isComing)
-    private final var failure: Failure?
+    // Safety (unchecked exclusivity, here and below): no access to these calls out.
+    @safe @exclusivity(unchecked) private final var failure: Failure?
     /// What the call throws when the callee ends, if it is not the reason of the end. Set on the callee's thread, while
     /// nobody else has the token; within `exclusively`, since the end may come from another.
-    private final var errorAtEnd: (any Error)?
+    @safe @exclusivity(unchecked) private final var errorAtEnd: (any Error)?
     /// Takes the request back from those who wait for a place. The callee's thread's.
-    final var withdraw: (() -> Void)?
-    private final var isOver = false
-    private final var continuation: CheckedContinuation<Void, Never>?
-    private final var alarm: Alarm?
-    private final var deadline: Deadline?
+    @safe @exclusivity(unchecked) final var withdraw: (() -> Void)?
+    @safe @exclusivity(unchecked) private final var isOver = false
+    @safe @exclusivity(unchecked) private final var continuation: CheckedContinuation<Void, Never>?
+    @safe @exclusivity(unchecked) private final var alarm: Alarm?
+    @safe @exclusivity(unchecked) private final var deadline: Deadline?
 
     private enum Outside: UInt8, AtomicRepresentable {
         /// It does not wait yet.
@@ -121,9 +122,7 @@ class PendingCall: Gate, @unchecked Sendable {
 
     /// The request waits for no place any more.
     private final func takeBack() {
-        let withdraw = withdraw
-        self.withdraw = nil
-        withdraw?()
+        if let withdraw = withdraw.take() { withdraw() }
     }
 
     /// The reply token is gone. If that is because the callee ends, its end is what the caller hears of.
@@ -139,14 +138,37 @@ class PendingCall: Gate, @unchecked Sendable {
 
     private final func resume(on home: Scheduler) {
         isOver = true
-        if let alarm { home.disarm(alarm) }
-        alarm = nil
+        if let alarm = alarm.take() { home.disarm(alarm) }
         open(on: home)
-        continuation?.resume()
-        continuation = nil
+        if let continuation = continuation.take() { continuation.resume() }
     }
 
     // MARK: The caller's side
+
+    /// Begins to wait, if the task of a process's own body calls. Who is told so stops at the gatekeeper at once.
+    ///
+    /// It is told to end by the process, and so needs no handler of its own for that, of which Swift's library makes
+    /// much.
+    @usableFromInline
+    final func beginsToWait() -> Gatekeeper? {
+        guard let home, home.isCurrent, !isOver, let caller, caller.scheduler === home,
+            caller.begins(toWaitFor: self)
+        else { return nil }
+        // Another thread may have told it.
+        if Task.isCancelled {
+            caller.endsToWait()
+            return nil
+        }
+        armTimeout(on: home)
+        unsafe home.gatekeeper.gate = .passUnretained(self)
+        return home.gatekeeper
+    }
+
+    @usableFromInline
+    final func endsToWait() {
+        caller?.endsToWait()
+        _ = isConcluded.load(ordering: .acquiring)
+    }
 
     /// Waits until the call is over.
     @usableFromInline
@@ -220,7 +242,7 @@ class PendingCall: Gate, @unchecked Sendable {
 @usableFromInline
 final class ReplyCall<Value: Sendable>: PendingCall, @unchecked Sendable {
     // Safety: written by who settles the call, read once it is over.
-    @usableFromInline var value: Value?
+    @safe @exclusivity(unchecked) @usableFromInline var value: Value?
 
     @inlinable
     override init(_ callee: ProcessCore, timeout: Duration?) throws(CallError) {
@@ -242,8 +264,14 @@ final class ReplyCall<Value: Sendable>: PendingCall, @unchecked Sendable {
 
     /// Waits for the reply.
     @inlinable
+    @inline(__always)
     func reply(isolation: isolated (any Actor)? = #isolation) async throws -> Value {
-        await wait()
+        if let gatekeeper = beginsToWait() {
+            await gatekeeper.stop()
+            endsToWait()
+        } else {
+            await wait()
+        }
         guard let value else { throw error }
         return value
     }

@@ -145,6 +145,39 @@ import Testing
         world.end()
     }
 
+    @Test func `a caller that was told to end before gives up each call at once (P11)`() {
+        let callee = callee()
+        let caller = world.spawn(Int.self) { [log] me in
+            while await me.receive() != nil {}
+            for _ in 0..<2 { log.record(await outcome { try await callee.call(timeout: nil, Request.keep) }) }
+        }
+        world.play { caller.exit(.shutdown) }
+        #expect(log.values == ["cancelled", "cancelled"])
+        #expect(!caller.pid.isAlive && callee.core.observerCount == 0)
+        world.end()
+    }
+
+    @Test func `a call of what cleans up is not given up for an exit signal, but for a kill (P4, P11)`() {
+        let callee = callee()
+        let caller = world.spawn(Int.self) { [log, kept] me in
+            await me.cleanUp { _ in
+                log.record(await outcome { try await callee.call(Request.get) })
+                log.record(await outcome { try await callee.call(timeout: nil, Request.keep) })
+                log.record(await outcome { try await callee.call(timeout: nil, Request.keep) })
+            }
+            log.record("\(kept.count)")
+        }
+        world.driven.settle()
+        world.play { caller.exit(.shutdown) }
+        #expect(log.values == ["42"])
+        world.play { kept.values[0](7) }
+        #expect(log.values == ["42", "7"])
+        world.play { caller.exit(.kill) }
+        #expect(log.values == ["42", "7", "cancelled", "2"])
+        #expect(!caller.pid.isAlive && callee.core.observerCount == 0)
+        world.end()
+    }
+
     @Test func `a reply comes past a long mailbox, and one call lets no other message in (P3, P11, P13)`() {
         let (callee, caller) = (callee(), world.puppet(log))
         call(callee, by: caller, Request.keep)

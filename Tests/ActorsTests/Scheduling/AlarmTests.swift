@@ -95,6 +95,25 @@ import Testing
         #expect(alarms.indices.allSatisfy { alarms[$0].isArmed == (armed[$0] != nil) })
     }
 
+    @Test(arguments: [1, 4_000, 10_000_000, 1 << 40, UInt64.max / 2])
+    func `many that are due together ring by their time and then as they were armed (P26)`(span: UInt64) {
+        var random = SplitMix(seed: span)
+        for count in [63, 64, 255, 256, 5_000] {
+            var heap = AlarmHeap()
+            let alarms = (0..<count).map { _ in Alarm {} }
+            var armed: [(deadline: UInt64, number: Int)] = []
+            for number in alarms.indices {
+                let deadline = 1_000_000_007 + UInt64.random(in: 0..<span, using: &random)
+                heap.arm(alarms[number], at: deadline)
+                armed.append((deadline, number))
+            }
+            armed.sort { $0 < $1 }
+            var rung: [ObjectIdentifier] = []
+            while let alarm = heap.popDue(at: .max) { rung.append(ObjectIdentifier(alarm)) }
+            #expect(rung == armed.map { ObjectIdentifier(alarms[$0.number]) })
+        }
+    }
+
     @Test func `a heap that goes lets go of its alarms`() {
         weak var first: Alarm?
         weak var last: Alarm?
@@ -227,6 +246,9 @@ import Testing
         arguments: [
             (Duration.seconds(-1), 0), (.zero, 0), (.nanoseconds(1), 1), (.milliseconds(1_500), 1_500_000_000),
             (.seconds(Int64.max), UInt64.max / 2), (.seconds(3) + .nanoseconds(7), 3_000_000_007),
+            (.nanoseconds(-1), 0), (.nanoseconds(999) / 1_000, 0), (.nanoseconds(1_999) / 1_000, 1),
+            (.seconds(86_400) + .nanoseconds(1), 86_400_000_000_001), (.seconds(9_223_372_036), 9_223_372_036_000_000_000),
+            (.seconds(9_223_372_037), UInt64.max / 2), (.seconds(18_446_744_074), UInt64.max / 2),
         ] as [(Duration, UInt64)])
     func `a duration becomes whole nanoseconds within bounds`(duration: Duration, nanoseconds: UInt64) {
         #expect(duration.clampedNanoseconds == nanoseconds)

@@ -149,7 +149,7 @@ private struct BusyMachine: StateMachine {
 
     /// A scheduler whose time moves by being looked at: what never rests on it is held up by its budget alone.
     private struct Driven {
-        let scheduler = Scheduler(index: 0, poller: MockPoller(), time: SteppedTime(step: .microseconds(20)))
+        let scheduler = Scheduler(index: 0, poller: MockPoller(), time: SteppedTime(step: .microseconds(7)))
 
         func run<R>(_ body: () -> R) -> R { scheduler.onThisThread(body) }
 

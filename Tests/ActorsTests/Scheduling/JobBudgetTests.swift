@@ -44,7 +44,7 @@ import Testing
     /// The longest that a job takes whose messages all cost the same, once that is known.
     private func longest(_ cost: UInt64) -> UInt64 { JobBudget.time * 5 / 4 + 2 * cost }
 
-    @Test func `a budget is 4,000 messages, a millisecond or a tick, whichever is first (P30)`() {
+    @Test func `a budget is 4,000 messages, 250 us or a tick, whichever is first (P30)`() {
         var model = Model()
         var pace: UInt8 = 1
         #expect(model.run(&pace) { _ in 0 }.taken == 4_001, "the first is free")
