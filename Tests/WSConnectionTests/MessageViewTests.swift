@@ -113,12 +113,13 @@ import Testing
         let bytes = hand.takeAll()
         #expect(bytes.count < 300)
         #expect(
-            client.receive(bytes) == messages.map {
-                switch $0 {
-                case .text(let text): .text(text)
-                case .binary(let bytes): .binary(bytes)
-                }
-            })
+            client.receive(bytes)
+                == messages.map {
+                    switch $0 {
+                    case .text(let text): .text(text)
+                    case .binary(let bytes): .binary(bytes)
+                    }
+                })
         hand.end()
     }
 
@@ -178,7 +179,10 @@ import Testing
     func `whatever the handler does with its connection, the view stays as it was (W21)`(form: String) {
         let subject = String(repeating: "view \u{E9} ", count: 40)
         let acts: [(String, @Sendable (isolated WebSocket) throws -> Void)] = [
-            ("sends", { ws in for number in 0..<20 { ws.trySend("\(number)" + String(repeating: "x", count: 3_000)) } }),
+            (
+                "sends",
+                { ws in for number in 0..<20 { ws.trySend("\(number)" + String(repeating: "x", count: 3_000)) } }
+            ),
             ("closes", { try $0.beginClose(reason: "enough") }),
             ("drops", { $0.drop() }),
             ("throws", { _ in throw Oops() }),

@@ -80,6 +80,23 @@ import WSConnection
         }
     }
 
+    @Test func `a task that a handler has started at once waits in recv until it is cancelled (W1)`() async throws {
+        try await Bench.run { bench in
+            let (ws, peer) = await bench.connect()
+            let log = Probe<String>()
+            await ws.start { ws in
+                let helper = Task.immediate { await failure { try await ws.recv() }?.code }
+                helper.cancel()
+                log.record("\(await helper.value == .cancelled)")
+                while case .text(let text) = try await ws.recv() { log.record(text) }
+            }
+            await bench.until("the helper waits on") { log.count == 1 }
+            try await peer.send(Wire.text("still here"))
+            await bench.until("nothing was received") { log.count == 2 }
+            #expect(log.values == ["true", "still here"])
+        }
+    }
+
     @Test func `recv in a cancelled task throws cancelled at once, or returns what is there (W1)`() async throws {
         try await Bench.run { bench in
             let (ws, peer) = await bench.connect()

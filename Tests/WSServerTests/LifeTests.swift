@@ -67,7 +67,8 @@ import WSServer
         }
     }
 
-    @Test func `shows messages where they lie, wherever it listens and whatever route leads there (W21)`() async throws {
+    @Test func `shows messages where they lie, wherever it listens and whatever route leads there (W21)`() async throws
+    {
         let handler: WebSocket.MessageViewHandler = { ws, message in
             if case .binary = message { throw Oops() }
             ws.trySend(message)

@@ -1,3 +1,4 @@
+internal import CHansomSystem
 internal import Synchronization
 
 /// What every process has, whatever its kind: identity, its way of life, its links, and those who wait for its end.
@@ -125,14 +126,16 @@ package final class ProcessCore: Gate, @unchecked Sendable {
         // Those that are not part of it at all are found out at the least cost.
         guard ProcessCore.current === self else { return false }
         if ProcessCore.awaiting === self { return true }
-        // Safety: a task is an object, and its job the same object; it is only compared.
-        return unsafe withUnsafeCurrentTask { task in
-            unsafe task.map { unsafe unsafeBitCast($0, to: UInt.self) == taskIdentity } ?? true
-        }
+        let task = ProcessCore.currentTask
+        return task == 0 || task == taskIdentity
     }
 
-    /// The same for code that runs as the process, which knows the job that runs.
-    @usableFromInline var isRunningBody: Bool { scheduler.runningJob.load(ordering: .relaxed) == taskIdentity }
+    /// The same for code that runs as the process.
+    @usableFromInline var isRunningBody: Bool { ProcessCore.currentTask == taskIdentity }
+
+    /// The task that the calling thread runs, as a number; 0: none. A task is an object, its job the same object, and it is
+    /// only compared. It is not always the one whose job runs: one that was started at once runs within another's.
+    private static var currentTask: UInt { UInt(bitPattern: unsafe swift_task_getCurrent()) }
 
     // MARK: On the scheduler's thread
 
@@ -180,9 +183,9 @@ package final class ProcessCore: Gate, @unchecked Sendable {
     /// Whether nobody has asked it to end.
     @usableFromInline var mayBegin: Bool { scheduler.exclusively { life.isRunning } }
 
-    /// The job that the scheduler runs now is of the task that runs its body or handler.
+    /// The calling task is the one that runs its body or handler.
     package func runsThisJob() {
-        taskNumber.store(scheduler.runningJob.load(ordering: .relaxed), ordering: .relaxed)
+        taskNumber.store(ProcessCore.currentTask, ordering: .relaxed)
     }
 
     var hasTask: Bool { scheduler.exclusively { runningTask != nil } }
@@ -196,9 +199,9 @@ package final class ProcessCore: Gate, @unchecked Sendable {
     /// Its body is to wait for a call, which fails when the task is told to stop. Whether it is the task of its body that
     /// asks, and the process alone that would tell it so: any other task has to see to that itself.
     func begins(toWaitFor call: PendingCall) -> Bool {
-        let job = scheduler.runningJob.load(ordering: .relaxed)
-        // Safety: a task is an object, and its job the same object; it is only compared.
-        guard hasOwnTask, scheduler.exclusively({ unsafe unsafeBitCast(runningTask, to: UInt.self) }) == job
+        // Safety: it is only compared.
+        guard hasOwnTask,
+            scheduler.exclusively({ unsafe unsafeBitCast(runningTask, to: UInt.self) }) == ProcessCore.currentTask
         else { return false }
         unsafe awaitedCall = call
         return true

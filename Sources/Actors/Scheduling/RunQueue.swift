@@ -178,9 +178,14 @@ package class Gate: @unchecked Sendable {
     @inlinable
     @inline(__always)
     package final func pass(on scheduler: Scheduler) async {
-        unsafe scheduler.gatekeeper.gate = .passUnretained(self)
+        leadNext(of: scheduler)
         await scheduler.gatekeeper.stop()
     }
+
+    /// The task that stops next at the gatekeeper of `scheduler` waits here: the calling one, which must do so at once.
+    @inlinable
+    @inline(__always)
+    package final func leadNext(of scheduler: Scheduler) { unsafe scheduler.gatekeeper.gate = .passUnretained(self) }
 
     /// Lets the task that waits go on, in this turn of `scheduler`, which must be the caller's.
     @inlinable

@@ -34,7 +34,7 @@ public final class Scheduler: SerialExecutor, TaskExecutor, @unchecked Sendable 
     let isParked = Atomic<Bool>(false)
     let phase = Atomic<Phase>(.idle)
     /// Where its tasks stop that wait for a gate to open.
-    @usableFromInline let gatekeeper = Gatekeeper()
+    @usableFromInline package let gatekeeper = Gatekeeper()
     private let isInAfterlife = Atomic<Bool>(false)
     /// Changes with every thing that the thread begins: whoever sees it twice knows that the thread is still at it.
     let pulse = Atomic<UInt64>(0)

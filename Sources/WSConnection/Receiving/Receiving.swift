@@ -95,7 +95,7 @@ extension WebSocket {
         guard scheduler.isCurrent, onOwnThread(patience, { $0.waitsAtGate($1) }) else {
             return try await messageOfOthers(patience)
         }
-        await receiveGate.pass(on: scheduler)
+        await scheduler.gatekeeper.stop()
         // A task that is no actor's now goes on elsewhere.
         guard scheduler.isCurrent else { return try await messageAtGate() }
         if let message = onOwnThread({ $0.takeFromGate()?.message }) { return message }
@@ -121,13 +121,15 @@ extension WebSocket {
         }
     }
 
-    /// Begins to wait for a message at the gate, if the handler may and there is something to wait for.
+    /// Begins to wait for a message at the gate, if the handler may and there is something to wait for. Who is told so
+    /// stops at the gatekeeper at once.
     private func waitsAtGate(_ patience: Patience) -> Bool {
         guard credits == 0, !end.isTold || share.isUsedUp, !options.receivesInPieces, !isGateTaken, !isHandlerCancelled
         else {
             return false
         }
         waitAtGate(patience, wantsFrames: false)
+        receiveGate.leadNext(of: scheduler)
         return true
     }
 

@@ -191,7 +191,8 @@ final class WebSocketResource: Sendable {
         if options.receivesInPieces, handling.takesMessages {
             throw WebSocketError(
                 .invalidConfiguration,
-                "receivesInPieces with a handler of whole messages (onMessage, onMessageView); give one that takes recvStream")
+                "receivesInPieces with a handler of whole messages (onMessage, onMessageView); give one that takes recvStream"
+            )
         }
         self.handling = handling
         authorize = options.authorize

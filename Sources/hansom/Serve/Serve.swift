@@ -36,7 +36,8 @@ struct ServeEcho: AsyncParsableCommand {
             """)
     var sync = false
 
-    @Flag(help: "As --sync, from a handler that sees each message where it lies, and copies it straight into the answer.")
+    @Flag(
+        help: "As --sync, from a handler that sees each message where it lies, and copies it straight into the answer.")
     var view = false
 
     func run() async throws {

@@ -157,6 +157,25 @@ import Testing
         world.end()
     }
 
+    @Test func `a call of a task that a body has started at once ends with that task's cancellation (P11)`() {
+        let callee = callee()
+        let caller = world.spawn(Int.self) { [log] _ in
+            let helper = Task.immediate {
+                log.record(await outcome { try await callee.call(timeout: nil, Request.keep) })
+            }
+            let begun = Task { await Task.yield() }
+            await begun.value
+            helper.cancel()
+            await helper.value
+            log.record(await outcome { try await callee.call(Request.get) })
+        }
+        world.wait { log.count == 2 }
+        #expect(log.values == ["cancelled", "42"])
+        world.wait { !caller.pid.isAlive }
+        #expect(callee.core.observerCount == 0)
+        world.end()
+    }
+
     @Test func `a call of what cleans up is not given up for an exit signal, but for a kill (P4, P11)`() {
         let callee = callee()
         let caller = world.spawn(Int.self) { [log, kept] me in

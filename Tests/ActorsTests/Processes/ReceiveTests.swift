@@ -251,6 +251,26 @@ import Testing
         world.end()
     }
 
+    @Test(arguments: Way.allCases)
+    func `a helper that was started at once is no part of its body: it waits until it is cancelled (P13)`(way: Way) {
+        let world = World()
+        let log = Probe<String>()
+        let process = world.spawn(Int.self) { me in
+            let helper = Task.immediate { log.record("helper \(await way.receive(me) ?? -1)") }
+            let begun = Task { await Task.yield() }
+            await begun.value
+            helper.cancel()
+            await helper.value
+            log.record("body \(await way.receive(me) ?? -1)")
+        }
+        world.wait { log.count == 1 }
+        #expect(log.values == ["helper -1"])
+        world.play { process.send(3) }
+        world.wait { log.count == 2 }
+        #expect(log.values.last == "body 3")
+        world.end()
+    }
+
     @Test func `who is no part of a process receives none of its messages (P13)`() {
         let world = World()
         let (log, got) = (Probe<String>(), Probe<Int>())
