@@ -97,6 +97,20 @@ import WSConnection
         }
     }
 
+    @Test func `recv in a handler that has cancelled itself throws cancelled (W1)`() async throws {
+        try await Bench.run { bench in
+            let (ws, _) = await bench.connect()
+            let log = Probe<Bool>()
+            await ws.start { ws in
+                cancelThisTask()
+                log.record(await failure { try await ws.recv() }?.code == .cancelled)
+                log.record(await failure { try await ws.recvFrame() }?.code == .cancelled)
+            }
+            await bench.until("it waits") { log.count == 2 }
+            #expect(log.values == [true, true])
+        }
+    }
+
     @Test func `recv in a cancelled task throws cancelled at once, or returns what is there (W1)`() async throws {
         try await Bench.run { bench in
             let (ws, peer) = await bench.connect()

@@ -200,15 +200,17 @@ package final class ProcessCore: Gate, @unchecked Sendable {
     /// asks, and the process alone that would tell it so: any other task has to see to that itself.
     func begins(toWaitFor call: PendingCall) -> Bool {
         // Safety: it is only compared.
-        guard hasOwnTask,
-            scheduler.exclusively({ unsafe unsafeBitCast(runningTask, to: UInt.self) }) == ProcessCore.currentTask
-        else { return false }
-        unsafe awaitedCall = call
-        return true
+        scheduler.exclusively {
+            guard hasOwnTask, unsafe unsafeBitCast(runningTask, to: UInt.self) == ProcessCore.currentTask else {
+                return false
+            }
+            unsafe awaitedCall = call
+            return true
+        }
     }
 
     /// Its body waits no more.
-    func endsToWait() { unsafe awaitedCall = nil }
+    func endsToWait() { scheduler.exclusively { unsafe awaitedCall = nil } }
 
     /// Its body or handler runs in `task` from now on; `nil`: it has returned.
     package func runs(_ task: Task<Void, Never>?) {
@@ -325,9 +327,13 @@ package final class ProcessCore: Gate, @unchecked Sendable {
     ///
     /// - Returns: what is left to do on that thread.
     func beginExitFromElsewhere(_ reason: ExitReason, grace allowed: Duration?) -> @Sendable () -> Void {
-        if let task = scheduler.exclusively({ runningTask }) {
+        let (task, call) = scheduler.exclusively { unsafe (runningTask, awaitedCall) }
+        if let task {
             // What is done when a task is cancelled is code of the user's.
-            Timekeeper.shared.aside { task.cancel() }
+            Timekeeper.shared.aside {
+                task.cancel()
+                call?.fail(.cancelled)
+            }
         }
         let begun = scheduler.time.nanoseconds
         let deadline = allowed.map { allowed in

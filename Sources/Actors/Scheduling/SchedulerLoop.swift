@@ -213,10 +213,11 @@ extension Scheduler {
     /// one has spent its budget. So alarms and descriptors wait for one budget at most before somebody looks at them.
     func runJobs() -> Bool {
         let worked = runDeferred()
+        // Read in any case: whoever works in callbacks asks whether it has moved since.
+        tick = coarseClock
         if ready.isEmpty { return worked }
         var left = Scheduler.jobsPerRound
         var ran: UInt64 = 0
-        tick = coarseClock
         while left > 0, let job = ready.popFirst() {
             beat()
             // Safety: a job is one pointer; it is only compared.

@@ -124,7 +124,8 @@ extension WebSocket {
     /// Begins to wait for a message at the gate, if the handler may and there is something to wait for. Who is told so
     /// stops at the gatekeeper at once.
     private func waitsAtGate(_ patience: Patience) -> Bool {
-        guard credits == 0, !end.isTold || share.isUsedUp, !options.receivesInPieces, !isGateTaken, !isHandlerCancelled
+        guard credits == 0, !end.isTold || share.isUsedUp, !options.receivesInPieces, !isGateTaken, !isHandlerCancelled,
+            !Task.isCancelled
         else {
             return false
         }
@@ -156,7 +157,7 @@ extension WebSocket {
         if let endReached { throw endReached.error }
         // While our close is on its way nothing more comes, but how it ends is still to be told.
         guard isHandlerTask, !isGateTaken else { return false }
-        if isHandlerCancelled { throw .cancelled }
+        if isHandlerCancelled || Task.isCancelled { throw .cancelled }
         return true
     }
 

@@ -151,6 +151,8 @@ final class HTTPConnection: @unchecked Sendable {
     private func exchange() async throws(WebSocketError) -> Next {
         var begun = Begun.nothing
         swap(&begun, &self.begun)
+        // It may have been dropped since that was begun.
+        if let dropped = stream.dropped { throw dropped }
         switch begun {
         case .nothing:
             switch try await stream.nextRequest(isFirst: requestCount == 0) {
@@ -406,14 +408,19 @@ extension HTTPConnection {
     /// How it stands when others want its place.
     var standing: HandshakeQueue.Standing {
         if isKept || stream.isDropped { return .gone }
-        return abandonProcess == nil ? stream.standing : .served
+        // A request that has come whole waits for us.
+        guard case .nothing = begun, abandonProcess == nil else { return .served }
+        return stream.standing
     }
 
     /// The server shuts down: what is being answered is answered yet, all else is dropped.
     func stop() {
         isStopping = true
         switch stream.phase {
-        case .listening: abort()
+        case .listening:
+            // A part of the 101 has been sent.
+            if case .granted = begun { return }
+            abort()
         case .answering: return
         case .leaving: stream.endLeaving()
         }

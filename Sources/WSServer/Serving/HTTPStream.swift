@@ -25,7 +25,7 @@ final class HTTPStream: @unchecked Sendable {
     private(set) var tls: TLSDetails?
     var isDropped: Bool { dropped != nil }
     /// Why it was dropped.
-    private var dropped: WebSocketError?
+    private(set) var dropped: WebSocketError?
     /// The socket below, which knows whether the peer has said anything.
     let socket: SocketStream?
     private let scheduler: Scheduler

@@ -363,6 +363,22 @@ private struct BusyMachine: StateMachine {
         scheduler.onThisThread { for watch in watches { scheduler.unwatch(watch) } }
     }
 
+    @Test
+    func `a turn without jobs looks at the coarse clock too, so that callbacks have their whole share again (P26)`() {
+        let (driven, ticked) = (HandDriven(), Probe<Bool>())
+        driven.run {
+            let scheduler = driven.scheduler
+            scheduler.runHereLater {
+                ticked.record(scheduler.hasTickedInPhase)
+                scheduler.runHereLater { ticked.record(scheduler.hasTickedInPhase) }
+            }
+            driven.time.advance(by: .milliseconds(8))
+            driven.turn()
+            driven.turn()
+        }
+        #expect(ticked.values == [true, false])
+    }
+
     @Test func `a supervisor that stops thousands of children lets others have their turn (P16, P30)`() async throws {
         let group = try SchedulerGroup(options: .init(count: 1))
         let scheduler = group.schedulers[0]

@@ -157,6 +157,24 @@ import Testing
         await end(group)
     }
 
+    @Test func `a call of a process on a held scheduler is given up when the process is told to end (P11, P32)`()
+        async throws
+    {
+        let (group, kept) = (try group(), Probe<Reply<Int>>())
+        let callee = Process<Request>.spawn(on: group.schedulers[1]) { me in
+            while let request = await me.receive() { if case .get(let reply) = request { kept.record(reply) } }
+        }
+        let caller = Process<Int>.spawn(on: group.schedulers[0]) { _ in
+            _ = try await callee.call(timeout: nil) { Request.get($0) }
+        }
+        await wait(group) { kept.count == 1 && callee.core.observerCount == 1 }
+        _ = await held(on: group)
+        caller.exit(.shutdown)
+        await wait(group) { callee.core.observerCount == 0 }
+        #expect(hold.ends.current == nil)
+        await end(group)
+    }
+
     @Test func `whoever waits for the end, the state or the children of the busy goes on in time (P33)`() async throws {
         let group = try group()
         let process = await held(on: group)
