@@ -49,9 +49,12 @@ import WSClient
             await scene.listener.close()
             await playing.value
             await turns(of: schedulers)
+            let isGone = await eventually {
+                await Remains.count(schedulers, port: scene.listener.address.port) == Remains()
+            }
+            let remains = await Remains.count(schedulers, port: scene.listener.address.port)
             #expect(
-                await eventually { await Remains.count(schedulers, port: scene.listener.address.port) == Remains() },
-                "\(stop) \(ending)")
+                isGone, "\(stop) \(ending): \(remains) remain, the owner \(owner.pid.isAlive ? "lives" : "is gone")")
             return try #require(error)
         }
     }
