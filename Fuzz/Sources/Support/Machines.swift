@@ -22,9 +22,10 @@ extension ProtocolMachine {
 
     /// What is held for a message in progress stays within the limit, but for the room that the allocator rounds up to,
     /// and a control frame.
-    func requireBounded() {
+    mutating func requireBounded() {
         let most = 2 * limits.maxMessageSize + 1024
-        require(bytesBuffered <= most, "\(bytesBuffered) bytes held, at most \(most) allowed")
+        let held = bytesBuffered
+        require(held <= most, "\(held) bytes held, at most \(most) allowed")
     }
 }
 

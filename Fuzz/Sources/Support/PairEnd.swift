@@ -176,10 +176,11 @@ struct PairEnd: ~Copyable {
 
     // MARK: The end
 
-    func finish() {
+    mutating func finish() {
         let isOver = machine.state == .closed || machine.state == .failed
         require(!isOver || !machine.holdsCompressionContext, "compression held after the end")
-        require(!isOver || machine.bytesBuffered == 0, "memory held after the end")
+        let held = machine.bytesBuffered
+        require(!isOver || held == 0, "memory held after the end")
     }
 
     /// What arrived of messages, pings and the close is what was sent, in this order; a receiver that has sent its

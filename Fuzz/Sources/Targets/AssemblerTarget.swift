@@ -99,7 +99,7 @@ private struct AssemblerRun {
     mutating func finish() {
         guard isGood, sent.count <= Self.limit else { return }
         let isWhole = !isText || String(validating: sent, as: UTF8.self) != nil
-        let event = assembler.finish()
+        let event = assembler.finish(isShown: false)
         guard isWhole else {
             requireEqual(event, .failure(ProtocolFailure(.textNotUTF8)), "text that ends inside a character")
             return

@@ -56,7 +56,7 @@ private func requireAnswers(_ output: [UInt8], to events: [ProtocolEvent], isSer
 
 /// There is one way to write a header, so what was read is written the same.
 private func requireCanonicalHeader(_ bytes: [UInt8], isServer: Bool) {
-    let machine = ProtocolMachine.make(isServer: isServer, limits: MessageLimits(maxMessageSize: .max))
+    var machine = ProtocolMachine.make(isServer: isServer, limits: MessageLimits(maxMessageSize: .max))
     let step = unsafe bytes.withUnsafeBytes { unsafe machine.readHeader($0) }
     guard case .complete(let header) = step else { return }
     require(header.size <= min(bytes.count, FrameHeader.maxSize), "header of \(header.size) bytes")
