@@ -259,10 +259,12 @@ internal import Synchronization
 /// A moment by which something is to have happened, kept by what no body can hold: so who waits for a process hears of
 /// it whatever that process does.
 final class Deadline: @unchecked Sendable {
-    // Safety: `alarm` belongs to the timekeeper, or to `scheduler`'s thread.
+    // Safety: `alarm` belongs to the timekeeper, or to `scheduler`'s thread, as `isCancelled` does.
     private let alarm: Alarm
     /// Where it is kept if time is moved by hand there.
     private let scheduler: Scheduler?
+    /// That thread's: what is posted to arm it may come behind what cancels it.
+    private var isCancelled = false
 
     /// - Parameters:
     ///   - scheduler: whose time is meant.
@@ -272,7 +274,7 @@ final class Deadline: @unchecked Sendable {
         self.alarm = alarm
         self.scheduler = scheduler.time.flows ? nil : scheduler
         if let scheduler = self.scheduler {
-            scheduler.run { [self] in scheduler.arm(self.alarm, after: delay) }
+            scheduler.run { [self] in if !isCancelled { scheduler.arm(self.alarm, after: delay) } }
         } else {
             Timekeeper.shared.arm(alarm, at: SystemTime.shared.nanoseconds &+ delay.clampedNanoseconds)
         }
@@ -294,7 +296,10 @@ final class Deadline: @unchecked Sendable {
     /// There is nothing to wait for any more.
     func cancel() {
         if let scheduler {
-            scheduler.run { [self] in scheduler.disarm(self.alarm) }
+            scheduler.run { [self] in
+                isCancelled = true
+                scheduler.disarm(self.alarm)
+            }
         } else {
             Timekeeper.shared.disarm(alarm)
         }

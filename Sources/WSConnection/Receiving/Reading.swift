@@ -68,7 +68,8 @@ extension WebSocket: StreamObserver {
     /// Decodes what there is room for, and what this turn has time for.
     private func decode(_ window: inout InputWindow) {
         if share.begins(in: scheduler.turnNumber) { machine.allowInflation(of: TurnShare.inflatedBytes) }
-        if case .views(let handler)? = messageHandler { return decode(&window, showingTo: handler) }
+        // Asked once: what is called does not change once reads have begun.
+        let viewHandler = messageHandler?.ofViews
         while !window.isEmpty {
             guard canTake else {
                 share.isUsedUp = false
@@ -76,12 +77,16 @@ extension WebSocket: StreamObserver {
             }
             guard mayTakeMore else { return decodeLater() }
             share.framesLeft &-= 1
-            if let event = machine.nextEvent(&window) { handle(event) }
+            if let viewHandler {
+                showNext(in: &window, to: viewHandler)
+            } else if let event = machine.nextEvent(&window) {
+                handle(event)
+            }
         }
     }
 
     /// Whether the connection has not had its share of the turn. What only has to be thrown away takes no time.
-    var mayTakeMore: Bool {
+    private var mayTakeMore: Bool {
         if end.isDiscarding { return true }
         guard share.framesLeft > 0, machine.mayInflate else { return false }
         // A synchronous handler is called from here, and may take long.
@@ -89,7 +94,7 @@ extension WebSocket: StreamObserver {
             || !scheduler.hasTickedInPhase
     }
 
-    func decodeLater() {
+    private func decodeLater() {
         share.isUsedUp = true
         if share.isWaiting { return }
         share.isWaiting = true
@@ -106,7 +111,7 @@ extension WebSocket: StreamObserver {
         tellReceivers()
     }
 
-    var canTake: Bool {
+    private var canTake: Bool {
         if end.isDiscarding { return true }
         if isStopped && end.isListening { return false }
         if let streamed, !streamed.hasRoom(options.limits) { return false }

@@ -255,6 +255,15 @@ import Testing
         #expect(duration.clampedNanoseconds == nanoseconds)
     }
 
+    @Test func `a deadline that is cancelled before its scheduler has armed it leaves no alarm (P33)`() throws {
+        let (driven, made) = (HandDriven(), Probe<Deadline>())
+        OSThreads.run { _ in made.record(Deadline(after: .seconds(8), of: driven.scheduler) {}) }
+        let deadline = try #require(made.values.first)
+        driven.run { deadline.cancel() }
+        driven.settle()
+        #expect(driven.scheduler.alarmCount == 0)
+    }
+
     @Test func `the system's time goes on and needs no moving`() {
         let first = SystemTime.shared.nanoseconds
         SystemTime.shared.onMove { Issue.record("nobody moves it") }
