@@ -100,7 +100,6 @@ extension WebSocket {
     /// An exit signal: the handler is cancelled, the peer is told 1001.
     func receiveExit(_ reason: ExitReason) {
         handlerTask?.cancel()
-        isHandlerCancelled = handlerTask != nil
         cancelHandlerReceivers()
         guard reason.kind == .killed else { return beginClose(.goingAway) }
         handlerReason = Boxed(reason)

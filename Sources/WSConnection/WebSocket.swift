@@ -75,8 +75,6 @@ public import WSProtocol
     var handlerTask: Task<Void, Never>?
     /// The handler's task, to be compared with the one that runs.
     @exclusivity(unchecked) var handlerIdentity: UnsafeMutableRawPointer?
-    /// Whether it has been cancelled.
-    @safe @exclusivity(unchecked) var isHandlerCancelled = false
     var handlerReason: Boxed<ExitReason>?
     var owner: EndBond?
 

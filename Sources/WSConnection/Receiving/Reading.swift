@@ -68,21 +68,25 @@ extension WebSocket: StreamObserver {
     /// Decodes what there is room for, and what this turn has time for.
     private func decode(_ window: inout InputWindow) {
         if share.begins(in: scheduler.turnNumber) { machine.allowInflation(of: TurnShare.inflatedBytes) }
-        // Asked once: what is called does not change once reads have begun.
-        let viewHandler = messageHandler?.ofViews
-        while !window.isEmpty {
-            guard canTake else {
-                share.isUsedUp = false
-                return
-            }
-            guard mayTakeMore else { return decodeLater() }
-            share.framesLeft &-= 1
-            if let viewHandler {
-                showNext(in: &window, to: viewHandler)
-            } else if let event = machine.nextEvent(&window) {
-                handle(event)
-            }
+        if case .views(let handler)? = messageHandler { return decode(&window, showingTo: handler) }
+        while !window.isEmpty, takesNext() {
+            if let event = machine.nextEvent(&window) { handle(event) }
         }
+    }
+
+    /// Whether one more may be decoded now, which is counted; the rest comes when there is room, or in the next turn.
+    @inline(__always)
+    func takesNext() -> Bool {
+        guard canTake else {
+            share.isUsedUp = false
+            return false
+        }
+        guard mayTakeMore else {
+            decodeLater()
+            return false
+        }
+        share.framesLeft &-= 1
+        return true
     }
 
     /// Whether the connection has not had its share of the turn. What only has to be thrown away takes no time.

@@ -124,11 +124,8 @@ extension WebSocket {
     /// Begins to wait for a message at the gate, if the handler may and there is something to wait for. Who is told so
     /// stops at the gatekeeper at once.
     private func waitsAtGate(_ patience: Patience) -> Bool {
-        guard credits == 0, !end.isTold || share.isUsedUp, !options.receivesInPieces, !isGateTaken, !isHandlerCancelled,
-            !Task.isCancelled
-        else {
-            return false
-        }
+        guard credits == 0, !end.isTold || share.isUsedUp, !options.receivesInPieces, !isGateTaken, !Task.isCancelled
+        else { return false }
         waitAtGate(patience, wantsFrames: false)
         receiveGate.leadNext(of: scheduler)
         return true
@@ -157,7 +154,7 @@ extension WebSocket {
         if let endReached { throw endReached.error }
         // While our close is on its way nothing more comes, but how it ends is still to be told.
         guard isHandlerTask, !isGateTaken else { return false }
-        if isHandlerCancelled || Task.isCancelled { throw .cancelled }
+        if Task.isCancelled { throw .cancelled }
         return true
     }
 

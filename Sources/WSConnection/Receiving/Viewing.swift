@@ -17,8 +17,6 @@ extension WebSocket {
     enum SynchronousHandler {
         case messages(MessageHandler)
         case views(MessageViewHandler)
-
-        var ofViews: MessageViewHandler? { if case .views(let handler) = self { handler } else { nil } }
     }
 
     /// Calls `handler` for each message from now on. For a connection whose reads have not begun.
@@ -27,24 +25,25 @@ extension WebSocket {
     /// Shows `handler` each message from now on. For a connection whose reads have not begun.
     package func setMessageViewHandler(_ handler: @escaping MessageViewHandler) { messageHandler = .views(handler) }
 
-    /// Decodes the next message and shows it, or whatever else comes next.
+    /// Decodes as `decode` does, and shows each message.
     ///
     /// While the handler runs nobody writes to the memory of the window: it is the scheduler's message buffer, into which
     /// only the loop reads, or a backlog that has been taken out of the connection.
-    @inline(__always)
-    func showNext(in window: inout InputWindow, to handler: MessageViewHandler) {
-        if let message = machine.takeMessageInPlace(&window) {
-            do {
-                try message.show { try handler(self, $0) }
-            } catch {
-                handlerFailed(error)
+    func decode(_ window: inout InputWindow, showingTo handler: MessageViewHandler) {
+        while !window.isEmpty, takesNext() {
+            if let message = machine.takeMessageInPlace(&window) {
+                do {
+                    try message.show { try handler(self, $0) }
+                } catch {
+                    handlerFailed(error)
+                }
+                continue
             }
-            return
-        }
-        switch machine.nextToShow(&window) {
-        case .message(let message)?: show(message, to: handler)
-        case .event(let event)?: handle(event)
-        case nil: break
+            switch machine.nextToShow(&window) {
+            case .message(let message)?: show(message, to: handler)
+            case .event(let event)?: handle(event)
+            case nil: break
+            }
         }
     }
 
@@ -64,7 +63,7 @@ extension WebSocket {
             switch handler {
             case .messages(let handler): try handler(self, message)
             case .views(let handler):
-                // None comes this way: `showNext` shows them.
+                // None comes this way: `decode(_:showingTo:)` shows them.
                 try AssembledMessage(message).show { try handler(self, $0) }
             }
         } catch {
